@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { beginBuild, beginInstall, endBuild, fingerprint, whatIsMissing } from './stamp.mjs'
+import { runStep, StepFailed } from './step.mjs'
+
+const HINTS = [
+  [/ERR_PNPM_OUTDATED_LOCKFILE/, (pnpm) => `A package.json was changed without the lockfile: run npx ${pnpm} install.`],
+  [/ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|ERR_PNPM_(META_FETCH|FETCH)|ERR_SOCKET_TIMEOUT/i, () => 'The package registry could not be reached: check the network, or the proxy and registry of your npm configuration, and try again.'],
+  [/CERT_|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/, () => 'The certificate of the package registry is not trusted: set NODE_EXTRA_CA_CERTS to that of your network.'],
+  [/ENOSPC|No space left/i, () => 'The disk is full: libraries and build need about 1 GB.'],
+  [/EACCES|EPERM|EROFS|permission denied/i, () => 'Files here or in the npm cache may not be written: check who owns this folder, ~/.npm and ~/.local/share/pnpm.'],
+  [/heap out of memory|ended by SIGKILL|exit code 137/i, () => 'It ran out of memory: about 2 GB are needed.'],
+]
+const SHOWN_LINES = 40
+
+/** Of turbo's output only what concerns the package that failed. */
+const telling = (lines) => {
+  const failed = lines.flatMap((line) => /^\s*Failed:\s+(.*)/.exec(line)?.[1].split(/,\s*/) ?? []).map((task) => `${task.replace('#', ':')}: `)
+  if (failed.length === 0) return lines
+  return lines.filter((line) => !/^\S+:\S+: /.test(line) || failed.some((task) => line.startsWith(task)))
+}
+
+/** What went wrong, the last lines of the tool, and what to try. */
+export const describeFailure = ({ message, lines: all }, pnpm) => {
+  const lines = telling(all)
+  const text = [message, ...lines].join('\n')
+  const hint = HINTS.find(([pattern]) => pattern.test(text))?.[1](pnpm)
+  return [message, '', ...lines.slice(-SHOWN_LINES).map((line) => `  ${line}`), '', hint ?? 'If a source file is named above, the mistake is there. Otherwise run the command again: it goes on where it stopped.'].join('\n')
+}
+
+/** `npm exec` by the npm that started us, else by the one on the PATH. */
+const npmExec = () => {
+  const npm = process.env.npm_execpath
+  if (npm && /^np[mx]-cli\.js$/.test(basename(npm))) return { command: process.execPath, before: [join(npm, '..', 'npm-cli.js'), 'exec'], shell: false }
+  return { command: 'npm', before: ['exec'], shell: process.platform === 'win32' }
+}
+
+/** Makes sure that the tree is installed, generated and built. From a built tree it only looks. False, with everything said, when that failed. */
+export const prepare = async (root) => {
+  const current = fingerprint(root)
+  const missing = whatIsMissing(root, current)
+  if (missing === 'nothing') return true
+
+  const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const [pnpm] = packageManager.split('+') // what may follow is a hash
+  const { NODE_ENV: _, ...rest } = process.env // `production` would leave out the tools that build
+  const env = { ...rest, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1' }
+  const { command, before, shell } = npmExec()
+  // turbo calls pnpm by name: npm exec puts it on the PATH.
+  const withPnpm = (title, ...args) => runStep(title, command, [...before, '--yes', `--package=${pnpm}`, '--', ...args], { cwd: root, env, shell })
+
+  try {
+    if (missing === 'install') {
+      beginInstall(root)
+      await withPnpm('Installing libraries', 'pnpm', 'install', '--frozen-lockfile', '--reporter=append-only', '--config.confirmModulesPurge=false')
+    }
+    beginBuild(root, current)
+    await withPnpm('Building', 'turbo', 'run', 'build', '--log-order=grouped', '--output-logs=new-only')
+    endBuild(root, current)
+    return true
+  } catch (error) {
+    if (!(error instanceof StepFailed)) throw error
+    console.error(describeFailure(error, pnpm))
+    return false
+  }
+}

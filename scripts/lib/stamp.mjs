@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+// Says whether a tree is installed and built, without asking pnpm or turbo. By contents and not by times, so that a copied tree is still built.
+
+const STAMP = 'node_modules/.cache/spark/build.json'
+const INSTALL_INPUTS = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', '.pnpmfile.mjs']
+const BUILD_INPUTS = ['turbo.json', 'tsconfig.base.json', 'tsup.shared.ts']
+// As turbo.json has them.
+const PACKAGE_FILES = ['package.json', 'tsconfig.json', 'tsup.config.ts', 'prisma.config.ts']
+const PACKAGE_FOLDERS = ['src', 'prisma', 'scripts']
+const GENERATED = /^(packages|apps)\/[^/]+\/src\/generated(\/|$)/
+const TEST = /\.test\.ts$/
+
+const entries = (folder) => (existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [])
+
+const filesBelow = (root, folder) =>
+  entries(join(root, folder)).flatMap((entry) => {
+    const path = `${folder}/${entry.name}`
+    return entry.isDirectory() ? filesBelow(root, path) : [path]
+  })
+
+const packagesOf = (root) =>
+  ['packages', 'apps'].flatMap((group) => entries(join(root, group)).filter((entry) => entry.isDirectory()).map((entry) => `${group}/${entry.name}`))
+
+const hashOf = (root, paths, salt) => {
+  const hash = createHash('sha256').update(salt)
+  for (const path of [...paths].sort()) {
+    if (!existsSync(join(root, path))) continue
+    const content = readFileSync(join(root, path))
+    hash.update(`\0${path}\0${content.length}\0`).update(content)
+  }
+  return hash.digest('hex')
+}
+
+/** What the installed libraries and the built files depend on. */
+export const fingerprint = (root) => {
+  const packages = packagesOf(root)
+  const manifests = [...packages, 'bench'].map((folder) => `${folder}/package.json`)
+  // Some libraries are binaries for one system.
+  const install = hashOf(root, [...INSTALL_INPUTS, ...manifests], `${process.platform} ${process.arch}`)
+  const sources = packages.flatMap((folder) => [
+    ...PACKAGE_FILES.map((file) => `${folder}/${file}`),
+    ...PACKAGE_FOLDERS.flatMap((part) => filesBelow(root, `${folder}/${part}`)),
+  ])
+  const build = hashOf(root, [...BUILD_INPUTS, ...sources.filter((path) => !GENERATED.test(path) && !TEST.test(path))], install)
+  return { install, build }
+}
+
+/** What must still be there for the stamp to hold: each path with its size, or null for a folder. */
+const folders = (root) => ['', ...packagesOf(root), 'bench'].map((folder) => join(folder, 'node_modules')).filter((path) => existsSync(join(root, path)))
+
+const outputs = (root) =>
+  packagesOf(root)
+    .flatMap((folder) => [...filesBelow(root, `${folder}/dist`), ...filesBelow(root, `${folder}/src/generated`)])
+    .filter((path) => !path.endsWith('.map'))
+    .map((path) => [path, statSync(join(root, path)).size])
+
+const isThere = (root) => ([path, size]) => {
+  const found = statSync(join(root, path), { throwIfNoEntry: false })
+  return found !== undefined && (size === null || found.size === size)
+}
+
+const read = (root) => {
+  try {
+    return JSON.parse(readFileSync(join(root, STAMP), 'utf8'))
+  } catch {
+    return {} // none yet, or one that was cut off
+  }
+}
+
+const write = (root, stamp) => {
+  const path = join(root, STAMP)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(`${path}.new`, JSON.stringify(stamp))
+  renameSync(`${path}.new`, path)
+}
+
+/** What is left to do before Spark can run: `install` includes `build`. */
+export const whatIsMissing = (root, current = fingerprint(root)) => {
+  const stamp = read(root)
+  const installed = stamp.install === current.install && (stamp.folders ?? []).every((path) => isThere(root)([path, null]))
+  if (!installed) return 'install'
+  const built = stamp.build === current.build && Array.isArray(stamp.outputs) && stamp.outputs.every(isThere(root))
+  return built ? 'nothing' : 'build'
+}
+
+/** Call before installing: should it be interrupted, that is noticed. */
+export const beginInstall = (root) => rmSync(join(root, STAMP), { force: true })
+
+/** Call after installing and before building. */
+export const beginBuild = (root, { install }) => write(root, { install, folders: folders(root) })
+
+/** Call with the fingerprint from before the build: a file changed during it may be built or not. */
+export const endBuild = (root, { install, build }) => write(root, { install, folders: folders(root), build, outputs: outputs(root) })

@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process'
+import { performance } from 'node:perf_hooks'
+import { createInterface } from 'node:readline'
+import { clearInterval, setInterval } from 'node:timers'
+import util from 'node:util' // an old Node has not all its names, and must get as far as telling its age
+import { EXIT_CODES, onSignal } from './signals.mjs'
+
+const KEPT_LINES = 400
+const TERMINAL_TICK_MS = 200
+const PLAIN_TICK_MS = 10_000
+
+export class StepFailed extends Error {
+  constructor({ title, how, seconds, lines }) {
+    super(`${title}: failed after ${seconds} s (${how})`)
+    this.name = 'StepFailed'
+    this.lines = lines
+  }
+}
+
+const elapsed = (since) => Math.round((performance.now() - since) / 1000)
+
+/** One line that is written over on a terminal; now and then a new one elsewhere. */
+const showProgress = (title) => {
+  const since = performance.now()
+  const out = process.stdout
+  let tail = ''
+  const live = () => {
+    const text = `${title} … ${elapsed(since)} s  ${tail}`
+    out.write(`\r\u001b[2K${text.slice(0, (out.columns ?? 80) - 1)}`)
+  }
+  const plain = () => out.write(`${title} … ${elapsed(since)} s\n`)
+  if (out.isTTY) live()
+  else out.write(`${title} …\n`)
+  const timer = setInterval(out.isTTY ? live : plain, out.isTTY ? TERMINAL_TICK_MS : PLAIN_TICK_MS)
+  return {
+    seconds: () => elapsed(since),
+    note: (line) => (tail = line.trim()),
+    end(result) {
+      clearInterval(timer)
+      if (out.isTTY) out.write('\r\u001b[2K')
+      if (result) out.write(`${title}: ${result}\n`)
+    },
+  }
+}
+
+/** Runs a tool, showing that it works but not what it prints; throws StepFailed with its last lines. A signal ends it and us. */
+export const runStep = (title, command, args, { cwd, env = process.env, shell = false }) =>
+  new Promise((resolve, reject) => {
+    const progress = showProgress(title)
+    const lines = []
+    const fail = (how) => {
+      progress.end()
+      reject(new StepFailed({ title, how, seconds: progress.seconds(), lines }))
+    }
+    const child = spawn(command, args, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe'], detached: process.platform !== 'win32' })
+    let stopped = null
+    const stop = onSignal((signal) => {
+      stopped = stopped ?? signal
+      try {
+        // With everything it started.
+        if (process.platform === 'win32') child.kill(signal)
+        else process.kill(-child.pid, signal)
+      } catch {
+        // already gone
+      }
+    })
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        const text = util.stripVTControlCharacters(line).trimEnd()
+        if (text === '') return
+        lines.push(text)
+        if (lines.length > KEPT_LINES) lines.shift()
+        progress.note(text)
+      })
+    }
+    child.once('error', (error) => {
+      stop()
+      fail(error.message)
+    })
+    child.once('close', (code, signal) => {
+      stop()
+      if (stopped) {
+        progress.end(`stopped after ${progress.seconds()} s`)
+        process.exit(EXIT_CODES[stopped])
+      }
+      if (code === 0) {
+        progress.end(`done in ${progress.seconds()} s`)
+        resolve()
+      } else fail(signal ? `ended by ${signal}` : `exit code ${code}`)
+    })
+  })
