@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { Flag, GivenTime, Id, Json, JsonObject, page, Text, Timestamp } from './common.ts'
+
+const messagesOf = (schema: z.ZodType, value: unknown) => schema.safeParse(value).error?.issues.map(({ message }) => message)
+
+describe('Timestamp', () => {
+  it('is UTC text outside and a Date inside', () => {
+    const at = new Date('2026-01-31T08:00:00.123Z')
+    expect(z.encode(Timestamp, at)).toBe('2026-01-31T08:00:00.123Z')
+    expect(Timestamp.parse('2026-01-31T08:00:00.123Z')).toEqual(at)
+    expect(Timestamp.safeParse('2026-01-31T08:00:00+01:00').success).toBe(false)
+  })
+})
+
+describe('GivenTime', () => {
+  it.each(['2026-01-31T08:00:00Z', '2026-01-31T09:00:00+01:00', '2026-01-31T08:00:00.000Z'])('reads %s', (text) => {
+    expect(GivenTime.parse(text)).toEqual(new Date('2026-01-31T08:00:00Z'))
+  })
+  it.each(['2026-01-31', '2026-01-31T08:00:00', 'tomorrow', '', '2026-02-30T00:00:00Z', 1_700_000_000, null])('refuses %j', (value) => {
+    expect(messagesOf(GivenTime, value)).toEqual(['must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z'])
+  })
+  it.each(['0001-01-01T00:00:00Z', '1969-12-31T23:59:59Z', '9999-12-31T23:59:59-01:00'])('refuses the far year of %s', (text) => {
+    expect(messagesOf(GivenTime, text)).toEqual(['must lie between the years 1970 and 9999'])
+  })
+})
+
+describe('Text and Json', () => {
+  it('say what PostgreSQL would refuse', () => {
+    expect(messagesOf(Text, 'a\u0000')).toEqual(['must not contain the NUL character'])
+    expect(messagesOf(Json, { a: '\ud800' })).toEqual(['must be well-formed Unicode (it has half of a surrogate pair)'])
+  })
+  it('give JSON back as it came, keys like __proto__ too', () => {
+    const value: unknown = JSON.parse('{"__proto__": {"a": 1}, "constructor": [null]}')
+    expect(Json.parse(value)).toBe(value)
+    expect(JsonObject.parse(value)).toBe(value)
+  })
+  it.each([[[]], ['{}'], [null], [1]])('%j is no JsonObject', (value) => {
+    expect(messagesOf(JsonObject, value)).toEqual(['must be an object'])
+  })
+})
+
+describe('Id', () => {
+  it('is kept in small letters', () => {
+    expect(Id.parse('019AA000-0000-7000-8000-00000000000F')).toBe('019aa000-0000-7000-8000-00000000000f')
+  })
+  it.each(['', '1', '019aa00000007000800000000000000f', '{019aa000-0000-7000-8000-00000000000f}', '019aa000-0000-7000-8000-00000000000g', { $ne: 1 }])('refuses %j', (value) => {
+    expect(messagesOf(Id, value)).toEqual(['must be a UUID'])
+  })
+})
+
+describe('a page', () => {
+  const Query = z.strictObject(page)
+  it('is the first fifty when nothing is said', () => {
+    expect(Query.parse({})).toEqual({ limit: 50, offset: 0 })
+  })
+  it('reads digits', () => {
+    expect(Query.parse({ limit: '100', offset: '1000000000', cursor: 'x' })).toEqual({ limit: 100, offset: 1_000_000_000, cursor: 'x' })
+  })
+  it.each(['0', '101', '-1', '+5', '1.0', '1e1', '0x10', '', ' 5', '५', 'NaN', 'Infinity', '9'.repeat(40)])('refuses limit %j', (limit) => {
+    expect(messagesOf(Query, { limit })).toEqual(['must be a whole number from 1 to 100'])
+  })
+})
+
+describe('Flag', () => {
+  it.each([['true', true], ['1', true], ['false', false], ['0', false]])('reads %s', (text, value) => {
+    expect(Flag.parse(text)).toBe(value)
+  })
+  it.each(['', 'yes', 'True', true])('refuses %j', (value) => {
+    expect(messagesOf(Flag, value)).toEqual(['must be true or false'])
+  })
+})

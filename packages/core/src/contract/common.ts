@@ -1,0 +1,81 @@
+import { z } from 'zod'
+import { textProblem, valueProblem } from './stored-value.ts'
+
+/** ISO 8601 in UTC on the wire, `Date` in code. */
+export const Timestamp = z
+  .codec(z.iso.datetime(), z.date(), {
+    decode: (text) => new Date(text),
+    encode: (date) => date.toISOString(),
+  })
+  .describe('ISO 8601, UTC')
+
+/** A time that a client gives: ISO 8601 with `Z` or an offset. */
+export const GivenTime = z
+  .codec(z.iso.datetime({ offset: true, error: 'must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z' }), z.date(), {
+    decode: (text) => new Date(text),
+    encode: (date) => date.toISOString(),
+  })
+  .refine((at) => at.getUTCFullYear() >= 1970 && at.getUTCFullYear() <= 9999, 'must lie between the years 1970 and 9999')
+  .describe('ISO 8601 with Z or an offset')
+
+/** Text that PostgreSQL can keep: well-formed Unicode without NUL. */
+export const Text = z.string().superRefine((value, context) => {
+  const problem = textProblem(value)
+  if (problem) context.addIssue({ code: 'custom', message: problem })
+})
+
+/** Any JSON that can be kept: not too deep, not too many keys, text as in `Text`. */
+export const Json = z.unknown().superRefine((value, context) => {
+  const problem = valueProblem(value)
+  if (problem) context.addIssue({ code: 'custom', message: problem })
+})
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A JSON object that a client fills as it likes. Cast, since `z.record` would drop a key named `__proto__`, which is data here. */
+export const JsonObject = Json.refine(isObject, { error: 'must be an object', abort: true }).meta({ type: 'object' }) as unknown as z.ZodType<
+  Record<string, unknown>,
+  Record<string, unknown>
+>
+
+export const Id = z.guid('must be a UUID').transform((id) => id.toLowerCase())
+/** An id in an answer. */
+export const Uuid = z.guid()
+export const IdParams = z.object({ id: Id })
+
+/** A number in a query: digits and nothing else, so that `1e1`, `0x10` and an empty text are refused. */
+const digits = (min: number, max: number, message: string) =>
+  z.preprocess((text) => (typeof text === 'string' && !/^\d{1,12}$/.test(text) ? Number.NaN : text), z.coerce.number(message).int(message).min(min, message).max(max, message))
+
+/** What every list takes. */
+export const page = {
+  limit: digits(1, 100, 'must be a whole number from 1 to 100').default(50),
+  offset: digits(0, 1_000_000_000, 'must be a whole number from 0 to 1000000000').default(0),
+  cursor: z.string().min(1, 'must not be empty').max(400, 'is not a cursor of this API').optional().describe('opaque, from `next_cursor` of the answer before; deep pages stay fast'),
+}
+export type PageQuery = { limit: number; offset: number; cursor?: string | undefined }
+
+/** What every list answers. */
+export const pageOf = <T extends z.ZodType>(item: T, id: string) =>
+  z
+    .object({
+      items: z.array(item),
+      total: z.int(),
+      limit: z.int(),
+      offset: z.int(),
+      has_more: z.boolean(),
+      next_cursor: z.string().nullable(),
+    })
+    .meta({ id })
+export type Page<T> = { items: T[]; total: number; limit: number; offset: number; has_more: boolean; next_cursor: string | null }
+
+export const ErrorAnswer = z
+  .object({
+    detail: z.string().describe('One clear sentence'),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Error' })
+export type ErrorAnswer = z.input<typeof ErrorAnswer>
+
+/** A boolean in a query. */
+export const Flag = z.enum(['true', 'false', '1', '0'], 'must be true or false').transform((text) => text === 'true' || text === '1')

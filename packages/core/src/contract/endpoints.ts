@@ -1,0 +1,18 @@
+import type { Endpoint } from './endpoint.ts'
+import * as schedules from './schedules.ts'
+import { getHealth, getReady, getServiceInfo } from './service.ts'
+import * as sources from './sources.ts'
+import * as tasks from './tasks.ts'
+import { listWorkers } from './workers.ts'
+import * as workflows from './workflows.ts'
+
+/** The API, row by row. */
+export const endpoints: readonly Endpoint[] = [
+  getHealth, getReady, getServiceInfo,
+  sources.createSource, sources.listSources, sources.getSource, sources.updateSource, sources.replaceSource, sources.validateSource, sources.deleteSource,
+  workflows.listWorkflows, workflows.listRemoteFlows, workflows.getRemoteFlow, workflows.syncWorkflow, workflows.getWorkflow, workflows.deleteWorkflow, workflows.runWorkflow,
+  tasks.listTasks, tasks.getTask, tasks.deleteTask, tasks.cancelTask, tasks.listTaskLogs,
+  schedules.createSchedule, schedules.listSchedules, schedules.getSchedule, schedules.replaceSchedule, schedules.updateSchedule, schedules.deleteSchedule,
+  schedules.enableSchedule, schedules.disableSchedule, schedules.runSchedule, schedules.listOccurrences,
+  listWorkers,
+]

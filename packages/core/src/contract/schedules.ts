@@ -1,0 +1,151 @@
+import { z } from 'zod'
+import { GivenTime, Id, IdParams, Json, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
+import { endpoint, location } from './endpoint.ts'
+import { Task } from './tasks.ts'
+import { runOptions } from './workflows.ts'
+
+export const SCHEDULE_TYPES = ['cron', 'interval', 'one-time'] as const
+export const ScheduleType = z.enum(SCHEDULE_TYPES, 'must be cron, interval or one-time').meta({ id: 'ScheduleType' })
+export type ScheduleType = z.output<typeof ScheduleType>
+export const ScheduleStatus = z.enum(['active', 'paused', 'stopped', 'completed'], 'must be active, paused, stopped or completed').meta({ id: 'ScheduleStatus' })
+export type ScheduleStatus = z.output<typeof ScheduleStatus>
+export const Overlap = z.enum(['skip', 'allow'], 'must be skip or allow').meta({ id: 'Overlap' })
+export type Overlap = z.output<typeof Overlap>
+
+const expression = Text.trim().min(1, 'must not be empty').max(256, 'must have at most 256 characters')
+const timezone = Text.min(1, 'must be an IANA name such as Europe/Lisbon').max(64, 'must be an IANA name such as Europe/Lisbon')
+
+/** What a client gives; each has a default of its own in create and none in PATCH. */
+const given = {
+  name: Text.trim().min(1, 'must not be empty').max(200, 'must have at most 200 characters').nullable(),
+  timezone: timezone.describe('IANA name'),
+  input_value: Json.describe('the input of every run; null for none'),
+  session_id: runOptions.session_id.nullable(),
+  tweaks: runOptions.tweaks.nullable(),
+  overlap: Overlap.describe('what happens when the run before is not over: `skip` or `allow`'),
+  start_at: GivenTime.nullable().describe('no due time before it (inclusive)'),
+  end_at: GivenTime.nullable().describe('no due time at or after it'),
+  max_runs: z.int('must be a whole number').min(1, 'must be 1 or more').max(1_000_000_000, 'must be at most 1000000000').nullable(),
+  timeout: runOptions.timeout.nullable(),
+}
+const defaults = {
+  name: given.name.default(null),
+  timezone: given.timezone.default('UTC'),
+  input_value: given.input_value.default(null),
+  session_id: given.session_id.default(null),
+  tweaks: given.tweaks.default(null),
+  overlap: given.overlap.default('skip'),
+  start_at: given.start_at.default(null),
+  end_at: given.end_at.default(null),
+  max_runs: given.max_runs.default(null),
+  timeout: given.timeout.default(null),
+}
+const moves = {
+  schedule_type: ScheduleType,
+  schedule_expr: expression.describe('cron: `0 8 * * *`; interval: `15m`; one-time: an ISO 8601 time, or `now`'),
+}
+
+export const Schedule = z
+  .object({
+    id: Uuid,
+    workflow_id: Uuid,
+    name: z.string().nullable(),
+    schedule_type: ScheduleType,
+    schedule_expr: z.string(),
+    timezone: z.string(),
+    input_value: z.unknown(),
+    session_id: z.string().nullable(),
+    tweaks: z.record(z.string(), z.unknown()).nullable(),
+    status: ScheduleStatus,
+    paused_reason: z.string().nullable(),
+    next_run_at: Timestamp.nullable(),
+    next_due_at: Timestamp.nullable(),
+    last_run_at: Timestamp.nullable(),
+    last_success_at: Timestamp.nullable(),
+    consecutive_failures: z.int(),
+    run_count: z.int(),
+    overlap: Overlap,
+    misfire: z.literal('last'),
+    catchup_window: z.int().describe('seconds'),
+    start_at: Timestamp.nullable(),
+    end_at: Timestamp.nullable(),
+    max_runs: z.int().nullable(),
+    max_retries: z.int(),
+    retry_on: z.enum(['safe', 'failure', 'unknown']),
+    timeout: z.int().nullable(),
+    description: z.string().describe('the schedule in words'),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  })
+  .meta({ id: 'Schedule' })
+export type Schedule = z.output<typeof Schedule>
+
+const example = { schedule_type: 'cron', schedule_expr: '0 8 * * 1-5', timezone: 'Europe/Lisbon', input_value: 'Good morning' }
+export const CreateSchedule = z
+  .strictObject({ workflow_id: Id, ...moves, ...defaults })
+  .meta({ id: 'CreateSchedule', examples: [{ workflow_id: '019aa000-0000-7000-8000-000000000000', ...example }] })
+export type CreateSchedule = z.output<typeof CreateSchedule>
+/** Old clients leave out workflow_id, type and expression: these are kept. */
+export const ReplaceSchedule = z
+  .strictObject({ workflow_id: Id.optional(), schedule_type: moves.schedule_type.optional(), schedule_expr: moves.schedule_expr.optional(), ...defaults })
+  .meta({ id: 'ReplaceSchedule', examples: [example] })
+export type ReplaceSchedule = z.output<typeof ReplaceSchedule>
+export const UpdateSchedule = z
+  .strictObject({ workflow_id: Id, ...moves, ...given, status: z.enum(['active', 'paused', 'stopped'], 'must be active, paused or stopped') })
+  .partial()
+  .meta({ id: 'UpdateSchedule', examples: [{ schedule_expr: '0 9 * * 1-5' }] })
+export type UpdateSchedule = z.output<typeof UpdateSchedule>
+
+export const DECISIONS = ['started', 'skipped', 'missed', 'superseded'] as const
+export const REASONS = ['overlap', 'misfire', 'source_down', 'paused', 'ended', 'edited'] as const
+export const Occurrence = z
+  .object({
+    scheduled_for: Timestamp,
+    until: Timestamp.nullable().describe('of a span: its last due time, inclusive'),
+    decided_at: Timestamp,
+    decision: z.enum(DECISIONS),
+    reason: z.enum(REASONS).nullable(),
+    count: z.int().describe('due times in this row'),
+    count_at_least: z.boolean().describe('`count` is a lower bound'),
+    task_id: Uuid.nullable(),
+  })
+  .meta({ id: 'Occurrence' })
+export type Occurrence = z.output<typeof Occurrence>
+
+const common = { tag: 'Schedules' } as const
+
+export const createSchedule = endpoint({
+  ...common, id: 'schedules_create', method: 'post', path: '/schedules', summary: 'Create a schedule',
+  body: CreateSchedule, status: 201, response: Schedule, answerHeaders: location,
+})
+export const listSchedules = endpoint({
+  ...common, id: 'schedules_list', method: 'get', path: '/schedules', summary: 'List the schedules, newest first',
+  query: z.strictObject({ ...page, workflow_id: Id.optional(), status: ScheduleStatus.optional() }), status: 200, response: pageOf(Schedule, 'SchedulePage'),
+})
+export const getSchedule = endpoint({ ...common, id: 'schedules_get', method: 'get', path: '/schedules/{id}', summary: 'Get a schedule', params: IdParams, status: 200, response: Schedule })
+export const replaceSchedule = endpoint({
+  ...common, id: 'schedules_replace', method: 'put', path: '/schedules/{id}', summary: 'Replace a schedule',
+  description: 'Left out: workflow_id, type and expression are kept, everything else gets its default; the status stays.',
+  params: IdParams, body: ReplaceSchedule, status: 200, response: Schedule,
+})
+export const updateSchedule = endpoint({
+  ...common, id: 'schedules_update', method: 'patch', path: '/schedules/{id}', summary: 'Change what is given', params: IdParams, body: UpdateSchedule, status: 200, response: Schedule,
+})
+export const deleteSchedule = endpoint({
+  ...common, id: 'schedules_delete', method: 'delete', path: '/schedules/{id}', summary: 'Delete a schedule',
+  description: 'Answers with the schedule. Pending tasks are cancelled, running ones finish; tasks stay, without their schedule.', params: IdParams, status: 200, response: Schedule,
+})
+export const enableSchedule = endpoint({
+  ...common, id: 'schedules_enable', method: 'post', path: '/schedules/{id}/enable', summary: 'Go on', params: IdParams, emptyBody: true, status: 200, response: Schedule,
+})
+export const disableSchedule = endpoint({
+  ...common, id: 'schedules_disable', method: 'post', path: '/schedules/{id}/disable', summary: 'Pause', params: IdParams, emptyBody: true,
+  body: z.strictObject({ reason: Text.max(500, 'must have at most 500 characters').nullish() }).meta({ id: 'DisableSchedule', examples: [{ reason: 'the flow is being changed' }] }), status: 200, response: Schedule,
+})
+export const runSchedule = endpoint({
+  ...common, id: 'schedules_run', method: 'post', path: '/schedules/{id}/run', summary: 'One run now, outside the plan', params: IdParams, emptyBody: true, status: 202, response: Task, answerHeaders: location,
+})
+export const listOccurrences = endpoint({
+  ...common, id: 'schedules_occurrences', method: 'get', path: '/schedules/{id}/occurrences', summary: 'What was decided for each due time, newest first',
+  params: IdParams, query: z.strictObject({ ...page }), status: 200, response: pageOf(Occurrence, 'OccurrencePage'),
+})

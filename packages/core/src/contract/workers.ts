@@ -1,0 +1,23 @@
+import { z } from 'zod'
+import { page, pageOf, Timestamp, Uuid } from './common.ts'
+import { endpoint } from './endpoint.ts'
+
+export const Worker = z
+  .object({
+    id: Uuid,
+    hostname: z.string(),
+    pid: z.int(),
+    status: z.enum(['active', 'draining', 'stale', 'stopped']).describe('stale: no heartbeat for 30 s'),
+    current_tasks: z.int(),
+    concurrency: z.int(),
+    version: z.string(),
+    started_at: Timestamp,
+    last_heartbeat: Timestamp,
+  })
+  .meta({ id: 'Worker' })
+export type Worker = z.output<typeof Worker>
+
+export const listWorkers = endpoint({
+  tag: 'Workers', id: 'workers_list', method: 'get', path: '/workers', summary: 'List the workers, newest first',
+  query: z.strictObject({ ...page }), status: 200, response: pageOf(Worker, 'WorkerPage'),
+})

@@ -1,0 +1,128 @@
+import { z } from 'zod'
+import { Flag, IdParams, Json, JsonObject, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
+import { endpoint, location } from './endpoint.ts'
+import { Task } from './tasks.ts'
+
+export const FlowType = z.enum(['flow', 'agent', 'team', 'workflow']).meta({ id: 'FlowType' })
+export type FlowType = z.output<typeof FlowType>
+
+const fields = {
+  id: Uuid,
+  name: z.string(),
+  description: z.string(),
+  source: z.string().describe("the source's url"),
+  source_id: Uuid,
+  remote_flow_id: z.string(),
+  flow_type: FlowType,
+  flow_version: z.int().describe('grows when the remote graph changed'),
+  input_component: z.string().nullable(),
+  output_component: z.string().nullable(),
+  is_component: z.boolean(),
+  folder_id: z.string().nullable(),
+  folder_name: z.string().nullable(),
+  icon: z.string().nullable(),
+  icon_bg_color: z.string().nullable(),
+  liked: z.boolean(),
+  tags: z.array(z.string()),
+  warnings: z.array(z.string()).describe('what a run of this flow would lose or lack'),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}
+const listFields = {
+  latest_run: z.string().describe("`NEW`, or the last task's status in capitals"),
+  task_count: z.int(),
+  failed_task_count: z.int(),
+}
+
+export const WorkflowItem = z.object({ ...fields, ...listFields }).meta({ id: 'WorkflowItem' })
+export type WorkflowItem = z.output<typeof WorkflowItem>
+export const Workflow = z.object({ ...fields, ...listFields, data: z.unknown().describe("the flow's graph as the server gave it") }).meta({ id: 'Workflow' })
+export type Workflow = z.output<typeof Workflow>
+
+export const RemoteFlowItem = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    description: z.string(),
+    flow_type: FlowType,
+    origin: z.object({ instance: z.string().describe("the source's name, else its host"), source_url: z.string() }),
+    components: z.array(z.object({ id: z.string(), name: z.string(), description: z.string() })),
+    is_component: z.boolean().optional(),
+    folder_id: z.string().nullable().optional(),
+    folder_name: z.string().nullable().optional(),
+    icon: z.string().nullable().optional(),
+    icon_bg_color: z.string().nullable().optional(),
+    liked: z.boolean().optional(),
+    tags: z.array(z.string()).optional(),
+    data: z.unknown().optional().describe('the graph; with simplified=false'),
+  })
+  .meta({ id: 'RemoteFlow' })
+export type RemoteFlowItem = z.output<typeof RemoteFlowItem>
+
+const inputValue = Json.describe('the input: a string as it is, anything else as JSON text')
+const sessionId = Text.min(1, 'must not be empty').max(500, 'must have at most 500 characters')
+/** Options of one run, shared with schedules. */
+export const runOptions = {
+  session_id: sessionId.describe('the conversation at the flow server; a fresh one per task when left out'),
+  tweaks: JsonObject.describe("changes to the flow's components, passed on"),
+  timeout: z.int('must be a whole number of seconds').min(1, 'must be 1 to 3600 seconds').max(3600, 'must be 1 to 3600 seconds').describe('seconds; SPARK_HTTP_TIMEOUT when left out'),
+}
+
+export const RunRequest = z
+  .union([
+    Text.describe('the input, as a JSON string'),
+    z.strictObject({
+      input_value: inputValue,
+      session_id: runOptions.session_id.nullish(),
+      tweaks: runOptions.tweaks.nullish(),
+      timeout: runOptions.timeout.nullish(),
+    }),
+  ], 'must be a JSON string, the input, or an object with input_value')
+  .meta({ id: 'RunRequest', examples: ['Hello', { input_value: 'Hello', session_id: 'customer-17' }] })
+export type RunRequest = z.output<typeof RunRequest>
+
+const SyncAll = z
+  .object({ synced: z.array(Workflow), failed: z.array(z.object({ flow_id: z.string(), detail: z.string() })) })
+  .meta({ id: 'SyncedFlows' })
+export type SyncAll = z.output<typeof SyncAll>
+
+const FlowParams = z.object({ flow_id: Text.min(1).max(500) })
+const sourceUrl = Text.max(2000).optional().describe("a source's URL or host")
+const common = { tag: 'Workflows' } as const
+
+export const listWorkflows = endpoint({
+  ...common, id: 'workflows_list', method: 'get', path: '/workflows', summary: 'List the synced workflows, newest first',
+  query: z.strictObject({ ...page, source: Text.max(2000).optional().describe("a source's id or URL"), search: Text.max(200).optional().describe('part of the name or description') }),
+  status: 200, response: pageOf(WorkflowItem, 'WorkflowPage'),
+})
+export const listRemoteFlows = endpoint({
+  ...common, id: 'workflows_remote_list', method: 'get', path: '/workflows/remote',
+  summary: 'List the flows of the connected servers', description: 'A source that cannot be reached is named in the X-Spark-Unreachable header and does not fail the others.',
+  query: z.strictObject({ source_url: sourceUrl, simplified: Flag.default(true) }), status: 200, response: z.array(RemoteFlowItem),
+  answerHeaders: { 'X-Spark-Unreachable': 'URLs of the sources that could not be reached, separated by commas' },
+})
+export const getRemoteFlow = endpoint({
+  ...common, id: 'workflows_remote_get', method: 'get', path: '/workflows/remote/{flow_id}', summary: 'Get one whole flow from its server',
+  params: FlowParams, query: z.strictObject({ source_url: sourceUrl }), status: 200, response: RemoteFlowItem,
+})
+export const syncWorkflow = endpoint({
+  ...common, id: 'workflows_sync', method: 'post', path: '/workflows/sync/{flow_id}',
+  summary: 'Copy a flow to Spark, or refresh the copy', description: 'Created 201, updated 200. `*` with `source_url` copies every flow of that source and answers 200 with `synced` and `failed`.',
+  params: FlowParams,
+  query: z.strictObject({ source_url: sourceUrl, input_component: Text.max(500).optional(), output_component: Text.max(500).optional() }),
+  emptyBody: true, status: 201, alsoStatus: [200], response: z.union([Workflow, SyncAll]), answerHeaders: location,
+})
+export const getWorkflow = endpoint({
+  ...common, id: 'workflows_get', method: 'get', path: '/workflows/{id}', summary: 'Get a workflow with its graph', params: IdParams, status: 200, response: Workflow,
+})
+export const deleteWorkflow = endpoint({
+  ...common, id: 'workflows_delete', method: 'delete', path: '/workflows/{id}', summary: 'Delete a workflow with its schedules and tasks',
+  params: IdParams, status: 200, response: z.object({ success: z.literal(true) }).meta({ id: 'WorkflowDeleted' }),
+})
+export const runWorkflow = endpoint({
+  ...common, id: 'workflows_run', method: 'post', path: '/workflows/{id}/run', summary: 'Run a workflow now',
+  description: 'Waits for the end and answers the finished task. `?wait=false` or `Prefer: respond-async` answers 202 with the pending task at once, and so does a run that no worker takes or that is not over 5 s after its timeout.',
+  params: IdParams, query: z.strictObject({ wait: Flag.default(true) }), body: RunRequest, status: 200, alsoStatus: [202], response: Task,
+  requestHeaders: { Prefer: '`respond-async` is the same as `wait=false`' },
+  answerHeaders: { ...location, 'Preference-Applied': '`respond-async`, when that was asked' },
+})

@@ -1,0 +1,157 @@
+import { ceilToSecond, DAY, floorToSecond, SECOND } from '../clock.ts'
+import { invalid } from '../errors.ts'
+import { cronProblem } from './cron-problem.ts'
+import type { Misfire, OverlapPolicy } from './decide.ts'
+import { MAX_INTERVAL_DAYS, parseInterval } from './interval.ts'
+import { firstInstant, instantsOf, localOf, localText, utcText } from './local-time.ts'
+import { parseTime } from './one-time.ts'
+import { nextDue } from './plan.ts'
+import type { Plan } from './plan.ts'
+import { readZone } from './timezone.ts'
+
+export type PlanInput = {
+  schedule_type: Plan['schedule_type']
+  schedule_expr: string
+  timezone: string
+  start_at: Date | null
+  end_at: Date | null
+  /** Seconds. */
+  jitter?: number
+  now: Date
+  /** The plan that is edited: what it says already is not refused for having passed. */
+  stored?: Plan | null
+}
+
+export type CheckedPlan = Omit<Plan, 'seed'> & {
+  /** Whether type, expression, timezone, bounds or jitter differ from the stored plan: only then do times move. Without one: true. */
+  moves: boolean
+}
+
+const MAX_JITTER = DAY / SECOND
+const TYPES: readonly string[] = ['cron', 'interval', 'one-time']
+
+const checkInterval = (expression: string): string => {
+  const interval = parseInterval(expression)
+  const write = 'write a whole number and s, m, h or d, such as "15m"'
+  if (!interval) {
+    if (/^\d+$/.test(expression)) throw invalid('schedule_expr', `"${expression}" has no unit: write "${expression}s" for seconds, or m, h or d`)
+    throw invalid('schedule_expr', `"${expression}" is not an interval: ${write}`)
+  }
+  if (interval.count < 1) throw invalid('schedule_expr', `"${expression}" is no time at all: write 1 or more, such as "1${interval.unit}"`)
+  if (interval.ms > MAX_INTERVAL_DAYS * DAY) throw invalid('schedule_expr', `"${expression}" is too long: write at most ${MAX_INTERVAL_DAYS}d (a hundred years)`)
+  return expression
+}
+
+const checkCron = (expression: string, zone: string, now: Date): string => {
+  const problem = cronProblem(expression, localOf(zone, now.getTime()))
+  if (problem) throw invalid('schedule_expr', problem)
+  return expression
+}
+
+/** An instant as the zone's clock shows it, with what to write for it. */
+const shown = (zone: string, at: number) => `${utcText(at)} (${localText(localOf(zone, at)).slice(11)} there)`
+
+const localInstant = (expression: string, zone: string, local: number): number => {
+  const [one, other] = instantsOf(zone, local)
+  if (one !== undefined && other === undefined) return one
+  if (one !== undefined && other !== undefined) {
+    throw invalid('schedule_expr', `"${expression}" exists twice in ${zone}, where the clock is set back: write ${utcText(one)} for the first or ${utcText(other)} for the second`)
+  }
+  const { at, gap } = firstInstant(zone, local)
+  const early = at + (local - localOf(zone, at))
+  throw invalid('schedule_expr', `"${expression}" does not exist in ${zone}, where the clock is set forward: write ${shown(zone, early)} or ${shown(zone, early + gap)}`)
+}
+
+const past = (expression: string, second: Date) =>
+  invalid('schedule_expr', `"${expression}" lies in the past (it is ${utcText(second.getTime())}): write a later time, or "now"`)
+
+const checkOneTime = (expression: string, zone: string, { now, stored }: PlanInput): string => {
+  const second = floorToSecond(now)
+  if (expression.toLowerCase() === 'now') return utcText(second.getTime())
+  const written = parseTime(expression)
+  if (!written) {
+    const date = /^\d{4}-\d\d-\d\d$/.test(expression) ? `, such as "${expression}T08:00:00Z"` : ', such as "2030-01-31T08:00:00Z" (or without Z: then it is read in timezone), or "now"'
+    throw invalid('schedule_expr', `"${expression}" is not a time: write a date and a time in ISO 8601${date}`)
+  }
+  if (stored && stored.schedule_type === 'one-time' && stored.timezone === zone && stored.schedule_expr === expression) return expression
+  const at = written.kind === 'instant' ? written.at : localInstant(expression, zone, written.local)
+  if (at < second.getTime()) throw past(expression, second)
+  return expression
+}
+
+const checkJitter = (jitter: number, type: Plan['schedule_type'], expression: string): number => {
+  if (!Number.isInteger(jitter) || jitter < 0) throw invalid('jitter', 'must be a whole number of seconds, 0 or more')
+  if (jitter > MAX_JITTER) throw invalid('jitter', `must be at most ${MAX_JITTER} (a day)`)
+  const interval = type === 'interval' ? parseInterval(expression) : null
+  if (interval && jitter * SECOND >= interval.ms) throw invalid('jitter', `must be shorter than the interval "${expression}": write at most ${interval.ms / SECOND - 1}`)
+  return jitter
+}
+
+/** A new schedule, and an edit that moves times, must leave something to be due. */
+const checkRest = (plan: Plan, now: Date): void => {
+  const { end_at, start_at, schedule_type } = plan
+  const second = floorToSecond(now)
+  if (end_at && end_at <= second) throw invalid('end_at', `lies in the past (it is ${utcText(second.getTime())}): write a later time, or null`)
+  // A one-time schedule may be due in this very second; the others start after it.
+  const after = schedule_type === 'one-time' ? new Date(second.getTime() - SECOND) : second
+  if (nextDue(plan, after)) return
+  const unbounded = nextDue({ ...plan, end_at: null }, after)
+  if (unbounded) throw invalid('end_at', `leaves no due time: the first is ${utcText(unbounded.getTime())}; write a later time than that, or null`)
+  if (start_at && nextDue({ ...plan, start_at: null, end_at: null }, after)) throw invalid('start_at', `leaves no due time for "${plan.schedule_expr}": write an earlier time, or null`)
+  if (schedule_type === 'one-time') throw past(plan.schedule_expr, second)
+  throw invalid('schedule_expr', `"${plan.schedule_expr}" has no due time before the year 10000: write another`)
+}
+
+const sameText = (one: string, other: string) => one.trim().replace(/\s+/g, ' ').toLowerCase() === other.trim().replace(/\s+/g, ' ').toLowerCase()
+const sameTime = (one: Date | null, other: Date | null) => one?.getTime() === other?.getTime()
+
+/** What a client gives, made into a plan. What cannot be one is refused with the field and what to write instead. */
+export const checkPlan = (input: PlanInput): CheckedPlan => {
+  const { schedule_type, now } = input
+  const stored = input.stored ?? null
+  if (!TYPES.includes(schedule_type)) throw invalid('schedule_type', `"${String(schedule_type)}" is not a type: write cron, interval or one-time`)
+  const answer = readZone(input.timezone)
+  if ('problem' in answer) throw invalid('timezone', answer.problem)
+  const timezone = answer.zone
+  const expression = input.schedule_expr.trim()
+  const schedule_expr =
+    schedule_type === 'cron' ? checkCron(expression, timezone, now) : schedule_type === 'interval' ? checkInterval(expression) : checkOneTime(expression, timezone, input)
+  const start_at = input.start_at && ceilToSecond(input.start_at)
+  const end_at = input.end_at && ceilToSecond(input.end_at)
+  if (start_at && end_at && end_at <= start_at) throw invalid('end_at', `must be later than start_at (${utcText(start_at.getTime())})`)
+  const jitter = checkJitter(input.jitter ?? 0, schedule_type, schedule_expr)
+
+  const same = stored !== null && stored.schedule_type === schedule_type && sameText(stored.schedule_expr, schedule_expr)
+  const anchor = same ? stored.anchor : floorToSecond(now)
+  const moves = !same || stored.timezone !== timezone || !sameTime(stored.start_at, start_at) || !sameTime(stored.end_at, end_at) || stored.jitter !== jitter
+  const plan = { schedule_type, schedule_expr, timezone, anchor, start_at, end_at, jitter }
+  if (moves) checkRest({ ...plan, seed: '' }, now)
+  return { ...plan, moves }
+}
+
+export type OptionsInput = {
+  overlap: OverlapPolicy
+  misfire: Misfire
+  /** Seconds; null for the default of the type. */
+  catchup_window?: number | null
+  max_runs?: number | null
+  /** Of the schedule that is edited. */
+  stored?: { max_runs: number | null; run_count: number } | null
+}
+
+const MAX_CATCHUP_WINDOW = (366 * DAY) / SECOND
+
+/** The options that are right or wrong only together, or against what has already run. */
+export const checkOptions = ({ overlap, misfire, catchup_window, max_runs, stored }: OptionsInput): void => {
+  if (misfire === 'all' && overlap !== 'queue_all' && overlap !== 'allow') {
+    throw invalid('misfire', `"all" runs several late due times, which overlap "${overlap}" would not: set overlap to "queue_all" or "allow", or misfire to "last"`)
+  }
+  if (catchup_window != null && !(Number.isInteger(catchup_window) && catchup_window >= 0 && catchup_window <= MAX_CATCHUP_WINDOW)) {
+    throw invalid('catchup_window', `must be a whole number of seconds from 0 to ${MAX_CATCHUP_WINDOW}`)
+  }
+  if (max_runs == null) return
+  if (!Number.isInteger(max_runs) || max_runs < 1) throw invalid('max_runs', 'must be a whole number, 1 or more, or null')
+  if (stored && stored.max_runs !== max_runs && max_runs <= stored.run_count) {
+    throw invalid('max_runs', `must be more than the ${stored.run_count} that have started: write ${stored.run_count + 1} or more, or null`)
+  }
+}

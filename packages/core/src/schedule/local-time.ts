@@ -1,0 +1,139 @@
+import { DAY, HOUR, SECOND } from '../clock.ts'
+
+// Everything about time zones. A *local time* is written as the milliseconds of the same wall clock in UTC: 09:00 in Lisbon is Date.UTC(…, 9).
+
+/** The clock of a zone changes at `at`, from an offset of `before` to one of `after` (ms east of UTC). */
+export type Transition = { at: number; before: number; after: number }
+/** A stretch of time with one offset; `end` is exclusive. Cut at the turn of each UTC year, so two neighbours may have the same offset. */
+export type Segment = { start: number; end: number; offset: number }
+
+type Zone = { format: Intl.DateTimeFormat; years: Map<number, Segment[]> }
+
+/** Times before 1970 and after the year 9999 are no due times. */
+export const FIRST_TIME = 0
+export const LAST_TIME = Date.UTC(9999, 11, 31, 23, 59, 59)
+
+// The closest two changes since 1970 (America/Boa_Vista, October 2000) are a week apart.
+const SAMPLE = 5 * DAY
+// A user may name any zone and year; these bounds only cost a rebuild.
+const MAX_ZONES = 1000
+const MAX_YEARS = 200
+
+const zones = new Map<string, Zone>()
+
+const zoneOf = (name: string): Zone => {
+  let zone = zones.get(name)
+  if (!zone) {
+    if (zones.size >= MAX_ZONES) zones.clear()
+    zone = { format: new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' }), years: new Map() }
+    zones.set(name, zone)
+  }
+  return zone
+}
+
+const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/
+
+const askOffset = (format: Intl.DateTimeFormat, at: number): number => {
+  const found = OFFSET.exec(format.format(at))
+  if (!found) throw new Error(`No offset in "${format.format(at)}"`)
+  const [, sign, hours, minutes, seconds] = found
+  if (!sign) return 0
+  const size = (Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds ?? 0)) * SECOND
+  return sign === '-' ? -size : size
+}
+
+/** The first second after `from`, up to `to`, with another offset than `from` has. */
+const findChange = (format: Intl.DateTimeFormat, from: number, to: number, offset: number): number => {
+  let low = from
+  let high = to
+  while (high - low > SECOND) {
+    const middle = low + Math.floor((high - low) / 2 / SECOND) * SECOND
+    if (askOffset(format, middle) === offset) low = middle
+    else high = middle
+  }
+  return high
+}
+
+const makeYear = (format: Intl.DateTimeFormat, year: number): Segment[] => {
+  const end = Date.UTC(year + 1, 0, 1)
+  const segments: Segment[] = []
+  let start = Date.UTC(year, 0, 1)
+  let offset = askOffset(format, start)
+  for (let from = start; from < end; from += SAMPLE) {
+    const to = Math.min(from + SAMPLE, end)
+    const next = askOffset(format, to)
+    if (next === offset) continue
+    const change = findChange(format, from, to, offset)
+    if (change === end) break
+    segments.push({ start, end: change, offset })
+    start = change
+    offset = next
+  }
+  segments.push({ start, end, offset })
+  return segments
+}
+
+const yearOf = (zone: Zone, year: number): Segment[] => {
+  let segments = zone.years.get(year)
+  if (!segments) {
+    if (zone.years.size >= MAX_YEARS) zone.years.clear()
+    segments = makeYear(zone.format, year)
+    zone.years.set(year, segments)
+  }
+  return segments
+}
+
+export const segmentAt = (name: string, at: number): Segment => {
+  const segments = yearOf(zoneOf(name), new Date(at).getUTCFullYear())
+  for (const segment of segments) if (at < segment.end) return segment
+  throw new Error(`No segment of ${name} at ${at}`)
+}
+
+export const localOf = (name: string, at: number): number => at + segmentAt(name, at).offset
+
+/** The changes of the clock in (from, to]. */
+export const transitionsBetween = (name: string, from: number, to: number): Transition[] => {
+  const found: Transition[] = []
+  let segment = segmentAt(name, from)
+  while (segment.end <= to) {
+    const next = segmentAt(name, segment.end)
+    if (next.offset !== segment.offset) found.push({ at: segment.end, before: segment.offset, after: next.offset })
+    segment = next
+  }
+  return found
+}
+
+// No zone is further than this from UTC, so every instant that shows a local time lies this close to it.
+const REACH = 16 * HOUR
+
+/**
+ * The first instant at which the clock shows `local` or has jumped over it; `gap` is how far it jumped then, else 0.
+ * This is when a fixed time runs: in a gap at the first valid instant, in a repeated hour at its first occurrence.
+ */
+export const firstInstant = (name: string, local: number): { at: number; gap: number } => {
+  let segment = segmentAt(name, local - REACH)
+  let before = segment.offset
+  while (local >= segment.end + segment.offset) {
+    before = segment.offset
+    segment = segmentAt(name, segment.end)
+  }
+  return local < segment.start + segment.offset
+    ? { at: segment.start, gap: Math.max(0, segment.offset - before) }
+    : { at: local - segment.offset, gap: 0 }
+}
+
+/** Every instant at which the clock shows `local`: none, one or two. */
+export const instantsOf = (name: string, local: number): number[] => {
+  const found: number[] = []
+  for (let segment = segmentAt(name, local - REACH); segment.start <= local + REACH; segment = segmentAt(name, segment.end)) {
+    const at = local - segment.offset
+    if (at >= segment.start && at < segment.end) found.push(at)
+  }
+  return found
+}
+
+/** `2026-03-29T02:30:00`, without a zone. */
+export const localText = (local: number): string => new Date(local).toISOString().slice(0, 19)
+
+/** `2026-03-29T01:30:00Z`: whole seconds, UTC. */
+export const utcText = (at: number): string => `${localText(at)}Z`

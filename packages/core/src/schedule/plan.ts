@@ -1,0 +1,152 @@
+import { SECOND } from '../clock.ts'
+import { countCron, nextCron, previousCron } from './cron.ts'
+import { parseCron } from './cron-pattern.ts'
+import { countInterval, nextInterval, parseInterval, previousInterval } from './interval.ts'
+import { LAST_TIME } from './local-time.ts'
+import { oneTimeInstant, parseTime } from './one-time.ts'
+
+/** What moves the times of a schedule, and nothing else. */
+export type Plan = {
+  schedule_type: 'cron' | 'interval' | 'one-time'
+  schedule_expr: string
+  timezone: string
+  /** Where an interval counts from: `start_at`, else the second in which type or expression last changed. */
+  anchor: Date
+  /** No due time before it (inclusive). */
+  start_at: Date | null
+  /** No due time at or after it. */
+  end_at: Date | null
+  /** Seconds. */
+  jitter: number
+  /** The schedule's id: makes the jitter of a due time the same wherever and whenever it is asked for. */
+  seed: string
+}
+
+/** Due times without bounds, in milliseconds; all of whole seconds. */
+export type Times = {
+  next: (after: number) => number | null
+  previous: (before: number) => number | null
+  /** How many lie in (after, until], counted no further than past `cap`. */
+  count: (after: number, until: number, cap: number) => number
+}
+
+const cronTimes = (expression: string, zone: string): Times => {
+  const cron = parseCron(expression)
+  return {
+    next: (after) => nextCron(cron, zone, after),
+    previous: (before) => previousCron(cron, zone, before),
+    count: (after, until, cap) => countCron(cron, zone, after, until, cap),
+  }
+}
+
+const oneTime = (expression: string, zone: string): Times => {
+  const written = parseTime(expression)
+  if (!written) throw new Error(`"${expression}" is not a time`)
+  const at = oneTimeInstant(written, zone)
+  return {
+    next: (after) => (at > after ? at : null),
+    previous: (before) => (at < before ? at : null),
+    count: (after, until) => (at > after && at <= until ? 1 : 0),
+  }
+}
+
+const MAX_COMPILED = 2000
+const compiled = new Map<string, Times>()
+
+/** What an expression means in a zone, read once for all the schedules that share both. */
+const compile = (type: 'cron' | 'one-time', expression: string, zone: string): Times => {
+  const key = `${type}|${expression}|${zone}`
+  let times = compiled.get(key)
+  if (!times) {
+    if (compiled.size >= MAX_COMPILED) compiled.clear()
+    times = type === 'cron' ? cronTimes(expression, zone) : oneTime(expression, zone)
+    compiled.set(key, times)
+  }
+  return times
+}
+
+const intervalTimes = (plan: Plan): Times => {
+  const interval = parseInterval(plan.schedule_expr)
+  if (!interval || interval.ms <= 0) throw new Error(`"${plan.schedule_expr}" is not an interval`)
+  // The anchor itself is due only when it was asked for as a start.
+  const least = plan.start_at ? 0 : 1
+  const origin = plan.start_at ? ceil(plan.start_at) : Math.floor(plan.anchor.getTime() / SECOND) * SECOND
+  return {
+    next: (after) => nextInterval(origin, interval.ms, least, after),
+    previous: (before) => previousInterval(origin, interval.ms, least, before),
+    count: (after, until) => countInterval(origin, interval.ms, least, after, until),
+  }
+}
+
+const ceil = (at: Date) => Math.ceil(at.getTime() / SECOND) * SECOND
+
+type Bounded = Times & { from: number; to: number }
+
+/** The due times of a plan within its bounds: [from, to). */
+const boundedTimes = (plan: Plan): Bounded => {
+  const times = plan.schedule_type === 'interval' ? intervalTimes(plan) : compile(plan.schedule_type, plan.schedule_expr, plan.timezone)
+  const from = plan.start_at ? ceil(plan.start_at) : -Infinity
+  const to = Math.min(plan.end_at ? ceil(plan.end_at) : Infinity, LAST_TIME + 1)
+  return {
+    from,
+    to,
+    next: (after) => {
+      const at = times.next(Math.max(after, from - 1))
+      if (at !== null && at <= after) throw new Error(`The due time ${at} of "${plan.schedule_expr}" is not after ${after}`)
+      return at !== null && at < to ? at : null
+    },
+    previous: (before) => {
+      const at = times.previous(Math.min(before, to))
+      return at !== null && at >= from ? at : null
+    },
+    count: (after, until, cap) => times.count(Math.max(after, from - 1), Math.min(until, to - 1), cap),
+  }
+}
+
+const dateOrNull = (at: number | null): Date | null => (at === null ? null : new Date(at))
+
+/** The first due time after `after`; from the very first one when `after` is null. */
+export const nextDue = (plan: Plan, after: Date | null): Date | null => dateOrNull(boundedTimes(plan).next(after?.getTime() ?? -Infinity))
+
+/** The last due time before `before`. */
+export const previousDue = (plan: Plan, before: Date): Date | null => dateOrNull(boundedTimes(plan).previous(before.getTime()))
+
+/** The due times in (after, until], oldest first, no more than `limit`. */
+export const dueTimesBetween = (plan: Plan, after: Date | null, until: Date, limit: number): Date[] => {
+  const times = boundedTimes(plan)
+  const found: Date[] = []
+  let at = times.next(after?.getTime() ?? -Infinity)
+  while (at !== null && at <= until.getTime() && found.length < limit) {
+    found.push(new Date(at))
+    at = times.next(at)
+  }
+  return found
+}
+
+/** How many due times lie in (after, until]; any number above `cap` means more than `cap`. */
+export const countDue = (plan: Plan, after: Date | null, until: Date, cap: number): number =>
+  boundedTimes(plan).count(after?.getTime() ?? -Infinity, until.getTime(), cap)
+
+// FNV-1a, then the last mixing of murmur3: neighbouring due times get unrelated offsets.
+const hash = (text: string): number => {
+  let h = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
+/** When a due time starts: with its jitter, which never reaches the next due time, so starts are in the order of due times. */
+export const startOf = (plan: Plan, due: Date): Date => {
+  if (plan.jitter <= 0) return due
+  const start = due.getTime() + (hash(`${plan.seed}:${due.getTime() / SECOND}`) % (plan.jitter + 1)) * SECOND
+  const next = nextDue(plan, due)
+  return new Date(next ? Math.min(start, next.getTime() - SECOND) : start)
+}
+
+/** The last due time whose start lies before `before`. */
+export const lastStartingBefore = (plan: Plan, before: Date): Date | null => {
+  const due = previousDue(plan, before)
+  // Only the newest can still be ahead: the one before it starts before it is due.
+  return due && startOf(plan, due) >= before ? previousDue(plan, due) : due
+}

@@ -1,0 +1,13 @@
+export const TASK_STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const
+type Status = (typeof TASK_STATUSES)[number]
+
+/** The only ways from one status to another; a trigger in PostgreSQL holds the same table. */
+export const TASK_EDGES: Record<Status, readonly Status[]> = {
+  pending: ['running', 'cancelled'],
+  running: ['pending', 'completed', 'failed', 'cancelled'],
+  completed: [],
+  failed: ['completed'], // only out of `outcome_unknown`, by the attempt that still holds the token
+  cancelled: [],
+}
+
+export const isFinished = (status: Status): boolean => status === 'completed' || status === 'failed' || status === 'cancelled'

@@ -1,0 +1,125 @@
+// Due times found by looking at the clock of every second (or minute), with Intl alone: slow, and nothing of the product in it.
+// It reads cron fields by itself, so that a mistake in one of the two shows as a difference.
+
+const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
+const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
+const NICKNAMES: Record<string, string> = {
+  '@hourly': '0 * * * *', '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@weekly': '0 0 * * 0', '@monthly': '0 0 1 * *', '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
+}
+
+type Wall = { year: number; month: number; day: number; hour: number; minute: number; second: number }
+
+const clocks = new Map<string, Intl.DateTimeFormat>()
+
+/** What the clock of the zone shows. */
+const wallAt = (zone: string, at: number): Wall => {
+  let clock = clocks.get(zone)
+  if (!clock) {
+    clock = new Intl.DateTimeFormat('en-US', {
+      timeZone: zone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
+    })
+    clocks.set(zone, clock)
+  }
+  const [month, day, year, hour, minute, second] = clock.format(at).split(/\D+/).map(Number) as [number, number, number, number, number, number] // six numbers in this order
+  return { year, month, day, hour, minute, second }
+}
+
+type Shown = { at: number; wall: Wall }
+let scanned: { key: string; shown: Shown[] } = { key: '', shown: [] }
+
+/** The clock at every step of a span. Kept for the next expression, which is usually asked about the same span. */
+const scan = (zone: string, from: number, until: number, step: number): Shown[] => {
+  const key = [zone, from, until, step].join('|')
+  if (scanned.key !== key) {
+    const shown: Shown[] = []
+    for (let at = from; at < until; at += step) shown.push({ at, wall: wallAt(zone, at) })
+    scanned = { key, shown }
+  }
+  return scanned.shown
+}
+
+const asNumber = (wall: Wall) => Date.UTC(wall.year, wall.month - 1, wall.day, wall.hour, wall.minute, wall.second)
+
+const valueOf = (text: string, names: string[], first: number): number => {
+  const named = names.indexOf(text.toLowerCase())
+  return named >= 0 ? named + first : Number(text)
+}
+
+const allows = (field: string, value: number, min: number, max: number, names: string[] = []): boolean =>
+  field.split(',').some((part) => {
+    const [range, step = '1'] = part.split('/') as [string, string?]
+    if (range === '*') return (value - min) % Number(step) === 0
+    const [from, to = from] = range.split('-').map((end) => valueOf(end, names, min)) as [number, number?]
+    return value >= from && value <= Math.min(to, max) && (value - from) % Number(step) === 0
+  })
+
+/** Which of the values from min to max a field allows. */
+const table = (field: string, min: number, max: number, names: string[] = []): boolean[] =>
+  Array.from({ length: max + 1 }, (_, value) => value >= min && allows(field, value, min, max, names))
+
+const daysIn = (wall: Wall) => new Date(Date.UTC(wall.year, wall.month, 0)).getUTCDate()
+
+const dateMatches = (field: string, wall: Wall): boolean =>
+  field.split(',').some((part) => (part.toUpperCase() === 'L' ? wall.day === daysIn(wall) : allows(part, wall.day, 1, 31)))
+
+const weekdayMatches = (field: string, wall: Wall): boolean => {
+  const weekday = new Date(Date.UTC(wall.year, wall.month - 1, wall.day)).getUTCDay()
+  const isDay = (text: string) => allows(text, weekday, 0, 7, WEEKDAYS) || (weekday === 0 && allows(text, 7, 0, 7, WEEKDAYS))
+  return field.split(',').some((part) => {
+    const [day, nth] = part.split('#') as [string, string?]
+    if (nth !== undefined) return isDay(day) && Math.ceil(wall.day / 7) === Number(nth)
+    if (/\dL$/i.test(part)) return isDay(part.slice(0, -1)) && wall.day + 7 > daysIn(wall)
+    return isDay(part)
+  })
+}
+
+const fieldsOf = (expression: string): string[] => {
+  const fields = (NICKNAMES[expression] ?? expression).split(/\s+/).map((field) => field.replace('?', '*'))
+  return fields.length === 5 ? ['0', ...fields] : fields
+}
+
+const isSingle = (field: string) => /^\d+$/.test(field)
+
+// No clock of our time was set back by more: far enough to know what it has shown already.
+const REPEATED = 4 * 3600_000
+
+/** The due times of a cron expression in [from, until), as ISO text. */
+export const oracle = (expression: string, zone: string, from: Date, until: Date): string[] => {
+  const [second, minute, hour, date, month, weekday] = fieldsOf(expression) as [string, string, string, string, string, string] // six fields
+  const [seconds, minutes, hours, months] = [table(second, 0, 59), table(minute, 0, 59), table(hour, 0, 23), table(month, 1, 12, MONTHS)]
+  const dayMatches = (wall: Wall): boolean => {
+    if (!months[wall.month]) return false
+    if (weekday.startsWith('+')) return dateMatches(date, wall) && weekdayMatches(weekday.slice(1), wall)
+    if (date === '*') return weekday === '*' || weekdayMatches(weekday, wall)
+    return dateMatches(date, wall) || (weekday !== '*' && weekdayMatches(weekday, wall))
+  }
+  const matches = (wall: Wall) => seconds[wall.second]! && minutes[wall.minute]! && hours[wall.hour]! && dayMatches(wall)
+  const fixed = isSingle(second) && isSingle(minute) && isSingle(hour)
+
+  const step = second === '0' ? 60_000 : 1000
+  const found: string[] = []
+  const day = 24 * 3600_000
+  let furthest = -Infinity
+  for (const { at, wall } of scan(zone, from.getTime() - REPEATED, until.getTime(), step)) {
+    if (!fixed) {
+      if (at >= from.getTime() && matches(wall)) found.push(new Date(at).toISOString())
+      continue
+    }
+    const shown = asNumber(wall)
+    const isFirst = furthest === -Infinity || shown > furthest
+    let due = isFirst && matches(wall)
+    // The clock jumped: did it jump over the time? A whole date that a zone left out has no times.
+    if (isFirst && furthest !== -Infinity && shown - furthest - step < day) {
+      for (let skipped = furthest + step; skipped < shown && !due; skipped += step) {
+        const then = new Date(skipped)
+        due = matches({
+          year: then.getUTCFullYear(), month: then.getUTCMonth() + 1, day: then.getUTCDate(),
+          hour: then.getUTCHours(), minute: then.getUTCMinutes(), second: then.getUTCSeconds(),
+        })
+      }
+    }
+    if (isFirst) furthest = shown
+    if (due && at >= from.getTime()) found.push(new Date(at).toISOString())
+  }
+  return found
+}

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { decide } from '../src/schedule/decide.ts'
+import type { Decidable, LedgerRow, World } from '../src/schedule/decide.ts'
+import { dueTimesBetween } from '../src/schedule/plan.ts'
+import type { Plan } from '../src/schedule/plan.ts'
+import { pausedSpan, supersededSpan } from '../src/schedule/spans.ts'
+
+const page = readFileSync(new URL('../../../docs/schedules.md', import.meta.url), 'utf8')
+
+/** The rows of the table below a marker, without its head. */
+const table = (marker: string): string[][] => {
+  const lines = page.split(`<!-- ${marker} -->\n`)[1]!.split('\n')
+  const end = lines.findIndex((line) => !line.startsWith('|'))
+  return lines.slice(2, end).map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim()))
+}
+
+/** `10:00`, `10:00:20` or `05-30 09:00`, on 1 June 2026 in UTC. */
+const timeOf = (text: string): Date => {
+  const [, date = '06-01', time] = /^(?:(\d\d-\d\d) )?(\d\d:\d\d(?::\d\d)?)$/.exec(text) ?? []
+  if (!time) throw new Error(`"${text}" is not a time`)
+  return new Date(`2026-${date}T${time}Z`)
+}
+
+const planOf = (cell: string): Plan => {
+  const [, type = 'cron', schedule_expr] = /^(?:(\S+) )?`(.+)`$/.exec(cell) ?? []
+  if (!schedule_expr) throw new Error(`"${cell}" is not a schedule`)
+  return { schedule_type: type as Plan['schedule_type'], schedule_expr, timezone: 'UTC', anchor: timeOf('00:00'), start_at: null, end_at: null, jitter: 0, seed: 'doc' } // the table names the types
+}
+
+const textOf = (at: Date): string => {
+  const [date, time] = [at.toISOString().slice(5, 10), at.toISOString().slice(11, 19)]
+  return date === '06-01' ? time : `${date} ${time}`
+}
+
+/** The row as the page writes it, with every time to the second. */
+const rowText = ({ scheduled_for, until, decision, reason, count, count_at_least }: LedgerRow): string => {
+  const times = until ? `${textOf(scheduled_for)}–${textOf(until)}` : textOf(scheduled_for)
+  const inBrackets = [reason, count_at_least ? `at least ${count}` : count > 1 ? String(count) : null].filter(Boolean).join(', ')
+  return `${times} ${decision}${inBrackets ? ` (${inBrackets})` : ''}`
+}
+
+const toSeconds = (cell: string) => cell.replace(/(?<![\d:])(\d\d:\d\d)(?![:\d])/g, '$1:00')
+
+const circumstances = (cell: string, schedule: Decidable, world: World) => {
+  for (const item of cell.split(', ').filter(Boolean)) {
+    const [, name, value = ''] = /^(\S+)(?: (.+))?$/.exec(item) ?? []
+    if (name === 'allow') schedule.overlap = 'allow'
+    else if (value === 'open') world.open = { count: Number(name), pending: 0 }
+    else if (name === 'max_runs' || name === 'run_count') schedule[name] = Number(value)
+    else if (name === 'start_at' || name === 'end_at') schedule.plan[name] = timeOf(value)
+    else if (name === 'down' && value.startsWith('since ')) world.hold = { from: timeOf(value.slice(6)), until: null }
+    else if (name === 'down') world.hold = { from: timeOf(value.split('–')[0]!), until: timeOf(value.split('–')[1]!) }
+    else throw new Error(`"${item}" is no circumstance`)
+  }
+}
+
+describe('docs/schedules.md: how a due time is decided', () => {
+  it.each(table('decide'))('%s: %s decided until %s, now %s, %s', (_, scheduled, until, now, cell, expected) => {
+    const schedule: Decidable = { plan: planOf(scheduled!), overlap: 'skip', misfire: 'last', catchup_window: null, max_runs: null, run_count: 0, decided_until: until ? timeOf(until) : null }
+    const world: World = { now: timeOf(now!), open: { count: 0, pending: 0 }, hold: null }
+    circumstances(cell!, schedule, world)
+    const decision = decide(schedule, world)
+    const said = [...decision.rows.map(rowText), ...(decision.status === 'completed' ? ['completed'] : [])]
+    expect(said.join('; ') || 'nothing').toBe(toSeconds(expected!))
+  })
+})
+
+describe('docs/schedules.md: pause and edit', () => {
+  it.each(table('spans'))('%s: %s decided until %s, %s', (_, scheduled, until, event, expected) => {
+    const [what, ...when] = event!.split(' ')
+    const span = what === 'enabled' ? pausedSpan : supersededSpan
+    const row = span(planOf(scheduled!), timeOf(until!), timeOf(when.join(' ')))
+    expect(row ? rowText(row) : 'nothing').toBe(toSeconds(expected!))
+  })
+})
+
+describe('docs/schedules.md: when the clock is set', () => {
+  it.each(table('clock'))('%s in %s on %s', (expression, timezone, date, _, expected) => {
+    const day = new Date(`${date}T00:00:00Z`).getTime()
+    const isThatDay = new Intl.DateTimeFormat('en-CA', { timeZone: timezone!, dateStyle: 'short' })
+    const due = dueTimesBetween({ ...planOf(expression!), timezone: timezone! }, new Date(day - 86400_000), new Date(day + 2 * 86400_000), 1000).filter((at) => isThatDay.format(at) === date)
+    expect(due.map((at) => at.toISOString().slice(11, 19)).join(', ') || 'nothing').toBe(expected)
+  })
+})
