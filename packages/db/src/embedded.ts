@@ -1,0 +1,161 @@
+import { closeSync } from 'node:fs'
+import { join as joinPath, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DatabaseError } from './database-error.ts'
+import { findBinaries } from './embedded/binaries.ts'
+import { createCluster, explain, hasCluster } from './embedded/cluster.ts'
+import { makeLease } from './embedded/lease.ts'
+import { findPlace, isRoot, prepareFolder } from './embedded/place.ts'
+import { type Postmaster, clearOrphan, isAlive, readPostmaster, untilGone } from './embedded/postmaster.ts'
+import { type Server, answers, freePort, launch, trimLog, urlOf } from './embedded/server.ts'
+import { saveState, statePath } from './embedded/state.ts'
+
+export type EmbeddedOptions = {
+  dataDir: string
+  log?: (message: string) => void
+  /** The port to take if it is free; without it the one of last time. */
+  port?: number
+  /** PostgreSQL's own settings, over ours: tests switch fsync off. */
+  settings?: Record<string, string>
+  /** Only for root: where things go that PostgreSQL's user cannot reach below dataDir or node_modules. */
+  systemDir?: string
+}
+
+export type Embedded = {
+  url: string
+  /** Whether the server was running already: another process shares it. */
+  joined: boolean
+  dataDir: string
+  /** Gives up this share; the last one stops the server and waits for its end. */
+  close: () => Promise<void>
+}
+
+const READY_MS = 300_000
+const POLL_MS = 5
+const TRIM_MS = 3_600_000
+const RETRY_MS = 20_000
+const RETRY_PAUSE_MS = 50
+
+/** What an operating system's error means to whoever starts Spark; anything else is a bug and passes. */
+const translate = (error: unknown, dataDir: string): unknown => {
+  if (error instanceof DatabaseError) return error
+  const { code, message } = error as NodeJS.ErrnoException // only read when it has these
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new DatabaseError(`There is no space left on the disk of ${dataDir}.`, { cause: error })
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return new DatabaseError(`The data directory ${dataDir} cannot be used (${message}).`, { cause: error })
+  if (code === '28P01' || code === '28000') {
+    return new DatabaseError(`The password in ${statePath(dataDir)} does not open the database beside it: both must come from the same backup.`, { cause: error })
+  }
+  return error
+}
+
+/**
+ * A real PostgreSQL in the data directory. It starts with the first process that needs it and stops after the last has closed or died;
+ * a second process on the same directory joins it.
+ */
+export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded> => {
+  const dataDir = prepareFolder(resolve(options.dataDir))
+  try {
+    return await start({ ...options, dataDir })
+  } catch (error) {
+    throw translate(error, dataDir)
+  }
+}
+
+const start = async (options: EmbeddedOptions): Promise<Embedded> => {
+  const { dataDir, log = () => {}, settings = {}, systemDir = '/var/lib/automagik-spark' } = options
+  const { cluster, account, state } = findPlace({ dataDir, systemDir, log })
+  const { password } = state
+  const { initdb, postgres } = findBinaries({ account, copyTo: isRoot() ? systemDir : dataDir, log })
+  if (!hasCluster(cluster)) await createCluster({ cluster, initdb, account, password, sync: settings['fsync'] !== 'off' })
+  if (!state.created) saveState(dataDir, { ...state, created: true })
+
+  const lease = makeLease(dataDir)
+  const logFile = joinPath(dataDir, 'postgres.log')
+  const share = lease.register()
+  const began = performance.now()
+  let portTaken = false
+
+  /** A server that lets us in, or null when `isOver` says that none will come. */
+  const untilReady = async (isOver: () => boolean): Promise<Postmaster | null> => {
+    for (let told = false; performance.now() - began < READY_MS; await sleep(POLL_MS)) {
+      const found = readPostmaster(cluster)
+      if (found?.status === 'ready' && isAlive(found.pid) && (await answers(found.port, password, !state.created))) return found
+      if (isOver()) return null
+      if (!told && performance.now() - began > 5_000) {
+        told = true
+        log('PostgreSQL is still starting: after a crash it first reads its journal again')
+      }
+    }
+    throw new DatabaseError(`PostgreSQL on ${cluster} was not ready within ${READY_MS / 1000} s: ${logFile} may say why.`)
+  }
+
+  const opened = (port: number, hold: number, server: Server | null): Embedded => {
+    const trimming = setInterval(() => trimLog(logFile), TRIM_MS)
+    trimming.unref()
+    let closing: Promise<void> | null = null
+    const close = async (): Promise<void> => {
+      clearInterval(trimming)
+      closeSync(hold)
+      share.remove()
+      if (!share.isLast()) return
+      await server?.untilExited()
+      if (!(await untilGone(cluster))) throw new DatabaseError(`PostgreSQL on ${cluster} does not stop: ${logFile} may say why.`)
+    }
+    return { url: urlOf(port, password), joined: server === null, dataDir, close: () => (closing ??= close()) }
+  }
+
+  const join = async (hold: number): Promise<Embedded | null> => {
+    const found = await untilReady(() => !lease.isServed()).catch((error: unknown) => {
+      closeSync(hold)
+      throw error
+    })
+    // Asked again, since the server may have been on its last breath when it let us in.
+    if (found && lease.isServed()) return opened(found.port, hold, null)
+    closeSync(hold)
+    return null
+  }
+
+  const lead = async (): Promise<Embedded | null> => {
+    await clearOrphan({ cluster, account, isServed: lease.isServed, log })
+    const wanted = options.port ?? state.port
+    const port = await freePort(portTaken ? null : wanted)
+    const { hold, serve } = lease.offer()
+    const server = launch({ postgres, cluster, account, port, settings, logFile, serve })
+    closeSync(serve)
+    let output: string | null = null
+    void server.ended.then((text) => (output = text))
+
+    const found = await untilReady(() => output !== null).catch(async (error: unknown) => {
+      closeSync(hold)
+      await server.stop()
+      throw error
+    })
+    if (found && found.pid === server.pid()) {
+      server.release()
+      if (wanted !== null && wanted !== port) log(`Port ${wanted} is taken: PostgreSQL listens on ${port}`)
+      if (state.port !== port) saveState(dataDir, { ...state, port, created: true })
+      return opened(port, hold, server)
+    }
+    closeSync(hold)
+    await server.stop()
+    if (found) return null // another process was faster
+    const text = output ?? ''
+    portTaken = /could not bind|Address already in use/i.test(text)
+    // The second: children of a killed server take a moment to notice.
+    const isPassing = portTaken || /lock file .* already exists|shared memory block .* still in use/i.test(text)
+    if (!isPassing || performance.now() - began > RETRY_MS) throw new DatabaseError(explain(text, cluster))
+    await sleep(RETRY_PAUSE_MS)
+    return null
+  }
+
+  try {
+    for (;;) {
+      const hold = lease.hold()
+      const embedded = hold === null ? await lead() : await join(hold)
+      if (embedded) return embedded
+    }
+  } catch (error) {
+    share.remove()
+    throw error
+  }
+}

@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, realpathSync, renameSync, rmSync } from 'node:fs'
+import { platform } from 'node:os'
+import { join } from 'node:path'
+import { kill, pid as ourPid } from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DatabaseError } from '../database-error.ts'
+import { type Account, runAs } from './account.ts'
+
+/** What PostgreSQL says about itself in the data directory's postmaster.pid. */
+export type Postmaster = { pid: number; port: number; status: string; text: string }
+
+const STOP_MS = 60_000
+const POLL_MS = 10
+
+export const isAlive = (pid: number): boolean => {
+  try {
+    return kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+export const readPostmaster = (cluster: string): Postmaster | null => {
+  try {
+    const text = readFileSync(join(cluster, 'postmaster.pid'), 'utf8')
+    const lines = text.split('\n')
+    const pid = Number.parseInt(lines[0] ?? '', 10)
+    return pid > 0 ? { pid, port: Number(lines[3]), status: (lines[7] ?? '').trim(), text } : null
+  } catch {
+    return null
+  }
+}
+
+/** PostgreSQL itself takes a process that its user may not signal for a stranger. */
+const maySignal = (pid: number, account: Account | null): boolean =>
+  spawnSync('/bin/sh', ['-c', 'kill -0 "$1"', 'sh', String(pid)], { ...runAs(account), stdio: 'ignore' }).status === 0
+
+/** The folder that a process works in, which for PostgreSQL is its data directory; null when it cannot be known. */
+const workingFolder = (pid: number, account: Account | null): string | null => {
+  const options = { ...runAs(account), encoding: 'utf8' } as const // root in a container may not look, but the account may
+  if (platform() === 'linux') return spawnSync('readlink', [`/proc/${pid}/cwd`], options).stdout?.trim() || null
+  const { stdout } = spawnSync('lsof', ['-a', '-p', String(pid), '-d', 'cwd', '-Fn'], options)
+  return stdout?.split('\n').find((line) => line.startsWith('n'))?.slice(1) ?? null
+}
+
+/** Waits until PostgreSQL has left this data directory. */
+export const untilGone = async (cluster: string): Promise<boolean> => {
+  const began = performance.now()
+  for (;;) {
+    const postmaster = readPostmaster(cluster)
+    if (!postmaster || !isAlive(postmaster.pid)) return true
+    if (performance.now() - began > STOP_MS) return false
+    await sleep(POLL_MS)
+  }
+}
+
+type Options = { cluster: string; account: Account | null; isServed: () => boolean; log: (message: string) => void }
+
+/**
+ * A server without a supervisor is on its way out, or its supervisor was killed: stopped in both cases, so that the next one starts
+ * from a known state. A lock file whose pid now belongs to another program would keep PostgreSQL from starting: removed.
+ */
+export const clearOrphan = async ({ cluster, account, isServed, log }: Options): Promise<void> => {
+  const found = readPostmaster(cluster)
+  // Looked at in this order: a supervisor opens its end of the pipe before its server exists.
+  if (!found || isServed() || !maySignal(found.pid, account)) return
+
+  const folder = workingFolder(found.pid, account)
+  if (!isAlive(found.pid)) return
+  if (folder === null) {
+    throw new DatabaseError(
+      `Process ${found.pid} may be a PostgreSQL on ${cluster}: end it; if it is something else, remove ${join(cluster, 'postmaster.pid')}.`,
+    )
+  }
+  if (folder !== realpathSync(cluster)) {
+    const aside = join(cluster, `postmaster.pid.stale-${ourPid}`)
+    renameSync(join(cluster, 'postmaster.pid'), aside)
+    if (readFileSync(aside, 'utf8') === found.text) rmSync(aside)
+    else renameSync(aside, join(cluster, 'postmaster.pid')) // a server that another process started just now
+    return
+  }
+  if (found.status !== 'stopping') log('An earlier Spark was killed and its PostgreSQL still runs: stopping it')
+  try {
+    kill(found.pid, 'SIGINT')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ESRCH') return
+    throw new DatabaseError(`PostgreSQL (process ${found.pid}) still runs on ${cluster} and belongs to another user: stop it first.`, { cause })
+  }
+  if (!(await untilGone(cluster))) {
+    throw new DatabaseError(`PostgreSQL (process ${found.pid}) still runs on ${cluster} and does not stop: end that process, then start again.`)
+  }
+}

@@ -1,0 +1,75 @@
+import type { FlowType, SourceType } from '@automagik-spark/core'
+import type { Sql } from '../sql.ts'
+
+/** A task in a worker's hand: what it needs to call the flow. */
+export type ClaimedTask = {
+  id: string
+  token: string
+  tries: number
+  workflow_id: string
+  source_id: string
+  /** With `flow_version` the key under which a worker may keep the flow's graph. */
+  flow_version: number
+  source_version: number
+  input: unknown
+  session_id: string | null
+  tweaks: Record<string, unknown> | null
+  timeout: number
+  scheduled_for: Date | null
+}
+
+export type FlowTarget = {
+  workflow_id: string
+  flow_version: number
+  remote_flow_id: string
+  flow_type: FlowType
+  input_component: string | null
+  output_component: string | null
+  data: unknown
+  streams_only: boolean
+}
+export type SourceTarget = { source_id: string; version: number; source_type: SourceType; url: string; api_key: string | null; max_concurrency: number }
+
+/** Takes up to `slots` ready tasks. `token` is made anew for each call and fences everything that its holder does. */
+export const claim = async (sql: Sql, args: { worker_id: string; token: string; slots: number; leaseMs: number }): Promise<ClaimedTask[]> =>
+  (
+    await sql.query<ClaimedTask>(`SELECT * FROM spark_claim($1, $2, $3, $4 * interval '1 millisecond')`, [args.worker_id, args.token, args.slots, args.leaseMs])
+  ).rows
+
+/** What a claim call got, when its own answer was lost. */
+export const claimedBy = async (sql: Sql, token: string): Promise<ClaimedTask[]> =>
+  (
+    await sql.query<ClaimedTask>(
+      `SELECT t.id, t.token, t.tries, t.workflow_id, t.source_id, w.flow_version, src.version AS source_version, t.input, t.session_id, t.tweaks, t.timeout, t.scheduled_for
+       FROM tasks t JOIN workflows w ON w.id = t.workflow_id JOIN sources src ON src.id = t.source_id WHERE t.token = $1 AND t.status = 'running'`,
+      [token],
+    )
+  ).rows
+
+/** The flows that claimed tasks call. */
+export const flowTargets = async (sql: Sql, workflow_ids: string[]): Promise<FlowTarget[]> =>
+  (
+    await sql.query<FlowTarget>(
+      `SELECT id AS workflow_id, flow_version, remote_flow_id, flow_type, input_component, output_component, data, streams_only FROM workflows WHERE id = ANY ($1::uuid[])`,
+      [workflow_ids],
+    )
+  ).rows
+
+export const sourceTargets = async (sql: Sql, source_ids: string[]): Promise<SourceTarget[]> =>
+  (
+    await sql.query<SourceTarget>(
+      `SELECT id AS source_id, version, source_type, url, api_key, max_concurrency FROM sources WHERE id = ANY ($1::uuid[])`,
+      [source_ids],
+    )
+  ).rows
+
+/** Says, before a request goes out, that it may: from here on the outcome of a lost call is unknown. Returns the pairs that still hold. */
+export const markCalling = async (sql: Sql, pairs: { id: string; token: string }[]): Promise<Set<string>> => {
+  const sorted = [...pairs].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const { rows } = await sql.query<{ id: string }>(
+    `UPDATE tasks t SET phase = 'calling' FROM unnest($1::uuid[], $2::uuid[]) AS h(id, token)
+     WHERE t.id = h.id AND t.token = h.token AND t.status = 'running' AND t.cancel_requested_at IS NULL RETURNING t.id`,
+    [sorted.map((p) => p.id), sorted.map((p) => p.token)],
+  )
+  return new Set(rows.map((row) => row.id))
+}

@@ -1,0 +1,136 @@
+import type { Sql } from '../sql.ts'
+import type { ScheduleRow } from '../rows.ts'
+
+/** A schedule whose row is locked, with what the decider must know of its surroundings. */
+export type LockedSchedule = ScheduleRow & {
+  source_status: 'active' | 'inactive'
+  hold_from: Date | null
+  hold_until: Date | null
+}
+
+/** One row for the ledger; a `started` one brings the id of its task. */
+export type LedgerEntry = {
+  schedule_id: string
+  scheduled_for: Date
+  until: Date | null
+  count: number
+  count_at_least: boolean
+  decision: 'started' | 'skipped' | 'missed' | 'superseded'
+  reason: string | null
+  task_id: string | null
+  /** When its task may start: the due time, jitter included. */
+  ready_at: Date | null
+}
+
+/** Where a schedule stands after a decision. */
+export type ScheduleMove = {
+  id: string
+  decided_until: Date | null
+  next_due_at: Date | null
+  next_run_at: Date | null
+  run_count: number
+  status: ScheduleRow['status']
+  paused_reason: string | null
+  started: boolean
+}
+
+const iso = (at: Date | null) => (at ? at.toISOString() : null)
+
+const LOCKED_COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at,
+  s.input_value, s.session_id, s.tweaks, s.timeout, s.overlap, s.max_runs, s.status, s.paused_reason, s.decided_until, s.next_due_at,
+  s.next_run_at, s.last_run_at, s.run_count, s.created_at, s.updated_at, src.status AS source_status, src.hold_from, src.hold_until`
+const FROM_LIVING = `schedules s
+  JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL
+  JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL`
+
+/** Locks what is due, oldest first; what another process has locked is its business. Schedules of inactive sources wait. */
+export const lockDue = async (tx: Sql, limit: number): Promise<LockedSchedule[]> =>
+  (
+    await tx.query<LockedSchedule>(
+      `SELECT ${LOCKED_COLUMNS} FROM ${FROM_LIVING}
+       WHERE s.status = 'active' AND s.next_run_at <= spark_now() AND src.status = 'active'
+       ORDER BY s.next_run_at, s.id LIMIT $1 FOR NO KEY UPDATE OF s SKIP LOCKED`,
+      [limit],
+    )
+  ).rows
+
+/** Locks one schedule, waiting for whoever has it. */
+export const lockSchedule = async (tx: Sql, id: string): Promise<LockedSchedule | null> =>
+  (await tx.query<LockedSchedule>(`SELECT ${LOCKED_COLUMNS} FROM ${FROM_LIVING} WHERE s.id = $1 FOR NO KEY UPDATE OF s`, [id])).rows[0] ?? null
+
+/** PostgreSQL's time, as every decision sees it. */
+export const sqlNow = async (sql: Sql): Promise<Date> => (await sql.query<{ now: Date }>('SELECT spark_now() AS now')).rows[0]!.now
+
+export type OpenTasks = { schedule_id: string; open: number; pending: number }
+
+/** Tasks of these schedules that are not over: runs by the plan, and by hand from `/schedules/{id}/run`. */
+export const countOpen = async (tx: Sql, schedule_ids: string[]): Promise<OpenTasks[]> =>
+  (
+    await tx.query<OpenTasks>(
+      `SELECT schedule_id, count(*)::int AS open, (count(*) FILTER (WHERE status = 'pending'))::int AS pending
+       FROM tasks WHERE schedule_id = ANY ($1::uuid[]) AND status IN ('pending', 'running') GROUP BY schedule_id`,
+      [schedule_ids],
+    )
+  ).rows
+
+/**
+ * Writes decisions: ledger rows, and the task of each `started` row that was really inserted. A row that is there already
+ * wins, so that a due time starts at most one task whoever decides it. Returns the ids of the tasks made.
+ */
+export const writeLedger = async (tx: Sql, entries: LedgerEntry[], now: Date, default_timeout: number): Promise<string[]> => {
+  if (entries.length === 0) return []
+  const { rows } = await tx.query<{ id: string }>(
+    `WITH d AS (
+       SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::int[], $5::bool[], $6::text[], $7::text[], $8::uuid[], $9::timestamptz[])
+         AS d(schedule_id, scheduled_for, until, count, count_at_least, decision, reason, task_id, ready_at)
+     ), o AS (
+       INSERT INTO occurrences (schedule_id, scheduled_for, until, decided_at, decision, reason, count, count_at_least, task_id)
+       SELECT schedule_id, scheduled_for, until, $10::timestamptz, decision, reason, count, count_at_least, task_id FROM d
+       ON CONFLICT (schedule_id, scheduled_for) DO NOTHING
+       RETURNING schedule_id, scheduled_for, decision, task_id
+     )
+     INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, serial_key, scheduled_for,
+       input, session_id, tweaks, timeout, ready_at, created_at, updated_at)
+     SELECT o.task_id, s.workflow_id, w.source_id, s.id, 'pending', 'schedule', 1, CASE WHEN s.overlap = 'allow' THEN NULL ELSE s.id END, o.scheduled_for,
+       s.input_value, s.session_id, s.tweaks, coalesce(s.timeout, $11), d.ready_at, $10::timestamptz, $10::timestamptz
+     FROM o JOIN d USING (schedule_id, scheduled_for) JOIN schedules s ON s.id = o.schedule_id JOIN workflows w ON w.id = s.workflow_id
+     WHERE o.decision = 'started'
+     RETURNING id`,
+    [
+      entries.map((e) => e.schedule_id), entries.map((e) => iso(e.scheduled_for)), entries.map((e) => iso(e.until)),
+      entries.map((e) => e.count), entries.map((e) => e.count_at_least), entries.map((e) => e.decision), entries.map((e) => e.reason),
+      entries.map((e) => e.task_id), entries.map((e) => iso(e.ready_at)), iso(now), default_timeout,
+    ],
+  )
+  return rows.map((row) => row.id)
+}
+
+/** Moves locked schedules on. */
+export const moveSchedules = async (tx: Sql, moves: ScheduleMove[], now: Date): Promise<void> => {
+  await tx.query(
+    `UPDATE schedules s SET decided_until = m.decided_until, next_due_at = m.next_due_at, next_run_at = m.next_run_at, run_count = m.run_count,
+       status = m.status, paused_reason = m.paused_reason, last_run_at = CASE WHEN m.started THEN $9::timestamptz ELSE s.last_run_at END
+     FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::text[], $7::text[], $8::bool[])
+       AS m(id, decided_until, next_due_at, next_run_at, run_count, status, paused_reason, started)
+     WHERE s.id = m.id`,
+    [
+      moves.map((m) => m.id), moves.map((m) => iso(m.decided_until)), moves.map((m) => iso(m.next_due_at)), moves.map((m) => iso(m.next_run_at)),
+      moves.map((m) => m.run_count), moves.map((m) => m.status), moves.map((m) => m.paused_reason), moves.map((m) => m.started), iso(now),
+    ],
+  )
+}
+
+/** The due seconds in [from, to) for which a wake-up is wanted. */
+export const dueSeconds = async (sql: Sql, from: Date, to: Date): Promise<Date[]> =>
+  (
+    await sql.query<{ at: Date }>(
+      `SELECT DISTINCT next_run_at AS at FROM schedules WHERE status = 'active' AND next_run_at >= $1 AND next_run_at < $2 ORDER BY 1 LIMIT 5000`,
+      [iso(from), iso(to)],
+    )
+  ).rows.map((row) => row.at)
+
+/** The next second after `after` at which a schedule is due, or null. */
+export const nextDueSecond = async (sql: Sql, after: Date): Promise<Date | null> =>
+  (
+    await sql.query<{ at: Date | null }>(`SELECT min(next_run_at) AS at FROM schedules WHERE status = 'active' AND next_run_at > $1`, [iso(after)])
+  ).rows[0]?.at ?? null

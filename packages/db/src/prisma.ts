@@ -1,0 +1,14 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import type pg from 'pg'
+import { Prisma, PrismaClient } from './generated/client.ts'
+
+export type Client = PrismaClient
+
+export const makePrisma = (pool: pg.Pool): PrismaClient => new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) })
+
+/** A unique index said no. */
+export const isDuplicate = (error: unknown): boolean => error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002'
+
+/** SQL's NULL for a json column: Prisma tells it from JSON's null. */
+export const json = (value: unknown): Prisma.InputJsonValue | typeof Prisma.DbNull =>
+  value === null || value === undefined ? Prisma.DbNull : (value as Prisma.InputJsonValue) // checked by the contract's `Json`

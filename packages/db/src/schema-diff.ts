@@ -1,0 +1,27 @@
+import { readFile } from 'node:fs/promises'
+import { type Migration, SCHEMA, migrationList, readMigrations } from './migration-files.ts'
+import { withSchemaEngine } from './schema-engine.ts'
+
+type Options = {
+  /** An empty database: the migrations are applied to it. */
+  emptyUrl: string
+  /** Other migrations than this package's. */
+  migrations?: Migration[]
+}
+const FILTERS = { externalTables: [], externalEnums: [] }
+
+/**
+ * The SQL that schema.prisma asks for and the migrations don't make; empty when they agree. What Prisma cannot express (functions,
+ * triggers, checks, partial indexes) it doesn't see either.
+ */
+export const schemaDrift = ({ emptyUrl, migrations }: Options): Promise<string> =>
+  withSchemaEngine({ url: emptyUrl, shadowUrl: emptyUrl }, async ({ engine, scriptError }) => {
+    const from = { tag: 'migrations' as const, ...(await migrationList(migrations ?? (await readMigrations()))) }
+    const to = { tag: 'schemaDatamodel' as const, files: [{ path: SCHEMA, content: await readFile(SCHEMA, 'utf8') }] }
+    try {
+      const { exitCode, stdout } = await engine.diff({ from, to, script: true, exitCode: true, filters: FILTERS })
+      return exitCode === 0 ? '' : (stdout ?? '')
+    } catch (cause) {
+      throw scriptError() ?? cause
+    }
+  })

@@ -1,0 +1,104 @@
+import { isDuplicate, json } from './prisma.ts'
+import type { Client } from './prisma.ts'
+import type { PageArgs, RowPage, SourceRow } from './rows.ts'
+import type { SqlPool } from './sql.ts'
+
+const omit = { deleted_at: true } as const
+// The columns' CHECKs hold the unions that Prisma types as text.
+const asRow = (row: unknown) => row as SourceRow
+
+export type SourceChange = Partial<Omit<SourceRow, 'id' | 'created_at' | 'version'>>
+
+export const makeSources = (prisma: Client, sql: SqlPool) => ({
+  /** Null: the URL is taken. */
+  async insert(row: Omit<SourceRow, 'version'>): Promise<SourceRow | null> {
+    try {
+      return asRow(await prisma.source.create({ data: { ...row, version_info: json(row.version_info) }, omit }))
+    } catch (error) {
+      if (isDuplicate(error)) return null
+      throw error
+    }
+  },
+
+  async find(id: string): Promise<SourceRow | null> {
+    const row = await prisma.source.findFirst({ where: { id, deleted_at: null }, omit })
+    return row && asRow(row)
+  },
+
+  async findByUrl(url: string): Promise<SourceRow | null> {
+    const row = await prisma.source.findFirst({ where: { url, deleted_at: null }, omit })
+    return row && asRow(row)
+  },
+
+  async all(status?: SourceRow['status']): Promise<SourceRow[]> {
+    return (await prisma.source.findMany({ where: { deleted_at: null, ...(status && { status }) }, orderBy: { id: 'asc' }, omit })).map(asRow)
+  },
+
+  async list({ limit, offset, after, status }: PageArgs & { status?: SourceRow['status'] | undefined }): Promise<RowPage<SourceRow>> {
+    const where = { deleted_at: null, ...(status && { status }) }
+    const [rows, total] = await Promise.all([
+      prisma.source.findMany({
+        where: after ? { ...where, id: { lt: after } } : where,
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+        skip: after ? 0 : offset,
+        omit,
+      }),
+      prisma.source.count({ where }),
+    ])
+    return { rows: rows.slice(0, limit).map(asRow), total, has_more: rows.length > limit }
+  },
+
+  /** `'duplicate'`: the new URL is taken. Null: there is no such source. */
+  async update(id: string, change: SourceChange): Promise<SourceRow | null | 'duplicate'> {
+    const { version_info, ...rest } = change
+    try {
+      const [row] = await prisma.source.updateManyAndReturn({
+        where: { id, deleted_at: null },
+        data: { ...rest, ...(version_info !== undefined && { version_info: json(version_info) }), version: { increment: 1 } },
+        omit,
+      })
+      return row ? asRow(row) : null
+    } catch (error) {
+      if (isDuplicate(error)) return 'duplicate'
+      throw error
+    }
+  },
+
+  /** Sets the user's switch. While inactive the source is held: its due times wait, and the ledger can say why. */
+  async switchTo(id: string, status: SourceRow['status']): Promise<void> {
+    await sql.query(
+      `UPDATE sources SET status = $2, version = version + 1, updated_at = spark_now(),
+         hold_from = CASE WHEN $2 = 'inactive' THEN spark_now() ELSE hold_from END,
+         hold_until = CASE WHEN $2 = 'inactive' THEN NULL ELSE spark_now() END
+       WHERE id = $1 AND deleted_at IS NULL AND status <> $2`,
+      [id, status],
+    )
+  },
+
+  /** Hides the source and all below it, cancels what is pending and asks what is running to stop: one transaction. */
+  async hide(id: string): Promise<boolean> {
+    return sql.transaction(async (tx) => {
+      const { rowCount } = await tx.query(`UPDATE sources SET deleted_at = spark_now() WHERE id = $1 AND deleted_at IS NULL`, [id])
+      if (rowCount === 0) return false
+      await tx.query(`UPDATE workflows SET deleted_at = spark_now() WHERE source_id = $1 AND deleted_at IS NULL`, [id])
+      await stopTasks(tx, 'source_id', id)
+      return true
+    })
+  },
+})
+
+/** Cancels the pending tasks of something that is going, and asks the running ones to stop. */
+export const stopTasks = async (tx: Pick<SqlPool, 'query'>, column: 'source_id' | 'workflow_id', id: string): Promise<void> => {
+  await tx.query(
+    `UPDATE tasks SET status = 'cancelled', finished_at = spark_now(), updated_at = spark_now() WHERE ${column} = $1 AND status = 'pending'`,
+    [id],
+  )
+  await tx.query(
+    `WITH r AS (UPDATE tasks SET cancel_requested_at = spark_now() WHERE ${column} = $1 AND status = 'running' AND cancel_requested_at IS NULL RETURNING id)
+     SELECT pg_notify('spark_cancel', id::text) FROM r`,
+    [id],
+  )
+}
+
+export type Sources = ReturnType<typeof makeSources>

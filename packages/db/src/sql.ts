@@ -1,0 +1,95 @@
+import pg from 'pg'
+
+/** Something that runs a statement: a pool, or one connection inside a transaction. */
+export type Sql = {
+  query<Row>(text: string, values?: unknown[]): Promise<{ rows: Row[]; rowCount: number }>
+}
+
+export type PoolOptions = {
+  url: string
+  /** Shown in pg_stat_activity. */
+  name: string
+  max: number
+  /** Server settings of each connection, e.g. `{ enable_sort: 'off' }`. */
+  settings?: Record<string, string>
+  onError: (error: Error) => void
+}
+
+export type SqlPool = Sql & {
+  /** Runs `work` on one connection between BEGIN and COMMIT. A deadlock (40P01) or serialization failure is tried again. */
+  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>
+  readonly pool: pg.Pool
+  close(): Promise<void>
+}
+
+/**
+ * Hot paths fail early rather than hang: statements end after 5 s, lock waits after 3 s, and a frozen process
+ * holds its row locks for 5 s at most.
+ */
+const HOT_SETTINGS = {
+  statement_timeout: '5s',
+  lock_timeout: '3s',
+  idle_in_transaction_session_timeout: '5s',
+  timezone: 'UTC',
+}
+const TRIES = 5
+const isRetryable = (error: unknown) => error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001')
+
+const bind = (client: { query: pg.Pool['query'] }): Sql => ({
+  async query<Row>(text: string, values: unknown[] = []) {
+    // The row's type is the caller's word: it stands beside the statement.
+    const result = (await client.query(text, values)) as unknown as { rows: Row[]; rowCount: number | null }
+    return { rows: result.rows, rowCount: result.rowCount ?? 0 }
+  },
+})
+
+export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions): SqlPool => {
+  const options = Object.entries({ ...HOT_SETTINGS, ...settings })
+    .map(([key, value]) => `-c ${key}=${value}`)
+    .join(' ')
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    application_name: name,
+    options,
+    keepAlive: true,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 0,
+  })
+  // Without these a restart of PostgreSQL ends the process: idle connections report to the pool, busy ones to themselves.
+  pool.on('error', onError)
+  pool.on('connect', (client) => client.on('error', onError))
+
+  const once = async <T>(work: (tx: Sql) => Promise<T>): Promise<T> => {
+    const client = await pool.connect()
+    let broken: Error | undefined
+    try {
+      await client.query('BEGIN')
+      const value = await work(bind(client))
+      await client.query('COMMIT')
+      return value
+    } catch (error) {
+      await client.query('ROLLBACK').catch((failure: Error) => {
+        broken = failure
+      })
+      throw error
+    } finally {
+      client.release(broken)
+    }
+  }
+
+  return {
+    ...bind(pool),
+    pool,
+    async transaction(work) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await once(work)
+        } catch (error) {
+          if (attempt >= TRIES || !isRetryable(error)) throw error
+        }
+      }
+    },
+    close: () => pool.end(),
+  }
+}

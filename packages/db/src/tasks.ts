@@ -1,0 +1,136 @@
+import type { TaskQuery } from '@automagik-spark/core'
+import type { PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
+import type { Sql, SqlPool } from './sql.ts'
+
+const PLAIN = `t.id, t.workflow_id, t.schedule_id, t.status, t.trigger, t.scheduled_for, t.input, t.error, t.error_code, t.tries, t.max_retries, t.retry_on,
+  t.timeout, t.next_retry_at, t.cancel_requested_at, t.started_at, t.finished_at, t.replay_of, t.created_at, t.updated_at`
+/** Tasks of what was deleted are gone for every reader, although their rows are purged later. There are few such workflows at a time. */
+const VISIBLE = `t.workflow_id NOT IN (SELECT id FROM workflows WHERE deleted_at IS NOT NULL)`
+
+/** A run that somebody asked for. */
+export type NewRun = {
+  id: string
+  workflow_id: string
+  schedule_id: string | null
+  input: unknown
+  session_id: string | null
+  tweaks: Record<string, unknown> | null
+  timeout: number
+}
+
+/** Inserts runs and announces them; returns the ids of those whose workflow is there and whose source is active. */
+export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<Set<string>> => {
+  const { rows } = await sql.query<{ id: string }>(
+    `WITH i AS (
+       INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, session_id, tweaks, timeout, ready_at, created_at, updated_at)
+       SELECT r.id, w.id, w.source_id, r.schedule_id, 'pending', 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout, now.at, now.at, now.at
+       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[]) AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout)
+       JOIN workflows w ON w.id = r.workflow_id AND w.deleted_at IS NULL
+       JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL AND src.status = 'active'
+       CROSS JOIN (SELECT spark_now() AS at) now
+       RETURNING id
+     ) SELECT id, pg_notify('spark_ready', '') FROM i`,
+    [
+      runs.map((r) => r.id), runs.map((r) => r.workflow_id), runs.map((r) => r.schedule_id),
+      runs.map((r) => (r.input === null || r.input === undefined ? null : JSON.stringify(r.input))),
+      runs.map((r) => r.session_id), runs.map((r) => (r.tweaks ? JSON.stringify(r.tweaks) : null)), runs.map((r) => r.timeout),
+    ],
+  )
+  return new Set(rows.map((row) => row.id))
+}
+
+export const makeTasks = (sql: SqlPool) => ({
+  insertRuns: (runs: NewRun[]) => insertRuns(sql, runs),
+
+  async find(id: string): Promise<TaskRow | null> {
+    const { rows } = await sql.query<TaskRow>(
+      `SELECT ${PLAIN}, coalesce(f.output, t.output) AS output FROM tasks t LEFT JOIN task_outputs f ON f.task_id = t.id WHERE t.id = $1 AND ${VISIBLE}`,
+      [id],
+    )
+    return rows[0] ?? null
+  },
+
+  /** Several at once, for those who wait for their runs. */
+  async findMany(ids: string[]): Promise<TaskRow[]> {
+    return (
+      await sql.query<TaskRow>(
+        `SELECT ${PLAIN}, coalesce(f.output, t.output) AS output FROM tasks t LEFT JOIN task_outputs f ON f.task_id = t.id WHERE t.id = ANY ($1::uuid[])`,
+        [ids],
+      )
+    ).rows
+  },
+
+  async list(query: PageArgs & Omit<TaskQuery, 'limit' | 'offset' | 'cursor'>): Promise<RowPage<TaskRow>> {
+    const values: unknown[] = []
+    const put = (value: unknown) => `$${values.push(value)}`
+    const filters = [VISIBLE]
+    for (const column of ['workflow_id', 'schedule_id', 'status', 'trigger'] as const) {
+      if (query[column] !== undefined) filters.push(`t.${column} = ${put(query[column])}`)
+    }
+    if (query.created_after !== undefined) filters.push(`t.created_at > ${put(query.created_after)}`)
+    if (query.created_before !== undefined) filters.push(`t.created_at < ${put(query.created_before)}`)
+    const where = filters.join(' AND ')
+    const counting = sql.query<{ total: number }>(`SELECT count(*)::int AS total FROM tasks t WHERE ${where}`, [...values])
+    const page = query.after ? `${where} AND t.id < ${put(query.after)}` : where
+    const reading = sql.query<TaskRow>(
+      `SELECT ${PLAIN}, t.output FROM tasks t WHERE ${page} ORDER BY t.id DESC LIMIT ${put(query.limit + 1)} OFFSET ${put(query.after ? 0 : query.offset)}`,
+      values,
+    )
+    const [count, { rows }] = await Promise.all([counting, reading])
+    return { rows: rows.slice(0, query.limit), total: count.rows[0]?.total ?? 0, has_more: rows.length > query.limit }
+  },
+
+  /** The task as it was. One that is running is asked to stop: its worker finds it gone. */
+  async remove(id: string): Promise<TaskRow | null> {
+    return sql.transaction(async (tx) => {
+      const { rows } = await tx.query<TaskRow>(
+        `SELECT ${PLAIN}, coalesce(f.output, t.output) AS output FROM tasks t LEFT JOIN task_outputs f ON f.task_id = t.id
+         WHERE t.id = $1 AND ${VISIBLE} FOR UPDATE OF t`,
+        [id],
+      )
+      if (!rows[0]) return null
+      await tx.query(`DELETE FROM tasks WHERE id = $1`, [id])
+      await tx.query(`SELECT pg_notify('spark_cancel', $1), pg_notify('spark_done', $1), pg_notify('spark_ready', '')`, [id])
+      return rows[0]
+    })
+  },
+
+  /** Pending: cancelled at once. Running: asked to stop. Returns the status it had, or null. */
+  async cancel(id: string): Promise<TaskRow['status'] | null> {
+    return sql.transaction(async (tx) => {
+      const { rows } = await tx.query<{ status: TaskRow['status']; tries: number }>(`SELECT t.status, t.tries FROM tasks t WHERE t.id = $1 AND ${VISIBLE} FOR UPDATE OF t`, [id])
+      const task = rows[0]
+      if (!task) return null
+      if (task.status === 'pending') {
+        await tx.query(
+          `UPDATE tasks SET status = 'cancelled', cancel_requested_at = spark_now(), finished_at = spark_now(), updated_at = spark_now() WHERE id = $1`,
+          [id],
+        )
+        await tx.query(`SELECT pg_notify('spark_done', $1), pg_notify('spark_ready', '')`, [id])
+      } else if (task.status === 'running') {
+        await tx.query(`UPDATE tasks SET cancel_requested_at = coalesce(cancel_requested_at, spark_now()), updated_at = spark_now() WHERE id = $1`, [id])
+        await tx.query(`SELECT pg_notify('spark_cancel', $1)`, [id])
+      }
+      return task.status
+    })
+  },
+
+  async events(task_id: string): Promise<TaskEventRow[]> {
+    return (await sql.query<TaskEventRow>(`SELECT at, type, message, try FROM task_events WHERE task_id = $1 ORDER BY id LIMIT 10000`, [task_id])).rows
+  },
+
+  /** Deletes rows of what was deleted, a batch at a time; true when something is left. */
+  async purgeHidden(limit: number): Promise<boolean> {
+    const { rowCount } = await sql.query(
+      `DELETE FROM tasks WHERE id = ANY (ARRAY(SELECT t.id FROM workflows w JOIN tasks t ON t.workflow_id = w.id
+         WHERE w.deleted_at IS NOT NULL AND t.status <> 'running' LIMIT $1))`,
+      [limit],
+    )
+    if (rowCount === limit) return true
+    await sql.query(`DELETE FROM workflows w WHERE w.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM tasks t WHERE t.workflow_id = w.id)`)
+    await sql.query(`DELETE FROM sources s WHERE s.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM workflows w WHERE w.source_id = s.id)`)
+    return false
+  },
+})
+
+export type Tasks = ReturnType<typeof makeTasks>

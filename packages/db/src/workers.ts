@@ -1,0 +1,43 @@
+import type { Client } from './prisma.ts'
+import type { PageArgs, RowPage, WorkerRow } from './rows.ts'
+import type { Sql } from './sql.ts'
+
+/** A worker without a heartbeat for so long is stale: it counts for nothing. */
+export const WORKER_STALE_SECONDS = 30
+
+export const makeWorkers = (prisma: Client, sql: Sql) => ({
+  async list({ limit, offset, after }: PageArgs): Promise<RowPage<WorkerRow>> {
+    const [rows, total] = await Promise.all([
+      prisma.worker.findMany({ ...(after && { where: { id: { lt: after } } }), orderBy: { id: 'desc' }, take: limit + 1, skip: after ? 0 : offset }),
+      prisma.worker.count(),
+    ])
+    return { rows: rows.slice(0, limit) as WorkerRow[], total, has_more: rows.length > limit } // status: written by us alone
+  },
+
+  /** How many workers beat within the last 30 s. */
+  async countAlive(): Promise<number> {
+    const { rows } = await sql.query<{ alive: number }>(
+      `SELECT count(*)::int AS alive FROM workers WHERE status = 'active' AND last_heartbeat > spark_now() - interval '${WORKER_STALE_SECONDS} seconds'`,
+    )
+    return rows[0]?.alive ?? 0
+  },
+
+  /** Rows of workers that are long gone. */
+  async prune(): Promise<void> {
+    await sql.query(`DELETE FROM workers WHERE last_heartbeat < spark_now() - interval '1 day'`)
+  },
+})
+
+/** A worker's sign of life; answers with PostgreSQL's time. */
+export const beat = async (sql: Sql, row: Omit<WorkerRow, 'started_at' | 'last_heartbeat'>): Promise<Date> =>
+  (
+    await sql.query<{ now: Date }>(
+      `INSERT INTO workers (id, hostname, pid, status, current_tasks, concurrency, version, started_at, last_heartbeat)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, spark_now(), spark_now())
+       ON CONFLICT (id) DO UPDATE SET status = excluded.status, current_tasks = excluded.current_tasks, last_heartbeat = excluded.last_heartbeat
+       RETURNING last_heartbeat AS now`,
+      [row.id, row.hostname, row.pid, row.status, row.current_tasks, row.concurrency, row.version],
+    )
+  ).rows[0]!.now
+
+export type Workers = ReturnType<typeof makeWorkers>

@@ -1,0 +1,228 @@
+import { randomUUID } from 'node:crypto'
+import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { claim, claimedBy, handBack, markCalling, markExpired, prolong, settle, settledBy, takeOver } from '../src/index.ts'
+import type { Settlement } from '../src/index.ts'
+import { addSchedule, addSource, addTask, addWorkflow, openTestDb, taskRow } from './fixtures.ts'
+
+let t: Awaited<ReturnType<typeof openTestDb>>
+let source_id: string
+let workflow_id: string
+beforeAll(async () => {
+  t = await openTestDb()
+})
+beforeEach(async () => {
+  await t.sql.query('DELETE FROM sources')
+  source_id = await addSource(t.sql)
+  workflow_id = await addWorkflow(t.sql, source_id)
+})
+afterAll(() => t.close())
+
+const LEASE = 30_000
+const worker_id = randomUUID()
+const take = async (slots = 10, leaseMs = LEASE) => claim(t.sql, { worker_id, token: randomUUID(), slots, leaseMs })
+const takeOne = async (leaseMs = LEASE) => {
+  await addTask(t.sql, workflow_id)
+  const [task] = await take(1, leaseMs)
+  return task!
+}
+const end = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement => ({
+  id: task.id, token: task.token, status: 'completed', output: '{"result":"x"}', full_output: null, error: null, error_code: null, ...more,
+})
+/** As if its worker had died: the lease is over, and long marked. */
+const expire = async (id: string) => {
+  await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 minute' WHERE id = $1`, [id])
+  await markExpired(t.sql)
+  await t.sql.query(`UPDATE tasks SET marked_at = spark_now() - interval '1 minute' WHERE id = $1`, [id])
+}
+
+describe('claim', () => {
+  it('gives each task to one of many that claim at once, and each claim a token of its own', async () => {
+    for (let i = 0; i < 30; i++) await addTask(t.sql, workflow_id)
+    const claims = await Promise.all(Array.from({ length: 12 }, () => take(5)))
+    const ids = claims.flat().map((task) => task.id)
+    expect(ids).toHaveLength(30)
+    expect(new Set(ids).size).toBe(30)
+    for (const claimed of claims) expect(new Set(claimed.map((task) => task.token)).size).toBeLessThanOrEqual(1)
+  })
+
+  it("never lets a source run more than its limit, however many claim at once", async () => {
+    await t.sql.query('UPDATE sources SET max_concurrency = 3 WHERE id = $1', [source_id])
+    for (let i = 0; i < 20; i++) await addTask(t.sql, workflow_id)
+    await Promise.all(Array.from({ length: 12 }, () => take(5)))
+    const { rows } = await t.sql.query<{ running: number }>(`SELECT count(*)::int AS running FROM tasks WHERE status = 'running'`)
+    expect(rows[0]!.running).toBe(3)
+  })
+
+  it('takes manual runs first, then the oldest', async () => {
+    const old = await addTask(t.sql, workflow_id, { priority: 1, readyInSeconds: -50 })
+    const older = await addTask(t.sql, workflow_id, { priority: 1, readyInSeconds: -60 })
+    const manual = await addTask(t.sql, workflow_id, { priority: 0, readyInSeconds: -1 })
+    const order = [...(await take(1)), ...(await take(1)), ...(await take(1))].map((task) => task.id)
+    expect(order).toEqual([manual, older, old])
+  })
+
+  it('takes what a full source would hide behind its own tasks from another one', async () => {
+    await t.sql.query('UPDATE sources SET max_concurrency = 1 WHERE id = $1', [source_id])
+    for (let i = 0; i < 5; i++) await addTask(t.sql, workflow_id, { readyInSeconds: -100 })
+    const other = await addTask(t.sql, await addWorkflow(t.sql, await addSource(t.sql)))
+    expect((await take(10)).map((task) => task.id)).toContain(other)
+  })
+
+  it('runs the tasks of one schedule one at a time, oldest first', async () => {
+    const serial_key = randomUUID()
+    const second = await addTask(t.sql, workflow_id, { serial_key, readyInSeconds: -5 })
+    const first = await addTask(t.sql, workflow_id, { serial_key, readyInSeconds: -10 })
+    const [one, ...none] = await take()
+    expect(one!.id).toBe(first)
+    expect(none).toEqual([])
+    expect(await take()).toEqual([])
+    await settle(t.sql, [end(one!)])
+    expect((await take()).map((task) => task.id)).toEqual([second])
+  })
+
+  it('leaves what is not ready, and what belongs to an inactive or deleted source', async () => {
+    await addTask(t.sql, workflow_id, { readyInSeconds: 60 })
+    expect(await take()).toEqual([])
+    const waiting = await addTask(t.sql, workflow_id)
+    await t.db.sources.switchTo(source_id, 'inactive')
+    expect(await take()).toEqual([])
+    await t.db.sources.switchTo(source_id, 'active')
+    expect((await take()).map((task) => task.id)).toEqual([waiting])
+  })
+
+  it('counts a try and can be read back by its token', async () => {
+    const task = await takeOne()
+    expect(task.tries).toBe(1)
+    expect((await claimedBy(t.sql, task.token)).map(({ id }) => id)).toEqual([task.id])
+    expect(await claimedBy(t.sql, randomUUID())).toEqual([])
+  })
+})
+
+describe('the fence', () => {
+  it.each([
+    ['markCalling', async (pair: { id: string; token: string }) => (await markCalling(t.sql, [pair])).size],
+    ['prolong', async (pair: { id: string; token: string }) => (await prolong(t.sql, [pair], LEASE)).length],
+    ['settle', async (pair: { id: string; token: string }) => (await settle(t.sql, [end(pair)])).length],
+    ['handBack', async (pair: { id: string; token: string }) => (await handBack(t.sql, [pair], 'test')).length],
+  ])('%s does nothing with a token that is not the task’s, and its work with the right one', async (_, act) => {
+    const task = await takeOne()
+    const before = await taskRow(t.sql, task.id)
+    expect(await act({ id: task.id, token: randomUUID() })).toBe(0)
+    expect(await taskRow(t.sql, task.id)).toEqual(before)
+    expect(await act(task)).toBe(1)
+  })
+
+  it('keeps a worker that lost its task from overwriting what the next one made of it', async () => {
+    const stale = await takeOne()
+    await expire(stale.id)
+    await takeOver(t.sql, 10_000)
+    const [fresh] = await take(1)
+    expect(fresh!.id).toBe(stale.id)
+    expect(await settle(t.sql, [end(stale, { output: '{"result":"stale"}' })])).toEqual([])
+    expect(await settle(t.sql, [end(fresh!)])).toEqual([{ id: fresh!.id, status: 'completed', sent: '' }].map(({ id, status }) => expect.objectContaining({ id, status })))
+  })
+
+  it('lets a result settle once: the second finds the task finished', async () => {
+    const task = await takeOne()
+    expect(await settle(t.sql, [end(task)])).toHaveLength(1)
+    expect(await settle(t.sql, [end(task, { status: 'failed', error: 'x', error_code: 'flow_failed' })])).toEqual([])
+    expect([...(await settledBy(t.sql, [end(task)]))]).toEqual([task.id])
+    expect([...(await settledBy(t.sql, [end(task, { status: 'failed' })]))]).toEqual([])
+  })
+})
+
+describe('take-over', () => {
+  it('leaves a task alone whose lease has just run out, and one whose worker beats again', async () => {
+    const task = await takeOne()
+    await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 second' WHERE id = $1`, [task.id])
+    expect(await markExpired(t.sql)).toBe(1)
+    expect(await takeOver(t.sql, 10_000)).toEqual([])
+    await prolong(t.sql, [task], LEASE)
+    await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 second' WHERE id = $1`, [task.id])
+    expect(await takeOver(t.sql, 0)).toEqual([])
+    expect((await taskRow(t.sql, task.id))!.status).toBe('running')
+  })
+
+  it('gives a task back that was not called yet, with its try', async () => {
+    const task = await takeOne()
+    await expire(task.id)
+    await takeOver(t.sql, 10_000)
+    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'pending', tries: 0, crashes: 1 })
+  })
+
+  it('ends a task whose workers died three times before the call', async () => {
+    await addTask(t.sql, workflow_id)
+    let id = ''
+    for (let i = 0; i < 3; i++) {
+      const [task] = await take(1)
+      id = task!.id
+      await expire(id)
+      await takeOver(t.sql, 10_000)
+    }
+    expect(await taskRow(t.sql, id)).toMatchObject({ status: 'failed', error_code: 'worker_lost' })
+  })
+
+  it('ends a task whose worker died during the call as unknown, and lets that very attempt still report', async () => {
+    const task = await takeOne()
+    await markCalling(t.sql, [task])
+    await expire(task.id)
+    expect((await takeOver(t.sql, 10_000)).map(({ id, status }) => ({ id, status }))).toEqual([{ id: task.id, status: 'failed' }])
+    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
+    expect(await settle(t.sql, [end({ id: task.id, token: randomUUID() })])).toEqual([])
+    expect(await settle(t.sql, [end(task)])).toHaveLength(1)
+    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'completed', error_code: null })
+  })
+
+  it('carries out a cancel that the dead worker was asked for', async () => {
+    const task = await takeOne()
+    await t.db.tasks.cancel(task.id)
+    await expire(task.id)
+    await takeOver(t.sql, 10_000)
+    expect((await taskRow(t.sql, task.id))!.status).toBe('cancelled')
+  })
+})
+
+describe('outcomes of a schedule', () => {
+  it('counts failures in a row by plan, and forgets them at a success', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
+    const finish = async (status: 'completed' | 'failed', trigger = 'schedule') => {
+      const task = await takeOne()
+      await t.sql.query('UPDATE tasks SET schedule_id = $2, trigger = $3 WHERE id = $1', [task.id, schedule, trigger])
+      await settle(t.sql, [end(task, { status, ...(status === 'failed' && { error: 'x', error_code: 'flow_failed' as const }) })])
+      return (await t.db.schedules.find(schedule))!
+    }
+    await finish('failed')
+    expect(await finish('failed')).toMatchObject({ consecutive_failures: 2, last_success_at: null })
+    expect(await finish('failed', 'manual')).toMatchObject({ consecutive_failures: 2 })
+    const success = await finish('completed')
+    expect(success.consecutive_failures).toBe(0)
+    expect(success.last_success_at).toBeInstanceOf(Date)
+  })
+})
+
+describe('the edges between statuses', () => {
+  const cases = TASK_STATUSES.flatMap((from) => TASK_STATUSES.filter((to) => to !== from).map((to) => [from, to, TASK_EDGES[from].includes(to)] as const))
+  it.each(cases)('%s → %s: %s', async (from, to, allowed) => {
+    const id = await addTask(t.sql, workflow_id)
+    const set = (status: string) =>
+      t.sql.query(
+        `UPDATE tasks SET status = $2, finished_at = CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN spark_now() END,
+           error_code = CASE WHEN $2 = 'failed' THEN 'outcome_unknown' END,
+           token = $3, lease_until = spark_now(), phase = 'claimed' WHERE id = $1`,
+        [id, status, randomUUID()],
+      )
+    if (from !== 'pending') {
+      if (from !== 'cancelled') await set('running')
+      if (from !== 'running') await set(from)
+    }
+    if (allowed) await set(to)
+    else await expect(set(to)).rejects.toThrow(`a task cannot go from ${from} to ${to}`)
+  })
+
+  it('leads out of failed only when the outcome was unknown', async () => {
+    const task = await takeOne()
+    await settle(t.sql, [end(task, { status: 'failed', error: 'x', error_code: 'flow_failed' })])
+    await expect(t.sql.query(`UPDATE tasks SET status = 'completed' WHERE id = $1`, [task.id])).rejects.toThrow('a task cannot go from failed to completed')
+  })
+})

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import { inject } from 'vitest'
+import { makeDb, makePool } from '../src/index.ts'
+import type { Db, SqlPool } from '../src/index.ts'
+import { freshDatabase } from '../src/testing.ts'
+
+/** A database of its own for a test file, with a source, a workflow and whatever a test adds. */
+export const openTestDb = async (): Promise<{ url: string; db: Db; sql: SqlPool; close: () => Promise<void> }> => {
+  const database = await freshDatabase(inject('postgresUrl'))
+  const onError = () => undefined
+  const db = makeDb({ url: database.url, name: 'test', onError })
+  const sql = makePool({ url: database.url, name: 'test', max: 20, onError })
+  return {
+    url: database.url,
+    db,
+    sql,
+    async close() {
+      await db.close()
+      await sql.close()
+      await database.drop()
+    },
+  }
+}
+
+export const addSource = async (sql: SqlPool, { max_concurrency = 40 } = {}): Promise<string> => {
+  const id = randomUUID()
+  await sql.query(
+    `INSERT INTO sources (id, source_type, url, status, max_concurrency, created_at, updated_at) VALUES ($1, 'langflow', $2, 'active', $3, spark_now(), spark_now())`,
+    [id, `http://${id}.test`, max_concurrency],
+  )
+  return id
+}
+
+export const addWorkflow = async (sql: SqlPool, source_id: string): Promise<string> => {
+  const id = randomUUID()
+  await sql.query(
+    `INSERT INTO workflows (id, source_id, name, description, remote_flow_id, flow_type, graph_hash, is_component, liked, tags, warnings, created_at, updated_at)
+     VALUES ($1, $2, 'echo', '', $3, 'flow', 'h', false, false, '[]', '[]', spark_now(), spark_now())`,
+    [id, source_id, randomUUID()],
+  )
+  return id
+}
+
+/** Due `dueInSeconds` from now (negative: overdue). */
+export const addSchedule = async (sql: SqlPool, workflow_id: string, { dueInSeconds = 0, overlap = 'skip' } = {}): Promise<string> => {
+  const id = randomUUID()
+  await sql.query(
+    `INSERT INTO schedules (id, workflow_id, schedule_type, schedule_expr, timezone, anchor, overlap, status, decided_until, next_due_at, next_run_at, created_at, updated_at)
+     SELECT $1, $2, 'interval', '1m', 'UTC', t.at - interval '1 minute', $4, 'active', t.at - interval '1 minute', t.at, t.at, spark_now(), spark_now()
+     FROM (SELECT date_trunc('second', spark_now()) + $3 * interval '1 second' AS at) t`,
+    [id, workflow_id, dueInSeconds, overlap],
+  )
+  return id
+}
+
+/** A pending task; `serial_key` as for the runs of one schedule. */
+export const addTask = async (sql: SqlPool, workflow_id: string, { serial_key = null as string | null, priority = 0, readyInSeconds = -1 } = {}): Promise<string> => {
+  const id = randomUUID()
+  await sql.query(
+    `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, serial_key, timeout, ready_at, created_at, updated_at)
+     SELECT $1, w.id, w.source_id, 'pending', 'manual', $3, $4, 60, spark_now() + $5 * interval '1 second', spark_now(), spark_now() FROM workflows w WHERE w.id = $2`,
+    [id, workflow_id, priority, serial_key, readyInSeconds],
+  )
+  return id
+}
+
+export const taskRow = async (sql: SqlPool, id: string) =>
+  (await sql.query<{ status: string; phase: string | null; tries: number; error_code: string | null; token: string | null; crashes: number }>(
+    'SELECT status, phase, tries, error_code, token, crashes FROM tasks WHERE id = $1', [id],
+  )).rows[0]

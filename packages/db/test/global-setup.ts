@@ -1,0 +1,26 @@
+import type { TestProject } from 'vitest/node'
+import { ensureTemplate, startTemporaryServer } from '../src/testing.ts'
+import type { TemporaryServer } from '../src/testing.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A running PostgreSQL for `freshDatabase`. */
+    postgresUrl: string
+  }
+}
+
+let server: TemporaryServer | null = null
+
+/** One PostgreSQL for all test files. Should the run be killed, it goes with it. */
+export const setup = async (project: TestProject): Promise<void> => {
+  server = await startTemporaryServer()
+  try {
+    await ensureTemplate(server.url)
+  } catch (error) {
+    await teardown() // vitest calls it only after a setup that succeeded
+    throw error
+  }
+  project.provide('postgresUrl', server.url)
+}
+
+export const teardown = async (): Promise<void> => server?.close()

@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { countOpen, lockDue, moveSchedules, sqlNow, writeLedger } from '../src/index.ts'
+import type { LedgerEntry } from '../src/index.ts'
+import { addSchedule, addSource, addWorkflow, openTestDb } from './fixtures.ts'
+
+let t: Awaited<ReturnType<typeof openTestDb>>
+let workflow_id: string
+beforeAll(async () => {
+  t = await openTestDb()
+  workflow_id = await addWorkflow(t.sql, await addSource(t.sql))
+})
+afterAll(() => t.close())
+
+const started = (schedule_id: string, scheduled_for: Date): LedgerEntry => ({
+  schedule_id, scheduled_for, until: null, count: 1, count_at_least: false, decision: 'started', reason: null, task_id: randomUUID(), ready_at: scheduled_for,
+})
+const tasksOf = async (schedule_id: string) => (await t.sql.query<{ id: string }>('SELECT id FROM tasks WHERE schedule_id = $1', [schedule_id])).rows.map((row) => row.id)
+
+describe('writeLedger', () => {
+  it('starts one task for a due time, however often that due time is decided', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id)
+    const due = new Date('2026-01-01T08:00:00Z')
+    const now = await sqlNow(t.sql)
+    const first = await writeLedger(t.sql, [started(schedule, due)], now, 60)
+    const again = await writeLedger(t.sql, [started(schedule, due)], now, 60)
+    expect(first).toHaveLength(1)
+    expect(again).toEqual([])
+    expect(await tasksOf(schedule)).toEqual(first)
+  })
+
+  it('starts one task for a due time when forty decide it at once', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id)
+    const due = new Date('2026-01-01T08:00:00Z')
+    const now = await sqlNow(t.sql)
+    const made = await Promise.all(Array.from({ length: 40 }, () => writeLedger(t.sql, [started(schedule, due)], now, 60)))
+    expect(made.flat()).toHaveLength(1)
+    expect(await tasksOf(schedule)).toHaveLength(1)
+  })
+
+  it('keeps a row for what did not start, and makes no task of it', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id)
+    const skipped: LedgerEntry = { ...started(schedule, new Date('2026-01-01T08:00:00Z')), decision: 'skipped', reason: 'overlap', task_id: null, ready_at: null }
+    await writeLedger(t.sql, [skipped], await sqlNow(t.sql), 60)
+    const { rows } = await t.sql.query('SELECT decision, reason, task_id FROM occurrences WHERE schedule_id = $1', [schedule])
+    expect(rows).toEqual([{ decision: 'skipped', reason: 'overlap', task_id: null }])
+    expect(await tasksOf(schedule)).toEqual([])
+  })
+
+  it('commits the ledger row and its task together or not at all', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id)
+    const due = new Date('2026-01-01T08:00:00Z')
+    await expect(
+      t.sql.transaction(async (tx) => {
+        await writeLedger(tx, [started(schedule, due)], await sqlNow(tx), 60)
+        throw new Error('crash before the commit')
+      }),
+    ).rejects.toThrow('crash')
+    expect(await tasksOf(schedule)).toEqual([])
+    expect((await writeLedger(t.sql, [started(schedule, due)], await sqlNow(t.sql), 60)).length).toBe(1)
+  })
+
+  it('copies input and options of the schedule into the task', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id)
+    await t.sql.query(`UPDATE schedules SET input_value = '{"a": [1]}', session_id = 's', tweaks = '{"x": {}}', timeout = 7 WHERE id = $1`, [schedule])
+    const [id] = await writeLedger(t.sql, [started(schedule, new Date('2026-01-01T08:00:00Z'))], await sqlNow(t.sql), 60)
+    const { rows } = await t.sql.query('SELECT input, session_id, tweaks, timeout, trigger, status, serial_key FROM tasks WHERE id = $1', [id])
+    expect(rows).toEqual([{ input: { a: [1] }, session_id: 's', tweaks: { x: {} }, timeout: 7, trigger: 'schedule', status: 'pending', serial_key: schedule }])
+  })
+
+  it('lets the runs of a schedule with overlap allow go side by side', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id, { overlap: 'allow' })
+    const [id] = await writeLedger(t.sql, [started(schedule, new Date('2026-01-01T08:00:00Z'))], await sqlNow(t.sql), 60)
+    expect((await t.sql.query('SELECT serial_key FROM tasks WHERE id = $1', [id])).rows).toEqual([{ serial_key: null }])
+  })
+})
+
+describe('lockDue', () => {
+  it('gives a due schedule to one of two that fire at the same time', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: -1 })
+    await t.sql.transaction(async (one) => {
+      expect((await lockDue(one, 500)).map((row) => row.id)).toContain(schedule)
+      await t.sql.transaction(async (other) => {
+        expect((await lockDue(other, 500)).map((row) => row.id)).not.toContain(schedule)
+      })
+    })
+    await t.sql.query('UPDATE schedules SET next_run_at = NULL WHERE id = $1', [schedule])
+  })
+
+  it('leaves what is not due yet, is paused, or belongs to an inactive source', async () => {
+    const source = await addSource(t.sql)
+    const workflow = await addWorkflow(t.sql, source)
+    const due = await addSchedule(t.sql, workflow, { dueInSeconds: -1 })
+    const later = await addSchedule(t.sql, workflow, { dueInSeconds: 60 })
+    const paused = await addSchedule(t.sql, workflow, { dueInSeconds: -1 })
+    await t.sql.query(`UPDATE schedules SET status = 'paused', next_run_at = NULL WHERE id = $1`, [paused])
+    const locked = () => t.sql.transaction(async (tx) => (await lockDue(tx, 500)).map((row) => row.id))
+    expect(await locked()).toContain(due)
+    expect(await locked()).not.toContain(later)
+    expect(await locked()).not.toContain(paused)
+    await t.db.sources.switchTo(source, 'inactive')
+    expect(await locked()).not.toContain(due)
+  })
+})
+
+describe('moveSchedules', () => {
+  it('moves the watermark, the next times, the count and the status, and dates the last run only when one started', async () => {
+    const [a, b] = [await addSchedule(t.sql, workflow_id), await addSchedule(t.sql, workflow_id)]
+    const now = await sqlNow(t.sql)
+    const at = new Date('2026-01-01T08:00:00Z')
+    const move = { decided_until: at, next_due_at: null, next_run_at: null, run_count: 3, status: 'completed' as const, paused_reason: null }
+    await moveSchedules(t.sql, [{ ...move, id: a, started: true }, { ...move, id: b, started: false }], now)
+    const { rows } = await t.sql.query<{ id: string }>('SELECT id, decided_until, next_run_at, run_count, status, last_run_at FROM schedules WHERE id = ANY ($1)', [[a, b]])
+    expect(rows.find((row) => row.id === a)).toEqual({ id: a, decided_until: at, next_run_at: null, run_count: 3, status: 'completed', last_run_at: now })
+    expect(rows.find((row) => row.id === b)).toMatchObject({ last_run_at: null })
+  })
+})
+
+describe('countOpen', () => {
+  it('counts what is pending or running of each schedule', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id)
+    expect(await countOpen(t.sql, [schedule])).toEqual([])
+    await writeLedger(t.sql, [started(schedule, new Date('2026-01-01T08:00:00Z'))], await sqlNow(t.sql), 60)
+    expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 1, pending: 1 }])
+    await t.sql.query(`UPDATE tasks SET status = 'cancelled', finished_at = spark_now() WHERE schedule_id = $1`, [schedule])
+    expect(await countOpen(t.sql, [schedule])).toEqual([])
+  })
+})
