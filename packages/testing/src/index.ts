@@ -1,0 +1,8 @@
+export { readCallLog, type Ended, type StubCall } from './langflow/call-log.ts'
+export { flowNames, type FlowName } from './langflow/flows.ts'
+export { langflowVersions, type LangflowVersion } from './langflow/recorded.ts'
+export { startStubLangflow } from './langflow/stub.ts'
+export type { SetSwitches, StubLangflow, StubLangflowOptions, Unrecorded } from './langflow/stub.ts'
+export type { ServerSwitches, Switches, Where } from './langflow/switches.ts'
+export { prepareMongo, requireMongo, startMongo } from './mongo.ts'
+export type { MongoBackend, MongoForTests, MongoOptions, NoMongo } from './mongo.ts'

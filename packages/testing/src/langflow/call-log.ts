@@ -1,0 +1,84 @@
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from 'node:fs'
+
+/** How a call ended; null while it goes on. */
+export type Ended = 'answered' | 'client_left' | 'reset' | 'down' | null
+export type StubCall = {
+  id: number
+  /** Epoch milliseconds at arrival. */
+  at: number
+  method: string
+  path: string
+  run: boolean
+  /** Which flow the path names: its id; what stands there when there is no such flow. */
+  flow_id: string | null
+  session_id: string | null
+  input_value: unknown
+  tweaks: unknown
+  key_ok: boolean
+  /** Runs in flight at arrival, this one counted when it is a run. */
+  in_flight: number
+  status: number | null
+  ended: Ended
+  took_ms: number | null
+}
+export type NewCall = Omit<StubCall, 'id' | 'at' | 'in_flight' | 'status' | 'ended' | 'took_ms'>
+
+/**
+ * What a stub received, in order. In the file each call is a line when it comes and a line when it ends; both are written before
+ * the client hears of it, so the file holds the truth even when this process, or the client's, is killed.
+ */
+export const makeCallLog = (file: string | undefined) => {
+  let lastId = file !== undefined && existsSync(file) ? Math.max(0, ...readCallLog(file).map(({ id }) => id)) : 0
+  let fd = file === undefined ? null : openSync(file, 'a')
+  const write = (line: object): void => { if (fd !== null) writeSync(fd, `${JSON.stringify(line)}\n`) }
+  const started = new Map<number, number>()
+  let calls: StubCall[] = []
+  let inFlight = 0
+  let maxInFlight = 0
+
+  return {
+    get calls() { return calls },
+    get maxInFlight() { return maxInFlight },
+    get inFlight() { return inFlight },
+    begin(call: NewCall): StubCall {
+      if (call.run) maxInFlight = Math.max(maxInFlight, ++inFlight)
+      const open = { in_flight: inFlight, status: null, ended: null, took_ms: null }
+      const begun: StubCall = { id: ++lastId, at: Date.now(), ...call, ...open }
+      started.set(begun.id, performance.now())
+      calls.push(begun)
+      write(begun)
+      return begun
+    },
+    end(call: StubCall, ended: Ended, status: number | null): void {
+      if (call.ended !== null) return
+      call.ended = ended
+      call.status = status
+      call.took_ms = Math.round(performance.now() - (started.get(call.id) ?? 0))
+      started.delete(call.id)
+      write({ id: call.id, ended, status, took_ms: call.took_ms })
+    },
+    /** The server's work for a run is over: later than `end` when the client left, as a real server goes on. */
+    done(call: StubCall): void {
+      if (call.run) inFlight -= 1
+    },
+    clear(): void {
+      calls = []
+      maxInFlight = inFlight
+    },
+    close(): void {
+      if (fd !== null) closeSync(fd)
+      fd = null // a client may still be seen leaving
+    },
+  }
+}
+
+/** The calls in a log file, also of a stub in another process or one that is gone. */
+export const readCallLog = (file: string): StubCall[] => {
+  const calls = new Map<number, StubCall>()
+  // What follows the last line end is empty, or a line that is just being written.
+  for (const line of readFileSync(file, 'utf8').split('\n').slice(0, -1)) {
+    const part = JSON.parse(line) as StubCall // a line of ours: whole, or an end with the same id
+    calls.set(part.id, { ...calls.get(part.id), ...part })
+  }
+  return [...calls.values()]
+}

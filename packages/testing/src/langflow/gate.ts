@@ -1,0 +1,35 @@
+/** Where calls wait: for a time, or until they are let go. */
+export const makeGate = () => {
+  const held = new Set<() => void>()
+  const timers = new Map<NodeJS.Timeout, () => void>()
+  return {
+    wait: (delay: number | 'held'): Promise<void> =>
+      new Promise((resolve) => {
+        if (delay === 'held') {
+          held.add(resolve)
+          return
+        }
+        const timer = setTimeout(() => {
+          timers.delete(timer)
+          resolve()
+        }, delay)
+        timers.set(timer, resolve)
+      }),
+    release(): number {
+      const count = held.size
+      for (const resolve of held) resolve()
+      held.clear()
+      return count
+    },
+    /** Lets all go at once, those that wait for a time as well. */
+    open(): void {
+      for (const resolve of held) resolve()
+      held.clear()
+      for (const [timer, resolve] of timers) {
+        clearTimeout(timer)
+        resolve()
+      }
+      timers.clear()
+    },
+  }
+}
