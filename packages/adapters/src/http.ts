@@ -1,0 +1,216 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { SourceError } from '@automagik-spark/core'
+import ky from 'ky'
+import type { z } from 'zod'
+import { connectionFailure, htmlFailure, retryAfterOf, statusFailure, type CallPurpose, type CallState } from './failure.ts'
+import { JsonError, parseJson, type JsonValue } from './json.ts'
+import type { HttpPool } from './pool.ts'
+import { callUrl } from './source-url.ts'
+
+export const MAX_ANSWER_BYTES = 10 * 1024 * 1024
+const MAX_REDIRECTS = 5
+const MAX_ERROR_BYTES = 1024 * 1024
+
+export type HttpOptions = {
+  /** The source's URL, normalized. */
+  url: string
+  pool: HttpPool
+  api_key: string | null
+  /** How this kind of server wants its key. */
+  keyHeaders(key: string): Record<string, string>
+  /** What a failed run's answer says about it. */
+  reasonOf(body: JsonValue): string | null
+}
+
+export type HttpCall = {
+  method: 'GET' | 'POST'
+  purpose: CallPurpose
+  /** Below the source's URL; variable parts made by `pathSegment`. */
+  path: string
+  query?: Record<string, string>
+  json?: JsonValue
+  timeoutMs: number
+  signal?: AbortSignal | undefined
+}
+
+/** An answer whose body was not read yet. */
+export type HttpAnswer = {
+  status: number
+  isHtml: boolean
+  /** The body, decompressed, in pieces; more than `max` bytes of it are an error. */
+  chunks(max?: number): AsyncGenerator<Uint8Array, void>
+  /** The whole body as JSON. */
+  json(): Promise<{ value: JsonValue; bytes: number }>
+  /** For any status but a success. */
+  failure(): Promise<SourceError>
+}
+export type Http = ReturnType<typeof makeHttp>
+
+/** Calls to one flow server. Every failure is a SourceError that tells what is known about the request; the caller's abort is thrown as it is. */
+export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: HttpOptions) => {
+  const keyed = headersFor(api_key, keyHeaders)
+  const origin = new URL(base).origin
+
+  /** Sends, follows redirects, and hands the answer over while its connection is open; it is closed when `use` is over. */
+  const call = async <T>(request: HttpCall, use: (answer: HttpAnswer) => Promise<T>): Promise<T> => {
+    const { signal, purpose, timeoutMs, method } = request
+    const body = request.json === undefined ? {} : { body: JSON.stringify(request.json) }
+    const sentHeaders = { accept: 'application/json', ...(request.json === undefined ? {} : { 'content-type': 'application/json' }), ...keyed }
+    signal?.throwIfAborted()
+    const state: CallState = { where: base, purpose, sent: false, timedOut: false, timeoutMs }
+    const ending = new AbortController()
+    let isRead = false
+    const timer = setTimeout(() => {
+      state.timedOut = true
+      ending.abort(ENDED)
+    }, timeoutMs)
+    const onAbort = () => ending.abort(ENDED)
+    signal?.addEventListener('abort', onAbort, { once: true })
+
+    const network = async <R>(act: () => Promise<R>): Promise<R> => {
+      try {
+        return await act()
+      } catch (error) {
+        signal?.throwIfAborted()
+        throw connectionFailure(error, state)
+      }
+    }
+    const send = async (url: string): Promise<Response> => {
+      state.sent = false
+      // Together with undici's own wait before it reuses a connection this is a whole turn of the event loop: a connection that its server
+      // has closed meanwhile is noticed, instead of leaving the outcome of a call unknown that never arrived.
+      await nextTurn()
+      const dispatcher = pool.dispatcher({ timeoutMs, onSent: () => (state.sent = true) })
+      // Node's own undici is older than the pool's and types it more strictly; only `dispatch` is used.
+      const init = { method, ...body, redirect: 'manual', signal: ending.signal, dispatcher } as object
+      return network(() =>
+        ky(url, {
+          method,
+          headers: sentHeaders,
+          retry: 0,
+          timeout: false,
+          throwHttpErrors: false,
+          // ky would copy body and signal for a retry that never comes, which costs as much as the call itself.
+          fetch: (made) => fetch(url, { ...init, headers: (made as Request).headers }), // ky always makes a Request
+        }),
+      )
+    }
+    const chunks = async function* (response: Response, max: number): AsyncGenerator<Uint8Array, void> {
+      // One encoding is what any server uses; each further one multiplies a bomb.
+      if (response.headers.get('content-encoding')?.includes(',')) throw badAnswer(base, 'is compressed more than once')
+      const reader = response.body?.getReader()
+      if (!reader) return
+      let total = 0
+      for (;;) {
+        const { done, value } = await network(() => reader.read())
+        if (done) {
+          isRead = true
+          return
+        }
+        total += value.byteLength
+        if (total > max) throw tooLarge(base, max)
+        yield value
+      }
+    }
+    const answerOf = (response: Response): HttpAnswer => {
+      const json = async (max: number) => {
+        const body = await collect(chunks(response, max))
+        try {
+          return { value: parseJson(body), bytes: body.byteLength }
+        } catch (error) {
+          if (error instanceof JsonError) throw badAnswer(base, error.message, error)
+          throw error
+        }
+      }
+      return {
+        status: response.status,
+        isHtml: /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(response.headers.get('content-type') ?? ''),
+        chunks: (max = MAX_ANSWER_BYTES) => chunks(response, max),
+        json: () => json(MAX_ANSWER_BYTES),
+        async failure() {
+          const reason = purpose === 'run' ? await json(MAX_ERROR_BYTES).then(({ value }) => reasonOf(value), () => null) : null
+          signal?.throwIfAborted()
+          const retryAfter = retryAfterOf(response.headers.get('retry-after'), response.headers.get('date'))
+          return statusFailure({ where: base, purpose, status: response.status, keyGiven: api_key !== null, retryAfter, reason })
+        },
+      }
+    }
+
+    try {
+      let url = callUrl(base, request.path, request.query)
+      for (let redirects = 0; ; redirects++) {
+        const response = await send(url)
+        const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null
+        if (location === null) return await use(answerOf(response))
+        await response.body?.cancel().catch(() => undefined)
+        url = redirectTarget({ from: url, location, status: response.status, method, origin, base })
+        if (redirects >= MAX_REDIRECTS) throw refusedRedirect(base, `it redirects more than ${MAX_REDIRECTS} times`)
+      }
+    } finally {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+      // The connection of an answer that was not read to its end cannot be used again.
+      if (!isRead) ending.abort(ENDED)
+    }
+  }
+
+  /** A JSON answer of the given shape. */
+  const get = <T>(request: Omit<HttpCall, 'method' | 'purpose'>, schema: z.ZodType<T>): Promise<T> =>
+    call({ method: 'GET', purpose: 'read', ...request }, async (answer) => {
+      if (answer.status < 200 || answer.status > 299) throw await answer.failure()
+      if (answer.isHtml) throw htmlFailure(base, 'read')
+      return shaped(base, schema, (await answer.json()).value)
+    })
+
+  return { base, call, get }
+}
+
+/** Made once: the reason that `abort` makes by itself, with its stack, is the dearest part of it. */
+const ENDED = new Error('the call is over')
+
+/** A stranger's answer in the shape that we read. */
+export const shaped = <T>(where: string, schema: z.ZodType<T>, value: JsonValue): T => {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw badAnswer(where, 'does not have the expected shape', result.error)
+}
+
+export const badAnswer = (where: string, what: string, cause?: unknown): SourceError =>
+  new SourceError('bad_answer', 'bad_answer', `The answer of ${where} cannot be used: it ${what}.`, { cause })
+
+export const tooLarge = (where: string, max: number): SourceError =>
+  new SourceError('output_too_large', 'bad_answer', `The answer of ${where} is larger than ${max / 1024 / 1024} MiB.`)
+
+export const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+  const parts: Uint8Array[] = []
+  for await (const chunk of chunks) parts.push(chunk)
+  return Buffer.concat(parts)
+}
+
+const headersFor = (key: string | null, keyHeaders: HttpOptions['keyHeaders']): Record<string, string> => {
+  if (key === null) return {}
+  // Node's own error would quote the key.
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new SourceError('key_refused', 'refused', 'The API key has characters that no header can carry; give the source another api_key.')
+  return keyHeaders(key)
+}
+
+const refusedRedirect = (where: string, what: string): SourceError =>
+  new SourceError('bad_request', 'refused', `${where} cannot be used: ${what}.`)
+
+type Redirect = { from: string; location: string; status: number; method: string; origin: string; base: string }
+
+/** Only within the same origin: the key goes nowhere else. */
+const redirectTarget = ({ from, location, status, method, origin, base }: Redirect): string => {
+  if (!URL.canParse(location, from)) throw refusedRedirect(base, 'it redirects to something that is no URL')
+  const target = new URL(location, from)
+  if (target.origin !== origin) {
+    const { hostname, protocol, port } = new URL(origin)
+    // The same host under another scheme or port may be told; any other address may be an inner one.
+    const hint = target.hostname === hostname && (target.protocol !== protocol || target.port !== port) ? `, ${target.origin}: use that as the source's url` : ''
+    throw refusedRedirect(base, `it redirects to another origin${hint}`)
+  }
+  if (target.username !== '' || target.password !== '') throw refusedRedirect(base, 'it redirects to a URL with user information')
+  // 301 to 303 would turn the call into a GET, and lose the input.
+  if (method !== 'GET' && status !== 307 && status !== 308) throw refusedRedirect(base, `it redirects the call with HTTP ${status}, which would lose its body`)
+  return target.href
+}

@@ -1,0 +1,138 @@
+import { SourceError } from '@automagik-spark/core'
+import { z } from 'zod'
+import { reasonOf } from './error-reason.ts'
+import { parseJson, JsonError, type JsonValue } from './json.ts'
+import { oneLine } from './plain-text.ts'
+import { badAnswer, shaped, tooLarge, MAX_ANSWER_BYTES } from './http.ts'
+
+/** What one output component gave: by output name, `results` holds a message, data, a table or a text. */
+const Output = z.object({
+  component_id: z.string().nullish(),
+  results: z.unknown().optional(),
+  outputs: z.unknown().optional(),
+})
+const Answer = z.object({ outputs: z.array(z.object({ outputs: z.array(Output.nullable()) }).nullable()) })
+type Output = z.output<typeof Output>
+
+export type ReadAnswer = {
+  text: string
+  notes: string[]
+  /** Outputs came, and all of them empty, though something other than an input made them. */
+  allEmpty: boolean
+}
+
+/** The text that a person wants of a run's answer. `chosen` is an output component, or null for all. */
+export const readAnswer = (where: string, answer: JsonValue, chosen: string | null): ReadAnswer => {
+  const outputs = shaped(where, Answer, answer).outputs.flatMap((run) => run?.outputs ?? []).filter((output) => output !== null)
+  const wanted = outputs.filter(({ component_id }) => component_id === chosen)
+  const notes: string[] = []
+  if (chosen !== null && wanted.length === 0 && outputs.length > 0) notes.push(`The output component ${oneLine(chosen, 100)} gave no answer; those of the others were taken.`)
+  const read = (wanted.length > 0 ? wanted : outputs).flatMap(textsOf)
+  if (read.length === 0) notes.push('The flow ran and gave no output.')
+  return {
+    text: read.map(({ text }) => text).filter((text) => text !== '').join('\n\n'),
+    notes,
+    allEmpty: read.length > 0 && read.every(({ text, echoed }) => text === '' && !echoed),
+  }
+}
+
+type ReadText = { text: string; echoed: boolean }
+
+const textsOf = (output: Output): ReadText[] => {
+  const results = values(output.results)
+  if (results.length > 0) return results.flatMap(textOf)
+  // Data of a component that is no output has its value only here.
+  return values(output.outputs).flatMap((value) => textOf(isObject(value) && 'message' in value ? value['message'] : value))
+}
+
+const textOf = (value: unknown): ReadText[] => {
+  if (value === null || value === undefined) return []
+  if (typeof value === 'string') return [{ text: value, echoed: false }]
+  if (!isObject(value)) return [{ text: JSON.stringify(value), echoed: false }]
+  const text = value['text']
+  if (value['error'] === true || value['category'] === 'error') throw flowFailed(typeof text === 'string' ? text : null)
+  if (typeof text === 'string' || text === null) return [{ text: text ?? '', echoed: /^(Chat|Text)Input\b/.test(sourceOf(value)) }]
+  const data = 'data' in value && 'text_key' in value ? value['data'] : value
+  return [{ text: JSON.stringify(data), echoed: false }]
+}
+
+/** The component that made a message. */
+const sourceOf = (message: Record<string, unknown>): string => {
+  const { properties } = message
+  const source = isObject(properties) ? properties['source'] : null
+  return isObject(source) && typeof source['id'] === 'string' ? source['id'] : ''
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const values = (value: unknown): unknown[] => (isObject(value) ? Object.values(value) : [])
+
+export const flowFailed = (reason: string | null): SourceError => {
+  const line = reason === null ? '' : oneLine(reason)
+  return new SourceError('flow_failed', 'flow_failed', line === '' ? 'The flow failed and its server gave no reason.' : `The flow failed: ${line}`)
+}
+
+/** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
+const MAX_STREAM_BYTES = 20 * MAX_ANSWER_BYTES
+
+/**
+ * The result in a streamed run: JSON documents parted by blank lines, one of which is the `end`. Without it the run failed,
+ * and from Langflow 1.8 on `error` events say why.
+ */
+export const readStream = async (where: string, chunks: (max: number) => AsyncIterable<Uint8Array>): Promise<{ value: JsonValue; bytes: number }> => {
+  let reason: string | null = null
+  try {
+    for await (const document of documents(where, chunks(MAX_STREAM_BYTES))) {
+      const event = parse(where, document)
+      if (!isObject(event)) continue
+      const data = isObject(event['data']) ? event['data'] : {}
+      if (event['event'] === 'end') return { value: (data['result'] ?? null) as JsonValue, bytes: document.byteLength }
+      if (event['event'] === 'error') reason = reasonOf(data as JsonValue) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
+      // A server that does not stream answers with the result alone.
+      if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, bytes: document.byteLength }
+    }
+  } catch (error) {
+    // A broken connection after an error event: the server had said what became of the run.
+    if (reason !== null && error instanceof SourceError && error.failure === 'unknown') throw flowFailed(reason)
+    throw error
+  }
+  throw flowFailed(reason)
+}
+
+const parse = (where: string, document: Uint8Array): JsonValue => {
+  try {
+    return parseJson(document)
+  } catch (error) {
+    if (error instanceof JsonError) throw badAnswer(where, error.message, error)
+    throw error
+  }
+}
+
+const NEWLINE = 0x0a
+
+/** Splits at blank lines; the JSON itself has no newlines, so lines will do. */
+const documents = async function* (where: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  let rest: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of chunks) {
+    let from = 0
+    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
+      const line = Buffer.concat([...rest, chunk.subarray(from, at)])
+      rest = []
+      size = 0
+      from = at + 1
+      if (isDocument(line)) yield withoutPrefix(line)
+    }
+    const tail = chunk.subarray(from)
+    rest.push(tail)
+    size += tail.byteLength
+    if (size > MAX_ANSWER_BYTES) throw tooLarge(where, MAX_ANSWER_BYTES)
+  }
+  const last = Buffer.concat(rest)
+  if (isDocument(last)) yield withoutPrefix(last)
+}
+
+const PREFIX = /^\s*(data:\s*)?(?=\{)/
+/** Blank lines, comments and event names are none. The proper form of an event stream, with `data:` in front, is read as well. */
+const isDocument = (line: Buffer): boolean => PREFIX.test(head(line))
+const withoutPrefix = (line: Buffer): Uint8Array => line.subarray(PREFIX.exec(head(line))?.[0].length ?? 0)
+const head = (line: Buffer): string => line.toString('latin1', 0, 40)

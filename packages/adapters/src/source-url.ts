@@ -1,0 +1,29 @@
+import { invalid, SourceError } from '@automagik-spark/core'
+import { oneLine } from './plain-text.ts'
+
+/** The one spelling of a source's URL: http(s), no trailing slash, query or fragment. Two that compare equal are the same source. */
+export const normalizeSourceUrl = (text: string): string => {
+  const shown = JSON.stringify(oneLine(text, 200))
+  if (/[\p{Cc}\\]/u.test(text.trim())) throw invalid('url', `${shown} has a control character or a backslash`)
+  if (!/^\s*https?:\/\//i.test(text)) throw invalid('url', `${shown} must begin with http:// or https://, such as http://localhost:7860`)
+  if (!URL.canParse(text)) throw invalid('url', `${shown} is not a valid URL; give one such as http://localhost:7860`)
+  const url = new URL(text)
+  if (url.username !== '' || url.password !== '') throw invalid('url', 'must not hold a user name or password; give the key as api_key')
+  return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
+}
+
+/** An id from outside as one segment of a path. Encoded slashes and percent signs are refused too: some servers and proxies decode twice. */
+export const pathSegment = (id: string): string => {
+  if (id === '' || id === '.' || id === '..' || id.length > 500 || /[\p{Cc}\p{Cs}/\\%]/u.test(id)) {
+    throw new SourceError('flow_not_found', 'refused', `${JSON.stringify(oneLine(id, 100))} cannot be the id of a flow.`)
+  }
+  return encodeURIComponent(id)
+}
+
+/** Where a call goes; `path` is ours, its variable parts made by `pathSegment`. */
+export const callUrl = (base: string, path: string, query: Record<string, string> = {}): string => {
+  const search = new URLSearchParams(query).toString()
+  const url = new URL(`${base}/${path}${search && `?${search}`}`).href
+  if (!url.startsWith(`${base}/`)) throw new Error('a call left its source')
+  return url
+}

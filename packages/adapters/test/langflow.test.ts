@@ -1,0 +1,198 @@
+import { startStubLangflow, type StubLangflow } from '@automagik-spark/testing'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { detectSourceType, makeHttpPool, makeSource, type RunCall, type Source } from '../src/index.ts'
+
+const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } })
+afterAll(() => pool.close())
+
+const source = (stub: { url: string }, api_key: string | null = 'sk-stub'): Source => makeSource({ source_type: 'langflow', url: stub.url, api_key, pool })
+const call = (flow_id: string, more: Partial<RunCall> = {}): RunCall => ({
+  flow_id, flow_type: 'flow', input_value: 'Olá 🚀 "quoted"\nline 2', session_id: 'task-1', tweaks: null,
+  input_component: null, output_component: null, data: null, streams_only: false,
+  timeoutMs: 10_000, signal: new AbortController().signal, ...more,
+})
+/** What the engine keeps of a sync, put into a call. */
+const synced = async (from: Source, flow_id: string, more: Partial<RunCall> = {}): Promise<RunCall> => {
+  const flow = await from.getFlow(flow_id)
+  if (!flow) throw new Error(`no flow ${flow_id}`)
+  const { input_component, output_component } = from.components(flow, more)
+  return call(flow_id, { ...more, input_component, output_component, data: flow.data })
+}
+
+describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
+  let stub: StubLangflow
+  beforeAll(async () => { stub = await startStubLangflow({ version }) })
+  afterAll(() => stub.close())
+  afterEach(() => {
+    stub.clearSwitches()
+    stub.assertOnlyRecorded()
+    stub.clearCalls()
+  })
+
+  it('is recognised, and probed with its key', async () => {
+    expect(await detectSourceType({ url: stub.url, pool })).toBe('langflow')
+    expect(await source(stub).probe()).toEqual(
+      version === '1.7.3'
+        ? { version: '0.7.3', name: 'Langflow Base', status: 'ok', release: '1.7.3' }
+        : { version: '1.13.0', name: 'Langflow', status: 'ok', release: '1.13.0' },
+    )
+    expect(stub.calls.at(-1)).toMatchObject({ path: '/api/v1/users/whoami', key_ok: true, status: 200 })
+  })
+  it('tells a wrong key from a missing one', async () => {
+    await expect(source(stub, 'sk-wrong').probe()).rejects.toMatchObject({ error_code: 'key_refused', failure: 'refused', message: `${stub.url} refused the API key (HTTP 403). Give the source a valid api_key.` })
+    await expect(source(stub, null).probe()).rejects.toMatchObject({ error_code: 'key_refused', message: expect.stringContaining('wants an API key') })
+    await expect(source(stub, 'sk-wrong').run(call(stub.flows.echo))).rejects.toMatchObject({ error_code: 'key_refused', failure: 'refused', message: expect.stringContaining('It says: Invalid or missing API key') })
+  })
+  it('refuses a key that no header can carry, without showing it', () => {
+    expect(() => source(stub, 'sk-1\r\nx: y')).toThrow(expect.objectContaining({ error_code: 'key_refused', message: expect.not.stringContaining('sk-1') }))
+  })
+
+  it('lists its flows with the names of their folders', async () => {
+    const flows = await source(stub).listFlows()
+    expect(flows.map(({ id }) => id).sort()).toEqual(Object.values(stub.flows).sort())
+    expect(flows.find(({ id }) => id === stub.flows.echo)).toMatchObject({ name: 'rig echo', flow_type: 'flow', folder_name: 'Starter Project', data: null, components: [] })
+    expect(stub.calls.map(({ path }) => path).sort()).toEqual(['/api/v1/flows/?get_all=true&header_flows=true&remove_example_flows=true', '/api/v1/projects/'].sort())
+  })
+  it('gives a whole flow, and null for one that it does not have', async () => {
+    expect(await source(stub).getFlow(stub.flows.echo)).toMatchObject({ id: stub.flows.echo, folder_name: 'Starter Project', components: [{ id: 'ChatInput-echo1' }, { id: 'ChatOutput-echo2' }] })
+    expect(await source(stub).getFlow('11111111-1111-1111-1111-111111111111')).toBeNull()
+    expect(await source(stub).getFlow('no-uuid')).toBeNull()
+  })
+  it('hears nothing of an id that would leave its path', async () => {
+    for (const id of ['../projects/', '..', '%2e%2e%2f', '..%252f', 'a/b', 'a\u0000']) {
+      expect(await source(stub).getFlow(id)).toBeNull()
+      await expect(source(stub).run(call(id))).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
+    }
+    expect(stub.calls).toEqual([])
+  })
+
+  it.each([
+    ['echo', 'Olá 🚀 "quoted"\nline 2'],
+    ['text', 'Olá 🚀 "quoted"\nline 2'],
+    ['mixed', 'Olá 🚀 "quoted"\nline 2'],
+    ['noinput', 'Olá 🚀 "quoted"\nline 2'],
+    ['tweak', 'Dear World: Olá 🚀 "quoted"\nline 2'],
+    ['multi', 'Olá 🚀 "quoted"\nline 2\n\nOlá 🚀 "quoted"\nline 2'],
+    ['nooutput', ''],
+    ['empty', ''],
+  ] as const)('runs %s, whose input arrives and whose text is the answer', async (flow, text) => {
+    const answer = await source(stub).run(await synced(source(stub), stub.flows[flow]))
+    expect(answer).toMatchObject({ text, answer: { session_id: 'task-1' } })
+    expect(answer.bytes).toBeGreaterThan(10)
+    expect(stub.runs).toEqual([expect.objectContaining({ session_id: 'task-1', key_ok: true, status: 200 })])
+  })
+  it.each([
+    [{ event: 'x', n: 1 }, '{"event":"x","n":1}'],
+    [5, '5'],
+    [[1, 'a'], '[1,"a"]'],
+    [null, 'null'],
+    [true, 'true'],
+    ['', ''],
+  ])('sends the input %j as the text %j', async (input_value, text) => {
+    expect((await source(stub).run(call(stub.flows.echo, { input_value }))).text).toBe(text)
+    expect(stub.runs[0]).toMatchObject({ input_value: text })
+  })
+  it.each([
+    [{ event: 'x' }, '{"event":"x"}'],
+    ['{"event": "x"}', '{"event": "x"}'],
+    ['hello', '{"payload":"hello"}'],
+    [[1], '{"payload":[1]}'],
+  ])('gives the input %j to a webhook as %s', async (input_value, data) => {
+    const { text } = await source(stub).run(await synced(source(stub), stub.flows.webhook, { input_value }))
+    expect(JSON.parse(text.replace(/^```json|```$/g, ''))).toEqual(JSON.parse(data))
+    expect(stub.runs[0]).toMatchObject({ tweaks: { 'Webhook-webhook1': { data } } })
+  })
+  it('reads the chosen output alone', async () => {
+    const chosen = await synced(source(stub), stub.flows.multi, { output_component: 'ChatOutput-multi3', input_value: 'one' })
+    expect((await source(stub).run(chosen)).text).toBe('one')
+  })
+  it('passes tweaks on', async () => {
+    const node = version === '1.7.3' ? 'PromptTemplate-tweak2' : 'PromptTemplate-tweak2'
+    expect((await source(stub).run(await synced(source(stub), stub.flows.tweak, { tweaks: { [node]: { name: 'Ada' } }, input_value: 'hi' }))).text).toBe('Dear Ada: hi')
+  })
+  it('says why a flow failed', async () => {
+    await expect(source(stub).run(call(stub.flows.fail))).rejects.toMatchObject({
+      error_code: 'flow_failed', failure: 'flow_failed', message: 'The flow failed: Error running graph: Error building Component Rig Fail: rig: this flow always fails',
+    })
+  })
+  it('marks a flow that only streams, and runs it streamed from then on', async () => {
+    const tokens = await synced(source(stub), stub.flows.tokens, { input_value: 'one two three' })
+    const first = await source(stub).run(tokens)
+    expect(first).toMatchObject({ text: '', streams_only: true, notes: [expect.stringContaining('only streams')] })
+    expect(stub.runs).toHaveLength(1) // a second run would do its work twice
+
+    const second = await source(stub).run({ ...tokens, streams_only: true })
+    expect(second).toMatchObject({ text: 'one two three', answer: { session_id: 'task-1' }, notes: [] })
+    expect(second).not.toHaveProperty('streams_only')
+  })
+  it('does not take an empty input echoed for a flow that only streams', async () => {
+    expect(await source(stub).run(call(stub.flows.echo, { input_value: '' }))).not.toHaveProperty('streams_only')
+  })
+  it('a streamed run without an end has failed', async () => {
+    const failed = source(stub).run(call(stub.flows.fail, { streams_only: true }))
+    await expect(failed).rejects.toMatchObject({ error_code: 'flow_failed', failure: 'flow_failed', message: expect.stringContaining(version === '1.7.3' ? 'no reason' : 'rig: this flow always fails') })
+  })
+  it('does not find an unknown flow', async () => {
+    await expect(source(stub).run(call('11111111-1111-1111-1111-111111111111'))).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
+  })
+
+  it('being busy is told with the time to wait', async () => {
+    await stub.set({ busy: { status: 503, retry_after: 17 } })
+    await expect(source(stub).run(call(stub.flows.echo))).rejects.toMatchObject({ error_code: 'source_busy', failure: 'turned_away', retry_after: 17 })
+    await stub.set({ busy: { status: 429, retry_after: 5000 } })
+    await expect(source(stub).run(call(stub.flows.echo))).rejects.toMatchObject({ error_code: 'source_busy', retry_after: 900 })
+  })
+  it('a broken connection leaves the outcome unknown', async () => {
+    await stub.set({ reset: true })
+    await expect(source(stub).run(call(stub.flows.echo))).rejects.toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown', message: expect.stringContaining('its outcome is unknown') })
+  })
+  it('running out of time leaves the outcome unknown', async () => {
+    await stub.set({ slow: 'held' })
+    await expect(source(stub).run(call(stub.flows.echo, { timeoutMs: 300 }))).rejects.toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown', message: expect.stringContaining('longer than 0.3 s') })
+    stub.release()
+  })
+  it("the caller's own end is thrown as it was given", async () => {
+    await stub.set({ slow: 'held' })
+    const controller = new AbortController()
+    const running = source(stub).run(call(stub.flows.echo, { signal: controller.signal }))
+    await expect.poll(() => stub.inFlight).toBe(1)
+    const reason = { cancelled: true }
+    controller.abort(reason)
+    await expect(running).rejects.toBe(reason)
+    await expect(source(stub).run(call(stub.flows.echo, { signal: controller.signal }))).rejects.toBe(reason)
+    stub.release()
+    await expect.poll(() => stub.inFlight).toBe(0)
+  })
+  it('a web page is no run', async () => {
+    await stub.set({ html: true })
+    await expect(source(stub).run(call(stub.flows.echo))).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
+    await expect(source(stub).run(call(stub.flows.echo, { streams_only: true }))).rejects.toMatchObject({ error_code: 'flow_not_found' })
+    await expect(source(stub).probe()).rejects.toMatchObject({ error_code: 'bad_answer', failure: 'refused', message: expect.stringContaining('is no Langflow') })
+    await expect(source(stub).listFlows()).rejects.toMatchObject({ error_code: 'flow_not_found' })
+  })
+  it('a refused connection is told as that, and the port that comes back is used again', async () => {
+    await source(stub).probe()
+    await stub.set({ unreachable: true })
+    const refused = { error_code: 'source_unreachable', failure: 'not_sent', message: expect.stringContaining('connection was refused') }
+    await expect(source(stub).probe()).rejects.toMatchObject(refused)
+    await expect(source(stub).run(call(stub.flows.echo))).rejects.toMatchObject(refused)
+    await stub.set({ unreachable: false })
+    expect((await source(stub).run(call(stub.flows.echo, { input_value: 'back' }))).text).toBe('back')
+  })
+})
+
+describe('Langflow 1.7.3 with its web page', () => {
+  let stub: StubLangflow
+  beforeAll(async () => { stub = await startStubLangflow({ version: '1.7.3', frontend: true, key: null }) })
+  afterAll(() => stub.close())
+
+  it('answers unknown flows with html: not found', async () => {
+    expect(await source(stub, null).getFlow('11111111-1111-1111-1111-111111111111')).toBeNull()
+    await expect(source(stub, null).run(call('11111111-1111-1111-1111-111111111111'))).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
+  })
+  it('is used without a key where none is wanted', async () => {
+    expect(await source(stub, null).probe()).toMatchObject({ release: '1.7.3' })
+    expect((await source(stub, null).run(call(stub.flows.echo, { input_value: 'hi' }))).text).toBe('hi')
+    expect(stub.runs.at(-1)).toMatchObject({ key_ok: true })
+  })
+})
