@@ -1,0 +1,37 @@
+/**
+ * Gathers what is asked for while one statement is under way into the next: one at a time goes at once, hundreds become a few statements.
+ * @param run gets at most `max` items and answers in their order
+ */
+export const makeBatcher = <Item, Answer>({ max, parallel = 1, run }: {
+  max: number
+  /** Statements under way at once. */
+  parallel?: number
+  run: (items: Item[]) => Promise<Answer[]>
+}) => {
+  type Waiting = { item: Item; resolve: (answer: Answer) => void; reject: (error: unknown) => void }
+  const queue: Waiting[] = []
+  let under = 0
+
+  const flush = () => {
+    while (under < parallel && queue.length > 0) {
+      const batch = queue.splice(0, max)
+      under++
+      run(batch.map(({ item }) => item))
+        .then(
+          (answers) => batch.forEach(({ resolve }, i) => resolve(answers[i] as Answer)), // `run` answers in order, one each
+          (error: unknown) => batch.forEach(({ reject }) => reject(error)),
+        )
+        .finally(() => {
+          under--
+          flush()
+        })
+    }
+  }
+
+  return (item: Item): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      queue.push({ item, resolve, reject })
+      // After this turn of the event loop's microtasks, so that what is asked for together goes together.
+      if (queue.length === 1) queueMicrotask(flush)
+    })
+}

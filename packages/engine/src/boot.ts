@@ -1,0 +1,113 @@
+import { makeHttpPool } from '@automagik-spark/adapters'
+import { makeDb, migrate, startEmbedded } from '@automagik-spark/db'
+import { makeAgendaQueue } from './agenda-queue.ts'
+import { makeDbClock } from './clock.ts'
+import { keyTexts, secretsOf } from './config.ts'
+import type { Config } from './config.ts'
+import { openDataDir } from './data-dir.ts'
+import type { StoredKey } from './data-dir.ts'
+import { makeIds } from './ids.ts'
+import { makeLogger } from './logger.ts'
+import type { Logger } from './logger.ts'
+import { makeOpenSource } from './remote.ts'
+import { makeVault } from './vault.ts'
+
+/** What `boot` takes from the process. */
+export type Surroundings = {
+  /** Whether a person reads the log. */
+  isTerminal: boolean
+  /** Milliseconds since 1970 by this machine's clock. */
+  wallNow: () => number
+  /** In [0, 1). */
+  random: () => number
+}
+
+/** The database of this configuration, started when it is the embedded one. */
+export const openDatabase = async (config: Config, log: (message: string) => void): Promise<{ url: string; close: () => Promise<void> }> =>
+  config.database_url === null ? startEmbedded({ dataDir: config.data_dir, log }) : { url: config.database_url, close: async () => undefined }
+
+const openMigrated: typeof openDatabase = async (config, log) => {
+  const database = await openDatabase(config, log)
+  try {
+    await migrate({ url: database.url, log })
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+const AMPLE_CALLS = 1_000
+
+/** What API and worker both stand on: keys, stores, the queue, the way to the flow servers. */
+export const boot = async (config: Config, { isTerminal, wallNow, random }: Surroundings) => {
+  const secrets = secretsOf(config)
+  const addSecret = (secret: string) => void secrets.add(secret)
+  const logger: Logger = makeLogger({ level: config.log_level, format: config.log_format ?? (isTerminal ? 'pretty' : 'json'), secrets })
+  for (const warning of config.warnings) logger.warn({}, warning)
+
+  const keys = config.embedded ? await openDataDir({ dir: config.data_dir, random: (bytes) => globalThis.crypto.getRandomValues(bytes), warn: (message) => logger.warn({}, message) }) : null
+  let apiKey: StoredKey<string> | null = null
+  let encryptionKey = config.encryption_key
+  if (keys) {
+    if (config.api_key === null) apiKey = await keys.apiKey()
+    encryptionKey ??= (await keys.encryptionKey()).value
+  }
+  if (encryptionKey === null) throw new Error('loadConfig lets no role without an encryption key through')
+  if (apiKey) addSecret(apiKey.value)
+  for (const text of keyTexts(encryptionKey)) addSecret(text)
+
+  const database = await openMigrated(config, (message) => logger.info({}, message))
+  addSecret(new URL(database.url).password)
+  const onError = (error: Error) => logger.warn({ err: error }, 'a connection to PostgreSQL broke')
+  const db = makeDb({ url: database.url, name: 'main', onError })
+  const clock = makeDbClock(wallNow)
+  const queue = makeAgendaQueue({ databaseUrl: database.url, ...(config.mongodb_uri !== null && { mongodbUri: config.mongodb_uri }), clock, logger })
+  const vault = makeVault({ key: encryptionKey, previous: config.previous_encryption_keys })
+  const pool = makeHttpPool({
+    policy: config.source_policy, tlsInsecureHosts: config.tls_insecure_hosts, connections: AMPLE_CALLS, ownServices: ownServices(config, database.url),
+  })
+
+  return {
+    config,
+    logger,
+    addSecret,
+    /** The API's key, and where it was made when nobody gave one. */
+    api_key: config.api_key ?? apiKey?.value ?? null,
+    made_api_key: apiKey,
+    url: database.url,
+    db,
+    queue,
+    clock,
+    ids: makeIds(clock),
+    random,
+    vault,
+    pool,
+    openSource: makeOpenSource({ pool, vault, addSecret }),
+    default_timeout: config.http_timeout_seconds,
+    /** In reverse order of opening. */
+    async close() {
+      await pool.close()
+      await queue.stop() // once more does no harm: a worker stops it before it drains
+      await db.close()
+      await database.close()
+    },
+  }
+}
+export type Foundation = Awaited<ReturnType<typeof boot>>
+
+/** Our own stores and API: a source's URL must never reach them. */
+const ownServices = ({ mongodb_uri, api_host, api_port }: Config, database_url: string) => [
+  ...(api_port > 0 ? [{ host: api_host, port: api_port }] : []),
+  ...placeOf(database_url, 5432),
+  ...(mongodb_uri === null ? [] : placeOf(mongodb_uri, 27017)),
+]
+
+const placeOf = (address: string, defaultPort: number) => {
+  try {
+    const { hostname, port } = new URL(address)
+    return hostname === '' ? [] : [{ host: hostname, port: Number(port) || defaultPort }]
+  } catch {
+    return [] // several hosts in one address
+  }
+}

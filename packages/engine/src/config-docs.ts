@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { ALIASES, aboutVariable, Environment, VARIABLES, type Variable } from './config-variables.ts'
+
+// The docs' view of the environment: made from the schema, so that it cannot say anything else.
+
+/** Of the JSON Schema that zod makes, what is read here: the text that stands for an unset variable. */
+const Properties = z.object({ properties: z.record(z.string(), z.object({ default: z.string().optional() })) })
+const defaults = () => Properties.parse(z.toJSONSchema(Environment, { io: 'input', unrepresentable: 'any' })).properties
+
+const WHO = { start: '', api: 'API', worker: 'worker', db: 'database commands' } as const
+
+const readers = (name: Variable): string => {
+  const roles = aboutVariable(name).read_by
+  return roles.length === Object.keys(WHO).length ? 'all' : roles.map((role) => WHO[role]).filter(Boolean).join(', ')
+}
+
+/** The table of docs/configuration.md. */
+export const markdownTable = (): string => {
+  const texts = defaults()
+  const rows = VARIABLES.map((name) => {
+    const { description, unset } = aboutVariable(name)
+    const alias = ALIASES[name]
+    return [`\`${name}\`${alias ? `<br>\`${alias}\`` : ''}`, unset ?? `\`${texts[name]?.default}\``, description, readers(name)]
+  })
+  return [['variable', 'default', 'meaning', 'read by'], ['---', '---', '---', '---'], ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** `.env.example`: every variable, commented out. */
+export const envExample = (): string => {
+  const texts = defaults()
+  const entries = VARIABLES.map((name) => {
+    const { description, unset, example } = aboutVariable(name)
+    const comment = unset ? `${description} Unset: ${unset}.` : description
+    return `${wrapped(comment.replaceAll('`', ''))}\n# ${name}=${example ?? texts[name]?.default ?? ''}\n`
+  })
+  return ['# Copy this file to .env and take the # off what you want to change. The environment wins over .env.', '# The keys below are examples: Spark refuses to start with them.\n', ...entries].join('\n')
+}
+
+const LINE = 110
+const wrapped = (text: string): string => {
+  const lines = ['#']
+  for (const word of text.split(' ')) {
+    if (`${lines.at(-1)} ${word}`.length > LINE) lines.push('#')
+    lines[lines.length - 1] += ` ${word}`
+  }
+  return lines.join('\n')
+}

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
+import { ConfigError } from './config.ts'
+
+type Env = Record<string, string | undefined>
+
+/** The variables of a `.env` file. */
+export const readDotEnv = (text: string): Record<string, string> => {
+  const variables: Record<string, string> = {}
+  for (const [name, value] of Object.entries(parseEnv(text))) {
+    // A line without `=` becomes part of the next name, which would be lost without a word.
+    if (!/^[a-z_][a-z0-9_.-]*$/i.test(name)) {
+      const line = text.slice(0, Math.max(0, text.indexOf(name))).split('\n').length
+      throw new ConfigError([`.env line ${line}: must have the form NAME=value`])
+    }
+    variables[name] = value ?? ''
+  }
+  return variables
+}
+
+/** The environment, and below it what the `.env` file in this folder says. An empty variable doesn't hide the file's. */
+export const withDotEnv = (env: Env, folder: string): Env => {
+  const path = join(folder, '.env')
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException // what the file system throws
+    if (code === 'ENOENT') return env
+    throw new ConfigError([`${path} cannot be read (${code ?? message}): make it readable or remove it`])
+  }
+  const set = Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== '')
+  return { ...env, ...readDotEnv(text), ...Object.fromEntries(set) }
+}

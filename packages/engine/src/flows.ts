@@ -1,0 +1,103 @@
+import { normalizeSourceUrl } from '@automagik-spark/adapters'
+import type { RemoteFlow, Source as RemoteSource } from '@automagik-spark/adapters'
+import { DomainError, invalid, SourceError } from '@automagik-spark/core'
+import type { RemoteFlowItem } from '@automagik-spark/core'
+import type { Db, SourceRow } from '@automagik-spark/db'
+import type { OpenSource } from './remote.ts'
+
+export type OpenedSource = { row: SourceRow; remote: RemoteSource }
+export type FoundFlow = OpenedSource & { flow: RemoteFlow }
+
+/** The flows at the connected servers. */
+export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }) => {
+  const open = (row: SourceRow): OpenedSource => ({ row, remote: openSource({ source_id: row.id, ...row }) })
+
+  /** The sources that a `source_url` (a URL or a host) names; without one, all that are active. */
+  const sourcesFor = async (source_url: string | undefined): Promise<SourceRow[]> => {
+    const rows = await db.sources.all()
+    if (source_url === undefined) return rows.filter((row) => row.status === 'active')
+    const named = rows.filter((row) => isNamed(row.url, source_url))
+    if (named.length === 0) throw new DomainError('not_found', 'Source not found', { errors: [{ path: 'source_url', message: 'no source has this URL or host' }] })
+    if (named.length > 1) throw invalid('source_url', `names several sources; take one of ${named.map((row) => row.url).join(', ')}`)
+    const [row] = named
+    if (row!.status === 'inactive') throw invalid('source_url', `the source ${row!.url} is inactive; make it active first`)
+    return named
+  }
+
+  return {
+    sourcesFor,
+    open,
+
+    /** All flows; a source that cannot be reached is named and fails no other. One that was asked for by name fails. */
+    async list({ source_url, simplified }: { source_url?: string | undefined; simplified: boolean }): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }> {
+      const opened = (await sourcesFor(source_url)).map(open)
+      const unreachable: string[] = []
+      const lists = await Promise.all(
+        opened.map(async ({ row, remote }) => {
+          try {
+            return (await remote.listFlows()).map((flow) => toItem(flow, row, simplified))
+          } catch (error) {
+            if (!(error instanceof SourceError)) throw error
+            if (source_url !== undefined) throw unreachableSource(row, error)
+            unreachable.push(row.url)
+            return []
+          }
+        }),
+      )
+      return { flows: lists.flat(), unreachable }
+    },
+
+    /** One flow, wherever it is. In several sources: the caller must say which. */
+    async find(flow_id: string, source_url: string | undefined): Promise<FoundFlow> {
+      const rows = await sourcesFor(source_url)
+      const failures: { row: SourceRow; error: SourceError }[] = []
+      const found = await Promise.all(
+        rows.map(async (row): Promise<FoundFlow | null> => {
+          const opened = open(row)
+          try {
+            const flow = await opened.remote.getFlow(flow_id)
+            return flow && { ...opened, flow }
+          } catch (error) {
+            if (!(error instanceof SourceError)) throw error
+            failures.push({ row, error })
+            return null
+          }
+        }),
+      )
+      const hits = found.filter((hit) => hit !== null)
+      if (hits.length > 1) throw invalid('source_url', `flow ${flow_id} is in several sources; take one of ${hits.map((hit) => hit.row.url).join(', ')}`)
+      if (hits[0]) return hits[0]
+      // A source that did not answer may have the flow: saying "not found" would be a guess.
+      if (failures[0]) throw unreachableSource(failures[0].row, failures[0].error)
+      throw new DomainError('not_found', `Flow ${flow_id} not found in ${rows.length === 0 ? 'any source: none is active' : `source ${rows.map((row) => row.url).join(', ')}`}`)
+    },
+  }
+}
+export type Flows = ReturnType<typeof makeFlows>
+
+const unreachableSource = (row: SourceRow, error: SourceError) =>
+  new DomainError('invalid', `Source ${row.url} did not answer as it should: ${error.message}`, { cause: error })
+
+const isNamed = (url: string, named: string): boolean => {
+  const { host, hostname } = new URL(url)
+  if (named === host || named === hostname) return true
+  try {
+    return normalizeSourceUrl(named) === url
+  } catch {
+    return false
+  }
+}
+
+export const toItem = (flow: RemoteFlow, row: SourceRow, simplified: boolean): RemoteFlowItem => {
+  const item = {
+    id: flow.id,
+    name: flow.name,
+    description: flow.description,
+    flow_type: flow.flow_type,
+    origin: { instance: row.name ?? new URL(row.url).host, source_url: row.url },
+    components: flow.components,
+  }
+  if (simplified) return item
+  const { is_component, folder_id, folder_name, icon, icon_bg_color, liked, tags, data } = flow
+  return { ...item, is_component, folder_id, folder_name, icon, icon_bg_color, liked, tags, data }
+}

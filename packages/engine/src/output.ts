@@ -1,0 +1,39 @@
+/** Up to here an answer lies in the task's own row; above it in a table of its own that lists never load. */
+const INLINE_BYTES = 8 * 1024
+const PREVIEW_CHARS = 2_000
+
+/** Written as visible escapes: PostgreSQL refuses NUL and half surrogate pairs in text and jsonb (errors 22021 and 22P05). */
+export const storableText = (text: string): string =>
+  text.replace(/\u0000/g, '\\u0000').replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
+
+/** The same for JSON text, where such characters stand as escapes already: one more backslash makes them visible text. */
+export const storableJson = (json: string): string => json.replace(/(?<!\\)((?:\\\\)*)\\u(0000|d[89a-f][0-9a-f]{2})/gi, '$1\\\\u$2')
+
+const bytesOf = (text: string) => Buffer.byteLength(text)
+/** Cuts text to so many bytes, never inside a character. */
+const cutToBytes = (text: string, bytes: number): string => {
+  const buffer = Buffer.from(text)
+  if (buffer.length <= bytes) return text
+  let end = bytes
+  while (end > 0 && (buffer[end]! & 0xc0) === 0x80) end--
+  return buffer.subarray(0, end).toString()
+}
+
+/**
+ * How an answer is kept: whole up to `maxBytes`, above that its text cut to fit and the size.
+ * Returns JSON texts: `output` for the task's row, `full_output` for the table of large answers.
+ */
+export const keepAnswer = (text: string, answer: unknown, bytes: number, maxBytes: number): { output: string; full_output: string | null } => {
+  let whole = storableJson(JSON.stringify({ result: text, answer }))
+  if (bytesOf(whole) > maxBytes) {
+    const room = (budget: number) => storableJson(JSON.stringify({ result: cutToBytes(text, budget), truncated: true, bytes }))
+    whole = room(Math.max(maxBytes - 64, 0))
+    // Escapes take more room in JSON than in the text: shrink by what is too much.
+    for (let budget = Math.max(maxBytes - 64, 0); bytesOf(whole) > maxBytes && budget > 0; whole = room(budget)) {
+      budget = Math.floor((budget * maxBytes) / (bytesOf(whole) + 1))
+    }
+  }
+  if (bytesOf(whole) <= INLINE_BYTES) return { output: whole, full_output: null }
+  const preview = storableJson(JSON.stringify({ result: [...text.slice(0, PREVIEW_CHARS)].join(''), truncated: true, bytes }))
+  return { output: preview, full_output: whole }
+}

@@ -1,0 +1,34 @@
+import { Pool } from 'pg'
+
+/** Agenda's tables live in a schema of their own, where Prisma doesn't look for drift. */
+export const AGENDA_SCHEMA = 'spark_agenda'
+
+// Wake-ups may be lost, so they don't wait for the disk. A frozen worker must not keep row locks.
+const SETTINGS = `
+  SET search_path = ${AGENDA_SCHEMA};
+  SET synchronous_commit = off;
+  SET statement_timeout = '5s';
+  SET lock_timeout = '3s';
+  SET idle_in_transaction_session_timeout = '5s'`
+
+type Options = { databaseUrl: string, max: number, onError: (error: Error) => void }
+
+/** A few connections to PostgreSQL that outlive its restarts. */
+export const makeAgendaPool = ({ databaseUrl, max, onError }: Options): Pool => {
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    max,
+    application_name: 'spark-agenda',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: 5_000,
+    // A frozen server doesn't keep its own statement_timeout.
+    query_timeout: 8_000,
+    onConnect: async (client) => {
+      await client.query(SETTINGS)
+    },
+  })
+  // Without a listener the end of an idle connection would end the process.
+  pool.on('error', onError)
+  return pool
+}

@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { toJobId, type JobNotification, type NotificationChannel, type NotificationChannelState, type NotificationHandler } from 'agenda'
+import { PostgresNotificationChannel } from '@agendajs/postgres-backend'
+import type { PoolClient } from 'pg'
+import type { Clock } from '@automagik-spark/core'
+import type { Logger } from '../logger.ts'
+import { makeAgendaPool } from './agenda-pool.ts'
+import { WAKE } from './wake-store.ts'
+
+const CHANNEL = 'spark_agenda'
+const FIRST_RETRY_MS = 100
+const LAST_RETRY_MS = 5_000
+
+/** The shape that Agenda's channel parses. Without a time every worker looks at once, whatever its own clock says. */
+const lookNow = (timestamp: Date): JobNotification =>
+  ({ jobId: toJobId(''), jobName: WAKE, nextRunAt: null, priority: 0, timestamp })
+
+/** What to send through `pg_notify($1, $2)` so that all workers look for wake-ups now. */
+export const announcement = (now: Date): [channel: string, payload: string] => [CHANNEL, JSON.stringify(lookNow(now))]
+
+export type Announcements = NotificationChannel & {
+  /** Makes this process look for wake-ups now. */
+  look(): void
+}
+
+type Deps = { databaseUrl: string, clock: Clock, logger: Logger }
+
+/**
+ * Agenda's PostgresNotificationChannel, kept up. By itself it loses a connection of its pool with each attempt to listen that fails,
+ * so every attempt gets a new channel and pool here. It also announces each start and end of a job, which nobody reads: left out.
+ */
+export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announcements => {
+  const handlers = new Set<NotificationHandler>()
+  let state: NotificationChannelState = 'disconnected'
+  let stopping = new AbortController()
+  let running: Promise<void> | undefined
+
+  const tell = (notification: JobNotification) => {
+    for (const handler of handlers) {
+      Promise.resolve(handler(notification)).catch((error: unknown) => logger.error({ err: error }, 'an announcement failed'))
+    }
+  }
+
+  /** Ends when the connection has ended, however that came about. */
+  const listen = async (signal: AbortSignal): Promise<void> => {
+    const ignore = (error: unknown) => logger.debug({ err: error }, 'the connection for announcements failed')
+    const pool = makeAgendaPool({ databaseUrl, max: 1, onError: ignore })
+    let client: PoolClient | undefined
+    let end = () => {}
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    signal.addEventListener('abort', end)
+    pool.on('acquire', (acquired) => {
+      client = acquired
+      acquired.once('end', end)
+    })
+    try {
+      const channel = new PostgresNotificationChannel({ channelName: CHANNEL, pool, reconnect: { enabled: false } })
+      channel.on('error', ignore)
+      channel.subscribe(tell)
+      await channel.connect()
+      if (signal.aborted) return
+      state = 'connected'
+      logger.debug({}, 'announcements are heard')
+      // Whatever was announced in the meantime wasn't heard.
+      tell(lookNow(clock.now()))
+      await ended
+    } finally {
+      signal.removeEventListener('abort', end)
+      try {
+        client?.release(true)
+      } catch {
+        // Released before, by a failed attempt.
+      }
+      pool.end().catch(ignore)
+    }
+  }
+
+  const keepListening = async (signal: AbortSignal): Promise<void> => {
+    let retryMs = FIRST_RETRY_MS
+    while (!signal.aborted) {
+      let reason: unknown
+      try {
+        await listen(signal)
+        retryMs = FIRST_RETRY_MS
+      } catch (error) {
+        reason = error
+      }
+      if (signal.aborted) return
+      if (state === 'connected') logger.warn({ err: reason }, 'announcements are not heard: until they are, wake-ups are found by looking')
+      state = 'reconnecting'
+      await sleep(retryMs, undefined, { signal }).catch(() => undefined)
+      retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)
+    }
+  }
+
+  const announcements: Announcements = {
+    get state() {
+      return state
+    },
+    async connect() {
+      stopping = new AbortController()
+      running ??= keepListening(stopping.signal)
+    },
+    async disconnect() {
+      stopping.abort()
+      // Nobody waits for an attempt that hangs: it ends by itself.
+      running = undefined
+      state = 'disconnected'
+    },
+    subscribe(handler) {
+      handlers.add(handler)
+      return () => handlers.delete(handler)
+    },
+    // Agenda never saves a job here: the store inserts wake-ups and announces them itself.
+    async publish() {},
+    on: () => announcements,
+    off: () => announcements,
+    look: () => tell(lookNow(clock.now())),
+  }
+  return announcements
+}

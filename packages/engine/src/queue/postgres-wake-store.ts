@@ -1,0 +1,56 @@
+import { getCreateIndexesSQL, getCreateTableSQL, PostgresJobRepository } from '@agendajs/postgres-backend'
+import type { Pool } from 'pg'
+import type { Clock } from '@automagik-spark/core'
+import { AGENDA_SCHEMA } from './agenda-pool.ts'
+import { announcement } from './announcements.ts'
+import { WAKE, type WakeStore } from './wake-store.ts'
+
+const TABLE = 'agenda_jobs'
+const UNIQUE = 'agenda_jobs_wake_idx'
+
+// Several processes start at once, and PostgreSQL's own IF NOT EXISTS races ("tuple concurrently updated").
+// Sent as one text this is one transaction, so the index, made last, says that all is there.
+// A running job has no next_run_at and two nulls are never equal: its second can be armed again.
+const CREATE = [
+  `SELECT pg_advisory_xact_lock(hashtext('${AGENDA_SCHEMA}'))`,
+  `CREATE SCHEMA IF NOT EXISTS ${AGENDA_SCHEMA}`,
+  getCreateTableSQL(TABLE).trim().replace(/;$/, ''),
+  ...getCreateIndexesSQL(TABLE),
+  `CREATE UNIQUE INDEX IF NOT EXISTS ${UNIQUE} ON ${TABLE} (next_run_at) WHERE name = '${WAKE}'`,
+].join(';\n')
+
+const INSERT = `
+  WITH added AS (
+    INSERT INTO ${TABLE} (name, next_run_at, data)
+    SELECT '${WAKE}', second::timestamptz, jsonb_build_object('second', second) FROM unnest($1::text[]) AS second
+    ON CONFLICT (next_run_at) WHERE name = '${WAKE}' DO NOTHING
+    RETURNING 1)
+  SELECT pg_notify($2, $3) FROM (SELECT count(*) AS count FROM added) AS result WHERE count > 0 AND $4`
+
+const WAITING = `SELECT next_run_at FROM ${TABLE} WHERE name = '${WAKE}' AND disabled = FALSE AND next_run_at >= $1 AND next_run_at < $2 ORDER BY next_run_at`
+
+type Deps = { pool: Pool, clock: Clock }
+
+export const makePostgresWakeStore = ({ pool, clock }: Deps): WakeStore => ({
+  backend: 'postgres',
+  jobs: new PostgresJobRepository({ pool, tableName: TABLE, ensureSchema: false }),
+  async prepare() {
+    const found = await pool.query<{ ready: boolean }>('SELECT to_regclass($1) IS NOT NULL AS ready', [`${AGENDA_SCHEMA}.${UNIQUE}`])
+    if (!found.rows[0]?.ready) await pool.query(CREATE)
+  },
+  async ping() {
+    // Of the table: it fails when that is gone, and is made again.
+    await pool.query(`SELECT 1 FROM ${TABLE} LIMIT 1`)
+  },
+  async insert(seconds, announce) {
+    await pool.query(INSERT, [seconds.map((second) => second.toISOString()), ...announcement(clock.now()), announce])
+  },
+  async waiting(from, to) {
+    const found = await pool.query<{ next_run_at: Date }>(WAITING, [from, to])
+    return found.rows.map((row) => row.next_run_at)
+  },
+  async started(id, at) {
+    await pool.query(`UPDATE ${TABLE} SET next_run_at = NULL, last_run_at = $2 WHERE id = $1`, [id, at])
+  },
+  close: () => pool.end(),
+})

@@ -1,0 +1,26 @@
+import { makeSource } from '@automagik-spark/adapters'
+import type { HttpPool, Source as RemoteSource } from '@automagik-spark/adapters'
+import type { SourceType } from '@automagik-spark/core'
+import type { Vault } from './vault.ts'
+
+/** How a stored source is called: its row, with the key still sealed. */
+export type StoredSource = { source_id: string; source_type: SourceType; url: string; api_key: string | null }
+export type OpenSource = (source: StoredSource) => RemoteSource
+
+type Deps = {
+  pool: HttpPool
+  vault: Vault
+  /** Keys in the clear are to be kept out of the logs. */
+  addSecret: (secret: string) => void
+}
+
+/** Associated data of a sealed key: one that is moved to another row opens no more. */
+export const keyPlace = (source_id: string) => `sources:${source_id}:api_key`
+
+/** Makes the client of a stored source. */
+export const makeOpenSource = ({ pool, vault, addSecret }: Deps): OpenSource =>
+  ({ source_id, source_type, url, api_key: sealed }) => {
+    const api_key = sealed === null ? null : vault.open(sealed, keyPlace(source_id))
+    if (api_key) addSecret(api_key)
+    return makeSource({ source_type, url, api_key, pool })
+  }

@@ -1,0 +1,59 @@
+import { boot, openDatabase } from './boot.ts'
+import type { Foundation } from './boot.ts'
+import { ConfigError, loadConfig } from './config.ts'
+import type { Config } from './config.ts'
+import { withDotEnv } from './config-file.ts'
+import type { Role } from './config-variables.ts'
+import { untilSignal } from './lifecycle.ts'
+
+type ProcessLike = Pick<NodeJS.Process, 'cwd' | 'exit' | 'stderr' | 'on'>
+type Env = Record<string, string | undefined>
+
+/** Errors whose message says all: no stack is needed. */
+const FOR_PEOPLE = new Set(['DataDirError', 'DatabaseError', 'ListenError', 'DomainError', 'VaultError'])
+
+/** What a person reads of a start that failed. */
+export const startFailure = (error: unknown): string => {
+  if (error instanceof ConfigError) return error.problems.join('\n')
+  if (!(error instanceof Error)) return String(error)
+  return FOR_PEOPLE.has(error.name) ? error.message : (error.stack ?? error.message)
+}
+
+type Life = {
+  proc: ProcessLike
+  env: Env
+  role: Role
+  /** Starts what this process is for; the returned function ends it. */
+  start: (foundation: Foundation) => Promise<() => Promise<void>>
+}
+
+/** The life of a process: configuration, stores, `start`, and on the first signal everything closed in reverse order. */
+export const runProcess = async ({ proc, env, role, start }: Life): Promise<void> => {
+  let foundation: Foundation | null = null
+  let code = 0
+  try {
+    const config = loadConfig(withDotEnv(env, proc.cwd()), role)
+    // Before anything is opened, so that a signal during the start closes what was opened too.
+    const signalled = untilSignal(proc, (message) => proc.stderr.write(`${message}\n`))
+    foundation = await boot(config, { isTerminal: proc.stderr.isTTY === true, wallNow: Date.now, random: Math.random })
+    const stop = await start(foundation)
+    await signalled
+    await stop()
+  } catch (error) {
+    proc.stderr.write(`${startFailure(error)}\n`)
+    code = 1
+  }
+  await foundation?.close().catch((error: unknown) => proc.stderr.write(`${startFailure(error)}\n`))
+  proc.exit(code) // Agenda's timers would keep the process for some seconds
+}
+
+/** The database of the environment, for as long as `work` takes; not migrated. */
+export const withDatabase = async <T>(env: Env, cwd: string, work: (url: string, config: Config) => Promise<T>): Promise<T> => {
+  const config = loadConfig(withDotEnv(env, cwd), 'db')
+  const database = await openDatabase(config, () => undefined)
+  try {
+    return await work(database.url, config)
+  } finally {
+    await database.close()
+  }
+}

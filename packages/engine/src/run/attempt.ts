@@ -1,0 +1,73 @@
+import { SourceError } from '@automagik-spark/core'
+import type { ClaimedTask, Settlement } from '@automagik-spark/db'
+import type { Logger } from '../logger.ts'
+import { keepAnswer, storableText } from '../output.ts'
+import type { OpenSource } from '../remote.ts'
+import type { Target } from './targets.ts'
+
+/** Why a call was aborted by us. */
+export class Stopped extends Error {
+  readonly why: 'cancelled' | 'gone'
+
+  constructor(why: 'cancelled' | 'gone') {
+    super(`the call was stopped: ${why}`)
+    this.name = 'Stopped'
+    this.why = why
+  }
+}
+
+type Deps = {
+  openSource: OpenSource
+  logger: Logger
+  /** Above it an answer is kept in short form. */
+  maxOutputBytes: number
+}
+
+export type AttemptEnd = {
+  /** Null: nothing is to be written, the task is gone. */
+  settlement: Settlement | null
+  /** For the task's log. */
+  notes: string[]
+  /** The flow answers with text only when streamed: remember it. */
+  streams_only: boolean
+}
+
+/** Calls the flow once and says how it ended. It never throws: whatever happens is an end of the attempt. */
+export const makeAttempt = ({ openSource, logger, maxOutputBytes }: Deps) =>
+  async (task: ClaimedTask, { flow, source }: Target, signal: AbortSignal): Promise<AttemptEnd> => {
+    const end = (part: Partial<Settlement> & Pick<Settlement, 'status'>, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
+      settlement: { id: task.id, token: task.token, output: null, full_output: null, error: null, error_code: null, ...part },
+      notes: [],
+      streams_only: false,
+      ...more,
+    })
+    try {
+      const answer = await openSource(source).run({
+        flow_id: flow.remote_flow_id,
+        flow_type: flow.flow_type,
+        input_value: toJson(task.input),
+        // A session of its own for every task: without one, runs of a flow share one history.
+        session_id: task.session_id ?? task.id,
+        tweaks: task.tweaks,
+        input_component: flow.input_component,
+        output_component: flow.output_component,
+        data: toJson(flow.data),
+        streams_only: flow.streams_only,
+        timeoutMs: task.timeout * 1000,
+        signal,
+      })
+      return end(
+        { status: 'completed', ...keepAnswer(answer.text, answer.answer, answer.bytes, maxOutputBytes) },
+        { notes: answer.notes, streams_only: answer.streams_only === true },
+      )
+    } catch (error) {
+      if (error instanceof Stopped) return error.why === 'gone' ? { settlement: null, notes: [], streams_only: false } : end({ status: 'cancelled' })
+      if (error instanceof SourceError) return end({ status: 'failed', error: storableText(error.message), error_code: error.error_code })
+      logger.error({ task_id: task.id, err: error }, 'attempt threw')
+      return end({ status: 'failed', error: 'Internal error in Spark; the log of the worker says more.', error_code: 'internal' })
+    }
+  }
+export type Attempt = ReturnType<typeof makeAttempt>
+
+/** What came out of a jsonb column is JSON. A column's NULL is no input at all. */
+const toJson = (value: unknown) => (value ?? '') as Parameters<ReturnType<OpenSource>['run']>[0]['input_value']

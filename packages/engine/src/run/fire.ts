@@ -1,0 +1,171 @@
+import { decide, startOf } from '@automagik-spark/core'
+import type { Decision, World } from '@automagik-spark/core'
+import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from '@automagik-spark/db'
+import type { LedgerEntry, LockedSchedule, OpenTasks, ScheduleMove, Sql, SqlPool } from '@automagik-spark/db'
+import { decidable, planOf } from '../decidable.ts'
+import type { Ids } from '../ids.ts'
+import type { Logger } from '../logger.ts'
+import type { Queue } from '../queue.ts'
+
+type Deps = {
+  /** A connection of its own: one batch is under way per process. */
+  sql: SqlPool
+  queue: Pick<Queue, 'wakeAtAll'>
+  ids: Ids
+  logger: Logger
+  /** Seconds, for schedules without a timeout of their own. */
+  default_timeout: number
+}
+
+export const BATCH = 500
+
+/** Starts what is due, whoever's wake-up it was. */
+export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => {
+  const decideBatch = async (tx: Sql, due: LockedSchedule[]): Promise<{ started: number; next: Date[] }> => {
+    const now = await sqlNow(tx)
+    const open = new Map((await countOpen(tx, due.map((s) => s.id))).map((row) => [row.schedule_id, row]))
+    const entries: LedgerEntry[] = []
+    const moves: ScheduleMove[] = []
+    for (const schedule of due) {
+      try {
+        const decision = decide(decidable(schedule), worldOf(schedule, open.get(schedule.id), now))
+        entries.push(...entriesOf(schedule, decision, ids))
+        moves.push(moveOf(schedule, decision))
+      } catch (error) {
+        logger.error({ schedule_id: schedule.id, err: error }, 'schedule could not be decided and is paused')
+        moves.push(pausedMove(schedule, error))
+      }
+    }
+    const made = await writeLedger(tx, entries, now, default_timeout)
+    await moveSchedules(tx, moves, now)
+    if (made.length > 0) await tx.query(`SELECT pg_notify('spark_ready', '')`)
+    return { started: made.length, next: moves.flatMap((move) => move.next_run_at ?? []) }
+  }
+
+  /** Row by row after a batch failed: whoever made it fail is paused, with the reason, and the others go on. */
+  const oneByOne = async (): Promise<{ locked: number; started: number; next: Date[] }> => {
+    const ids = await sql.transaction(async (tx) => (await lockDue(tx, BATCH)).map((schedule) => schedule.id))
+    let started = 0
+    const next: Date[] = []
+    for (const id of ids) {
+      try {
+        const one = await sql.transaction(async (tx) => {
+          const schedule = await lockSchedule(tx, id)
+          return schedule && isDue(schedule, await sqlNow(tx)) ? decideBatch(tx, [schedule]) : null
+        })
+        started += one?.started ?? 0
+        next.push(...(one?.next ?? []))
+      } catch (error) {
+        if (!isOfTheRow(error)) throw error
+        logger.error({ schedule_id: id, err: error }, 'schedule could not be fired and is paused')
+        await sql.transaction(async (tx) => {
+          const schedule = await lockSchedule(tx, id)
+          if (schedule) await moveSchedules(tx, [pausedMove(schedule, error)], await sqlNow(tx))
+        })
+      }
+    }
+    return { locked: ids.length, started, next }
+  }
+
+  const batch = async (): Promise<{ locked: number; started: number; next: Date[] }> => {
+    try {
+      return await sql.transaction(async (tx) => {
+        const due = await lockDue(tx, BATCH)
+        return due.length === 0 ? { locked: 0, started: 0, next: [] } : { locked: due.length, ...(await decideBatch(tx, due)) }
+      })
+    } catch (error) {
+      if (!isOfTheRow(error)) throw error
+      logger.warn({ err: error }, 'batch failed; firing row by row')
+      return oneByOne()
+    }
+  }
+
+  const all = async (): Promise<number> => {
+    let total = 0
+    for (;;) {
+      const { locked, started, next } = await batch()
+      total += started
+      if (next.length > 0) void queue.wakeAtAll(next)
+      if (locked === 0) return total
+    }
+  }
+
+  let running: Promise<number> | null = null
+  let again = false
+  /**
+   * Decides everything that is due and returns how many tasks it made. Called while it runs, it looks once more when it is through:
+   * what became due meanwhile is not left lying.
+   */
+  const fire = async (): Promise<number> => {
+    if (running) {
+      again = true
+      return running
+    }
+    running = (async () => {
+      try {
+        let total = 0
+        do {
+          again = false
+          total += await all()
+        } while (again)
+        return total
+      } finally {
+        running = null
+      }
+    })()
+    return running
+  }
+  return fire
+}
+
+/** An error that another row would not have: PostgreSQL's data errors (22, 23, P0) and our own bugs; not lost connections and timeouts. */
+const isOfTheRow = (error: unknown): boolean => {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (/^(22|23|42|P0)/.test(code)) return true
+  return code === '' && (error instanceof TypeError || error instanceof RangeError)
+}
+
+const isDue = (schedule: LockedSchedule, now: Date): boolean =>
+  schedule.status === 'active' && schedule.source_status === 'active' && schedule.next_run_at !== null && schedule.next_run_at <= now
+
+export const worldOf = (schedule: LockedSchedule, open: OpenTasks | undefined, now: Date): World => ({
+  now,
+  open: { count: open?.open ?? 0, pending: open?.pending ?? 0 },
+  hold: schedule.hold_from ? { from: schedule.hold_from, until: schedule.hold_until } : null,
+})
+
+export const entriesOf = (schedule: LockedSchedule, decision: Decision, ids: Ids): LedgerEntry[] =>
+  decision.rows.map((row) => ({
+    ...row,
+    schedule_id: schedule.id,
+    task_id: row.decision === 'started' ? ids.next() : null,
+    ready_at: row.decision === 'started' ? startOf(planOf(schedule), row.scheduled_for) : null,
+  }))
+
+/** Where the schedule goes after a decision. A next time that is not later than the last would loop: that is a bug, and it throws. */
+export const moveOf = (schedule: LockedSchedule, decision: Decision): ScheduleMove => {
+  if (decision.next_due_at && decision.decided_until && decision.next_due_at <= decision.decided_until) {
+    throw new RangeError(`the next due time ${decision.next_due_at.toISOString()} is not after ${decision.decided_until.toISOString()}`)
+  }
+  return {
+    id: schedule.id,
+    decided_until: decision.decided_until,
+    next_due_at: decision.next_due_at,
+    next_run_at: decision.status === 'active' ? decision.next_run_at : null,
+    run_count: decision.run_count,
+    status: decision.status,
+    paused_reason: schedule.paused_reason,
+    started: decision.rows.some((row) => row.decision === 'started'),
+  }
+}
+
+const pausedMove = (schedule: LockedSchedule, error: unknown): ScheduleMove => ({
+  id: schedule.id,
+  decided_until: schedule.decided_until,
+  next_due_at: null,
+  next_run_at: null,
+  run_count: schedule.run_count,
+  status: 'paused',
+  paused_reason: `Paused by Spark: its due times could not be decided (${error instanceof Error ? error.message : String(error)}). Change its expression or report a bug, then enable it.`,
+  started: false,
+})

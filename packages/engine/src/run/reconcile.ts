@@ -1,0 +1,66 @@
+import { dueSeconds, markExpired, takeOver } from '@automagik-spark/db'
+import type { Db, Sql } from '@automagik-spark/db'
+import { MINUTE, SECOND } from '@automagik-spark/core'
+import type { Clock } from '@automagik-spark/core'
+import type { Logger } from '../logger.ts'
+import type { Queue } from '../queue.ts'
+
+type Deps = {
+  db: Db
+  sql: Sql
+  queue: Queue
+  clock: Clock
+  logger: Logger
+  fire: () => Promise<number>
+  pump: () => void
+  watch: (seconds: Date[]) => void
+  /** How long a lease that ran out is left alone before the task is taken over. */
+  graceMs: number
+}
+
+const ARM_EVERY = 5
+const PURGE_EVERY = 2
+const PRUNE_EVERY = 600
+const PURGE_BATCH = 2_000
+
+/**
+ * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
+ * done twice, and each is limited.
+ */
+export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, watch, graceMs }: Deps) => {
+  let round = 0
+
+  /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
+  const arm = async () => {
+    const from = clock.now()
+    const to = new Date(from.getTime() + MINUTE + ARM_EVERY * 2 * SECOND)
+    const seconds = await dueSeconds(sql, from, to)
+    watch(seconds)
+    if (seconds.length === 0 || !queue.isUp()) return
+    const armed = new Set((await queue.armed(from, to)).map((second) => second.getTime()))
+    const missing = seconds.filter((second) => !armed.has(second.getTime()))
+    if (missing.length > 0) await queue.wakeAtAll(missing)
+  }
+
+  const takeOverDead = async () => {
+    await markExpired(sql)
+    for (const task of await takeOver(sql, graceMs)) logger.warn({ task_id: task.id, status: task.status }, 'task taken over from a dead worker')
+  }
+
+  const steps: { name: string; every: number; run: () => Promise<unknown> }[] = [
+    { name: 'fire', every: 1, run: fire },
+    { name: 'take over', every: 1, run: takeOverDead },
+    { name: 'arm', every: ARM_EVERY, run: arm },
+    { name: 'purge', every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },
+    { name: 'prune workers', every: PRUNE_EVERY, run: () => db.workers.prune() },
+  ]
+
+  return async () => {
+    pump()
+    for (const { name, every, run } of steps) {
+      if (round % every !== 0) continue
+      await run().catch((error: unknown) => logger.warn({ err: error, step: name }, 'reconcile step failed'))
+    }
+    round++
+  }
+}

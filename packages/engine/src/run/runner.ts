@@ -1,0 +1,166 @@
+import { claim, claimedBy, markCalling } from '@automagik-spark/db'
+import type { ClaimedTask, Sql } from '@automagik-spark/db'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { makeBatcher } from '../batcher.ts'
+import type { Ids } from '../ids.ts'
+import type { Logger } from '../logger.ts'
+import { Stopped } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
+import type { Settler } from './settler.ts'
+import type { Target, Targets } from './targets.ts'
+
+type Deps = {
+  worker_id: string
+  /** The claim's own connection. */
+  claimSql: Sql
+  /** Intents share the settler's connections. */
+  settleSql: Sql
+  targets: Targets
+  attempt: Attempt
+  settler: Settler
+  ids: Ids
+  logger: Logger
+  concurrency: number
+  leaseMs: number
+  onStreamsOnly: (workflow_id: string, flow_version: number) => void
+  onNote: (task: ClaimedTask, note: string) => void
+}
+
+/** A task in hand. */
+export type Held = {
+  task: ClaimedTask
+  /** `calling` from the moment that the request may be on its way. */
+  phase: 'claimed' | 'calling'
+  abort: AbortController
+  /** By the monotonic clock: past it nothing new is sent. */
+  leaseEndsAt: number
+}
+
+const PENDING_RETRIES = 8
+const RETRY_MS = 250
+
+/** Claims what is ready, calls it, settles it: as many at once as there are slots. */
+export const makeRunner = (deps: Deps) => {
+  const { worker_id, claimSql, settleSql, targets, attempt, settler, ids, logger, concurrency, leaseMs } = deps
+  const held = new Map<string, Held>()
+  let open = true
+  let claiming: Promise<void> | null = null
+  let again = false
+
+  const intend = makeBatcher<ClaimedTask, boolean>({
+    max: 500,
+    run: async (tasks) => {
+      const ours = await markCalling(settleSql, tasks)
+      return tasks.map((task) => ours.has(task.id))
+    },
+  })
+
+  const drop = (entry: Held) => {
+    // Only this very attempt: the task may be in hand again under another token.
+    if (held.get(entry.task.id) === entry) held.delete(entry.task.id)
+    pump()
+  }
+
+  const run = async (entry: Held, target: Target | undefined) => {
+    const { task } = entry
+    try {
+      if (!target) return // its workflow or source has just been deleted
+      if (!(await intend(task))) return void (await settleUnsent(entry))
+      // No await from here to the call: the intent stands, and the lease is looked at once more.
+      if (entry.abort.signal.aborted) return void (await settleUnsent(entry))
+      if (performance.now() >= entry.leaseEndsAt) return // taken over by now, or about to be
+      entry.phase = 'calling'
+      const end = await attempt(task, target, entry.abort.signal)
+      if (end.streams_only) {
+        targets.streamsOnly(target.flow)
+        deps.onStreamsOnly(task.workflow_id, target.flow.flow_version)
+      }
+      for (const note of end.notes) deps.onNote(task, note)
+      if (end.settlement) {
+        const written = await settler.settle(end.settlement, task.tries)
+        logger.info({ task_id: task.id, status: end.settlement.status, error_code: end.settlement.error_code, written }, 'task finished')
+      }
+    } catch (error) {
+      // The intent could not be written: nothing was sent, so it goes back, or its lease runs out.
+      logger.warn({ task_id: task.id, err: error }, 'task could not be started')
+      await settler.handBack([task], 'the worker could not reach PostgreSQL before the call')
+    } finally {
+      drop(entry)
+    }
+  }
+
+  /** Its intent was refused or it was stopped before the call: cancelled, or no longer ours. */
+  const settleUnsent = async ({ task, abort }: Held) => {
+    if (abort.signal.aborted && abort.signal.reason instanceof Stopped && abort.signal.reason.why === 'gone') return
+    await settler.settle(
+      { id: task.id, token: task.token, status: 'cancelled', output: null, full_output: null, error: null, error_code: null },
+      task.tries,
+    )
+  }
+
+  const claimOnce = async (slots: number): Promise<ClaimedTask[]> => {
+    const token = ids.token()
+    try {
+      return await claim(claimSql, { worker_id, token, slots, leaseMs })
+    } catch (error) {
+      // Committed or not? The token tells: what it holds is ours.
+      for (let i = 0; i < PENDING_RETRIES; i++) {
+        await sleep(RETRY_MS * (i + 1))
+        try {
+          return await claimedBy(claimSql, token)
+        } catch {
+          // PostgreSQL is still away; the lease is longer than all of these tries
+        }
+      }
+      throw error
+    }
+  }
+
+  const claimAll = async () => {
+    do {
+      again = false
+      const slots = concurrency - held.size
+      if (!open || slots <= 0) return
+      const claimedAt = performance.now()
+      const tasks = await claimOnce(slots)
+      if (tasks.length === 0) continue
+      const found = await targets.of(tasks)
+      for (const task of tasks) {
+        const entry: Held = { task, phase: 'claimed', abort: new AbortController(), leaseEndsAt: claimedAt + leaseMs }
+        held.set(task.id, entry)
+        void run(entry, found.get(task.id))
+      }
+    } while (again)
+  }
+
+  /** Claims when there is room; called on every hint, it costs nothing when there is none. */
+  const pump = () => {
+    if (!open || held.size >= concurrency) return
+    if (claiming) {
+      again = true
+      return
+    }
+    claiming = claimAll()
+      .catch((error: unknown) => logger.warn({ err: error }, 'claim failed'))
+      .finally(() => {
+        claiming = null
+        if (again) pump()
+      })
+  }
+
+  return {
+    pump,
+    held: (): readonly Held[] => [...held.values()],
+    count: () => held.size,
+    /** Stops a task in hand: the call is aborted. */
+    stop(task_id: string, why: 'cancelled' | 'gone') {
+      held.get(task_id)?.abort.abort(new Stopped(why))
+    },
+    /** Claims nothing more. What is in hand goes on. */
+    async close() {
+      open = false
+      await claiming
+    },
+  }
+}
+export type Runner = ReturnType<typeof makeRunner>

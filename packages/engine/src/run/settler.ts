@@ -1,0 +1,74 @@
+import { addEvent, handBack, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
+import type { Settlement, Sql } from '@automagik-spark/db'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { makeBatcher } from '../batcher.ts'
+import type { Logger } from '../logger.ts'
+
+type Deps = { sql: Sql; logger: Logger }
+
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 2_000
+
+/**
+ * Writes how attempts ended. PostgreSQL away is no reason to lose an answer: it is kept and tried again until it is written or
+ * until its token holds no longer.
+ */
+export const makeSettler = ({ sql, logger }: Deps) => {
+  /** True: written by this token, now or by a try whose answer was lost. */
+  const settleAll = async (settlements: Settlement[]): Promise<boolean[]> => {
+    for (let waitMs = FIRST_RETRY_MS, doubtful = false; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+      try {
+        const done = new Set((await settle(sql, settlements)).map((row) => row.id))
+        const rest = settlements.filter((settlement) => !done.has(settlement.id))
+        if (doubtful && rest.length > 0) for (const id of await settledBy(sql, rest)) done.add(id)
+        return settlements.map((settlement) => done.has(settlement.id))
+      } catch (error) {
+        if (isRefused(error)) {
+          if (settlements.length > 1) return (await Promise.all(settlements.map((one) => settleAll([one])))).flat()
+          logger.error({ task_id: settlements[0]!.id, err: error }, 'answer could not be stored')
+          return settleAll([unstorable(settlements[0]!)])
+        }
+        doubtful = true
+        logger.warn({ err: error, tasks: settlements.length }, 'settling failed; trying again')
+        await sleep(waitMs)
+      }
+    }
+  }
+  const settleOne = makeBatcher<Settlement, boolean>({ max: SETTLE_BATCH, parallel: 2, run: settleAll })
+
+  return {
+    /** False: the token held no longer. The late answer is kept in the task's log, nothing else. */
+    async settle(settlement: Settlement, attempt: number): Promise<boolean> {
+      const written = await settleOne(settlement)
+      if (!written) {
+        logger.warn({ task_id: settlement.id, status: settlement.status }, 'late answer kept in the log only')
+        await addEvent(sql, { task_id: settlement.id, type: 'late_answer', message: lateMessage(settlement), try: attempt }).catch((error: unknown) =>
+          logger.warn({ task_id: settlement.id, err: error }, 'late answer lost'),
+        )
+      }
+      return written
+    },
+
+    /** Gives back what was never sent. Tried once: a lease that runs out does the same. */
+    async handBack(pairs: { id: string; token: string }[], why: string): Promise<void> {
+      if (pairs.length === 0) return
+      await handBack(sql, pairs, why).catch((error: unknown) => logger.warn({ err: error, tasks: pairs.length }, 'handing back failed; the lease will run out'))
+    },
+  }
+}
+export type Settler = ReturnType<typeof makeSettler>
+
+/** PostgreSQL refuses this very value, and will again. */
+const isRefused = (error: unknown) => error instanceof Error && 'code' in error && /^(22|54)/.test(String(error.code))
+
+const unstorable = (settlement: Settlement): Settlement => ({
+  ...settlement,
+  status: 'failed',
+  output: null,
+  full_output: null,
+  error: 'The flow ran, but PostgreSQL could not store its answer; the log of the worker says why.',
+  error_code: 'bad_answer',
+})
+
+const lateMessage = ({ status, error }: Settlement) =>
+  `this attempt ended ${status}${error ? `: ${error}` : ''}, after its task had been decided otherwise; nothing was changed`

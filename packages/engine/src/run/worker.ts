@@ -1,0 +1,128 @@
+import { addEvent, listen, makeHotDb } from '@automagik-spark/db'
+import type { Db } from '@automagik-spark/db'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DbClock } from '../clock.ts'
+import type { Ids } from '../ids.ts'
+import type { Logger } from '../logger.ts'
+import type { Queue } from '../queue.ts'
+import type { OpenSource } from '../remote.ts'
+import { makeAttempt } from './attempt.ts'
+import { makeFire } from './fire.ts'
+import { makeGuard } from './guard.ts'
+import { makeHeartbeat } from './heartbeat.ts'
+import { loop } from './loop.ts'
+import { makeReconcile } from './reconcile.ts'
+import { makeRunner } from './runner.ts'
+import { makeSettler } from './settler.ts'
+import { makeTargets } from './targets.ts'
+
+/** Lengths in milliseconds; tests bring shorter ones. */
+export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; pollMs: number; drainMs: number }
+export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, pollMs: 1_000 } as const
+
+export type WorkerDeps = {
+  url: string
+  db: Db
+  queue: Queue
+  clock: DbClock
+  ids: Ids
+  logger: Logger
+  random: () => number
+  openSource: OpenSource
+  hostname: string
+  pid: number
+  version: string
+  concurrency: number
+  maxOutputBytes: number
+  /** Seconds. */
+  default_timeout: number
+  times: WorkerTimes
+  /** Only for the test that proves that Agenda alone wakes everything: without the guard, the reconciler and announcements. */
+  nets?: boolean
+}
+
+/** A worker: fires what is due, runs what is ready, takes over what dead workers left. */
+export const startWorker = async (deps: WorkerDeps) => {
+  const { url, db, queue, clock, ids, logger, random, times, nets = true } = deps
+  const worker_id = ids.next()
+  const log = logger.child({ worker_id })
+  const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message)
+  const hot = makeHotDb({ url, name: 'worker', onError: warn('a connection to PostgreSQL broke') })
+  const settler = makeSettler({ sql: hot.settle, logger: log })
+  const targets = makeTargets(db.sql)
+  const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
+  const runner = makeRunner({
+    worker_id, claimSql: hot.claim, settleSql: hot.settle, targets, settler, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
+    attempt: makeAttempt({ openSource: deps.openSource, logger: log, maxOutputBytes: deps.maxOutputBytes }),
+    onStreamsOnly: (workflow_id, flow_version) => void db.workflows.markStreamsOnly(workflow_id, flow_version).catch(warn('a flow could not be marked')),
+    onNote: (task, message) => void addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
+  })
+  const heartbeat = makeHeartbeat({
+    sql: hot.beat, clock, logger: log, runner, leaseMs: times.leaseMs,
+    worker: { id: worker_id, hostname: deps.hostname, pid: deps.pid, concurrency: deps.concurrency, version: deps.version },
+  })
+  const fireQuietly = () => fire().catch(warn('firing failed; the reconciler tries again'))
+  const guard = makeGuard({ clock, fire: fireQuietly })
+  const reconcile = makeReconcile({
+    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, watch: guard.watch, graceMs: times.graceMs,
+  })
+
+  await heartbeat.once() // it can be counted, and its clock is right, before it does anything
+  const listener = listen({
+    url, name: 'spark-worker-listen', channels: ['spark_ready', 'spark_due', 'spark_cancel'], onError: warn('listening broke; connecting again'),
+    onMessage(channel, payload) {
+      if (channel === 'spark_ready') runner.pump()
+      else if (channel === 'spark_cancel') for (const id of payload.split(',')) runner.stop(id, 'cancelled')
+      else if (nets && !Number.isNaN(Date.parse(payload))) guard.watch([new Date(payload)])
+    },
+    onUp() {
+      runner.pump()
+      if (nets) void fireQuietly()
+    },
+  })
+  const beating = loop(times.leaseMs / 4, random, heartbeat.once, warn('heartbeat failed'))
+  const looking = [
+    loop(times.pollMs, random, async () => runner.pump(), warn('polling failed')),
+    ...(nets ? [loop(times.reconcileMs, random, reconcile, warn('reconcile failed'))] : []),
+  ]
+  await queue.listen(async () => void (await fireQuietly()))
+  log.info({ concurrency: deps.concurrency, store: queue.backend }, 'worker started')
+
+  /** What is in hand gets `drainMs` to end; then what was not sent goes back, and the leases of the rest end now. */
+  const drain = async () => {
+    await runner.close()
+    heartbeat.setStatus('draining')
+    await heartbeat.once().catch(warn('heartbeat failed'))
+    const until = performance.now() + times.drainMs
+    while (runner.count() > 0 && performance.now() < until) await sleep(Math.min(50, times.drainMs))
+    const rest = runner.held()
+    if (rest.length === 0) return
+    log.warn({ tasks: rest.length }, 'runs were not over when the drain time was')
+    await settler.handBack(rest.filter((held) => held.phase === 'claimed').map(({ task }) => task), 'the worker was shut down before the call')
+    await hot.beat
+      .query(`UPDATE tasks SET lease_until = spark_now() WHERE id = ANY ($1::uuid[]) AND worker_id = $2 AND status = 'running'`, [rest.map(({ task }) => task.id), worker_id])
+      .catch(warn('leases could not be ended; they will run out'))
+  }
+
+  return {
+    id: worker_id,
+    /** For tests, which do by hand what the loops do. */
+    fire,
+    reconcile,
+    heartbeat,
+    runner,
+    /** The queue no longer calls when this is called. Fires and claims nothing more, drains, and closes its connections. */
+    async stop() {
+      guard.stop()
+      await Promise.all(looking.map((one) => one.stop()))
+      await drain() // with heartbeats on
+      await beating.stop()
+      await listener.close()
+      heartbeat.setStatus('stopped')
+      await heartbeat.once().catch(warn('heartbeat failed'))
+      await hot.close()
+      log.info({}, 'worker stopped')
+    },
+  }
+}
+export type RunningWorker = Awaited<ReturnType<typeof startWorker>>

@@ -1,0 +1,185 @@
+import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, nextDue, notFound, pausedSpan, startOf, supersededSpan, whyOver } from '@automagik-spark/core'
+import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, ReplaceSchedule, Schedule, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
+import {
+  countOpen, findSchedule, insertSchedule, lockSchedule, moveSchedules, removeSchedule, sqlNow, updateSchedule, writeLedger,
+} from '@automagik-spark/db'
+import type { Db, LockedSchedule, ScheduleRow, ScheduleView, Sql } from '@automagik-spark/db'
+import { announceDue } from './announce.ts'
+import { decidable, planOf } from './decidable.ts'
+import type { Ids } from './ids.ts'
+import { pageArgs, toPage } from './page.ts'
+import type { Queue } from './queue.ts'
+import { entriesOf, moveOf, worldOf } from './run/fire.ts'
+import type { Runs } from './runs.ts'
+
+type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; runs: Runs; default_timeout: number }
+
+export const toSchedule = (row: ScheduleView): Schedule => {
+  const { anchor: _, decided_until: __, ...shown } = row
+  return {
+    ...shown,
+    misfire: 'last',
+    catchup_window: defaultCatchupWindow(row.schedule_type),
+    max_retries: 0,
+    retry_on: 'safe',
+    description: descriptionOf(row),
+  }
+}
+
+export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: Deps) => {
+  const announce = announceDue({ sql: db.sql, queue, clock })
+  const view = async (sql: Sql, id: string): Promise<ScheduleView> => {
+    const row = await findSchedule(sql, id)
+    if (!row) throw notFound('Schedule')
+    return row
+  }
+  /** Runs `change` on the locked row; what it returns is written, shown, and announced when it is due. */
+  const edit = async (id: string, change: (tx: Sql, row: LockedSchedule, now: Date) => Promise<ScheduleRow>): Promise<Schedule> => {
+    const shown = await db.sql.transaction(async (tx) => {
+      const row = await lockSchedule(tx, id)
+      if (!row) throw notFound('Schedule')
+      const now = await sqlNow(tx)
+      await updateSchedule(tx, { ...(await change(tx, row, now)), updated_at: now })
+      return view(tx, id)
+    })
+    if (shown.next_run_at) await announce(shown.next_run_at)
+    return toSchedule(shown)
+  }
+  const writeSpan = async (tx: Sql, id: string, span: LedgerRow | null, now: Date): Promise<void> => {
+    if (span) await writeLedger(tx, [{ ...span, schedule_id: id, task_id: null, ready_at: null }], now, default_timeout)
+  }
+
+  /** What is due already is decided under the old version, before anything changes. */
+  const decideDue = async (tx: Sql, row: LockedSchedule, now: Date): Promise<LockedSchedule> => {
+    if (row.status !== 'active' || row.source_status !== 'active' || !row.next_run_at || row.next_run_at > now) return row
+    const [open] = await countOpen(tx, [row.id])
+    const decision = decide(decidable(row), worldOf(row, open, now))
+    const made = await writeLedger(tx, entriesOf(row, decision, ids), now, default_timeout)
+    const move = moveOf(row, decision)
+    await moveSchedules(tx, [move], now)
+    if (made.length > 0) await tx.query(`SELECT pg_notify('spark_ready', '')`)
+    const { id: _, started, ...moved } = move
+    return { ...row, ...moved, last_run_at: started ? now : row.last_run_at }
+  }
+
+  /** The row after an edit of its fields. Only type, expression, timezone and bounds move times. */
+  const withFields = async (tx: Sql, old: LockedSchedule, fields: CreateSchedule, now: Date): Promise<ScheduleRow> => {
+    const { moves, jitter: _, ...plan } = checkPlan({ ...fields, now, stored: planOf(old) })
+    checkOptions({ overlap: fields.overlap, misfire: 'last', max_runs: fields.max_runs, stored: old })
+    if (fields.workflow_id !== old.workflow_id && !(await db.workflows.exists(fields.workflow_id))) throw notFound('Workflow')
+    const row = await decideDue(tx, old, now)
+    const edited = { ...row, ...fields, ...plan }
+    if (!moves) return edited
+
+    if (row.status === 'active') await writeSpan(tx, row.id, supersededSpan(planOf(row), row.decided_until, now), now)
+    else if (row.status !== 'completed') await writeSpan(tx, row.id, pausedSpan(planOf(row), row.decided_until, now), now)
+    const moved = { ...edited, decided_until: watermark(edited, now) }
+    return row.status === 'active' ? { ...moved, ...firstOf(moved) } : { ...moved, next_due_at: null, next_run_at: null }
+  }
+
+  const enabled = async (tx: Sql, row: ScheduleRow, now: Date): Promise<ScheduleRow> => {
+    if (row.status === 'active') return row
+    const over = whyOver(decidable(row), now)
+    if (over) throw new DomainError('invalid', `The schedule is over and cannot be enabled: ${over}`)
+    if (row.status !== 'completed') await writeSpan(tx, row.id, pausedSpan(planOf(row), row.decided_until, now), now)
+    const going = { ...row, status: 'active' as const, paused_reason: null, decided_until: watermark(row, now) }
+    return { ...going, ...firstOf(going) }
+  }
+
+  const disabled = (row: ScheduleRow, status: ScheduleStatus, reason: string | null): ScheduleRow => {
+    if (row.status === 'completed') throw new DomainError('invalid', 'The schedule is completed: there is nothing to pause')
+    return { ...row, status, paused_reason: reason, next_due_at: null, next_run_at: null }
+  }
+
+  return {
+    async create(input: CreateSchedule): Promise<Schedule> {
+      const id = ids.next()
+      const shown = await db.sql.transaction(async (tx) => {
+        const now = await sqlNow(tx)
+        const { moves: _, jitter: __, ...plan } = checkPlan({ ...input, now })
+        checkOptions({ overlap: input.overlap, misfire: 'last', max_runs: input.max_runs })
+        const fresh: ScheduleRow = {
+          ...input, ...plan, id, status: 'active', paused_reason: null, decided_until: watermark(plan, now),
+          next_due_at: null, next_run_at: null, last_run_at: null, run_count: 0, created_at: now, updated_at: now,
+        }
+        if (!(await insertSchedule(tx, { ...fresh, ...firstOf(fresh) }))) throw notFound('Workflow')
+        return view(tx, id)
+      })
+      if (shown.next_run_at) await announce(shown.next_run_at)
+      return toSchedule(shown)
+    },
+
+    async list(query: PageQuery & { workflow_id?: string | undefined; status?: ScheduleStatus | undefined }): Promise<Page<Schedule>> {
+      const rows = await db.schedules.list({ ...pageArgs(query), workflow_id: query.workflow_id, status: query.status })
+      return toPage(rows, query, toSchedule, (row) => row.id)
+    },
+
+    async get(id: string): Promise<Schedule> {
+      return toSchedule(await view(db.sql, id))
+    },
+
+    /** Left out: workflow, type and expression are kept. The status stays. */
+    async replace(id: string, { workflow_id, schedule_type, schedule_expr, ...rest }: ReplaceSchedule): Promise<Schedule> {
+      return edit(id, (tx, row, now) =>
+        withFields(tx, row, {
+          ...rest,
+          workflow_id: workflow_id ?? row.workflow_id,
+          schedule_type: schedule_type ?? row.schedule_type,
+          schedule_expr: schedule_expr ?? row.schedule_expr,
+        }, now))
+    },
+
+    async update(id: string, { status, ...given }: UpdateSchedule): Promise<Schedule> {
+      return edit(id, async (tx, row, now) => {
+        const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+        const changed = Object.keys(fields).length === 0 ? row : await withFields(tx, row, { ...fieldsOf(row), ...fields }, now)
+        if (status === undefined || status === changed.status) return changed
+        return status === 'active' ? enabled(tx, changed, now) : disabled(changed, status, changed.paused_reason)
+      })
+    },
+
+    async remove(id: string): Promise<Schedule> {
+      return db.sql.transaction(async (tx) => {
+        if (!(await lockSchedule(tx, id))) throw notFound('Schedule')
+        const row = await view(tx, id)
+        await removeSchedule(tx, id)
+        return toSchedule(row)
+      })
+    },
+
+    async enable(id: string): Promise<Schedule> {
+      return edit(id, (tx, row, now) => enabled(tx, row, now))
+    },
+
+    async disable(id: string, reason: string | null): Promise<Schedule> {
+      return edit(id, async (_tx, row) => disabled(row, row.status === 'stopped' ? 'stopped' : 'paused', reason))
+    },
+
+    async run(id: string): Promise<Task> {
+      return runs.runSchedule(await view(db.sql, id))
+    },
+
+    async occurrences(id: string, query: PageQuery): Promise<Page<Occurrence>> {
+      await view(db.sql, id)
+      const args = pageArgs(query, (text) => !Number.isNaN(Date.parse(text)))
+      return toPage(await db.occurrences.list(id, args), query, (row) => row, (row) => row.scheduled_for.toISOString())
+    },
+  }
+}
+export type SchedulesEngine = ReturnType<typeof makeSchedules>
+
+const fieldsOf = (row: ScheduleRow): CreateSchedule => ({
+  workflow_id: row.workflow_id, schedule_type: row.schedule_type, schedule_expr: row.schedule_expr, name: row.name, timezone: row.timezone,
+  input_value: row.input_value, session_id: row.session_id, tweaks: row.tweaks, overlap: row.overlap, start_at: row.start_at, end_at: row.end_at,
+  max_runs: row.max_runs, timeout: row.timeout,
+})
+
+/** From when on due times count for a new, an edited or an enabled schedule: after this second. A one-time schedule has but one. */
+const watermark = ({ schedule_type }: Pick<ScheduleRow, 'schedule_type'>, now: Date): Date | null =>
+  schedule_type === 'one-time' ? null : floorToSecond(now)
+
+/** The first due time after the watermark and its start; there is one, or the plan would have been refused. */
+const firstOf = (row: ScheduleRow): Pick<ScheduleRow, 'next_due_at' | 'next_run_at'> => {
+  const next_due_at = nextDue(planOf(row), row.decided_until)
+  return { next_due_at, next_run_at: next_due_at && startOf(planOf(row), next_due_at) }
+}

@@ -1,0 +1,107 @@
+import { detectSourceType, makeSource, normalizeSourceUrl } from '@automagik-spark/adapters'
+import type { HttpPool } from '@automagik-spark/adapters'
+import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
+import type { Clock, CreateSource, Page, PageQuery, Source, SourceType, UpdateSource } from '@automagik-spark/core'
+import type { Db, SourceChange, SourceRow } from '@automagik-spark/db'
+import type { Ids } from './ids.ts'
+import { pageArgs, toPage } from './page.ts'
+import { keyPlace } from './remote.ts'
+import type { Vault } from './vault.ts'
+
+type Deps = { db: Db; clock: Clock; ids: Ids; vault: Vault; pool: HttpPool; addSecret: (secret: string) => void }
+
+const toSource = ({ hold_from: _, hold_until: __, version: ___, api_key: ____, ...row }: SourceRow): Source => row
+
+export const makeSources = ({ db, clock, ids, vault, pool, addSecret }: Deps) => {
+  const found = async (id: string): Promise<SourceRow> => {
+    const row = await db.sources.find(id)
+    if (!row) throw notFound('Source')
+    return row
+  }
+  const duplicate = (url: string) => invalid('url', `Source with URL ${url} already exists`)
+
+  /** Asks the server; what is wrong with it becomes a 400 that says so. */
+  const probe = async (server: { source_type: SourceType | undefined; url: string; api_key: string | null }) => {
+    if (server.api_key) addSecret(server.api_key)
+    try {
+      const source_type = server.source_type ?? (await detectSourceType({ url: server.url, pool }))
+      return { source_type, version_info: await makeSource({ ...server, source_type, pool }).probe() }
+    } catch (error) {
+      if (error instanceof SourceError) throw new DomainError('invalid', `Failed to validate source: ${error.message}`, { cause: error })
+      throw error
+    }
+  }
+  const openKey = (row: SourceRow): string | null => (row.api_key === null ? null : vault.open(row.api_key, keyPlace(row.id)))
+  const sealKey = (id: string, key: string | null | undefined): string | null => (key ? vault.seal(key, keyPlace(id)) : null)
+  const seenUp = () => ({ health: 'up', health_reason: null, checked_at: clock.now() }) as const
+
+  return {
+    async create(input: CreateSource): Promise<Source> {
+      const url = normalizeSourceUrl(input.url)
+      if (await db.sources.findByUrl(url)) throw duplicate(url)
+      const { source_type, version_info } = await probe({ source_type: input.source_type, url, api_key: input.api_key ?? null })
+      const now = clock.now()
+      const id = ids.next()
+      const row = await db.sources.insert({
+        id, name: input.name ?? null, source_type, url, api_key: sealKey(id, input.api_key), status: 'active', ...seenUp(), hold_from: null, hold_until: null,
+        max_concurrency: input.max_concurrency, version_info, created_at: now, updated_at: now,
+      })
+      if (!row) throw duplicate(url)
+      return toSource(row)
+    },
+
+    async list(query: PageQuery & { status?: 'active' | 'inactive' | undefined }): Promise<Page<Source>> {
+      return toPage(await db.sources.list({ ...pageArgs(query), status: query.status }), query, toSource, (row) => row.id)
+    },
+
+    async get(id: string): Promise<Source> {
+      return toSource(await found(id))
+    },
+
+    /** A new url, key or type is validated before anything is stored. */
+    async update(id: string, patch: UpdateSource): Promise<Source> {
+      const row = await found(id)
+      const { status, api_key, url: givenUrl, ...rest } = patch
+      const change: SourceChange = { updated_at: clock.now() }
+      if (rest.name !== undefined) change.name = rest.name
+      if (rest.max_concurrency !== undefined) change.max_concurrency = rest.max_concurrency
+      const url = givenUrl === undefined ? row.url : normalizeSourceUrl(givenUrl)
+      const moved = url !== row.url || api_key !== undefined || (rest.source_type !== undefined && rest.source_type !== row.source_type)
+      if (moved) {
+        if (url !== row.url && (await db.sources.findByUrl(url))) throw duplicate(url)
+        // A key belongs to the origin it was given for: at a new one it must be given again.
+        if (url !== row.url && api_key === undefined && row.api_key !== null && new URL(url).origin !== new URL(row.url).origin) {
+          throw invalid('api_key', 'must be given (or null) with a url on another host: the stored key is sent to its own host only')
+        }
+        const key = api_key === undefined ? openKey(row) : api_key
+        const { source_type, version_info } = await probe({ source_type: rest.source_type ?? row.source_type, url, api_key: key })
+        Object.assign(change, { url, source_type, version_info, ...seenUp() }, api_key !== undefined && { api_key: sealKey(id, api_key) })
+      }
+      const updated = await db.sources.update(id, change)
+      if (updated === 'duplicate') throw duplicate(url)
+      if (!updated) throw notFound('Source')
+      if (status !== undefined) await db.sources.switchTo(id, status)
+      return toSource(await found(id))
+    },
+
+    /** Asks the server again. What it answers is kept; that it does not is a 400, and is kept as well. */
+    async validate(id: string): Promise<Source> {
+      const row = await found(id)
+      try {
+        const { version_info } = await probe({ source_type: row.source_type, url: row.url, api_key: openKey(row) })
+        await db.sources.update(id, { version_info, ...seenUp(), updated_at: clock.now() })
+      } catch (error) {
+        if (error instanceof DomainError && error.cause instanceof SourceError) {
+          await db.sources.update(id, { health: 'down', health_reason: error.cause.message, checked_at: clock.now(), updated_at: clock.now() })
+        }
+        throw error
+      }
+      return toSource(await found(id))
+    },
+
+    async remove(id: string): Promise<void> {
+      if (!(await db.sources.hide(id))) throw notFound('Source')
+    },
+  }
+}
+export type SourcesEngine = ReturnType<typeof makeSources>

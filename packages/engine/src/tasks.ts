@@ -1,0 +1,66 @@
+import { isFinished, notFound, DomainError } from '@automagik-spark/core'
+import type { Page, PageQuery, Task, TaskEvent, TaskQuery } from '@automagik-spark/core'
+import type { Db, TaskRow } from '@automagik-spark/db'
+import { pageArgs, toPage } from './page.ts'
+import { taskLog } from './task-log.ts'
+import type { Waiters } from './waiters.ts'
+
+type Deps = { db: Db; waiters: Waiters }
+
+/** How long a cancel waits for the running call to end, in milliseconds. */
+const CANCEL_WAIT_MS = 2_000
+
+const isPlainObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A plain input is shown as `{"value": …}`, an object as it is. The flow gets the original. */
+export const toTask = ({ input, output, ...row }: TaskRow): Task => ({
+  ...row,
+  input_data: isPlainObject(input) ? input : { value: input },
+  output_data: output,
+})
+
+export const makeTasks = ({ db, waiters }: Deps) => {
+  const found = async (id: string): Promise<TaskRow> => {
+    const row = await db.tasks.find(id)
+    if (!row) throw notFound('Task')
+    return row
+  }
+
+  return {
+    async list(query: TaskQuery): Promise<Page<Task>> {
+      return toPage(await db.tasks.list({ ...query, ...pageArgs(query) }), query, toTask, (row) => row.id)
+    },
+
+    async get(id: string): Promise<Task> {
+      return toTask(await found(id))
+    },
+
+    async remove(id: string): Promise<Task> {
+      const row = await db.tasks.remove(id)
+      if (!row) throw notFound('Task')
+      return toTask(row)
+    },
+
+    /** `done`: the task is over. False: the running call was asked to stop and has not ended yet. */
+    async cancel(id: string): Promise<{ task: Task; done: boolean }> {
+      const ended = waiters.wait(id, CANCEL_WAIT_MS)
+      const was = await db.tasks.cancel(id)
+      if (was === null || isFinished(was) || was === 'pending') ended.forget()
+      if (was === null) throw notFound('Task')
+      if (isFinished(was)) throw new DomainError('invalid', `Task is ${was} already: only a pending or running one can be cancelled`)
+      if (was === 'running') await ended.over
+      const row = await found(id)
+      return { task: toTask(row), done: isFinished(row.status) }
+    },
+
+    async logs(id: string, query: PageQuery): Promise<Page<TaskEvent>> {
+      const row = await found(id)
+      const events = taskLog(row, await db.tasks.events(id))
+      const { limit, offset, after } = pageArgs(query, (text) => /^\d{1,6}$/.test(text))
+      const from = after === null ? offset : Number(after)
+      const rows = events.slice(from, from + limit)
+      return toPage({ rows, total: events.length, has_more: from + limit < events.length }, query, (event) => event, () => String(from + limit))
+    },
+  }
+}
+export type TasksEngine = ReturnType<typeof makeTasks>

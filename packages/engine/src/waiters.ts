@@ -1,0 +1,99 @@
+import { isFinished } from '@automagik-spark/core'
+import type { Db, TaskRow } from '@automagik-spark/db'
+import type { Logger } from './logger.ts'
+
+type Deps = { db: Db; logger: Logger; pollMs?: number }
+type Waiter = { resolve: (row: TaskRow | null) => void; timer: ReturnType<typeof setTimeout> }
+
+/** Most ids that one look asks for. */
+const LOOK_AT = 200
+
+/** Tells those who wait that their tasks are over: by the announcement, and by looking now and then in case it was missed. */
+export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
+  const waiting = new Map<string, Set<Waiter>>()
+  const asked = new Set<string>()
+  let looking = false
+
+  const forget = (id: string, waiter: Waiter) => {
+    clearTimeout(waiter.timer)
+    const others = waiting.get(id)
+    others?.delete(waiter)
+    if (others?.size === 0) waiting.delete(id)
+  }
+  const settle = (id: string, row: TaskRow | null) => {
+    for (const waiter of waiting.get(id) ?? []) {
+      forget(id, waiter)
+      waiter.resolve(row)
+    }
+  }
+
+  const look = async () => {
+    if (looking) return
+    looking = true
+    try {
+      while (asked.size > 0) {
+        const ids = [...asked].slice(0, LOOK_AT)
+        for (const id of ids) asked.delete(id)
+        const rows = new Map((await db.tasks.findMany(ids)).map((row) => [row.id, row]))
+        for (const id of ids) {
+          const row = rows.get(id)
+          if (!row) settle(id, null)
+          else if (isFinished(row.status)) settle(id, row)
+        }
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'looking for finished tasks failed')
+    } finally {
+      looking = false
+    }
+  }
+  const timer = setInterval(() => {
+    for (const id of waiting.keys()) asked.add(id)
+    void look()
+  }, pollMs)
+
+  return {
+    /**
+     * Waits for a task to be over, at most `ms`. Register before the task can end, then do what may end it.
+     * `over` gives the finished row; null when the time is up or the task is gone.
+     */
+    wait(id: string, ms: number): { over: Promise<TaskRow | null>; forget: () => void } {
+      let waiter: Waiter
+      const over = new Promise<TaskRow | null>((resolve) => {
+        waiter = {
+          resolve,
+          timer: setTimeout(() => {
+            forget(id, waiter)
+            resolve(null)
+          }, ms),
+        }
+        waiting.set(id, (waiting.get(id) ?? new Set()).add(waiter))
+      })
+      return {
+        over,
+        forget() {
+          forget(id, waiter)
+          waiter.resolve(null)
+        },
+      }
+    },
+
+    /** The payload of `spark_done`. */
+    onDone(payload: string) {
+      for (const id of payload.split(',')) if (waiting.has(id)) asked.add(id)
+      if (asked.size > 0) void look()
+    },
+
+    /** What was announced while the connection was down is lost: look for all. */
+    onUp() {
+      for (const id of waiting.keys()) asked.add(id)
+      void look()
+    },
+
+    close() {
+      clearInterval(timer)
+      for (const id of [...waiting.keys()]) settle(id, null)
+    },
+  }
+}
+export type Waiters = ReturnType<typeof makeWaiters>

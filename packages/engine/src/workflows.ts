@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto'
+import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
+import type { Clock, Page, PageQuery, RemoteFlowItem, SyncAll, Workflow, WorkflowItem } from '@automagik-spark/core'
+import type { Db, WorkflowView } from '@automagik-spark/db'
+import { toItem } from './flows.ts'
+import type { Flows, FoundFlow, OpenedSource } from './flows.ts'
+import type { Ids } from './ids.ts'
+import { storableJson, storableText } from './output.ts'
+import { pageArgs, toPage } from './page.ts'
+
+type Deps = { db: Db; clock: Clock; ids: Ids; flows: Flows }
+type SyncQuery = { source_url?: string | undefined; input_component?: string | undefined; output_component?: string | undefined }
+
+/** Flows of one source that are fetched at once by a sync of all. */
+const SYNC_AT_ONCE = 4
+
+export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
+  const found = async (id: string): Promise<Workflow> => {
+    const row = await db.workflows.find(id)
+    if (!row) throw notFound('Workflow')
+    const { source_status: _, ...workflow } = row
+    return workflow
+  }
+
+  /** Stores the copy of a flow. */
+  const keep = async ({ row, remote, flow }: FoundFlow, wanted: Omit<SyncQuery, 'source_url'>): Promise<{ created: boolean; workflow: Workflow }> => {
+    const { input_component, output_component, warnings } = remote.components(flow, wanted)
+    const now = clock.now()
+    const { id, created } = await db.workflows.upsert({
+      id: ids.next(),
+      source_id: row.id,
+      name: storableText(flow.name),
+      description: storableText(flow.description),
+      remote_flow_id: flow.id,
+      flow_type: flow.flow_type,
+      graph_hash: createHash('sha256').update(JSON.stringify(remote.canonicalGraph(flow))).digest('hex'),
+      input_component,
+      output_component,
+      is_component: flow.is_component,
+      folder_id: flow.folder_id,
+      folder_name: flow.folder_name,
+      icon: flow.icon,
+      icon_bg_color: flow.icon_bg_color,
+      liked: flow.liked,
+      tags: flow.tags.map(storableText),
+      warnings,
+      // A stranger's graph may hold what PostgreSQL cannot keep.
+      data: JSON.parse(storableJson(JSON.stringify(flow.data))) as unknown,
+      created_at: now,
+      updated_at: now,
+    })
+    return { created, workflow: await found(id) }
+  }
+
+  const syncAll = async (opened: OpenedSource, wanted: Omit<SyncQuery, 'source_url'>): Promise<SyncAll> => {
+    const synced: Workflow[] = []
+    const failed: SyncAll['failed'] = []
+    const waiting = (await opened.remote.listFlows()).map((flow) => flow.id)
+    const worker = async () => {
+      for (let flow_id = waiting.shift(); flow_id !== undefined; flow_id = waiting.shift()) {
+        try {
+          const flow = await opened.remote.getFlow(flow_id)
+          if (flow) synced.push((await keep({ ...opened, flow }, wanted)).workflow)
+          else failed.push({ flow_id, detail: 'listed by the server, and not found when it was fetched' })
+        } catch (error) {
+          if (!(error instanceof SourceError)) throw error
+          failed.push({ flow_id, detail: error.message })
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: SYNC_AT_ONCE }, worker))
+    return { synced, failed }
+  }
+
+  return {
+    async list(query: PageQuery & { source?: string | undefined; search?: string | undefined }): Promise<Page<WorkflowItem>> {
+      return toPage(await db.workflows.list({ ...pageArgs(query), source: query.source, search: query.search }), query, (row: WorkflowView) => row, (row) => row.id)
+    },
+
+    remoteList: flows.list,
+
+    async remoteGet(flow_id: string, { source_url }: { source_url?: string | undefined }): Promise<RemoteFlowItem> {
+      const { flow, row } = await flows.find(flow_id, source_url)
+      return toItem(flow, row, false)
+    },
+
+    /** Copies a flow, or all flows of a source (`*`). */
+    async sync(flow_id: string, { source_url, ...wanted }: SyncQuery): Promise<{ created: boolean; workflow: Workflow } | SyncAll> {
+      if (flow_id !== '*') return keep(await flows.find(flow_id, source_url), wanted)
+      if (source_url === undefined) throw invalid('source_url', 'must be given with flow_id *, so that it is clear which source is meant')
+      const [row] = await flows.sourcesFor(source_url)
+      try {
+        return await syncAll(flows.open(row!), wanted)
+      } catch (error) {
+        if (error instanceof SourceError) throw new DomainError('invalid', `Source ${row!.url} did not answer as it should: ${error.message}`, { cause: error })
+        throw error
+      }
+    },
+
+    get: found,
+
+    async remove(id: string): Promise<void> {
+      if (!(await db.workflows.hide(id))) throw notFound('Workflow')
+    },
+  }
+}
+export type WorkflowsEngine = ReturnType<typeof makeWorkflows>

@@ -1,0 +1,113 @@
+import { parseSourcePolicy, makeHttpPool } from '@automagik-spark/adapters'
+import { CreateSchedule } from '@automagik-spark/core'
+import { makeDb } from '@automagik-spark/db'
+import { freshDatabase } from '@automagik-spark/db/testing'
+import { startStubLangflow } from '@automagik-spark/testing'
+import type { StubLangflow, StubLangflowOptions } from '@automagik-spark/testing'
+import { inject } from 'vitest'
+import { makeAgendaQueue } from '../src/agenda-queue.ts'
+import { makeDbClock } from '../src/clock.ts'
+import { startEngine } from '../src/engine.ts'
+import type { Engine } from '../src/engine.ts'
+import { makeIds } from '../src/ids.ts'
+import { makeLogger } from '../src/logger.ts'
+import { makeOpenSource } from '../src/remote.ts'
+import { startWorker } from '../src/run/worker.ts'
+import type { RunningWorker, WorkerTimes } from '../src/run/worker.ts'
+import { makeVault } from '../src/vault.ts'
+
+/** Short, so that a dead worker is noticed within seconds. */
+export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, pollMs: 200, drainMs: 2_000 }
+const LANGFLOW_KEY = 'sk-stack-test'
+
+type Options = { mongodbUri?: string | undefined; stub?: StubLangflowOptions; maxOutputBytes?: number }
+
+/** The engine on real parts: a database of its own, Agenda, a stub Langflow, and as many workers as a test starts. */
+export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576 }: Options = {}) => {
+  const database = await freshDatabase(inject('postgresUrl'))
+  const url = database.url
+  const logger = makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
+  const clock = makeDbClock(Date.now)
+  const ids = makeIds(clock)
+  const vault = makeVault({ key: new Uint8Array(32).fill(7), previous: [] })
+  const policy = parseSourcePolicy('private')
+  if (typeof policy === 'string') throw new Error(policy)
+  const pool = makeHttpPool({ policy })
+  const openSource = makeOpenSource({ pool, vault, addSecret: () => undefined })
+  const db = makeDb({ url, name: 'test', onError: () => undefined })
+  const queues: ReturnType<typeof makeAgendaQueue>[] = []
+  const newQueue = () => {
+    const queue = makeAgendaQueue({ databaseUrl: url, mongodbUri, clock, logger })
+    queues.push(queue)
+    return queue
+  }
+  const common = { url, db, clock, ids, logger, random: Math.random, openSource, version: 'test', default_timeout: 30 }
+  const engine: Engine = await startEngine({ ...common, queue: newQueue(), vault, pool, addSecret: () => undefined })
+  const stub: StubLangflow = await startStubLangflow({ key: LANGFLOW_KEY, ...stubOptions })
+  const workers: { worker: RunningWorker; queue: ReturnType<typeof makeAgendaQueue> }[] = []
+  const stopWorker = async (worker: RunningWorker) => {
+    const at = workers.findIndex((one) => one.worker === worker)
+    const [found] = workers.splice(at, 1)
+    await found!.queue.stop()
+    await worker.stop()
+  }
+
+  return {
+    url, db, engine, stub, clock,
+    async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes> } = {}): Promise<RunningWorker> {
+      const queue = newQueue()
+      const worker = await startWorker({ ...common, queue, hostname: 'test', pid: process.pid, concurrency, maxOutputBytes, times: { ...TEST_TIMES, ...times }, nets })
+      await engine.service.look() // so that runs are waited for from now on
+      workers.push({ worker, queue })
+      return worker
+    },
+    stopWorker,
+    /** A connected source with one of its flows. */
+    async sync(flow: keyof StubLangflow['flows'] = 'echo') {
+      const source = (await engine.sources.list({ limit: 1, offset: 0 })).items[0] ?? (await engine.sources.create({ url: stub.url, api_key: LANGFLOW_KEY, max_concurrency: 40 }))
+      const synced = await engine.workflows.sync(stub.flows[flow], {})
+      if (!('workflow' in synced)) throw new Error('one flow was asked for')
+      return { source, workflow: synced.workflow }
+    },
+    async close() {
+      stub.release()
+      for (const { worker } of [...workers]) await stopWorker(worker)
+      await engine.close()
+      await Promise.all(queues.map((queue) => queue.stop()))
+      await stub.close()
+      await pool.close()
+      await db.close()
+      await database.drop()
+    },
+  }
+}
+export type Stack = Awaited<ReturnType<typeof openStack>>
+
+export const until = async <T>(look: () => Promise<T>, holds: (value: T) => boolean, ms = 20_000): Promise<T> => {
+  const end = performance.now() + ms
+  for (;;) {
+    const value = await look()
+    if (holds(value)) return value
+    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain; last seen: ${JSON.stringify(value)}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** As a request with only these fields would be read. */
+export const newSchedule = (fields: Partial<CreateSchedule> & Pick<CreateSchedule, 'workflow_id'>): CreateSchedule =>
+  CreateSchedule.parse({
+    schedule_type: 'interval',
+    schedule_expr: '1s',
+    ...fields,
+    ...(fields.start_at && { start_at: fields.start_at.toISOString() }),
+    ...(fields.end_at && { end_at: fields.end_at.toISOString() }),
+  })
+
+/** Moves PostgreSQL's clock, which is the one that decides. */
+export const moveClock = async (stack: Pick<Stack, 'db' | 'engine'>, ms: number): Promise<void> => {
+  await stack.db.sql.query(
+    `CREATE OR REPLACE FUNCTION spark_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS
+     $$ SELECT date_trunc('milliseconds', clock_timestamp() + ${Math.trunc(ms)} * interval '1 millisecond') $$`,
+  )
+  await stack.engine.service.look()
+}

@@ -1,0 +1,62 @@
+import { freshDatabase } from '@automagik-spark/db/testing'
+import { requireMongo } from '@automagik-spark/testing'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { newSchedule, openStack, until } from './stack.ts'
+import type { Stack } from './stack.ts'
+
+const PAGE = { limit: 100, offset: 0 }
+
+/** Guard, reconciler and announcements are off: nothing but Agenda's wake-ups starts a run here. */
+describe.each(['postgres', 'mongodb'] as const)('woken by Agenda alone, in %s', (backend) => {
+  let stack: Stack
+  let workflow_id: string
+  let release: () => Promise<void> = async () => undefined
+  beforeAll(async () => {
+    let mongodbUri: string | undefined
+    if (backend === 'mongodb') {
+      const database = await freshDatabase(inject('postgresUrl'))
+      const mongo = await requireMongo({ ci: process.env.CI !== undefined, mongodbUri: process.env.MONGODB_URI, postgresUrl: database.url })
+      release = async () => {
+        await mongo?.close()
+        await database.drop()
+      }
+      if (!mongo) throw new Error('there is no server of MongoDB here: set MONGODB_URI, or install mongod or Go')
+      mongodbUri = mongo.uri
+    }
+    stack = await openStack({ mongodbUri })
+    workflow_id = (await stack.sync()).workflow.id
+    await stack.addWorker({ nets: false })
+  })
+  afterAll(async () => {
+    await stack?.close()
+    await release()
+  })
+
+  it('starts every due time of an interval, once each', async () => {
+    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '2s', overlap: 'allow', max_runs: 4, input_value: 'tick' }))
+    await until(() => stack.engine.schedules.get(schedule.id), (seen) => seen.status === 'completed', 30_000)
+    const rows = (await stack.engine.schedules.occurrences(schedule.id, PAGE)).items.reverse()
+    expect(rows.map((row) => row.decision)).toEqual(['started', 'started', 'started', 'started'])
+    rows.forEach((row, i) => expect(row.scheduled_for.getTime()).toBe(schedule.next_due_at!.getTime() + i * 2000))
+    await until(() => stack.engine.tasks.list({ ...PAGE, schedule_id: schedule.id, status: 'completed' }), (page) => page.total === 4)
+    expect(stack.stub.calls.filter((call) => call.input_value === 'tick')).toHaveLength(4)
+  })
+
+  it('starts a one-time schedule for now, and one for a second that is coming', async () => {
+    const now = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now' }))
+    const soon = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: new Date(Date.now() + 3000).toISOString() }))
+    for (const { id, next_due_at } of [now, soon]) {
+      await until(() => stack.engine.schedules.get(id), (seen) => seen.status === 'completed')
+      const [task] = (await stack.engine.tasks.list({ ...PAGE, schedule_id: id })).items
+      expect(task!.scheduled_for).toEqual(next_due_at)
+      expect(task!.created_at.getTime()).toBeGreaterThanOrEqual(next_due_at!.getTime())
+    }
+  })
+
+  it('starts many that are due in one second from one wake-up', async () => {
+    const at = new Date(Math.ceil(Date.now() / 1000) * 1000 + 3000).toISOString()
+    const schedules = await Promise.all(Array.from({ length: 25 }, () => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: at }))))
+    for (const { id } of schedules) await until(() => stack.engine.schedules.get(id), (seen) => seen.status === 'completed')
+    for (const { id } of schedules) expect((await stack.engine.tasks.list({ ...PAGE, schedule_id: id })).total).toBe(1)
+  })
+})
