@@ -1,0 +1,53 @@
+const WORDS: Record<string, string> = {
+  ECONNREFUSED: 'the connection was refused',
+  ConnectionRefused: 'the connection was refused',
+  ENOTFOUND: 'the host name is unknown',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  ECONNRESET: 'the connection was lost',
+  EPIPE: 'the connection was lost',
+  UND_ERR_SOCKET: 'the connection was lost',
+  ETIMEDOUT: 'the connection timed out',
+  EHOSTUNREACH: 'there is no way to that host',
+  ENETUNREACH: 'there is no way to that network',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection was made in time',
+}
+/** Node's fetch gives up by itself after 300 s without headers or body. */
+const PLATFORM_TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
+const NEVER_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused'])
+
+type Failure = { code: string | null; syscall: string | null; message: string; inner: unknown[] }
+
+const read = (error: unknown): Failure => {
+  const value = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown> // each field is checked below
+  return {
+    code: typeof value.code === 'string' ? value.code : null,
+    syscall: typeof value.syscall === 'string' ? value.syscall : null,
+    message: typeof value.message === 'string' ? value.message : String(error),
+    inner: Array.isArray(value.errors) ? value.errors : value.cause === undefined ? [] : [value.cause],
+  }
+}
+
+/** The innermost failures: fetch wraps the cause, and a host with two addresses gives one failure for each. */
+const roots = (error: unknown, depth = 0): Failure[] => {
+  const failure = read(error)
+  return failure.inner.length === 0 || depth > 4 ? [failure] : failure.inner.flatMap((one) => roots(one, depth + 1))
+}
+
+/** Deno gives no code, only words. */
+const denoDidNotConnect = (message: string): boolean => message.includes('client error (Connect)')
+
+/** Whether the connection was surely never made, so that nothing can have arrived. In doubt: no. */
+export const surelyNotSent = (error: unknown): boolean =>
+  roots(error).every(
+    ({ code, syscall, message }) =>
+      syscall === 'connect' || syscall === 'getaddrinfo' || (code !== null && NEVER_CONNECTED.has(code)) || denoDidNotConnect(message),
+  )
+
+export const isPlatformTimeout = (error: unknown): boolean => roots(error).some(({ code }) => code !== null && PLATFORM_TIMEOUTS.has(code))
+
+/** Why there was no answer, in words. */
+export const reasonOf = (error: unknown): string => {
+  const [first] = roots(error)
+  if (first && denoDidNotConnect(first.message)) return 'no connection was made'
+  return (first?.code && WORDS[first.code]) || first?.message || 'no connection'
+}

@@ -1,0 +1,156 @@
+import ky, { HTTPError } from 'ky'
+import { BadRequestError, ConnectionError, errorOf, SparkError, TimeoutError } from './errors.ts'
+import { isPlatformTimeout, reasonOf, surelyNotSent } from './network.ts'
+
+/** The last argument of every call. */
+export type RequestOptions = {
+  /** Ends the call; it rejects with the signal's reason. What was sent goes on at the server. */
+  signal?: AbortSignal | undefined
+  /** Milliseconds for the whole call, retries included; `Infinity` for no limit. */
+  timeout?: number | undefined
+}
+
+export type Call = RequestOptions & {
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete'
+  /** Segments below `/api/v1`; each is encoded. */
+  path: readonly string[]
+  /** The path lies below `/`. */
+  root?: true
+  query?: Record<string, string | number | boolean | undefined> | undefined
+  body?: unknown
+  /** Statuses beside 2xx that answer with a result. */
+  alsoStatus?: readonly number[]
+}
+export type Answer<T> = { data: T; status: number; headers: Headers }
+export type Send = <T>(call: Call) => Promise<Answer<T>>
+export type Fetch = (request: Request, init?: RequestInit) => Promise<Response>
+
+type Settings = { baseUrl: string; apiKey: string | undefined; timeout: number; maxRetries: number; fetch: Fetch | undefined }
+
+const SAFE_TO_REPEAT = new Set(['get', 'put', 'delete'])
+const ALL_METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete']
+const BUSY = [429, ...Array.from({ length: 100 }, (_, index) => 500 + index)]
+const NO_BODY = new Set([204, 205, 304])
+/** setTimeout fires at once above this. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+const LONGEST_BACKOFF_MS = 8_000
+
+/** Milliseconds until the server wants to be asked again; null when it doesn't say. */
+const retryAfterMs = (response: Response): number | null => {
+  const text = response.headers.get('retry-after')
+  if (!text) return null
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  const sentAt = Date.parse(response.headers.get('date') ?? '')
+  const at = Date.parse(text)
+  return Number.isNaN(at) || Number.isNaN(sentAt) ? null : Math.max(0, at - sentAt)
+}
+
+const urlOf = ({ path, root, query }: Call, baseUrl: string): string => {
+  const segments = path.map((segment) => {
+    // URL parsing would resolve these, encoded or not, and the call would go to another endpoint.
+    if (typeof segment !== 'string' || segment === '' || segment === '.' || segment === '..')
+      throw new BadRequestError(`"${segment}" is no id`)
+    return encodeURIComponent(segment)
+  })
+  const search = new URLSearchParams()
+  for (const [name, value] of Object.entries(query ?? {})) if (value !== undefined) search.set(name, String(value))
+  const text = search.toString()
+  return `${baseUrl}${root ? '' : '/api/v1'}/${segments.join('/')}${text && `?${text}`}`
+}
+
+/** Reads the whole answer before it is handed on, so that a connection lost in its middle counts as a lost connection. */
+const fetchWhole = (fetch: Fetch, baseUrl: string) => async (input: string | URL | Request, init?: RequestInit) => {
+  const response = await fetch(input as Request, init) // ky always hands over a Request
+  if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
+    const location = response.headers.get('location')
+    throw new SparkError(`${baseUrl} redirects${location ? ` to ${location}` : ''}; give the final address as baseUrl`, {
+      status: response.status || null,
+    })
+  }
+  const text = await response.text()
+  return new Response(NO_BODY.has(response.status) ? null : text, {
+    status: response.status,
+    statusText: response.statusText,
+    headers: response.headers,
+  })
+}
+
+const parse = (text: string): unknown => {
+  try {
+    return text === '' ? undefined : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The one way to the API. */
+export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settings): Send => {
+  const attempt = fetchWhole(fetch ?? ((request, init) => globalThis.fetch(request, init)), baseUrl)
+
+  return async <T>(call: Call): Promise<Answer<T>> => {
+    const url = urlOf(call, baseUrl)
+    const limitMs = call.timeout ?? timeout
+    const deadline = new AbortController()
+    const timer = Number.isFinite(limitMs) ? setTimeout(() => deadline.abort(), Math.min(limitMs, LONGEST_TIMER_MS)) : undefined
+    const startedAt = performance.now()
+    const signal = call.signal ? AbortSignal.any([call.signal, deadline.signal]) : deadline.signal
+    const doubt = call.method === 'get' ? '' : '; it may have been carried out all the same'
+
+    /** True: again after the backoff; undefined: again when the server said; false: not again. */
+    const again = ({ error }: { error: Error }): boolean | undefined => {
+      if (signal.aborted || error instanceof SparkError) return false
+      const safe = SAFE_TO_REPEAT.has(call.method)
+      if (!(error instanceof HTTPError)) return safe ? !isPlatformTimeout(error) : surelyNotSent(error)
+      if (!safe || !BUSY.includes(error.response.status)) return false
+      const waitMs = retryAfterMs(error.response)
+      if (waitMs === null) return true
+      // Better the server's own answer now than a timeout later.
+      return performance.now() - startedAt + waitMs < limitMs ? undefined : false
+    }
+
+    try {
+      const response = await ky(url, {
+        method: call.method,
+        headers: { accept: 'application/json', ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }) },
+        ...(call.body === undefined ? {} : { json: call.body }),
+        signal,
+        timeout: false,
+        redirect: 'manual', // a followed redirect would take the key to another origin
+        fetch: attempt,
+        throwHttpErrors: (status) => !call.alsoStatus?.includes(status),
+        retry: {
+          limit: maxRetries,
+          methods: ALL_METHODS,
+          statusCodes: BUSY,
+          afterStatusCodes: BUSY,
+          backoffLimit: LONGEST_BACKOFF_MS,
+          jitter: true,
+          shouldRetry: again,
+        },
+      })
+      const data = parse(await response.text())
+      if (data === undefined) {
+        throw new SparkError(`${url} did not answer with JSON; is ${baseUrl} the address of a Spark API?`, { status: response.status })
+      }
+      return { data: data as T, status: response.status, headers: response.headers } // the contract test of the API proves the shape
+    } catch (error) {
+      if (error instanceof SparkError) throw error
+      if (error instanceof HTTPError) {
+        const { status, headers } = error.response
+        throw errorOf(status, parse(await error.response.text()), { requestId: headers.get('x-request-id') })
+      }
+      if (call.signal?.aborted) throw call.signal.reason
+      if (deadline.signal.aborted) throw new TimeoutError(`No answer from ${baseUrl} within ${limitMs / 1000} s${doubt}`, { cause: error })
+      if (isPlatformTimeout(error))
+        throw new TimeoutError(`No answer from ${baseUrl} within the time that this platform's fetch allows${doubt}`, { cause: error })
+      throw new ConnectionError(`Cannot reach Spark at ${baseUrl}: ${reasonOf(error)}${surelyNotSent(error) ? '' : doubt}`, {
+        cause: error,
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** The answer's body alone. */
+export const dataOf = async <T>(answer: Promise<Answer<T>>): Promise<T> => (await answer).data

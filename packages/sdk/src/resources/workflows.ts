@@ -1,0 +1,94 @@
+import type {
+  RemoteFlow,
+  RunRequest,
+  SyncedFlows,
+  Task,
+  Workflow,
+  WorkflowDeleted,
+  WorkflowItem,
+  WorkflowsListQuery,
+  WorkflowsRemoteGetQuery,
+  WorkflowsRemoteListQuery,
+  WorkflowsSyncQuery,
+} from '../contract-types.ts'
+import { TimeoutError } from '../errors.ts'
+import { makeList } from '../page.ts'
+import { dataOf, type RequestOptions, type Send } from '../request.ts'
+import type { WaitOptions } from './tasks.ts'
+
+export type RunOptions = Omit<Exclude<RunRequest, string>, 'input_value'> & {
+  /** False: answers with the pending task at once. */
+  wait?: boolean | undefined
+}
+export type RemoteFlows = {
+  flows: RemoteFlow[]
+  /** The sources that could not be asked. */
+  unreachable: string[]
+}
+
+/** How much longer than the run's own timeout the server waits for its end. */
+const SERVER_GRACE_S = 5
+/** Node's fetch gives up after 300 s without an answer, so a run that may take longer is looked after instead of waited for. */
+const LONGEST_CALL_S = 290
+/** A whole source is synced flow by flow. */
+const SYNC_ALL_TIMEOUT_MS = 600_000
+
+export const makeWorkflows = (send: Send, waitForTask: (id: string, options: WaitOptions) => Promise<Task>) => {
+  /** Copies one flow to Spark, or refreshes the copy. */
+  function sync(flowId: '*', query: WorkflowsSyncQuery & { source_url: string }, options?: RequestOptions): Promise<SyncedFlows>
+  function sync(flowId: string, query?: WorkflowsSyncQuery, options?: RequestOptions): Promise<Workflow>
+  function sync(flowId: string, query?: WorkflowsSyncQuery, options?: RequestOptions): Promise<Workflow | SyncedFlows> {
+    const timeout = options?.timeout ?? (flowId === '*' ? SYNC_ALL_TIMEOUT_MS : undefined)
+    return dataOf(send<Workflow | SyncedFlows>({ method: 'post', path: ['workflows', 'sync', flowId], query, ...options, timeout }))
+  }
+
+  const lookAfter = async (started: Task, options: RequestOptions, runMs: number): Promise<Task> => {
+    let seen = started
+    try {
+      return await waitForTask(started.id, { signal: options.signal, timeout: options.timeout ?? runMs, onPoll: (task) => (seen = task) })
+    } catch (error) {
+      if (error instanceof TimeoutError && options.timeout === undefined) return seen // as the server does when it has waited long enough
+      throw error
+    }
+  }
+
+  return {
+    list: (query?: WorkflowsListQuery, options?: RequestOptions) => makeList<WorkflowItem>(send, ['workflows'], query, options),
+    get: (id: string, options?: RequestOptions) => dataOf(send<Workflow>({ method: 'get', path: ['workflows', id], ...options })),
+    /** With its schedules and tasks. */
+    delete: (id: string, options?: RequestOptions) =>
+      dataOf(send<WorkflowDeleted>({ method: 'delete', path: ['workflows', id], ...options })),
+
+    /** The flows of the connected servers, synced or not. */
+    remote: async (query?: WorkflowsRemoteListQuery, options?: RequestOptions): Promise<RemoteFlows> => {
+      const { data, headers } = await send<RemoteFlow[]>({ method: 'get', path: ['workflows', 'remote'], query, ...options })
+      const unreachable = (headers.get('x-spark-unreachable') ?? '')
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== '')
+      return { flows: data, unreachable }
+    },
+    /** One whole flow from its server. */
+    remoteFlow: (flowId: string, query?: WorkflowsRemoteGetQuery, options?: RequestOptions) =>
+      dataOf(send<RemoteFlow>({ method: 'get', path: ['workflows', 'remote', flowId], query, ...options })),
+    sync,
+
+    /**
+     * Runs a workflow now and answers with the finished task, also when the flow failed: look at `status`.
+     * The task is still pending when no worker is alive, and not finished when it isn't over 5 s after its timeout.
+     * `run.timeout` is in seconds and belongs to the run; without `options.timeout` the call waits as long as the run may take.
+     */
+    run: async (id: string, input: unknown, { wait = true, ...run }: RunOptions = {}, options: RequestOptions = {}): Promise<Task> => {
+      const start = (query: { wait: false } | undefined, timeout: number | undefined) =>
+        dataOf(
+          send<Task>({ method: 'post', path: ['workflows', id, 'run'], query, body: { input_value: input, ...run }, ...options, timeout }),
+        )
+
+      if (!wait) return start({ wait: false }, options.timeout)
+      const serverWaitsS = (run.timeout ?? 0) + SERVER_GRACE_S
+      if (serverWaitsS > LONGEST_CALL_S) return lookAfter(await start({ wait: false }, options.timeout), options, serverWaitsS * 1000)
+      // Without a timeout of its own the run has the server's, which only the server knows, and which it keeps.
+      return start(undefined, options.timeout ?? (run.timeout ? (serverWaitsS + SERVER_GRACE_S) * 1000 : Number.POSITIVE_INFINITY))
+    },
+  }
+}
