@@ -1,0 +1,74 @@
+import { endpoints } from '@automagik-spark/core'
+import type { Clock } from '@automagik-spark/core'
+import express from 'express'
+import type { ApiEngine } from './engine-port.ts'
+import { send } from './http/answer.ts'
+import { makeDocs } from './http/docs.ts'
+import { makeErrorHandler, NOT_FOUND_TEXT } from './http/errors.ts'
+import { makeGate } from './http/gate.ts'
+import { mount } from './http/handle.ts'
+import { makeOpenApi } from './http/openapi.ts'
+import { makeServer } from './http/server.ts'
+import { makeSignals } from './http/signals.ts'
+import type { Logger } from './logger.ts'
+import { scheduleRoutes } from './routes/schedules.ts'
+import { serviceRoutes } from './routes/service.ts'
+import { sourceRoutes } from './routes/sources.ts'
+import { taskRoutes } from './routes/tasks.ts'
+import { workerRoutes } from './routes/workers.ts'
+import { workflowRoutes } from './routes/workflows.ts'
+
+export type ApiDeps = {
+  engine: ApiEngine
+  config: { apiKey: string; corsOrigins: '*' | readonly string[]; version: string }
+  logger: Logger
+  clock: Clock
+}
+
+const CLOSE_GRACE_MS = 10_000
+
+/** The REST API over an engine. It listens when it is told to, and `close` lets running requests finish. */
+export const makeApi = ({ engine, config, logger, clock }: ApiDeps) => {
+  let stopping = false
+  const isStopping = () => stopping
+  const signals = makeSignals()
+
+  let openApiText: string | undefined
+  const docs = makeDocs(() => (openApiText ??= JSON.stringify(makeOpenApi(endpoints, config.version))))
+
+  const routes = [
+    ...serviceRoutes({ service: engine.service, version: config.version, clock, isStopping }),
+    ...sourceRoutes(engine),
+    ...workflowRoutes(engine),
+    ...taskRoutes(engine),
+    ...scheduleRoutes(engine),
+    ...workerRoutes(engine),
+  ]
+  const routed = new Set(routes.map((route) => route.endpoint))
+  const forgotten = endpoints.filter((endpoint) => !routed.has(endpoint))
+  if (forgotten.length > 0) throw new Error(`the contract has endpoints without a route: ${forgotten.map(({ id }) => id).join(', ')}`)
+
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('query parser', false) // ours refuses what is given twice
+  app.enable('case sensitive routing')
+  mount(app, routes, signals.signalOf)
+  docs.mount(app)
+  app.use((_req, res) => send(res, 404, NOT_FOUND_TEXT))
+  app.use(makeErrorHandler({ logger, isStopping }))
+
+  const openPaths = new Set([...endpoints.filter(({ open, root }) => open && root).map(({ path }) => path), ...docs.openPaths])
+  const server = makeServer(app, makeGate({ ...config, openPaths, isStopping, logger }))
+
+  return {
+    listen: server.listen,
+    /** Takes no new requests, lets those that wait for a run go with what there is, and waits for the others. */
+    async close({ graceMs = CLOSE_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
+      stopping = true
+      signals.close()
+      await server.close(graceMs)
+    },
+  }
+}
+export type Api = ReturnType<typeof makeApi>

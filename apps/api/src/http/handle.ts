@@ -1,0 +1,108 @@
+import { DomainError } from '@automagik-spark/core'
+import type { Endpoint } from '@automagik-spark/core'
+import type { Express, Request, Response } from 'express'
+import { z } from 'zod'
+import { send } from './answer.ts'
+import { hasBody, readBody } from './body.ts'
+import { makeParse } from './parse.ts'
+import { parseQuery } from './query.ts'
+
+type Part<E, K extends string> = E extends Record<K, infer S extends z.ZodType> ? z.output<S> : undefined
+
+/** A request, decoded. */
+export type Call<E extends Endpoint = Endpoint> = {
+  params: Part<E, 'params'>
+  query: Part<E, 'query'>
+  body: Part<E, 'body'>
+  header(name: string): string | undefined
+  /** Fires when nobody waits for the answer any more: the client left, or the API closes. */
+  readonly signal: AbortSignal
+}
+
+/** JSON that PostgreSQL made from the columns of the response schema; it is sent as it is. */
+export type JsonText = { readonly json_text: string }
+const isJsonText = (value: unknown): value is JsonText => typeof value === 'object' && value !== null && 'json_text' in value
+
+/** An answer that differs from what the table says: another of its statuses, or headers. */
+class Reply<T> {
+  readonly value: T
+  readonly status: number | undefined
+  readonly headers: Record<string, string> | undefined
+  constructor(value: T, options: { status?: number; headers?: Record<string, string> }) {
+    this.value = value
+    this.status = options.status
+    this.headers = options.headers
+  }
+}
+export const reply = <T>(value: T, options: { status?: number; headers?: Record<string, string> }): Reply<T> => new Reply(value, options)
+
+type Value<E extends Endpoint> = z.output<E['response']> | JsonText
+type Result<E extends Endpoint> = Value<E> | Reply<Value<E>>
+export type Handler<E extends Endpoint> = (call: Call<E>) => Result<E> | Promise<Result<E>>
+
+/** A row of the table with what answers it. */
+export type Route = { endpoint: Endpoint; answer(req: Request, res: Response, signalOf: SignalOf): Promise<void> }
+export type SignalOf = (res: Response) => AbortSignal
+
+/** What a request without a query gets, made once; null when it must have one. */
+const defaultsOf = (parse: (value: unknown) => unknown): object | null => {
+  try {
+    return parse({}) as object // every query schema is an object's
+  } catch {
+    return null
+  }
+}
+
+/** The request is decoded and the answer encoded by the row's schemas, so an answer never holds more than its schema lists. */
+export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Route => {
+  const params = endpoint.params ? makeParse(endpoint.params, 'path') : undefined
+  // An open path is asked by load balancers, which add what they like.
+  const query = endpoint.query || !endpoint.open ? makeParse(endpoint.query ?? z.strictObject({}), 'query') : undefined
+  const noQuery = query && defaultsOf(query)
+  const takesBody = endpoint.body !== undefined || endpoint.emptyBody === true
+  const body = makeParse(endpoint.body ?? z.strictObject({}).nullish(), 'body')
+  const mayBeEmpty = endpoint.emptyBody === true
+
+  return {
+    endpoint,
+    async answer(req, res, signalOf) {
+      const call = {
+        params: params?.(req.params),
+        query: noQuery && !req.url.includes('?') ? { ...noQuery } : query?.(parseQuery(req.url)),
+        body: takesBody ? body(mayBeEmpty && !hasBody(req) ? {} : await readBody(req, res, mayBeEmpty)) : undefined,
+        header: (name: string) => req.get(name),
+        get signal() {
+          return signalOf(res)
+        },
+      } as Call<E> // the parsers above come from the very schemas that these types are read from
+
+      const result = await handler(call)
+      const plain = result instanceof Reply ? result : undefined
+      const value = plain ? plain.value : result
+      const text = isJsonText(value) ? value.json_text : JSON.stringify(z.encode(endpoint.response, value))
+      send(res, plain?.status ?? endpoint.status, text, plain?.headers)
+    },
+  }
+}
+
+const expressPath = ({ path, root }: Endpoint) => `${root ? '' : '/api/v1'}${path.replace(/\{(\w+)\}/g, ':$1')}`
+
+/** Puts the routes on the app: one layer a path, which knows the methods of that path. */
+export const mount = (app: Express, routes: readonly Route[], signalOf: SignalOf): void => {
+  const byPath = new Map<string, Map<string, Route>>()
+  for (const route of routes) {
+    const methods = byPath.get(expressPath(route.endpoint)) ?? new Map<string, Route>()
+    byPath.set(expressPath(route.endpoint), methods)
+    methods.set(route.endpoint.method.toUpperCase(), route)
+    if (route.endpoint.method === 'get') methods.set('HEAD', route)
+  }
+  for (const [path, methods] of byPath) {
+    const allow = [...methods.keys()].join(', ')
+    app.route(path).all((req, res) => {
+      const route = methods.get(req.method)
+      if (route) return route.answer(req, res, signalOf)
+      res.setHeader('Allow', allow)
+      throw new DomainError('method_not_allowed', `Method ${req.method} is not allowed here; allowed: ${allow}`)
+    })
+  }
+}

@@ -1,0 +1,15 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+const HEADER = 'X-Request-Id'
+const SENSIBLE = /^[A-Za-z0-9._-]{1,128}$/
+
+/** Takes the client's id over when it can stand in a log, and makes one otherwise. */
+export const setRequestId = (req: IncomingMessage, res: ServerResponse): string => {
+  const given = req.headers['x-request-id']
+  const id = typeof given === 'string' && SENSIBLE.test(given) ? given : randomUUID()
+  res.setHeader(HEADER, id)
+  return id
+}
+
+export const requestIdOf = (res: ServerResponse): string => String(res.getHeader(HEADER))

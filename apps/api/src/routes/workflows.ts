@@ -1,0 +1,35 @@
+import { deleteWorkflow, getRemoteFlow, getWorkflow, listRemoteFlows, listWorkflows, runWorkflow, syncWorkflow } from '@automagik-spark/core'
+import type { ApiEngine } from '../engine-port.ts'
+import { handle, reply } from '../http/handle.ts'
+
+const RESPOND_ASYNC = 'respond-async'
+const prefersAsync = (prefer = '') => prefer.split(',').some((preference) => preference.split(';')[0]!.trim().toLowerCase() === RESPOND_ASYNC)
+
+/** URLs come from the store and are ASCII; what could break the header or its list is encoded all the same. */
+const headerList = (urls: readonly string[]) => urls.map((url) => url.replace(/[^\x21-\x2b\x2d-\x7e]/gu, encodeURIComponent)).join(', ')
+
+export const workflowRoutes = ({ workflows }: Pick<ApiEngine, 'workflows'>) => [
+  handle(listWorkflows, ({ query }) => workflows.list(query)),
+  handle(listRemoteFlows, async ({ query }) => {
+    const { flows, unreachable } = await workflows.remoteList(query)
+    return reply(flows, { headers: unreachable.length > 0 ? { 'X-Spark-Unreachable': headerList(unreachable) } : {} })
+  }),
+  handle(getRemoteFlow, ({ params, query }) => workflows.remoteGet(params.flow_id, query)),
+  handle(syncWorkflow, async ({ params, query }) => {
+    const result = await workflows.sync(params.flow_id, query)
+    if ('synced' in result) return reply(result, { status: 200 })
+    return reply(result.workflow, { status: result.created ? 201 : 200, headers: { Location: `/api/v1/workflows/${result.workflow.id}` } })
+  }),
+  handle(getWorkflow, ({ params }) => workflows.get(params.id)),
+  handle(deleteWorkflow, async ({ params }) => {
+    await workflows.remove(params.id)
+    return { success: true } as const
+  }),
+  handle(runWorkflow, async (call) => {
+    const preferred = prefersAsync(call.header('Prefer'))
+    const wait = call.query.wait && !preferred
+    const { task, finished } = await workflows.run(call.params.id, call.body, wait ? { wait, signal: call.signal } : { wait })
+    const headers = { Location: `/api/v1/tasks/${task.id}`, ...(preferred ? { 'Preference-Applied': RESPOND_ASYNC } : {}) }
+    return reply(task, wait && finished ? { status: 200 } : { status: 202, headers })
+  }),
+]

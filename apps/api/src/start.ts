@@ -1,0 +1,25 @@
+import { startEngine, VERSION } from '@automagik-spark/engine'
+import type { Foundation } from '@automagik-spark/engine'
+import { makeApi } from './api.ts'
+
+/** The API on what `boot` opened, listening. */
+export const startApi = async (foundation: Foundation): Promise<{ url: string; close: () => Promise<void> }> => {
+  const { config, api_key, logger, clock } = foundation
+  if (api_key === null) throw new Error('loadConfig lets no API without a key through')
+  const engine = await startEngine({ ...foundation, version: VERSION })
+  const api = makeApi({ engine, config: { apiKey: api_key, corsOrigins: config.cors_origins, version: VERSION }, logger, clock })
+  try {
+    const { url } = await api.listen({ host: config.api_host, port: config.api_port })
+    return {
+      url,
+      async close() {
+        engine.service.shutDown()
+        await api.close()
+        await engine.close()
+      },
+    }
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
+}
