@@ -1,0 +1,75 @@
+import { Command, CommanderError } from 'commander'
+import { version } from '../package.json'
+import { addDb } from './commands/db.ts'
+import { addSchedules } from './commands/schedules.ts'
+import { addSources } from './commands/sources.ts'
+import { addStart } from './commands/start.ts'
+import { addTasks } from './commands/tasks.ts'
+import { addWorkers } from './commands/workers.ts'
+import { addWorkflows } from './commands/workflows.ts'
+import { makeContext, type Context } from './context.ts'
+import { EXIT, explain } from './errors.ts'
+import type { Io } from './io.ts'
+import { addExamples, pathOf } from './options.ts'
+import type { Processes } from './processes.ts'
+
+const ENVIRONMENT = `
+Environment (or a .env file in this folder):
+  SPARK_API_URL   where the API is; default: the Spark of this folder, else http://localhost:8883
+  SPARK_API_KEY   its key; default: the one in SPARK_DATA_DIR (.spark), for an API on this machine
+
+Exit codes: 0 fine, 1 failed, 2 wrong use, 3 not found, 4 not allowed, 5 cannot reach the API.`
+
+/** Every command, ready to parse. */
+export const makeProgram = (context: Context, processes: Processes): Command => {
+  const { io } = context
+  const program = new Command('automagik-spark')
+    .description('Run and schedule the flows of your flow servers.')
+    .version(version, '-v, --version')
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns || 100,
+      getErrHelpWidth: () => io.stderr.columns || 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .exitOverride()
+  addExamples(program, ['automagik-spark start', 'automagik-spark sources create http://localhost:7860'])
+  program.addHelpText('after', ENVIRONMENT)
+
+  addStart(program, processes)
+  addSources(program, context)
+  addWorkflows(program, context)
+  addSchedules(program, context)
+  addTasks(program, context)
+  addWorkers(program, context)
+  addDb(program, context, processes)
+
+  const pointToHelp = (command: Command): void => {
+    command.showHelpAfterError(`See: ${pathOf(command)} --help`)
+    command.commands.forEach(pointToHelp)
+  }
+  pointToHelp(program)
+  return program
+}
+
+/** Runs one command line and says how to leave. */
+export const run = async (args: readonly string[], io: Io, processes: Processes): Promise<number> => {
+  const context = makeContext(io)
+  try {
+    await makeProgram(context, processes).parseAsync([...args], { from: 'user' })
+    return EXIT.fine
+  } catch (error) {
+    // Commander has said what was wrong; help that was not asked for means that a command was missing.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
+    if (isInterruption(error, io)) return EXIT.interrupted
+    const { exitCode, message } = explain(error, context.connection())
+    context.out.note(`error: ${message}`)
+    return exitCode
+  }
+}
+
+/** An abort of ours rejects with an AbortError; whatever has more to say is an error of its own. */
+const isInterruption = (error: unknown, io: Io): boolean =>
+  error instanceof Error && error.name === 'AbortError' && io.interrupted().aborted

@@ -1,0 +1,32 @@
+import type { Command } from 'commander'
+import type { Context, JsonOption } from '../context.ts'
+import { addCommand, addGroup } from '../options.ts'
+import type { Processes } from '../processes.ts'
+
+export const addDb = (program: Command, { out, working }: Context, { dbMigrate, dbStatus }: Processes): void => {
+  const group = addGroup(program, 'db', 'look after the database', 'automagik-spark db status')
+
+  addCommand(group, 'migrate', 'bring the schema up to date; start does so too', ['automagik-spark db migrate']).action(
+    async ({ json }: JsonOption) => {
+      const result = await working('Migrating', dbMigrate())
+      if (json) return out.json(result)
+      for (const name of result.applied) out.text(name)
+      out.note(result.applied.length === 0 ? 'The schema was up to date.' : `${result.applied.length} applied.`)
+    },
+  )
+
+  addCommand(group, 'status', 'show which migrations are applied', ['automagik-spark db status --json']).action(
+    async ({ json }: JsonOption) => {
+      const status = await working('Asking the database', dbStatus())
+      if (json) return out.json(status)
+      out.table(
+        [
+          { header: 'MIGRATION', value: ({ name }) => name },
+          { header: 'STATUS', value: ({ state }) => state },
+        ],
+        [...status.applied.map((name) => ({ name, state: 'applied' })), ...status.pending.map((name) => ({ name, state: 'pending' }))],
+      )
+      if (status.pending.length > 0) out.note('Apply what is pending: automagik-spark db migrate')
+    },
+  )
+}

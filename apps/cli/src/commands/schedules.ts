@@ -1,0 +1,204 @@
+import type { CreateSchedule, Occurrence, Schedule, SchedulesListQuery, UpdateSchedule } from '@automagik-spark/sdk'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import type { Context, JsonOption, ListOptions } from '../context.ts'
+import { usage } from '../errors.ts'
+import {
+  addCommand,
+  addGroup,
+  addInputOptions,
+  addListOptions,
+  given,
+  jsonObject,
+  readInput,
+  wholeNumber,
+  type InputOptions,
+} from '../options.ts'
+import type { Column } from '../output.ts'
+
+const TYPES: Array<Schedule['schedule_type']> = ['cron', 'interval', 'one-time']
+const STATUSES: Array<Schedule['status']> = ['active', 'paused', 'stopped', 'completed']
+const OVERLAPS: Array<Schedule['overlap']> = ['skip', 'allow']
+const CLEARABLE = ['name', 'input_value', 'session_id', 'tweaks', 'start_at', 'end_at', 'max_runs', 'timeout'] as const
+
+const columns: Array<Column<Schedule>> = [
+  { header: 'ID', value: ({ id }) => id },
+  { header: 'NAME', value: ({ name }) => name, flexible: true },
+  { header: 'SCHEDULE', value: ({ description }) => description, flexible: true },
+  { header: 'STATUS', value: ({ status }) => status },
+  { header: 'NEXT RUN', value: ({ next_run_at }) => next_run_at },
+  { header: 'LAST RUN', value: ({ last_run_at }) => last_run_at },
+]
+const occurrenceColumns: Array<Column<Occurrence>> = [
+  { header: 'DUE', value: ({ scheduled_for }) => scheduled_for },
+  { header: 'UNTIL', value: ({ until }) => until },
+  { header: 'DECISION', value: ({ decision }) => decision },
+  { header: 'REASON', value: ({ reason }) => reason },
+  { header: 'COUNT', value: ({ count, count_at_least }) => (count_at_least ? `${count} or more` : count) },
+  { header: 'DECIDED', value: ({ decided_at }) => decided_at },
+  { header: 'TASK', value: ({ task_id }) => task_id },
+]
+
+type When = { cron?: string; every?: string; at?: string; type?: Schedule['schedule_type']; expr?: string }
+type FieldOptions = JsonOption &
+  When &
+  InputOptions & {
+    name?: string
+    timezone?: string
+    session?: string
+    tweaks?: Record<string, unknown>
+    overlap?: Schedule['overlap']
+    startAt?: string
+    endAt?: string
+    maxRuns?: number
+    timeout?: number
+  }
+type Clearable = (typeof CLEARABLE)[number]
+
+/** The type and expression that was given in one way or the other; without any, neither. */
+const whenOf = ({ cron, every, at, type, expr }: When): Pick<UpdateSchedule, 'schedule_type' | 'schedule_expr'> => {
+  const friendly = [
+    ['cron', cron],
+    ['interval', every],
+    ['one-time', at],
+  ] as const
+  const chosen = friendly.filter(([, value]) => value !== undefined)
+  if (chosen.length + (type !== undefined || expr !== undefined ? 1 : 0) > 1)
+    throw usage('Give one of --cron, --every, --at, or --type with --expr.')
+  const [one] = chosen
+  return one ? { schedule_type: one[0], schedule_expr: one[1] } : given({ schedule_type: type, schedule_expr: expr })
+}
+
+const addFieldOptions = (command: Command): Command =>
+  addInputOptions(
+    command
+      .option('--cron <expression>', "when, as cron has it, such as '0 8 * * *'")
+      .option('--every <interval>', 'when, by the clock: 30s, 15m, 2h, 1d')
+      .option('--at <time>', "when, once: an ISO 8601 time, or 'now'")
+      .addOption(new Option('--type <type>', 'the same in the words of the API, with --expr').choices(TYPES))
+      .option('--expr <expression>', 'see --type')
+      .option('--timezone <name>', 'IANA name for --cron, and for --at without an offset (UTC when left out)')
+      .option('--input <text>', 'the input of every run'),
+  )
+    .option('--name <name>', 'what to call it')
+    .option('--session <id>', 'the conversation at the flow server; a fresh one per run when left out')
+    .option('--tweaks <json>', "changes to the flow's components", jsonObject)
+    .addOption(new Option('--overlap <what>', 'what happens when the run before is not over').choices(OVERLAPS))
+    .option('--start-at <time>', 'no run due before it: ISO 8601 with Z or an offset')
+    .option('--end-at <time>', 'no run due at or after it')
+    .option('--max-runs <n>', 'completed after so many', wholeNumber(1))
+    .option('--timeout <seconds>', 'how long a run may take, up to 3600', wholeNumber(1))
+
+const addToClear = (field: string, fields: Clearable[] = []): Clearable[] => {
+  const known = CLEARABLE.find((one) => one === field)
+  if (!known) throw new InvalidArgumentError(`It must be one of ${CLEARABLE.join(', ')}.`)
+  return [...fields, known]
+}
+
+export const addSchedules = (program: Command, { io, out, spark, request, list, show, confirm }: Context): void => {
+  const group = addGroup(
+    program,
+    'schedules',
+    'run workflows at their times',
+    "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --every 15m --input 'hi'",
+  )
+
+  const fieldsOf = async (options: FieldOptions) =>
+    given({
+      name: options.name,
+      timezone: options.timezone,
+      input_value: await readInput(options, io),
+      session_id: options.session,
+      tweaks: options.tweaks,
+      overlap: options.overlap,
+      start_at: options.startAt,
+      end_at: options.endAt,
+      max_runs: options.maxRuns,
+      timeout: options.timeout,
+    })
+
+  addFieldOptions(
+    addCommand(group, 'create', 'create a schedule', [
+      "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --cron '0 8 * * *' --timezone Europe/Lisbon --input 'hi'",
+      "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --every 15m --input 'hi'",
+      "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --at now --input 'hi'",
+    ]).requiredOption('--workflow <id>', 'what to run'),
+  ).action(async (options: FieldOptions & { workflow: string }) => {
+    const { schedule_type, schedule_expr } = whenOf(options)
+    if (!schedule_type || !schedule_expr) throw usage('Say when: with --cron, --every or --at (or --type and --expr).')
+    const schedule: CreateSchedule = { workflow_id: options.workflow, schedule_type, schedule_expr, ...(await fieldsOf(options)) }
+    show(await spark().schedules.create(schedule, request()), options, { said: 'Created.' })
+  })
+
+  addListOptions(addCommand(group, 'list', 'list the schedules, newest first', ['automagik-spark schedules list --status active']))
+    .option('--workflow <id>', 'only of that workflow')
+    .addOption(new Option('--status <status>', 'only those').choices(STATUSES))
+    .action(({ workflow, status, ...options }: ListOptions & { workflow?: string; status?: SchedulesListQuery['status'] }) =>
+      list(
+        (query) => spark().schedules.list({ ...query, workflow_id: workflow, status }, request()),
+        columns,
+        options,
+        'No schedules. Create one: automagik-spark schedules create --help',
+      ),
+    )
+
+  addCommand(group, 'get <id>', 'show a schedule', ['automagik-spark schedules get 0199a1b2-0000-7000-8000-000000000004']).action(
+    async (id: string, options: JsonOption) => show(await spark().schedules.get(id, request()), options),
+  )
+
+  addFieldOptions(
+    addCommand(group, 'update <id>', 'change what is given', [
+      'automagik-spark schedules update 0199a1b2-0000-7000-8000-000000000004 --every 30m',
+      'automagik-spark schedules update 0199a1b2-0000-7000-8000-000000000004 --clear end_at --clear max_runs',
+    ]).option('--workflow <id>', 'what to run'),
+  )
+    .option('--clear <field>', `set back to none, may be given several times: ${CLEARABLE.join(', ')}`, addToClear)
+    .action(async (id: string, options: FieldOptions & { workflow?: string; clear?: Clearable[] }) => {
+      const cleared: Partial<Record<Clearable, null>> = {}
+      for (const field of options.clear ?? []) cleared[field] = null
+      const changes: UpdateSchedule = { ...given({ workflow_id: options.workflow }), ...whenOf(options), ...(await fieldsOf(options)) }
+      const both = Object.keys(cleared).filter((field) => field in changes)
+      if (both.length > 0) throw usage(`Either give ${both.join(', ')} or clear it.`)
+      if (Object.keys(changes).length + Object.keys(cleared).length === 0)
+        throw usage('Nothing to change was given. See: automagik-spark schedules update --help')
+      show(await spark().schedules.update(id, { ...changes, ...cleared }, request()), options, { said: 'Changed.' })
+    })
+
+  addCommand(group, 'enable <id>', 'go on after a pause; what passed meanwhile is not run', [
+    'automagik-spark schedules enable 0199a1b2-0000-7000-8000-000000000004',
+  ]).action(async (id: string, options: JsonOption) => show(await spark().schedules.enable(id, request()), options, { said: 'Enabled.' }))
+
+  addCommand(group, 'disable <id>', 'pause', ['automagik-spark schedules disable 0199a1b2-0000-7000-8000-000000000004 --reason holidays'])
+    .option('--reason <text>', 'why, for who looks at it later')
+    .action(async (id: string, options: JsonOption & { reason?: string }) =>
+      show(await spark().schedules.disable(id, given({ reason: options.reason }), request()), options, { said: 'Paused.' }),
+    )
+
+  addCommand(group, 'run <id>', 'run once now, outside the plan', [
+    'automagik-spark schedules run 0199a1b2-0000-7000-8000-000000000004',
+  ]).action(async (id: string, options: JsonOption) => {
+    const task = await spark().schedules.run(id, request())
+    show(task, options, { said: `Started. Its end: automagik-spark tasks wait ${task.id}` })
+  })
+
+  addListOptions(
+    addCommand(group, 'occurrences <id>', 'show what was decided for each due time, newest first', [
+      'automagik-spark schedules occurrences 0199a1b2-0000-7000-8000-000000000004 --limit 10',
+    ]),
+  ).action((id: string, options: ListOptions) =>
+    list((query) => spark().schedules.occurrences(id, query, request()), occurrenceColumns, options, 'Nothing was due yet.'),
+  )
+
+  addCommand(group, 'delete <id>', 'delete a schedule; pending tasks are cancelled, running ones finish', [
+    'automagik-spark schedules delete 0199a1b2-0000-7000-8000-000000000004 --yes',
+  ])
+    .option('--yes', 'do not ask')
+    .action(async (id: string, options: JsonOption & { yes?: true }) => {
+      await confirm(options.yes, async () => {
+        const { name, description } = await spark().schedules.get(id, request())
+        return `Delete the schedule ${name ?? `"${description}"`}?`
+      })
+      const schedule = await spark().schedules.delete(id, request())
+      if (options.json) out.json(schedule)
+      else out.note('Deleted.')
+    })
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+import { addExamples, addGroup, given, wholeNumber } from '../options.ts'
+import type { Processes } from '../processes.ts'
+
+type ApiOptions = { port?: number; host?: string }
+type WorkerOptions = { concurrency?: number }
+
+const addApiOptions = (command: Command): Command =>
+  command
+    .option('--port <port>', 'where the API listens (API_PORT); 0 is any free one', wholeNumber(0))
+    .option('--host <address>', 'on which address (API_HOST)')
+const addWorkerOptions = (command: Command): Command =>
+  command.option('--concurrency <n>', 'runs at once (SPARK_WORKER_CONCURRENCY)', wholeNumber(1))
+
+const overridesOf = ({ port, host, concurrency }: ApiOptions & WorkerOptions) =>
+  given({ API_PORT: port?.toString(), API_HOST: host, SPARK_WORKER_CONCURRENCY: concurrency?.toString() })
+
+export const addStart = (program: Command, { start, apiStart, workerStart }: Processes): void => {
+  addWorkerOptions(
+    addApiOptions(
+      addExamples(program.command('start').description('start API and worker in one process; Ctrl-C stops them'), [
+        'automagik-spark start --port 9000',
+      ]),
+    ),
+  ).action((options: ApiOptions & WorkerOptions) => start(overridesOf(options)))
+
+  const api = addGroup(program, 'api', 'the API as a process of its own', 'automagik-spark api start')
+  addApiOptions(
+    addExamples(api.command('start').description('start the API; Ctrl-C stops it'), ['automagik-spark api start --port 9000']),
+  ).action((options: ApiOptions) => apiStart(overridesOf(options)))
+
+  const worker = addGroup(program, 'worker', 'a worker as a process of its own', 'automagik-spark worker start')
+  addWorkerOptions(
+    addExamples(worker.command('start').description('start a worker; Ctrl-C lets its runs finish and stops it'), [
+      'automagik-spark worker start --concurrency 10',
+    ]),
+  ).action((options: WorkerOptions) => workerStart(overridesOf(options)))
+}

@@ -1,0 +1,102 @@
+import { resultText, type Task, type TaskEvent, type TasksListQuery } from '@automagik-spark/sdk'
+import { Option, type Command } from 'commander'
+import type { Context, JsonOption, ListOptions } from '../context.ts'
+import { follow, showResult } from '../follow.ts'
+import { addCommand, addGroup, addListOptions, wholeNumber } from '../options.ts'
+import type { Column } from '../output.ts'
+
+const STATUSES: Array<Task['status']> = ['pending', 'running', 'completed', 'failed', 'cancelled']
+const TRIGGERS: Array<Task['trigger']> = ['manual', 'schedule']
+
+const tookOf = ({ started_at, finished_at }: Task): string | null =>
+  started_at && finished_at ? `${((Date.parse(finished_at) - Date.parse(started_at)) / 1000).toFixed(1)} s` : null
+
+const columns: Array<Column<Task>> = [
+  { header: 'ID', value: ({ id }) => id },
+  { header: 'STATUS', value: ({ status }) => status },
+  { header: 'TRIGGER', value: ({ trigger }) => trigger },
+  { header: 'CREATED', value: ({ created_at }) => created_at },
+  { header: 'TOOK', value: tookOf },
+  { header: 'RESULT', value: (task) => task.error ?? resultText(task), flexible: true },
+]
+const logColumns: Array<Column<TaskEvent>> = [
+  { header: 'AT', value: ({ at }) => at },
+  { header: 'TRY', value: (event) => event.try },
+  { header: 'EVENT', value: ({ type }) => type },
+  { header: 'MESSAGE', value: ({ message }) => message, flexible: true },
+]
+
+type FilterOptions = ListOptions & {
+  workflow?: string
+  schedule?: string
+  status?: Task['status']
+  trigger?: Task['trigger']
+  after?: string
+  before?: string
+}
+
+export const addTasks = (program: Command, context: Context): void => {
+  const { out, spark, request, list, show, confirm } = context
+  const group = addGroup(program, 'tasks', 'look after the runs', 'automagik-spark tasks list --status failed')
+
+  addListOptions(
+    addCommand(group, 'list', 'list the runs, newest first', ['automagik-spark tasks list --status failed --after 2026-01-31T00:00:00Z']),
+  )
+    .option('--workflow <id>', 'only of that workflow')
+    .option('--schedule <id>', 'only of that schedule')
+    .addOption(new Option('--status <status>', 'only those').choices(STATUSES))
+    .addOption(new Option('--trigger <trigger>', 'only those').choices(TRIGGERS))
+    .option('--after <time>', 'created then or later: ISO 8601 with Z or an offset')
+    .option('--before <time>', 'created before then')
+    .action(({ workflow, schedule, status, trigger, after, before, ...options }: FilterOptions) => {
+      const filters: TasksListQuery = {
+        workflow_id: workflow,
+        schedule_id: schedule,
+        status,
+        trigger,
+        created_after: after,
+        created_before: before,
+      }
+      return list((query) => spark().tasks.list({ ...query, ...filters }, request()), columns, options, 'No tasks.')
+    })
+
+  addCommand(group, 'get <id>', 'show a run', ['automagik-spark tasks get 0199a1b2-0000-7000-8000-000000000003']).action(
+    async (id: string, options: JsonOption) => show(await spark().tasks.get(id, request()), options),
+  )
+
+  addCommand(group, 'wait <id>', 'wait for the end of a run and print its answer', [
+    'automagik-spark tasks wait 0199a1b2-0000-7000-8000-000000000003 --timeout 60',
+  ])
+    .option('--timeout <seconds>', 'stop waiting then; the run goes on', wholeNumber(1))
+    .action(async (id: string, options: JsonOption & { timeout?: number }) =>
+      showResult(context, await follow(context, id, { timeoutS: options.timeout, withoutWorker: 'wait' }), options),
+    )
+
+  addListOptions(
+    addCommand(group, 'logs <id>', 'show what happened to a run, oldest first', [
+      'automagik-spark tasks logs 0199a1b2-0000-7000-8000-000000000003',
+    ]),
+  ).action((id: string, options: ListOptions) =>
+    list((query) => spark().tasks.logs(id, query, request()), logColumns, options, 'Nothing happened yet.'),
+  )
+
+  addCommand(group, 'cancel <id>', 'cancel a pending run, ask a running one to stop', [
+    'automagik-spark tasks cancel 0199a1b2-0000-7000-8000-000000000003',
+  ]).action(async (id: string, options: JsonOption) => {
+    const task = await spark().tasks.cancel(id, request())
+    show(task, options, {
+      said: task.status === 'cancelled' ? 'Cancelled.' : `Asked to stop. Its end: automagik-spark tasks wait ${task.id}`,
+    })
+  })
+
+  addCommand(group, 'delete <id>', 'delete a run; a running one is asked to stop', [
+    'automagik-spark tasks delete 0199a1b2-0000-7000-8000-000000000003 --yes',
+  ])
+    .option('--yes', 'do not ask')
+    .action(async (id: string, options: JsonOption & { yes?: true }) => {
+      await confirm(options.yes, async () => `Delete the ${(await spark().tasks.get(id, request())).status} task ${id}?`)
+      const task = await spark().tasks.delete(id, request())
+      if (options.json) out.json(task)
+      else out.note('Deleted.')
+    })
+}

@@ -1,0 +1,72 @@
+import {
+  AuthenticationError,
+  BadRequestError,
+  ConnectionError,
+  NotFoundError,
+  PermissionError,
+  ServerError,
+  SparkError,
+  TimeoutError,
+  UnprocessableError,
+} from '@automagik-spark/sdk'
+import type { Connection } from './connect.ts'
+
+export const EXIT = { fine: 0, failed: 1, usage: 2, notFound: 3, notAllowed: 4, unreachable: 5, interrupted: 130 } as const
+
+/** A failure that was foreseen: one sentence, and how to leave. */
+export class CliError extends Error {
+  readonly exitCode: number
+
+  constructor(message: string, { exitCode = EXIT.failed, cause }: { exitCode?: number; cause?: unknown } = {}) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'CliError'
+    this.exitCode = exitCode
+  }
+}
+
+export const usage = (message: string): CliError => new CliError(message, { exitCode: EXIT.usage })
+
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
+const requestNote = ({ requestId }: SparkError): string => (requestId ? ` Spark's log says more under request id ${requestId}.` : '')
+
+/** Where the ids of a kind of thing are listed, by what a 404 says. */
+const listOf = (detail: string): string => {
+  const group = /^(Source|Workflow|Task|Schedule) not found/.exec(detail)?.[1]
+  if (group) return ` See: automagik-spark ${group.toLowerCase()}s list`
+  return detail.startsWith('Flow ') ? ' See: automagik-spark workflows remote' : ''
+}
+
+/** How to leave, and what to say, after anything that went wrong. */
+export const explain = (error: unknown, connection: Connection | null): { exitCode: number; message: string } => {
+  if (error instanceof CliError) return { exitCode: error.exitCode, message: error.message }
+  if (!(error instanceof SparkError))
+    return { exitCode: EXIT.failed, message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+
+  const said = sentence(error.detail)
+  const at = connection?.baseUrl ?? 'Spark'
+  if (error instanceof AuthenticationError) {
+    if (!connection?.apiKey)
+      return {
+        exitCode: EXIT.notAllowed,
+        message: `There is no API key for ${at}. Set SPARK_API_KEY${connection?.keyNote ? `: ${connection.keyNote}` : '.'}`,
+      }
+    return { exitCode: EXIT.notAllowed, message: `${said} ${at} does not accept the key from ${connection.keyFrom}; set SPARK_API_KEY.` }
+  }
+  if (error instanceof PermissionError) return { exitCode: EXIT.notAllowed, message: said }
+  if (error instanceof NotFoundError) return { exitCode: EXIT.notFound, message: said + listOf(error.detail) }
+  if (error instanceof ConnectionError) {
+    const from = connection ? ` (the address is from ${connection.urlFrom})` : ''
+    return {
+      exitCode: EXIT.unreachable,
+      message: `${sentence(error.detail + from)} Start Spark with \`automagik-spark start\`, or set SPARK_API_URL.`,
+    }
+  }
+  if (error instanceof TimeoutError) return { exitCode: EXIT.unreachable, message: `${said} Try again, or look at ${at}/health.` }
+  if (error instanceof BadRequestError || error instanceof UnprocessableError) {
+    // Named fields are the user's to mend; without them it is the operation that failed, such as a flow server that does not answer.
+    const more = error.errors.length > 1 ? error.errors.map(({ path, message }) => `\n  ${path}: ${message}`).join('') : ''
+    return { exitCode: error.errors.length > 0 || error.status === null ? EXIT.usage : EXIT.failed, message: said + more }
+  }
+  if (error instanceof ServerError) return { exitCode: EXIT.failed, message: said + requestNote(error) }
+  return { exitCode: EXIT.failed, message: said + requestNote(error) }
+}

@@ -1,0 +1,60 @@
+import { isFinished, resultText, TimeoutError, type Task } from '@automagik-spark/sdk'
+import type { Context, JsonOption } from './context.ts'
+import { CliError, EXIT } from './errors.ts'
+import { makeProgress } from './output.ts'
+
+/** How long a run may be pending before we look whether there is anyone to take it. */
+const LOOK_FOR_WORKERS_MS = 2_000
+
+type FollowOptions = {
+  /** Seconds; no limit when left out. */
+  timeoutS?: number | undefined
+  /** What to do when no worker is running: wait all the same, or leave. */
+  withoutWorker: 'wait' | 'leave'
+}
+
+/** Waits for the end of a task and says meanwhile how it is. Ctrl-C ends the waiting, not the task. */
+export const follow = async ({ io, out, spark }: Context, id: string, { timeoutS, withoutWorker }: FollowOptions): Promise<Task> => {
+  const progress = makeProgress(io)
+  const startedAt = performance.now()
+  const leave = new AbortController()
+  const interrupted = io.interrupted()
+  let looked = false
+
+  const lookForWorkers = async (): Promise<void> => {
+    const { services } = await spark().service.health({ signal: interrupted })
+    if (services.worker.active_workers > 0) return
+    const why = `No worker is running, so task ${id} stays pending. Start one with \`automagik-spark worker start\``
+    if (withoutWorker === 'leave') leave.abort(new CliError(`${why}, then: automagik-spark tasks wait ${id}`))
+    else out.note(`${why}.`)
+  }
+
+  try {
+    return await spark().tasks.wait(id, {
+      signal: AbortSignal.any([interrupted, leave.signal]),
+      timeout: timeoutS === undefined ? undefined : timeoutS * 1000,
+      onPoll: (task) => {
+        const elapsedMs = performance.now() - startedAt
+        if (!isFinished(task)) progress.update(`Task ${id} is ${task.status}`, `${Math.round(elapsedMs / 1000)} s`)
+        if (looked || task.status !== 'pending' || task.tries > 0 || elapsedMs < LOOK_FOR_WORKERS_MS) return
+        looked = true
+        lookForWorkers().catch(() => {}) // the wait itself will say what is wrong with the API
+      },
+    })
+  } catch (error) {
+    if (interrupted.aborted)
+      throw new CliError(`Task ${id} goes on. Stop it: automagik-spark tasks cancel ${id}`, { exitCode: EXIT.interrupted, cause: error })
+    if (error instanceof TimeoutError && timeoutS !== undefined) throw new CliError(`${error.detail}.`, { cause: error })
+    throw error
+  } finally {
+    progress.clear()
+  }
+}
+
+/** Prints the answer of a finished task, and fails as it did. */
+export const showResult = ({ out }: Context, task: Task, { json }: JsonOption): void => {
+  if (json) out.json(task)
+  else if (task.status === 'completed') out.text(resultText(task) ?? JSON.stringify(task.output_data, null, 2))
+  if (task.status !== 'completed')
+    throw new CliError(`Task ${task.id} ${task.status}: ${task.error ?? 'no reason is known'}. See: automagik-spark tasks logs ${task.id}`)
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env node
+import { createInterface } from 'node:readline/promises'
+import { run } from './cli.ts'
+import type { Processes } from './processes.ts'
+
+let controller: AbortController | undefined
+
+const io = {
+  env: process.env,
+  cwd: process.cwd(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  ask: async (question: string) => {
+    const signal = io.interrupted()
+    const terminal = createInterface({ input: process.stdin, output: process.stderr })
+    terminal.once('SIGINT', () => process.emit('SIGINT')) // at a prompt the terminal sends Ctrl-C as a key
+    const closed = new Promise<string>((resolve) => terminal.once('close', () => resolve(''))) // by Ctrl-D
+    try {
+      return await Promise.race([terminal.question(question, { signal }), closed])
+    } finally {
+      terminal.close()
+    }
+  },
+  // Only the commands that talk to the API ask for it: the processes have their own way to stop.
+  interrupted: () => {
+    if (!controller) {
+      const made = (controller = new AbortController())
+      process.once('SIGINT', () => made.abort())
+    }
+    return controller.signal
+  },
+}
+
+// Whoever reads our output, such as head, may have had enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit()
+  throw error
+})
+
+// Loaded when one of them is asked for: the other commands need neither engine nor database.
+const product = async () => (await import('./run-spark.ts')).makeProcesses(process)
+const processes: Processes = {
+  start: async (overrides) => (await product()).start(overrides),
+  apiStart: async (overrides) => (await product()).apiStart(overrides),
+  workerStart: async (overrides) => (await product()).workerStart(overrides),
+  dbMigrate: async () => (await product()).dbMigrate(),
+  dbStatus: async () => (await product()).dbStatus(),
+}
+
+process.exitCode = await run(process.argv.slice(2), io, processes)

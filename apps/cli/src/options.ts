@@ -1,0 +1,80 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { usage } from './errors.ts'
+import { readAll, type Io } from './io.ts'
+
+/** The line that a user types. */
+export const pathOf = (command: Command): string => (command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name())
+
+export const addExamples = (command: Command, examples: readonly string[]): Command =>
+  command.addHelpText('after', `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`)
+
+/** A command that groups others. */
+export const addGroup = (parent: Command, name: string, summary: string, example: string): Command =>
+  addExamples(parent.command(name).description(summary), [example])
+
+/** A command that does something with the API; its answer is there as JSON too. */
+export const addCommand = (parent: Command, usageText: string, summary: string, examples: readonly string[]): Command =>
+  addExamples(parent.command(usageText).description(summary).option('--json', 'print the answer as JSON'), examples)
+
+export const addListOptions = (command: Command): Command =>
+  command.option('--limit <n>', 'how many to show', wholeNumber(1), 50).option('--all', 'show all of them')
+
+export const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
+      throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`)
+    return value
+  }
+
+/** Wrapped, because commander takes a bare null for no value. */
+export type GivenJson = { value: unknown }
+const jsonValue = (text: string): GivenJson => {
+  try {
+    return { value: JSON.parse(text) }
+  } catch (error) {
+    throw new InvalidArgumentError(`It must be JSON: ${error instanceof Error ? error.message : String(error)}.`)
+  }
+}
+
+export const jsonObject = (text: string): Record<string, unknown> => {
+  const { value } = jsonValue(text)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new InvalidArgumentError('It must be a JSON object, such as {"key":"value"}.')
+  return value as Record<string, unknown> // an object, as was just seen
+}
+
+export type InputOptions = { input?: string; jsonInput?: GivenJson; inputFile?: string }
+
+export const addInputOptions = (command: Command): Command =>
+  command
+    .option('--json-input <json>', 'an input that is not text', jsonValue)
+    .option('--input-file <file>', 'read the input text from a file, without its last line break; - is stdin')
+
+/** The one input that was given, or undefined. */
+export const readInput = async ({ input, jsonInput, inputFile }: InputOptions, io: Io): Promise<unknown> => {
+  if ([input, jsonInput, inputFile].filter((one) => one !== undefined).length > 1)
+    throw usage('Give the input only once: as text, with --json-input or with --input-file.')
+  if (inputFile === undefined) return jsonInput ? jsonInput.value : input
+  return (inputFile === '-' ? await readAll(io.stdin) : readText(resolve(io.cwd, inputFile))).replace(/\r?\n$/, '')
+}
+
+const readText = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException // what the file system throws
+    throw usage(`${file} cannot be read (${code}).`)
+  }
+}
+
+type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
+}
+
+/** An object without the keys whose value is undefined. */
+export const given = <T extends object>(fields: T): Given<T> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T> // fromEntries forgets the keys

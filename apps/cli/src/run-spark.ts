@@ -1,0 +1,56 @@
+import { hostname } from 'node:os'
+import { startApi } from '@automagik-spark/api'
+import { migrate, migrationStatus, runProcess, startFailure, withDatabase, writeApiUrl } from '@automagik-spark/engine'
+import type { Foundation } from '@automagik-spark/engine'
+import { makeWorker } from '@automagik-spark/worker'
+import { CliError } from './errors.ts'
+import type { Overrides, Processes } from './processes.ts'
+import { welcome } from './welcome.ts'
+
+type Env = Record<string, string | undefined>
+type Proc = NodeJS.Process
+
+/** The API, with word of where it is left in the data directory for the other commands. */
+const api = async (foundation: Foundation, proc: Proc): Promise<() => Promise<void>> => {
+  const { config, made_api_key } = foundation
+  const listening = await startApi(foundation)
+  const takeBack = config.embedded ? await writeApiUrl(config.data_dir, listening.url) : async () => undefined
+  proc.stderr.write(welcome({ url: listening.url, made_api_key }))
+  return async () => {
+    await takeBack()
+    await listening.close()
+  }
+}
+const worker = async (foundation: Foundation, proc: Proc): Promise<() => Promise<void>> => (await makeWorker(foundation, { hostname: hostname(), pid: proc.pid })).stop
+
+/** API and worker on one foundation. No new request is taken while the runs in hand end, and their callers still get their answers. */
+const both = async (foundation: Foundation, proc: Proc): Promise<() => Promise<void>> => {
+  const stopWorker = await worker(foundation, proc)
+  let stopApi: () => Promise<void>
+  try {
+    stopApi = await api(foundation, proc)
+  } catch (error) {
+    await stopWorker()
+    throw error
+  }
+  return async () => void (await Promise.all([stopApi(), stopWorker()]))
+}
+
+/** The processes that the command line starts, as this process. */
+export const makeProcesses = (proc: Proc): Processes => {
+  const envWith = (overrides: Overrides): Env => ({ ...proc.env, ...overrides })
+  const ofDatabase = async <T>(work: (url: string) => Promise<T>): Promise<T> => {
+    try {
+      return await withDatabase(proc.env, proc.cwd(), work)
+    } catch (error) {
+      throw new CliError(startFailure(error), { cause: error })
+    }
+  }
+  return {
+    start: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'start', start: (foundation) => both(foundation, proc) }),
+    apiStart: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'api', start: (foundation) => api(foundation, proc) }),
+    workerStart: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'worker', start: (foundation) => worker(foundation, proc) }),
+    dbMigrate: () => ofDatabase((url) => migrate({ url })),
+    dbStatus: () => ofDatabase((url) => migrationStatus({ url })),
+  }
+}

@@ -1,0 +1,27 @@
+type Started = {
+  url: string
+  /** The key that Spark made itself, and where it is kept; null when the environment brought one. */
+  made_api_key: { value: string; file: string; created: boolean } | null
+}
+
+/** What a person needs after a start: where Spark is, where the key is, and what to do next. */
+export const welcome = ({ url, made_api_key }: Started): string => {
+  const lines = ['', `Spark is ready at ${url}`]
+  if (made_api_key) {
+    const { value, file, created } = made_api_key
+    lines.push(created ? `  API key   ${value}` : `  API key   in ${file}`)
+    if (created) lines.push(`            shown this once; it is kept in ${file}`)
+  } else {
+    lines.push('  API key   the one in SPARK_API_KEY')
+  }
+  lines.push(
+    `  API docs  ${url}/api/v1/docs`,
+    '  Next      connect a flow server, in another terminal:',
+    `            curl -X POST ${url}/api/v1/sources -H "X-API-Key: ${made_api_key ? `$(cat '${made_api_key.file}')` : '$SPARK_API_KEY'}" \\`,
+    `              -H 'Content-Type: application/json' -d '{"url": "http://localhost:7860", "api_key": "<key of your Langflow>"}'`,
+    '  Stop      Ctrl-C',
+    '',
+    '',
+  )
+  return lines.join('\n')
+}

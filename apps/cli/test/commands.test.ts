@@ -1,0 +1,275 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { ids, KEY, remoteFlow, schedule, source, startFakeApi, workflow, type FakeApi } from './fake-api.ts'
+import { invoke, type Invocation } from './invoke.ts'
+
+let api: FakeApi
+beforeAll(async () => {
+  api = await startFakeApi()
+})
+beforeEach(() => api.reset())
+afterAll(() => api.stop())
+
+const spark = (args: string[], options: Invocation = {}) =>
+  invoke(args, { ...options, env: { SPARK_API_URL: api.url, SPARK_API_KEY: KEY, ...options.env } })
+const sent = () => api.received.map(({ method, path, query, body }) => ({ method, path: path.replace('/api/v1', ''), query, body }))
+
+describe('sources', () => {
+  it('create sends what was given and nothing else', async () => {
+    const { stdout, stderr } = await spark([
+      'sources',
+      'create',
+      'http://localhost:7860',
+      '--name',
+      'x',
+      '--type',
+      'langflow',
+      '--max-concurrency',
+      '5',
+      '--api-key',
+      'k1',
+      '--json',
+    ])
+    expect(sent()).toEqual([
+      {
+        method: 'POST',
+        path: '/sources',
+        query: {},
+        body: { url: 'http://localhost:7860', name: 'x', source_type: 'langflow', max_concurrency: 5, api_key: 'k1' },
+      },
+    ])
+    expect(JSON.parse(stdout)).toEqual(source)
+    expect(stderr).toBe('')
+  })
+  it.each([
+    ['stdin', ['--api-key-stdin'], { stdin: ' from-stdin\n' }, 'from-stdin'],
+    ['SOURCE_API_KEY', [], { env: { SOURCE_API_KEY: 'from-env' } }, 'from-env'],
+    ['stdin before SOURCE_API_KEY', ['--api-key-stdin'], { stdin: 'from-stdin', env: { SOURCE_API_KEY: 'from-env' } }, 'from-stdin'],
+    ['nowhere', [], {}, undefined],
+  ])('create takes the key from %s', async (_, args, options, expected) => {
+    await spark(['sources', 'create', 'http://localhost:7860', ...args], options)
+    expect(sent()[0]?.body).toEqual({ url: 'http://localhost:7860', ...(expected && { api_key: expected }) })
+  })
+  it('update changes only what was given, and the key not by SOURCE_API_KEY', async () => {
+    await spark(['sources', 'update', ids.source, '--status', 'inactive'], { env: { SOURCE_API_KEY: 'from-env' } })
+    await spark(['sources', 'update', ids.source, '--remove-api-key'])
+    expect(sent().map(({ method, body }) => [method, body])).toEqual([
+      ['PATCH', { status: 'inactive' }],
+      ['PATCH', { api_key: null }],
+    ])
+  })
+  it.each([
+    [['update', ids.source], 'Nothing to change'],
+    [['update', ids.source, '--api-key', 'k', '--remove-api-key'], 'Either give a key'],
+    [['create', 'http://x', '--api-key', 'k', '--api-key-stdin'], 'only once'],
+    [['create', 'http://x', '--api-key-stdin'], 'no key on stdin'],
+  ])('refuses %j', async (args, says) => {
+    const { code, stderr } = await spark(['sources', ...args])
+    expect(code).toBe(2)
+    expect(stderr).toContain(says)
+    expect(api.received).toEqual([])
+  })
+})
+
+describe('workflows', () => {
+  it('remote names the sources that could not be reached, on stderr', async () => {
+    api.answer(() => ({ body: [remoteFlow], headers: { 'x-spark-unreachable': 'http://a:7860, http://b:7860' } }))
+    const { code, stdout, stderr } = await spark(['workflows', 'remote', '--json'])
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toEqual([remoteFlow])
+    expect(stderr).toBe(
+      'http://a:7860 could not be reached; its flows are missing here.\nhttp://b:7860 could not be reached; its flows are missing here.\n',
+    )
+  })
+  it('remote shows one flow', async () => {
+    await spark(['workflows', 'remote', 'flow/1', '--source', 'localhost:7860'])
+    expect(sent()).toEqual([
+      { method: 'GET', path: '/workflows/remote/flow%2F1', query: { source_url: 'localhost:7860' }, body: undefined },
+    ])
+  })
+  it('sync copies one flow and shows its warnings', async () => {
+    api.answer(() => ({ status: 201, body: { ...workflow, warnings: ['no chat input'] } }))
+    const { stderr } = await spark([
+      'workflows',
+      'sync',
+      'flow-1',
+      '--source',
+      'http://localhost:7860',
+      '--input-component',
+      'A',
+      '--output-component',
+      'B',
+    ])
+    expect(sent()).toEqual([
+      {
+        method: 'POST',
+        path: '/workflows/sync/flow-1',
+        query: { source_url: 'http://localhost:7860', input_component: 'A', output_component: 'B' },
+        body: undefined,
+      },
+    ])
+    expect(stderr).toBe('Warning: no chat input\nSynced.\n')
+  })
+  it.each([[['--all']], [['*']]])('sync %j copies every flow of a source, and fails when some failed', async (which) => {
+    api.answer(() => ({ body: { synced: [workflow], failed: [{ flow_id: 'flow-2', detail: 'has no input' }] } }))
+    const { code, stdout, stderr } = await spark(['workflows', 'sync', ...which, '--source', 'http://localhost:7860'])
+    expect(sent()[0]).toMatchObject({ path: '/workflows/sync/*', query: { source_url: 'http://localhost:7860' } })
+    expect(code).toBe(1)
+    expect(stdout).toContain(workflow.id)
+    expect(stderr).toBe('flow-2: has no input\nerror: 1 of 2 flows could not be synced.\n')
+  })
+  it.each([
+    [[], 'Name a flow'],
+    [['--all'], 'Say which server'],
+    [['f', '--all', '--source', 'x'], 'Either name a flow'],
+  ])('sync refuses %j', async (args, says) => {
+    const { code, stderr } = await spark(['workflows', 'sync', ...args])
+    expect(code).toBe(2)
+    expect(stderr).toContain(says)
+  })
+})
+
+describe('schedules', () => {
+  const create = (args: string[]) => spark(['schedules', 'create', '--workflow', ids.workflow, ...args])
+
+  it.each([
+    [
+      ['--cron', '0 8 * * *', '--timezone', 'Europe/Lisbon', '--input', 'hi'],
+      { schedule_type: 'cron', schedule_expr: '0 8 * * *', timezone: 'Europe/Lisbon', input_value: 'hi' },
+    ],
+    [['--every', '15m', '--json-input', '{"a":1}'], { schedule_type: 'interval', schedule_expr: '15m', input_value: { a: 1 } }],
+    [['--at', 'now'], { schedule_type: 'one-time', schedule_expr: 'now' }],
+    [['--type', 'one-time', '--expr', '2026-12-24T18:00:00'], { schedule_type: 'one-time', schedule_expr: '2026-12-24T18:00:00' }],
+    [
+      [
+        '--every',
+        '1h',
+        '--name',
+        'n',
+        '--session',
+        's',
+        '--tweaks',
+        '{}',
+        '--overlap',
+        'allow',
+        '--start-at',
+        '2026-01-01T00:00:00Z',
+        '--end-at',
+        '2027-01-01T00:00:00Z',
+        '--max-runs',
+        '3',
+        '--timeout',
+        '60',
+      ],
+      {
+        schedule_type: 'interval',
+        schedule_expr: '1h',
+        name: 'n',
+        session_id: 's',
+        tweaks: {},
+        overlap: 'allow',
+        start_at: '2026-01-01T00:00:00Z',
+        end_at: '2027-01-01T00:00:00Z',
+        max_runs: 3,
+        timeout: 60,
+      },
+    ],
+  ])('create %j sends just that', async (args, body) => {
+    expect(await create(args)).toMatchObject({ code: 0, stderr: 'Created.\n' })
+    expect(sent()).toEqual([{ method: 'POST', path: '/schedules', query: {}, body: { workflow_id: ids.workflow, ...body } }])
+  })
+  it.each([
+    [[], 'Say when'],
+    [['--expr', '1m'], 'Say when'],
+    [['--cron', '* * * * *', '--every', '1m'], 'Give one of'],
+    [['--at', 'now', '--type', 'cron'], 'Give one of'],
+    [['--every', '1m', '--input', 'a', '--json-input', '1'], 'only once'],
+  ])('create refuses %j', async (args, says) => {
+    const { code, stderr } = await create(args)
+    expect(code).toBe(2)
+    expect(stderr).toContain(says)
+    expect(api.received).toEqual([])
+  })
+
+  it('update changes what was given and clears what should be cleared', async () => {
+    await spark(['schedules', 'update', ids.schedule, '--every', '30m', '--clear', 'end_at', '--clear', 'max_runs'])
+    expect(sent()).toEqual([
+      {
+        method: 'PATCH',
+        path: `/schedules/${ids.schedule}`,
+        query: {},
+        body: { schedule_type: 'interval', schedule_expr: '30m', end_at: null, max_runs: null },
+      },
+    ])
+  })
+  it.each([
+    [[], 'Nothing to change'],
+    [['--clear', 'status'], 'It must be one of name, input_value'],
+    [['--clear', 'name', '--name', 'x'], 'Either give name or clear it'],
+  ])('update refuses %j', async (args, says) => {
+    const { code, stderr } = await spark(['schedules', 'update', ids.schedule, ...args])
+    expect(code).toBe(2)
+    expect(stderr).toContain(says)
+  })
+
+  it.each([
+    [['enable', ids.schedule], 'POST', 'enable', undefined],
+    [['disable', ids.schedule], 'POST', 'disable', {}],
+    [['disable', ids.schedule, '--reason', 'holidays'], 'POST', 'disable', { reason: 'holidays' }],
+    [['run', ids.schedule], 'POST', 'run', undefined],
+    [['occurrences', ids.schedule], 'GET', 'occurrences', undefined],
+  ])('%j calls its endpoint', async (args, method, verb, body) => {
+    expect(await spark(['schedules', ...args])).toMatchObject({ code: 0 })
+    expect(sent()[0]).toMatchObject({ method, path: `/schedules/${ids.schedule}/${verb}`, body })
+  })
+})
+
+describe('deletes', () => {
+  const things = [
+    ['sources', ids.source, 'Delete the source My Langflow with its workflows, schedules and tasks? [y/N] '],
+    ['workflows', ids.workflow, 'Delete the workflow Echo with its schedules and tasks? [y/N] '],
+    ['schedules', ids.schedule, `Delete the schedule "${schedule.description}"? [y/N] `],
+    ['tasks', ids.task, `Delete the completed task ${ids.task}? [y/N] `],
+  ] as const
+  const deletes = () =>
+    sent()
+      .filter(({ method }) => method === 'DELETE')
+      .map(({ path }) => path)
+
+  it.each(things)('%s: ask on a terminal and do nothing without a yes', async (group, id, question) => {
+    const { code, asked, stderr } = await spark([group, 'delete', id], { terminal: 80, answer: '' })
+    expect({ code, asked, deletes: deletes() }).toEqual({ code: 1, asked: [question], deletes: [] })
+    expect(stderr).toContain('Nothing was deleted.')
+  })
+  it.each(things)('%s: delete after a yes', async (group, id) => {
+    expect(await spark([group, 'delete', id], { terminal: 80, answer: 'y' })).toMatchObject({ code: 0 })
+    expect(deletes()).toEqual([`/${group}/${id}`])
+  })
+  it.each(things)('%s: do not ask with --yes, nor when there is no terminal', async (group, id) => {
+    expect(await spark([group, 'delete', id, '--yes'], { terminal: 80 })).toMatchObject({ code: 0, asked: [] })
+    expect(await spark([group, 'delete', id])).toMatchObject({ code: 0, asked: [] })
+    expect(deletes()).toEqual([`/${group}/${id}`, `/${group}/${id}`])
+  })
+})
+
+describe('processes', () => {
+  it.each([
+    [['start'], 'start', {}],
+    [
+      ['start', '--port', '9000', '--host', '0.0.0.0', '--concurrency', '5'],
+      'start',
+      { API_PORT: '9000', API_HOST: '0.0.0.0', SPARK_WORKER_CONCURRENCY: '5' },
+    ],
+    [['api', 'start', '--port', '0'], 'apiStart', { API_PORT: '0' }],
+    [['worker', 'start', '--concurrency', '5'], 'workerStart', { SPARK_WORKER_CONCURRENCY: '5' }],
+  ])('%j is handed over with what it sets', async (args, name, overrides) => {
+    expect(await invoke(args)).toMatchObject({ code: 0, called: [[name, overrides]] })
+  })
+  it('db migrate lists what it applied, db status what is pending', async () => {
+    expect(await invoke(['db', 'migrate'])).toMatchObject({ code: 0, stdout: '20260101000000_init\n', stderr: '1 applied.\n' })
+    expect(await invoke(['db', 'status'])).toMatchObject({
+      code: 0,
+      stdout: 'MIGRATION            STATUS\n20260101000000_init  applied\n20260201000000_more  pending\n',
+      stderr: 'Apply what is pending: automagik-spark db migrate\n',
+    })
+  })
+})

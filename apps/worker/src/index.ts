@@ -1,0 +1,1 @@
+export { makeWorker } from './worker.ts'
