@@ -154,7 +154,7 @@ const runBody = (call: RunCall): JsonValue => {
     // `any` reaches chat and text inputs; with `chat` a text-only flow would run without its input.
     input_type: 'any',
     output_type: 'any',
-    
+    session_id: call.session_id,
     // Components that are no outputs answer only when asked by name.
     ...(output && !isOutput(output) ? { output_component: output.id } : {}),
   }

@@ -1,0 +1,62 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { makeHttpPool, makeSource, type RunCall } from '../src/index.ts'
+import { bodyOf, serve } from './servers.ts'
+
+const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } })
+afterAll(() => pool.close())
+
+const node = (id: string, stored = '') => ({ id, data: { id, type: id.split('-')[0] ?? id, node: { display_name: id, template: { input_value: { value: stored } } } } })
+const graph = (...nodes: ReturnType<typeof node>[]) => ({ nodes, edges: [] })
+
+/** The request that a run makes. */
+const requestOf = async (more: Partial<RunCall>, api_key: string | null = 'sk-1') => {
+  const requests: { line: string; headers: NodeJS.Dict<string | string[]>; body: unknown }[] = []
+  const { url } = await serve((request, response) => void bodyOf(request).then((body) => {
+    requests.push({ line: `${request.method} ${request.url}`, headers: request.headers, body: JSON.parse(body) })
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"outputs":[]}')
+  }))
+  await makeSource({ source_type: 'langflow', url: `${url}/base`, api_key, pool }).run({
+    flow_id: 'my flow', flow_type: 'flow', input_value: 'hi', session_id: 'task-1', tweaks: null, input_component: null, output_component: null,
+    data: null, streams_only: false, timeoutMs: 10_000, signal: new AbortController().signal, ...more,
+  })
+  expect(requests).toHaveLength(1)
+  return requests[0]!
+}
+const types = { input_type: 'any', output_type: 'any', session_id: 'task-1' }
+
+describe('the request of a run', () => {
+  it('goes below the source, with the key in its one header', async () => {
+    const { line, headers, body } = await requestOf({})
+    expect(line).toBe('POST /base/api/v1/run/my%20flow?stream=false')
+    expect(headers).toMatchObject({ 'x-api-key': 'sk-1', 'content-type': 'application/json', accept: 'application/json' })
+    expect(headers).not.toHaveProperty('authorization')
+    expect(body).toEqual({ ...types, input_value: 'hi' })
+  })
+  it('has no key header without a key', async () => expect((await requestOf({}, null)).headers).not.toHaveProperty('x-api-key'))
+  it('asks for a stream when the flow only streams', async () => expect((await requestOf({ streams_only: true })).line).toContain('?stream=true'))
+
+  it.each<[string, Partial<RunCall>, object]>([
+    ['the only input', { data: graph(node('ChatInput-1', 'stored'), node('ChatOutput-2')), input_component: 'ChatInput-1', output_component: 'ChatOutput-2' }, { input_value: 'hi' }],
+    ['several empty inputs', { data: graph(node('ChatInput-1'), node('TextInput-2')), input_component: 'ChatInput-1' }, { input_value: 'hi' }],
+    ['a chosen input', { data: graph(node('ChatInput-1'), node('TextInput-2')), input_component: 'TextInput-2' }, { tweaks: { 'TextInput-2': { input_value: 'hi' } } }],
+    ['a chosen component that is no input', { data: graph(node('ChatInput-1'), node('Prompt-2')), input_component: 'Prompt-2', input_value: { a: 1 } }, { tweaks: { 'Prompt-2': { input_value: '{"a":1}' } } }],
+    ['the chat input beside a text that stays', { data: graph(node('ChatInput-1'), node('TextInput-2', 'You are a pirate.')), input_component: 'ChatInput-1' }, { tweaks: { 'ChatInput-1': { input_value: 'hi' } } }],
+    ['an input that is gone', { data: graph(node('ChatInput-1')), input_component: 'ChatInput-0' }, { input_value: 'hi' }],
+    ['a webhook', { data: graph(node('Webhook-1')), input_component: 'Webhook-1', input_value: { a: 1 } }, { tweaks: { 'Webhook-1': { data: '{"a":1}' } } }],
+    ['nobody', { data: graph(node('ChatOutput-1')) }, { input_value: 'hi' }],
+  ])('brings the input to %s', async (_, call, expected) => expect((await requestOf(call)).body).toEqual({ ...types, ...expected }))
+
+  it("keeps the user's tweaks, those of the input's component too", async () => {
+    const tweaks = { 'Webhook-1': { other: 1 }, 'X-2': { a: [1] }, temperature: 0.5 }
+    expect((await requestOf({ data: graph(node('Webhook-1')), tweaks, input_value: {} })).body).toEqual({ ...types, tweaks: { 'Webhook-1': { other: 1, data: '{}' }, 'X-2': { a: [1] }, temperature: 0.5 } })
+    expect((await requestOf({ tweaks })).body).toEqual({ ...types, input_value: 'hi', tweaks })
+  })
+  it('asks by name for a component that is no output', async () => {
+    expect((await requestOf({ data: graph(node('ChatInput-1'), node('Model-2'), node('ChatOutput-3')), output_component: 'Model-2' })).body).toEqual({ ...types, input_value: 'hi', output_component: 'Model-2' })
+  })
+  it('takes __proto__ in a graph and in tweaks as data', async () => {
+    const { body } = await requestOf({ data: graph(node('__proto__'), node('ChatInput-1')), input_component: '__proto__', tweaks: JSON.parse('{"constructor":{"a":1}}') as Record<string, unknown> })
+    expect(JSON.stringify(body)).toContain('"__proto__":{"input_value":"hi"}')
+    expect(({} as { input_value?: string }).input_value).toBeUndefined()
+  })
+})
