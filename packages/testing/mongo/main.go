@@ -53,6 +53,7 @@ func run() error {
 	defer stop()
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
+		stop()
 	}()
 
 	stopped := make(chan error, 1)
