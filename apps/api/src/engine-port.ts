@@ -25,8 +25,11 @@ export type ApiEngine = {
     sync(flow_id: string, query: Query<typeof syncWorkflow>): Promise<{ created: boolean; workflow: Workflow } | SyncAll>
     get(id: string): Promise<Workflow>
     remove(id: string): Promise<void>
-    /** `signal` ends the waiting, never the run: when it fires, the answer is the task as it is. */
-    run(id: string, request: RunRequest, options: { wait: boolean; signal?: AbortSignal }): Promise<{ task: Task; finished: boolean }>
+    /**
+     * `signal` ends the waiting, never the run: when it fires, the answer is the task as it is. `wait_seconds` limits it;
+     * `cut_short` says that this limit was reached.
+     */
+    run(id: string, request: RunRequest, options: { wait: boolean; wait_seconds?: number; signal?: AbortSignal }): Promise<{ task: Task; finished: boolean; cut_short?: boolean }>
   }
   tasks: {
     list(query: Query<typeof listTasks>): Promise<Page<Task> | JsonText>

@@ -202,6 +202,18 @@ describe('a run', () => {
     expect([answer.status, answer.headers.get('location'), answer.headers.get('preference-applied')]).toEqual([202, `/api/v1/tasks/${ID}`, applied])
     expect(api.calls.at(-1)![3]).toEqual({ wait: false })
   })
+  it('is waited for no longer than the client likes, and the answer says when that was the reason', async () => {
+    const asked: unknown[] = []
+    api.engine.workflows.run = async (_id, _request, options) => {
+      asked.push(options.wait_seconds)
+      return { task: { ...task, status: 'running' }, finished: false, cut_short: options.wait_seconds === 7 }
+    }
+    const cut = await api.call('POST', RUN, { body: '"x"', headers: { Prefer: 'wait=7' } })
+    expect([cut.status, cut.headers.get('preference-applied')]).toEqual([202, 'wait=7'])
+    const other = await api.call('POST', RUN, { body: '"x"', headers: { Prefer: 'wait=8' } })
+    expect([other.status, other.headers.get('preference-applied')]).toEqual([202, null])
+    expect(asked).toEqual([7, 8])
+  })
   it('goes on when its client leaves; only the waiting ends', async () => {
     const seen = vi.fn<(signal: AbortSignal | undefined) => void>()
     const left = new Promise<void>((resolve) => {

@@ -6,7 +6,7 @@ import { findBinaries } from './embedded/binaries.ts'
 import { createCluster, explain, hasCluster } from './embedded/cluster.ts'
 import { makeLease } from './embedded/lease.ts'
 import { findPlace, isRoot, prepareFolder } from './embedded/place.ts'
-import { type Postmaster, clearOrphan, isAlive, readPostmaster, untilGone } from './embedded/postmaster.ts'
+import { type Postmaster, clearOrphan, isAlive, readPostmaster, untilStopped } from './embedded/postmaster.ts'
 import { type Server, answers, freePort, launch, trimLog, urlOf } from './embedded/server.ts'
 import { saveState, statePath } from './embedded/state.ts'
 
@@ -95,11 +95,12 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
     let closing: Promise<void> | null = null
     const close = async (): Promise<void> => {
       clearInterval(trimming)
+      const pid = readPostmaster(cluster)?.pid
       closeSync(hold)
       share.remove()
       if (!share.isLast()) return
+      if (pid !== undefined) await untilStopped(cluster, pid)
       await server?.untilExited()
-      if (!(await untilGone(cluster))) throw new DatabaseError(`PostgreSQL on ${cluster} does not stop: ${logFile} may say why.`)
     }
     return { url: urlOf(port, password), joined: server === null, dataDir, close: () => (closing ??= close()) }
   }

@@ -70,10 +70,12 @@ const markCharacters = (pool: pg.Pool): WeakMap<object, number[]> => {
 export const withSchemaEngine = async <T>({ url, shadowUrl, wrap = (script) => script }: Options, work: (engine: SchemaEngine) => Promise<T>): Promise<T> => {
   const wasm = await (loaded ??= load())
   let failure: Error | null = null
+  const opened = new Set<pg.Pool>()
 
   const open = async (connectionString: string): Promise<SqlDriverAdapter> => {
     // One connection: the engine's advisory lock belongs to a session.
     const pool = new pg.Pool({ connectionString, max: 1, application_name: 'spark-migrate' })
+    opened.add(pool)
     pool.on('error', () => {}) // told by the statement that needs the connection next
     const characters = markCharacters(pool)
     const adapter = await new PrismaPg(pool, { disposeExternalPool: true }).connect()
@@ -110,5 +112,7 @@ export const withSchemaEngine = async <T>({ url, shadowUrl, wrap = (script) => s
     return await work({ engine, scriptError: () => failure })
   } finally {
     engine.free()
+    // The engine lets its connections go without closing them.
+    await Promise.all([...opened].map((pool) => pool.ended || pool.end().catch(() => {})))
   }
 }

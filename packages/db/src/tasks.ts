@@ -18,26 +18,26 @@ export type NewRun = {
   timeout: number
 }
 
-/** Inserts runs and announces them; returns the ids of those whose workflow is there and whose source is active. */
-export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<Set<string>> => {
-  const { rows } = await sql.query<{ id: string }>(
-    `WITH i AS (
-       INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, session_id, tweaks, timeout, ready_at, created_at, updated_at)
-       SELECT r.id, w.id, w.source_id, r.schedule_id, 'pending', 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout, now.at, now.at, now.at
-       FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[]) AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout)
-       JOIN workflows w ON w.id = r.workflow_id AND w.deleted_at IS NULL
-       JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL AND src.status = 'active'
-       CROSS JOIN (SELECT spark_now() AS at) now
-       RETURNING id
-     ) SELECT id, pg_notify('spark_ready', '') FROM i`,
-    [
-      runs.map((r) => r.id), runs.map((r) => r.workflow_id), runs.map((r) => r.schedule_id),
-      runs.map((r) => (r.input === null || r.input === undefined ? null : JSON.stringify(r.input))),
-      runs.map((r) => r.session_id), runs.map((r) => (r.tweaks ? JSON.stringify(r.tweaks) : null)), runs.map((r) => r.timeout),
-    ],
-  )
-  return new Set(rows.map((row) => row.id))
-}
+/** Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. */
+export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =>
+  (
+    await sql.query<TaskRow>(
+      `WITH i AS (
+         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, session_id, tweaks, timeout, ready_at, created_at, updated_at)
+         SELECT r.id, w.id, w.source_id, r.schedule_id, 'pending', 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout, now.at, now.at, now.at
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[]) AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout)
+         JOIN workflows w ON w.id = r.workflow_id AND w.deleted_at IS NULL
+         JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL AND src.status = 'active'
+         CROSS JOIN (SELECT spark_now() AS at) now
+         RETURNING ${PLAIN}, t.output
+       ) SELECT i.* FROM i, (SELECT pg_notify('spark_ready', '')) n`,
+      [
+        runs.map((r) => r.id), runs.map((r) => r.workflow_id), runs.map((r) => r.schedule_id),
+        runs.map((r) => (r.input === null || r.input === undefined ? null : JSON.stringify(r.input))),
+        runs.map((r) => r.session_id), runs.map((r) => (r.tweaks ? JSON.stringify(r.tweaks) : null)), runs.map((r) => r.timeout),
+      ],
+    )
+  ).rows
 
 export const makeTasks = (sql: SqlPool) => ({
   insertRuns: (runs: NewRun[]) => insertRuns(sql, runs),

@@ -85,6 +85,21 @@ const makeDatabase = async (adminUrl: string, template: string | null): Promise<
 /** Its name tells the migrations in it, so that a server that outlives a test run never hands out an old schema. */
 const templateName = async (): Promise<string> => `spark_template_${createHash('sha256').update(JSON.stringify(await readMigrations())).digest('hex').slice(0, 16)}`
 
+/** The connections that migrated may still be on their way out. */
+const renameDatabase = async (client: pg.Client, from: string, to: string): Promise<void> => {
+  for (let tries = 1; ; tries++) {
+    try {
+      await client.query(`alter database ${from} rename to ${to}`)
+      return
+    } catch (error) {
+      if ((error as pg.DatabaseError).code !== '55006' || tries === RENAME_TRIES) throw error // object_in_use
+      await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [from])
+      await client.query('select pg_sleep(0.05)')
+    }
+  }
+}
+const RENAME_TRIES = 100
+
 /** The migrated database that others are copied from, made once on each server. */
 export const ensureTemplate = async (adminUrl: string): Promise<string> => {
   const name = await templateName()
@@ -97,7 +112,7 @@ export const ensureTemplate = async (adminUrl: string): Promise<string> => {
     await client.query(`drop database if exists ${draft} with (force)`)
     await client.query(`create database ${draft}`)
     await migrate({ url: inDatabase(adminUrl, draft) })
-    await client.query(`alter database ${draft} rename to ${name}`)
+    await renameDatabase(client, draft, name)
   })
   return name
 }

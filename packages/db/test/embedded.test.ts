@@ -214,6 +214,14 @@ describe('after a kill', () => {
     await nothingRuns(dataDir)
   })
 
+  it('of the supervisor closing stops PostgreSQL all the same', async () => {
+    const dataDir = await usedDataDir()
+    const spark = await workshop.start({ dataDir })
+    for (const { pid, args } of processesOf(dataDir)) if (args.includes('spark-postgres')) process.kill(pid, 'SIGKILL')
+    await spark.close()
+    expect(processesOf(dataDir)).toEqual([])
+  })
+
   it('of PostgreSQL it is started again on the same port', async () => {
     const dataDir = await usedDataDir()
     const spark = await workshop.start({ dataDir })

@@ -12,6 +12,7 @@ import { makeMongoWakeStore } from './queue/mongo-wake-store.ts'
 import { makePostgresWakeStore } from './queue/postgres-wake-store.ts'
 import { WAKE, type WakeStore } from './queue/wake-store.ts'
 import { makeWatchedJobs } from './queue/watched-jobs.ts'
+import { within } from './queue/within.ts'
 
 type Deps = {
   databaseUrl: string
@@ -38,18 +39,6 @@ const AT_ONCE = 20
 const POOL_MAX = 3
 
 const WakeData = z.object({ second: z.iso.datetime() })
-
-const within = async <T>(ms: number, work: Promise<T>): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the store of wake-ups did not answer within ${Math.round(ms)} ms`)), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
-}
 
 /**
  * Wake-ups as Agenda jobs, in MongoDB when it is given, else in PostgreSQL. It connects in the background and goes on trying for ever.

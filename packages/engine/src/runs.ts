@@ -1,6 +1,6 @@
-import { DomainError, notFound } from '@automagik-spark/core'
+import { DomainError, isFinished, notFound } from '@automagik-spark/core'
 import type { RunRequest, Task } from '@automagik-spark/core'
-import type { Db, NewRun } from '@automagik-spark/db'
+import type { Db, NewRun, TaskRow } from '@automagik-spark/db'
 import { makeBatcher } from './batcher.ts'
 import type { Ids } from './ids.ts'
 import { toTask } from './tasks.ts'
@@ -21,11 +21,11 @@ const PATIENCE_MS = 5_000
 
 /** Runs that somebody asks for. */
 export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: Deps) => {
-  const insert = makeBatcher<NewRun, boolean>({
+  const insert = makeBatcher<NewRun, TaskRow | null>({
     max: 200,
     run: async (runs) => {
-      const inserted = await db.tasks.insertRuns(runs)
-      return runs.map((run) => inserted.has(run.id))
+      const inserted = new Map((await db.tasks.insertRuns(runs)).map((row) => [row.id, row]))
+      return runs.map((run) => inserted.get(run.id) ?? null)
     },
   })
 
@@ -36,47 +36,56 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
     return new DomainError('invalid', `The source ${workflow.source_url} is inactive: make it active before you run its workflows`)
   }
 
-  const start = async (run: Omit<NewRun, 'id'>, id: string): Promise<void> => {
-    if (!(await insert({ ...run, id }))) throw await refusal(run.workflow_id)
-  }
-  const pending = async (id: string): Promise<Task> => {
-    const row = await db.tasks.find(id)
-    if (!row) throw notFound('Task')
+  /** The task as it was accepted; it may be running by the time that its caller reads it. */
+  const start = async (run: Omit<NewRun, 'id'>, id: string): Promise<Task> => {
+    const row = await insert({ ...run, id })
+    if (!row) throw await refusal(run.workflow_id)
     return toTask(row)
   }
 
   return {
-    /** `finished` false: the task was accepted, and is pending or running. `signal` ends the waiting, never the run. */
-    async run(workflow_id: string, request: RunRequest, { wait, signal }: { wait: boolean; signal?: AbortSignal }): Promise<{ task: Task; finished: boolean }> {
+    /**
+     * `finished` false: the task was accepted, and is pending or running. `signal` ends the waiting, never the run; `wait_seconds`
+     * limits it, and `cut_short` says that it did.
+     */
+    async run(
+      workflow_id: string,
+      request: RunRequest,
+      { wait, wait_seconds, signal }: { wait: boolean; wait_seconds?: number; signal?: AbortSignal },
+    ): Promise<{ task: Task; finished: boolean; cut_short?: boolean }> {
       const options = typeof request === 'string' ? { input_value: request } : request
       const timeout = options.timeout ?? default_timeout
       const run = { workflow_id, schedule_id: null, input: options.input_value, session_id: options.session_id ?? null, tweaks: options.tweaks ?? null, timeout }
       const id = ids.next()
       const awaited = wait && workersAlive() > 0
-      const ended = awaited ? waiters.wait(id, timeout * 1000 + PATIENCE_MS) : null
+      const longestMs = timeout * 1000 + PATIENCE_MS
+      const waitMs = Math.min(longestMs, (wait_seconds ?? Infinity) * 1000)
+      const ended = awaited ? waiters.wait(id, waitMs) : null
+      let task: Task
       try {
-        await start(run, id)
+        task = await start(run, id)
       } catch (error) {
         ended?.forget()
         throw error
       }
-      if (ended) signal?.addEventListener('abort', ended.forget, { once: true })
-      const row = await ended?.over
-      if (ended) signal?.removeEventListener('abort', ended.forget)
-      return row ? { task: toTask(row), finished: true } : { task: await pending(id), finished: false }
+      if (!ended) return { task, finished: false }
+      signal?.addEventListener('abort', ended.forget, { once: true })
+      const over = await ended.over
+      signal?.removeEventListener('abort', ended.forget)
+      if (over) return { task: toTask(over), finished: true }
+      const now = await db.tasks.find(id)
+      if (!now) throw notFound('Task') // it was deleted while it was waited for
+      const finished = isFinished(now.status)
+      return { task: toTask(now), finished, cut_short: !finished && waitMs < longestMs && !signal?.aborted }
     },
 
     /** One run of a schedule, outside its plan. */
     async runSchedule(schedule: { id: string; workflow_id: string; input_value: unknown; session_id: string | null; tweaks: Record<string, unknown> | null; timeout: number | null }): Promise<Task> {
-      const id = ids.next()
-      await start(
-        {
-          workflow_id: schedule.workflow_id, schedule_id: schedule.id, input: schedule.input_value, session_id: schedule.session_id,
-          tweaks: schedule.tweaks, timeout: schedule.timeout ?? default_timeout,
-        },
-        id,
-      )
-      return pending(id)
+      const run = {
+        workflow_id: schedule.workflow_id, schedule_id: schedule.id, input: schedule.input_value, session_id: schedule.session_id,
+        tweaks: schedule.tweaks, timeout: schedule.timeout ?? default_timeout,
+      }
+      return start(run, ids.next())
     },
   }
 }

@@ -66,6 +66,15 @@ describe('a run', () => {
     expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable' })
   })
 
+  it('is answered as it is when the client wants to wait no longer, and goes on', async () => {
+    await stack.stub.set({ slow: 'held' })
+    const { task, finished, cut_short } = await stack.engine.workflows.run(workflow_id, 'Hi', { wait: true, wait_seconds: 1 })
+    expect({ finished, cut_short, status: task.status }).toEqual({ finished: false, cut_short: true, status: 'running' })
+    stack.stub.release()
+    await stack.stub.set({ slow: null })
+    await until(() => stack.engine.tasks.get(task.id), (seen) => seen.status === 'completed')
+  })
+
   it('goes on when the client leaves, and can be fetched', async () => {
     await stack.stub.set({ slow: 300 })
     const leave = new AbortController()

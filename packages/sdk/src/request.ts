@@ -18,6 +18,8 @@ export type Call = RequestOptions & {
   root?: true
   query?: Record<string, string | number | boolean | undefined> | undefined
   body?: unknown
+  /** RFC 7240: what the client would like, and can do without. */
+  prefer?: string | undefined
   /** Statuses beside 2xx that answer with a result. */
   alsoStatus?: readonly number[]
 }
@@ -111,7 +113,7 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settin
     try {
       const response = await ky(url, {
         method: call.method,
-        headers: { accept: 'application/json', ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }) },
+        headers: { accept: 'application/json', ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }), ...(call.prefer === undefined ? {} : { prefer: call.prefer }) },
         ...(call.body === undefined ? {} : { json: call.body }),
         signal,
         timeout: false,

@@ -240,6 +240,30 @@ describe('time', () => {
   })
 })
 
+describe('a run that takes longer than one call may', () => {
+  const running = { id: 't', status: 'running', timeout: 3600 }
+
+  it('is looked after once the server says that it waited as long as it was asked to', async () => {
+    const { server, spark } = await serve(({ method }, response) =>
+      method === 'POST' ? json(response, 202, running, { 'preference-applied': 'wait=240' }) : json(response, 200, { ...running, status: 'completed' }),
+    )
+    expect(await spark.workflows.run('w', 'hi')).toMatchObject({ status: 'completed' })
+    expect(server.received.map(({ method, url }) => `${method} ${url}`)).toEqual(['POST /api/v1/workflows/w/run', 'GET /api/v1/tasks/t'])
+    expect(server.received[0]!.headers.prefer).toBe('wait=240')
+  })
+
+  it('is not waited for when nobody waits at the server: no worker is alive', async () => {
+    const { server, spark } = await serve((_, response) => json(response, 202, { ...running, status: 'pending' }))
+    expect(await spark.workflows.run('w', 'hi')).toMatchObject({ status: 'pending' })
+    expect(server.received).toHaveLength(1)
+  })
+
+  it('ends in a TimeoutError when the caller wants to wait no longer', async () => {
+    const { spark } = await serve((_, response) => json(response, 202, running, { 'preference-applied': 'wait=240' }))
+    expect(await failure(spark.workflows.run('w', 'hi', {}, { timeout: 200 }))).toBeInstanceOf(TimeoutError)
+  })
+})
+
 describe('abort', () => {
   const reason = new Error('enough')
 

@@ -17,6 +17,8 @@ const limits = {
   keepAliveTimeout: 65_000, // above the 60 s after which common proxies drop an idle connection
 }
 const MAX_CONNECTIONS = 4_096
+/** How long a refused connection may take to read why. */
+const REFUSED_MS = 1_000
 
 const refusals: Record<string, [status: string, detail: string]> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers are larger than 16 KiB'],
@@ -35,6 +37,8 @@ const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
     `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nX-Request-Id: ${randomUUID()}\r\n` +
       `X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`,
   )
+  // Not at once, which could take the answer from the client again; but a client that goes on sending shall not keep the connection.
+  setTimeout(() => socket.destroy(), REFUSED_MS).unref()
 }
 
 /** The message says all: print it without a stack. */

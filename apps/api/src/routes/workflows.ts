@@ -3,7 +3,9 @@ import type { ApiEngine } from '../engine-port.ts'
 import { handle, reply } from '../http/handle.ts'
 
 const RESPOND_ASYNC = 'respond-async'
-const prefersAsync = (prefer = '') => prefer.split(',').some((preference) => preference.split(';')[0]!.trim().toLowerCase() === RESPOND_ASYNC)
+const preferences = (prefer = '') => prefer.split(',').map((preference) => preference.split(';')[0]!.trim().toLowerCase())
+/** `wait=N` (RFC 7240): the client waits no longer than N seconds. */
+const waitSeconds = (preferred: string[]) => preferred.flatMap((preference) => /^wait=(\d{1,5})$/.exec(preference)?.[1] ?? []).map(Number)[0]
 
 /** URLs come from the store and are ASCII; what could break the header or its list is encoded all the same. */
 const headerList = (urls: readonly string[]) => urls.map((url) => url.replace(/[^\x21-\x2b\x2d-\x7e]/gu, encodeURIComponent)).join(', ')
@@ -26,10 +28,14 @@ export const workflowRoutes = ({ workflows }: Pick<ApiEngine, 'workflows'>) => [
     return { success: true } as const
   }),
   handle(runWorkflow, async (call) => {
-    const preferred = prefersAsync(call.header('Prefer'))
-    const wait = call.query.wait && !preferred
-    const { task, finished } = await workflows.run(call.params.id, call.body, wait ? { wait, signal: call.signal } : { wait })
-    const headers = { Location: `/api/v1/tasks/${task.id}`, ...(preferred ? { 'Preference-Applied': RESPOND_ASYNC } : {}) }
+    const preferred = preferences(call.header('Prefer'))
+    const isAsync = preferred.includes(RESPOND_ASYNC)
+    const seconds = waitSeconds(preferred)
+    const wait = call.query.wait && !isAsync
+    const waited = { wait, ...(wait && { signal: call.signal }), ...(wait && seconds !== undefined && { wait_seconds: seconds }) }
+    const { task, finished, cut_short } = await workflows.run(call.params.id, call.body, waited)
+    const applied = isAsync ? RESPOND_ASYNC : cut_short && seconds !== undefined ? `wait=${seconds}` : null
+    const headers = { Location: `/api/v1/tasks/${task.id}`, ...(applied && { 'Preference-Applied': applied }) }
     return reply(task, wait && finished ? { status: 200 } : { status: 202, headers })
   }),
 ]

@@ -11,6 +11,7 @@ import { type Account, runAs } from './account.ts'
 export type Postmaster = { pid: number; port: number; status: string; text: string }
 
 const STOP_MS = 60_000
+const PATIENCE_MS = 5_000
 const POLL_MS = 10
 
 export const isAlive = (pid: number): boolean => {
@@ -44,15 +45,30 @@ const workingFolder = (pid: number, account: Account | null): string | null => {
   return stdout?.split('\n').find((line) => line.startsWith('n'))?.slice(1) ?? null
 }
 
-/** Waits until PostgreSQL has left this data directory. */
-export const untilGone = async (cluster: string): Promise<boolean> => {
+/** Waits until this server has left its data directory; another that comes after it doesn't count. */
+const untilGone = async (cluster: string, pid: number, limitMs: number): Promise<boolean> => {
   const began = performance.now()
-  for (;;) {
-    const postmaster = readPostmaster(cluster)
-    if (!postmaster || !isAlive(postmaster.pid)) return true
-    if (performance.now() - began > STOP_MS) return false
+  while (readPostmaster(cluster)?.pid === pid && isAlive(pid)) {
+    if (performance.now() - began > limitMs) return false
     await sleep(POLL_MS)
   }
+  return true
+}
+
+const stop = async (cluster: string, pid: number): Promise<void> => {
+  try {
+    kill(pid, 'SIGINT')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return
+    throw error
+  }
+  if (await untilGone(cluster, pid, STOP_MS)) return
+  throw new DatabaseError(`PostgreSQL (process ${pid}) still runs on ${cluster} and does not stop: end that process.`)
+}
+
+/** After the last share is given up the supervisor stops its server; should somebody have killed the supervisor, we do. */
+export const untilStopped = async (cluster: string, pid: number): Promise<void> => {
+  if (!(await untilGone(cluster, pid, PATIENCE_MS))) await stop(cluster, pid)
 }
 
 type Options = { cluster: string; account: Account | null; isServed: () => boolean; log: (message: string) => void }
@@ -81,13 +97,5 @@ export const clearOrphan = async ({ cluster, account, isServed, log }: Options):
     return
   }
   if (found.status !== 'stopping') log('An earlier Spark was killed and its PostgreSQL still runs: stopping it')
-  try {
-    kill(found.pid, 'SIGINT')
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ESRCH') return
-    throw new DatabaseError(`PostgreSQL (process ${found.pid}) still runs on ${cluster} and belongs to another user: stop it first.`, { cause })
-  }
-  if (!(await untilGone(cluster))) {
-    throw new DatabaseError(`PostgreSQL (process ${found.pid}) still runs on ${cluster} and does not stop: end that process, then start again.`)
-  }
+  await stop(cluster, found.pid)
 }

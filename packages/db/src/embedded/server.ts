@@ -14,6 +14,8 @@ import { DATABASE, cleanEnv } from './cluster.ts'
  */
 const SUPERVISOR = `
 main=$$
+# Whoever ends every process of a service at once must not end the database under the one that still drains.
+trap '' HUP INT TERM PIPE
 exec 3<&0 0</dev/null
 { while read -r _; do :; done; kill -USR1 $main; } <&3 3<&- 1>&- &
 watcher=$!
@@ -21,8 +23,6 @@ exec 3<&-
 server= stop= halting= failures=0
 # Again and again, since a signal that comes before PostgreSQL has set its handlers is lost.
 halt() { [ -n "$halting" ] || { { while kill -INT $server 2>/dev/null; do sleep 0.1; done; } 1>&- & halting=$!; }; }
-# Whoever ends every process of a service at once must not end the database under the one that still drains.
-trap '' HUP INT TERM PIPE
 trap 'stop=1; [ -z "$server" ] || halt' USR1
 while [ -z "$stop" ]; do
   begun=$(date +%s)

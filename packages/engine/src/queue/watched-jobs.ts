@@ -2,9 +2,11 @@ import type { JobParameters, JobRepository } from 'agenda'
 import type { Clock } from '@automagik-spark/core'
 import type { Logger } from '../logger.ts'
 import { WAKE, type WakeStore } from './wake-store.ts'
+import { within } from './within.ts'
 
 /** Later than the 3 ms by which Agenda's timers were seen to be early. */
 const FORGOTTEN_AFTER_MS = 5
+const START_WAIT_MS = 500
 const STOP_WAIT_MS = 5_000
 const STOP_LOOK_MS = 10
 
@@ -99,8 +101,8 @@ export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepar
       if (isEnd || !job._id) return
       forget(job._id)
       running.add(job._id)
-      // When the store is down or was emptied, the wake-up is delivered all the same.
-      await harmless('the start of a wake-up was not saved', store.started(job._id, clock.now()))
+      // When the store is down, hangs or was emptied, the wake-up is delivered all the same.
+      await harmless('the start of a wake-up was not saved', within(START_WAIT_MS, store.started(job._id, clock.now())))
     },
     async removeJobs(options) {
       try {

@@ -14,7 +14,7 @@ import type {
 import { TimeoutError } from '../errors.ts'
 import { makeList } from '../page.ts'
 import { dataOf, type RequestOptions, type Send } from '../request.ts'
-import type { WaitOptions } from './tasks.ts'
+import { isFinished, type WaitOptions } from './tasks.ts'
 
 export type RunOptions = Omit<Exclude<RunRequest, string>, 'input_value'> & {
   /** False: answers with the pending task at once. */
@@ -26,10 +26,10 @@ export type RemoteFlows = {
   unreachable: string[]
 }
 
-/** How much longer than the run's own timeout the server waits for its end. */
-const SERVER_GRACE_S = 5
-/** Node's fetch gives up after 300 s without an answer, so a run that may take longer is looked after instead of waited for. */
-const LONGEST_CALL_S = 290
+/** How much longer than the run's own timeout its end is waited for. */
+const GRACE_MS = 10_000
+/** Node's fetch gives up after 300 s without an answer: the server is asked to answer before that with what there is, and then looked after. */
+const ONE_CALL_S = 240
 /** A whole source is synced flow by flow. */
 const SYNC_ALL_TIMEOUT_MS = 600_000
 
@@ -42,12 +42,13 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
     return dataOf(send<Workflow | SyncedFlows>({ method: 'post', path: ['workflows', 'sync', flowId], query, ...options, timeout }))
   }
 
-  const lookAfter = async (started: Task, options: RequestOptions, runMs: number): Promise<Task> => {
+  /** Waits for the end of a run that took longer than one call may. After its own timeout it is what it is, as the server would answer. */
+  const lookAfter = async (started: Task, options: RequestOptions, leftMs: number): Promise<Task> => {
     let seen = started
     try {
-      return await waitForTask(started.id, { signal: options.signal, timeout: options.timeout ?? runMs, onPoll: (task) => (seen = task) })
+      return await waitForTask(started.id, { signal: options.signal, timeout: leftMs, onPoll: (task) => (seen = task) })
     } catch (error) {
-      if (error instanceof TimeoutError && options.timeout === undefined) return seen // as the server does when it has waited long enough
+      if (error instanceof TimeoutError && options.timeout === undefined) return seen
       throw error
     }
   }
@@ -75,20 +76,24 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
 
     /**
      * Runs a workflow now and answers with the finished task, also when the flow failed: look at `status`.
-     * The task is still pending when no worker is alive, and not finished when it isn't over 5 s after its timeout.
-     * `run.timeout` is in seconds and belongs to the run; without `options.timeout` the call waits as long as the run may take.
+     * The task is still pending when no worker is alive, and not finished when it isn't over soon after its timeout.
+     * `run.timeout` is in seconds and belongs to the run; without `options.timeout` (milliseconds) the call waits as long as the run may take.
      */
     run: async (id: string, input: unknown, { wait = true, ...run }: RunOptions = {}, options: RequestOptions = {}): Promise<Task> => {
-      const start = (query: { wait: false } | undefined, timeout: number | undefined) =>
-        dataOf(
-          send<Task>({ method: 'post', path: ['workflows', id, 'run'], query, body: { input_value: input, ...run }, ...options, timeout }),
-        )
-
-      if (!wait) return start({ wait: false }, options.timeout)
-      const serverWaitsS = (run.timeout ?? 0) + SERVER_GRACE_S
-      if (serverWaitsS > LONGEST_CALL_S) return lookAfter(await start({ wait: false }, options.timeout), options, serverWaitsS * 1000)
-      // Without a timeout of its own the run has the server's, which only the server knows, and which it keeps.
-      return start(undefined, options.timeout ?? (run.timeout ? (serverWaitsS + SERVER_GRACE_S) * 1000 : Number.POSITIVE_INFINITY))
+      const startedAt = performance.now()
+      const { data: task, headers } = await send<Task>({
+        method: 'post',
+        path: ['workflows', id, 'run'],
+        body: { input_value: input, ...run },
+        ...(wait ? { prefer: `wait=${ONE_CALL_S}` } : { query: { wait: false } }),
+        ...options,
+        timeout: options.timeout ?? (wait ? (ONE_CALL_S * 1000) + GRACE_MS : undefined),
+      })
+      // Only a server that waited says so: without a worker there is nothing to wait for.
+      const cutShort = wait && !isFinished(task) && (headers.get('preference-applied') ?? '').includes('wait=')
+      if (!cutShort) return task
+      const spentMs = performance.now() - startedAt
+      return lookAfter(task, options, Math.max((options.timeout ?? task.timeout * 1000 + GRACE_MS) - spentMs, 0))
     },
   }
 }
