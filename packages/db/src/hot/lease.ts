@@ -43,26 +43,26 @@ export const markExpired = async (sql: Sql): Promise<number> =>
 export const takeOver = async (sql: Sql, graceMs: number): Promise<Settled[]> =>
   (
     await sql.query<Settled>(
-      `WITH x AS (
+      `WITH n AS MATERIALIZED (SELECT spark_now() AS at), x AS (
          SELECT id, phase, crashes, tries, cancel_requested_at IS NOT NULL AS cancel,
            CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
              WHEN phase = 'calling' OR crashes + 1 >= ${MAX_CRASHES} THEN 'failed' ELSE 'pending' END AS becomes
          FROM tasks WHERE status = 'running' AND lease_until < spark_now() AND marked_at < spark_now() - $1 * interval '1 millisecond'
          ORDER BY id LIMIT 200 FOR NO KEY UPDATE SKIP LOCKED
        ), u AS (
-         UPDATE tasks t SET status = x.becomes, phase = NULL, crashes = t.crashes + 1, lease_until = NULL, marked_at = NULL, updated_at = spark_now(),
+         UPDATE tasks t SET status = x.becomes, phase = NULL, crashes = t.crashes + 1, lease_until = NULL, marked_at = NULL, updated_at = n.at,
            tries = CASE WHEN x.becomes = 'pending' THEN t.tries - 1 ELSE t.tries END,
            started_at = CASE WHEN x.becomes = 'pending' THEN NULL ELSE t.started_at END,
-           finished_at = CASE WHEN x.becomes = 'pending' THEN NULL ELSE spark_now() END,
+           finished_at = CASE WHEN x.becomes = 'pending' THEN NULL ELSE n.at END,
            error_code = CASE WHEN x.becomes <> 'failed' THEN NULL WHEN x.phase = 'calling' THEN 'outcome_unknown' ELSE 'worker_lost' END,
            error = CASE WHEN x.becomes <> 'failed' THEN NULL
              WHEN x.phase = 'calling' THEN 'The worker died during the call, and this kind of server cannot be asked what became of it. Look there before you run it again.'
              ELSE 'The workers that took this task died ${MAX_CRASHES} times before they could call the flow.' END
-         FROM x WHERE t.id = x.id
+         FROM x, n WHERE t.id = x.id
          RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, x.phase, x.tries
        ), e AS (
          INSERT INTO task_events (task_id, at, type, message, try)
-         SELECT id, spark_now(), 'taken_over', CASE WHEN phase = 'calling' THEN 'the worker was lost during the call' ELSE 'the worker was lost before the call; the try is given back' END, tries FROM u
+         SELECT u.id, n.at, 'taken_over', CASE WHEN phase = 'calling' THEN 'the worker was lost during the call' ELSE 'the worker was lost before the call; the try is given back' END, u.tries FROM u, n
        ), s AS (SELECT id, schedule_id, trigger, status, at FROM u),
        ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE status = 'pending' LIMIT 1),
        ${AFTER_SETTLED}

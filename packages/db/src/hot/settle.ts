@@ -35,7 +35,7 @@ export const AFTER_SETTLED = `
       last_success_at = coalesce(excluded.last_success_at, c.last_success_at),
       consecutive_failures = CASE WHEN excluded.last_success_at IS NULL THEN c.consecutive_failures + excluded.consecutive_failures ELSE 0 END
   )
-  SELECT s.id, s.status, n.sent FROM s, (SELECT pg_notify('spark_done', string_agg(id::text, ',')) AS sent FROM s) n`
+  SELECT s.id, s.status, d.sent FROM s, (SELECT pg_notify('spark_done', string_agg(id::text, ',')) AS sent FROM s) d`
 
 /**
  * Ends attempts, fenced by their tokens: a row that is no longer this token's is not touched and not returned. The one way out of a
