@@ -85,7 +85,7 @@ const after = (schedule: Decidable, world: World, decision: Decision): { schedul
   }
 }
 
-const RUNS = { numRuns: 1500 }
+const RUNS = { numRuns: 1000 }
 
 describe('deciding', () => {
   it('comes to what the four steps of the contract say, due time by due time', () => {

@@ -30,15 +30,17 @@ export type CheckedPlan = Omit<Plan, 'seed'> & {
 const MAX_JITTER = DAY / SECOND
 const TYPES: readonly string[] = ['cron', 'interval', 'one-time']
 
+const refused = (expression: string, why: string) => invalid('schedule_expr', `"${expression}" ${why}`)
+
 const checkInterval = (expression: string): string => {
   const interval = parseInterval(expression)
   const write = 'write a whole number and s, m, h or d, such as "15m"'
   if (!interval) {
-    if (/^\d+$/.test(expression)) throw invalid('schedule_expr', `"${expression}" has no unit: write "${expression}s" for seconds, or m, h or d`)
-    throw invalid('schedule_expr', `"${expression}" is not an interval: ${write}`)
+    const onlyNumber = /^\d+$/.test(expression)
+    throw refused(expression, onlyNumber ? `has no unit: write "${expression}s" for seconds, or m, h or d` : `is not an interval: ${write}`)
   }
-  if (interval.count < 1) throw invalid('schedule_expr', `"${expression}" is no time at all: write 1 or more, such as "1${interval.unit}"`)
-  if (interval.ms > MAX_INTERVAL_DAYS * DAY) throw invalid('schedule_expr', `"${expression}" is too long: write at most ${MAX_INTERVAL_DAYS}d (a hundred years)`)
+  if (interval.count < 1) throw refused(expression, `is no time at all: write 1 or more, such as "1${interval.unit}"`)
+  if (interval.ms > MAX_INTERVAL_DAYS * DAY) throw refused(expression, `is too long: write at most ${MAX_INTERVAL_DAYS}d (a hundred years)`)
   return expression
 }
 
@@ -55,25 +57,28 @@ const localInstant = (expression: string, zone: string, local: number): number =
   const [one, other] = instantsOf(zone, local)
   if (one !== undefined && other === undefined) return one
   if (one !== undefined && other !== undefined) {
-    throw invalid('schedule_expr', `"${expression}" exists twice in ${zone}, where the clock is set back: write ${utcText(one)} for the first or ${utcText(other)} for the second`)
+    const write = `write ${utcText(one)} for the first or ${utcText(other)} for the second`
+    throw refused(expression, `exists twice in ${zone}, where the clock is set back: ${write}`)
   }
   const { at, gap } = firstInstant(zone, local)
   const early = at + (local - localOf(zone, at))
-  throw invalid('schedule_expr', `"${expression}" does not exist in ${zone}, where the clock is set forward: write ${shown(zone, early)} or ${shown(zone, early + gap)}`)
+  const write = `write ${shown(zone, early)} or ${shown(zone, early + gap)}`
+  throw refused(expression, `does not exist in ${zone}, where the clock is set forward: ${write}`)
 }
 
 const past = (expression: string, second: Date) =>
-  invalid('schedule_expr', `"${expression}" lies in the past (it is ${utcText(second.getTime())}): write a later time, or "now"`)
+  refused(expression, `lies in the past (it is ${utcText(second.getTime())}): write a later time, or "now"`)
 
 const checkOneTime = (expression: string, zone: string, { now, stored }: PlanInput): string => {
   const second = floorToSecond(now)
   if (expression.toLowerCase() === 'now') return utcText(second.getTime())
   const written = parseTime(expression)
   if (!written) {
-    const date = /^\d{4}-\d\d-\d\d$/.test(expression) ? `, such as "${expression}T08:00:00Z"` : ', such as "2030-01-31T08:00:00Z" (or without Z: then it is read in timezone), or "now"'
-    throw invalid('schedule_expr', `"${expression}" is not a time: write a date and a time in ISO 8601${date}`)
+    const isDate = /^\d{4}-\d\d-\d\d$/.test(expression)
+    const like = isDate ? `"${expression}T08:00:00Z"` : '"2030-01-31T08:00:00Z" (without Z it is read in timezone), or "now"'
+    throw refused(expression, `is not a time: write a date and a time in ISO 8601, such as ${like}`)
   }
-  if (stored && stored.schedule_type === 'one-time' && stored.timezone === zone && stored.schedule_expr === expression) return expression
+  if (stored?.schedule_type === 'one-time' && stored.timezone === zone && stored.schedule_expr === expression) return expression
   const at = written.kind === 'instant' ? written.at : localInstant(expression, zone, written.local)
   if (at < second.getTime()) throw past(expression, second)
   return expression
@@ -83,47 +88,63 @@ const checkJitter = (jitter: number, type: Plan['schedule_type'], expression: st
   if (!Number.isInteger(jitter) || jitter < 0) throw invalid('jitter', 'must be a whole number of seconds, 0 or more')
   if (jitter > MAX_JITTER) throw invalid('jitter', `must be at most ${MAX_JITTER} (a day)`)
   const interval = type === 'interval' ? parseInterval(expression) : null
-  if (interval && jitter * SECOND >= interval.ms) throw invalid('jitter', `must be shorter than the interval "${expression}": write at most ${interval.ms / SECOND - 1}`)
+  if (interval && jitter * SECOND >= interval.ms) {
+    throw invalid('jitter', `must be shorter than the interval "${expression}": write at most ${interval.ms / SECOND - 1}`)
+  }
   return jitter
+}
+
+/** The expression as it is stored. */
+const checkExpression = (expression: string, zone: string, input: PlanInput): string => {
+  if (input.schedule_type === 'cron') return checkCron(expression, zone, input.now)
+  return input.schedule_type === 'interval' ? checkInterval(expression) : checkOneTime(expression, zone, input)
 }
 
 /** A new schedule, and an edit that moves times, must leave something to be due. */
 const checkRest = (plan: Plan, now: Date): void => {
   const { end_at, start_at, schedule_type } = plan
   const second = floorToSecond(now)
-  if (end_at && end_at <= second) throw invalid('end_at', `lies in the past (it is ${utcText(second.getTime())}): write a later time, or null`)
+  if (end_at && end_at <= second) {
+    throw invalid('end_at', `lies in the past (it is ${utcText(second.getTime())}): write a later time, or null`)
+  }
   // A one-time schedule may be due in this very second; the others start after it.
   const after = schedule_type === 'one-time' ? new Date(second.getTime() - SECOND) : second
   if (nextDue(plan, after)) return
   const unbounded = nextDue({ ...plan, end_at: null }, after)
-  if (unbounded) throw invalid('end_at', `leaves no due time: the first is ${utcText(unbounded.getTime())}; write a later time than that, or null`)
-  if (start_at && nextDue({ ...plan, start_at: null, end_at: null }, after)) throw invalid('start_at', `leaves no due time for "${plan.schedule_expr}": write an earlier time, or null`)
+  if (unbounded) {
+    throw invalid('end_at', `leaves no due time: the first is ${utcText(unbounded.getTime())}; write a later time than that, or null`)
+  }
+  if (start_at && nextDue({ ...plan, start_at: null, end_at: null }, after)) {
+    throw invalid('start_at', `leaves no due time for "${plan.schedule_expr}": write an earlier time, or null`)
+  }
   if (schedule_type === 'one-time') throw past(plan.schedule_expr, second)
-  throw invalid('schedule_expr', `"${plan.schedule_expr}" has no due time before the year 10000: write another`)
+  throw refused(plan.schedule_expr, 'has no due time before the year 10000: write another')
 }
 
-const sameText = (one: string, other: string) => one.trim().replace(/\s+/g, ' ').toLowerCase() === other.trim().replace(/\s+/g, ' ').toLowerCase()
+const folded = (text: string) => text.trim().replace(/\s+/g, ' ').toLowerCase()
 const sameTime = (one: Date | null, other: Date | null) => one?.getTime() === other?.getTime()
 
 /** What a client gives, made into a plan. What cannot be one is refused with the field and what to write instead. */
 export const checkPlan = (input: PlanInput): CheckedPlan => {
   const { schedule_type, now } = input
   const stored = input.stored ?? null
-  if (!TYPES.includes(schedule_type)) throw invalid('schedule_type', `"${String(schedule_type)}" is not a type: write cron, interval or one-time`)
+  if (!TYPES.includes(schedule_type)) {
+    throw invalid('schedule_type', `"${String(schedule_type)}" is not a type: write cron, interval or one-time`)
+  }
   const answer = readZone(input.timezone)
   if ('problem' in answer) throw invalid('timezone', answer.problem)
   const timezone = answer.zone
   const expression = input.schedule_expr.trim()
-  const schedule_expr =
-    schedule_type === 'cron' ? checkCron(expression, timezone, now) : schedule_type === 'interval' ? checkInterval(expression) : checkOneTime(expression, timezone, input)
+  const schedule_expr = checkExpression(expression, timezone, input)
   const start_at = input.start_at && ceilToSecond(input.start_at)
   const end_at = input.end_at && ceilToSecond(input.end_at)
   if (start_at && end_at && end_at <= start_at) throw invalid('end_at', `must be later than start_at (${utcText(start_at.getTime())})`)
   const jitter = checkJitter(input.jitter ?? 0, schedule_type, schedule_expr)
 
-  const same = stored !== null && stored.schedule_type === schedule_type && sameText(stored.schedule_expr, schedule_expr)
+  const same = stored?.schedule_type === schedule_type && folded(stored.schedule_expr) === folded(schedule_expr)
   const anchor = same ? stored.anchor : floorToSecond(now)
-  const moves = !same || stored.timezone !== timezone || !sameTime(stored.start_at, start_at) || !sameTime(stored.end_at, end_at) || stored.jitter !== jitter
+  const sameBounds = same && sameTime(stored.start_at, start_at) && sameTime(stored.end_at, end_at)
+  const moves = !sameBounds || stored.timezone !== timezone || stored.jitter !== jitter
   const plan = { schedule_type, schedule_expr, timezone, anchor, start_at, end_at, jitter }
   if (moves) checkRest({ ...plan, seed: '' }, now)
   return { ...plan, moves }
@@ -144,14 +165,17 @@ const MAX_CATCHUP_WINDOW = (366 * DAY) / SECOND
 /** The options that are right or wrong only together, or against what has already run. */
 export const checkOptions = ({ overlap, misfire, catchup_window, max_runs, stored }: OptionsInput): void => {
   if (misfire === 'all' && overlap !== 'queue_all' && overlap !== 'allow') {
-    throw invalid('misfire', `"all" runs several late due times, which overlap "${overlap}" would not: set overlap to "queue_all" or "allow", or misfire to "last"`)
+    const write = 'set overlap to "queue_all" or "allow", or misfire to "last"'
+    throw invalid('misfire', `"all" runs several late due times, which overlap "${overlap}" would not: ${write}`)
   }
-  if (catchup_window != null && !(Number.isInteger(catchup_window) && catchup_window >= 0 && catchup_window <= MAX_CATCHUP_WINDOW)) {
+  const isWindow = (seconds: number) => Number.isInteger(seconds) && seconds >= 0 && seconds <= MAX_CATCHUP_WINDOW
+  if (catchup_window != null && !isWindow(catchup_window)) {
     throw invalid('catchup_window', `must be a whole number of seconds from 0 to ${MAX_CATCHUP_WINDOW}`)
   }
   if (max_runs == null) return
   if (!Number.isInteger(max_runs) || max_runs < 1) throw invalid('max_runs', 'must be a whole number, 1 or more, or null')
   if (stored && stored.max_runs !== max_runs && max_runs <= stored.run_count) {
-    throw invalid('max_runs', `must be more than the ${stored.run_count} that have started: write ${stored.run_count + 1} or more, or null`)
+    const { run_count } = stored
+    throw invalid('max_runs', `must be more than the ${run_count} that have started: write ${run_count + 1} or more, or null`)
   }
 }

@@ -1,11 +1,10 @@
 import { CronPattern } from 'croner'
-import { DAY, HOUR, MINUTE, SECOND } from '../clock.ts'
 
-// croner reads the expression; when it matches is worked out here, on wall clocks, so that what a time zone does to it is ours
-// and the way back (the newest due time before) is as exact as the way forward.
+// croner reads the expression, and nothing more: when it matches is worked out by cron-calendar.ts on wall clocks and by cron.ts in
+// a time zone, so that what a zone does to it is ours, and the way back (the newest due time before) is as exact as the way forward.
 
 /** The values that one field allows, and for each value the nearest allowed one on either side (-1: none) and how many lie below. */
-type Field = { values: number[]; next: Int8Array; previous: Int8Array; below: Int8Array }
+export type Field = { values: number[]; next: Int8Array; previous: Int8Array; below: Int8Array }
 
 export type Cron = {
   seconds: Field
@@ -35,8 +34,13 @@ const field = (allowed: number[]): Field => {
 const LAST = 32
 const ANY = 63
 
+type DayRule = Pick<
+  CronPattern,
+  'month' | 'day' | 'dayOfWeek' | 'lastDayOfMonth' | 'lastWeekday' | 'nearestWeekdays' | 'starDOM' | 'starDOW' | 'useAndLogic'
+>
+
 /** Which days of a month match: croner's rule, from what croner read. */
-const dayMatcher = (pattern: CronPattern) => (year: number, month: number): number => {
+const matchDays = (pattern: DayRule, year: number, month: number): number => {
   if (!pattern.month[month]) return 0
   const length = new Date(Date.UTC(year, month + 1, 0)).getUTCDate()
   const firstWeekday = new Date(Date.UTC(year, month, 1)).getUTCDay()
@@ -63,22 +67,37 @@ const dayMatcher = (pattern: CronPattern) => (year: number, month: number): numb
   return pattern.starDOM || pattern.useAndLogic ? byDate & byWeekday : byDate | byWeekday
 }
 
-// Enough for the months of two leap-day cycles; a miss only costs a microsecond.
-const MAX_MONTHS = 1000
+// As many months as a search goes through; a miss only costs a microsecond.
+const MAX_MONTHS = 500
 
 export const parsePattern = (expression: string): CronPattern => new CronPattern(expression, undefined, { mode: '5-or-6-parts' })
 
+const MAX_PARSED = 1000
+const parsed = new Map<string, Cron>()
+
 /** Throws croner's own error for an expression that it cannot read; cron-problem.ts says it in words. */
 export const parseCron = (expression: string): Cron => {
+  let cron = parsed.get(expression)
+  if (!cron) {
+    if (parsed.size >= MAX_PARSED) parsed.clear()
+    cron = makeCron(expression)
+    parsed.set(expression, cron)
+  }
+  return cron
+}
+
+const makeCron = (expression: string): Cron => {
   const pattern = parsePattern(expression)
-  const match = dayMatcher(pattern)
+  // Not the pattern itself: it holds ten thousand years.
+  const { month, day, dayOfWeek, lastDayOfMonth, lastWeekday, nearestWeekdays, starDOM, starDOW, useAndLogic } = pattern
+  const rule: DayRule = { month, day, dayOfWeek, lastDayOfMonth, lastWeekday, nearestWeekdays, starDOM, starDOW, useAndLogic }
   const months = new Map<number, number>()
   const days = (year: number, month: number): number => {
     const key = year * 12 + month
     let mask = months.get(key)
     if (mask === undefined) {
       if (months.size >= MAX_MONTHS) months.clear()
-      mask = match(year, month)
+      mask = matchDays(rule, year, month)
       months.set(key, mask)
     }
     return mask
@@ -89,112 +108,7 @@ export const parseCron = (expression: string): Cron => {
     minutes,
     hours,
     fixed: seconds.values.length === 1 && minutes.values.length === 1 && hours.values.length === 1,
-    either: !pattern.starDOM && !pattern.starDOW && !pattern.useAndLogic,
+    either: !starDOM && !starDOW && !useAndLogic,
     days,
   }
-}
-
-const timeOf = (hour: number, minute: number, second: number) => hour * HOUR + minute * MINUTE + second * SECOND
-const first = (field: Field) => field.next[0]!
-const last = (field: Field) => field.values.at(-1)!
-
-/** The first matching time of day at or after `time`, -1 when none is left. */
-const nextTime = ({ hours, minutes, seconds }: Cron, time: number): number => {
-  const [hour, minute, second] = [Math.floor(time / HOUR), Math.floor((time % HOUR) / MINUTE), Math.floor((time % MINUTE) / SECOND)]
-  const h = hours.next[hour]!
-  if (h === hour) {
-    const m = minutes.next[minute]!
-    if (m === minute && seconds.next[second] !== -1) return timeOf(h, m, seconds.next[second]!)
-    const later = m === minute ? minutes.next[minute + 1]! : m
-    if (later !== -1) return timeOf(h, later, first(seconds))
-  }
-  const later = h === hour ? hours.next[hour + 1]! : h
-  return later === -1 ? -1 : timeOf(later, first(minutes), first(seconds))
-}
-
-/** The last matching time of day at or before `time`, -1 when there is none. */
-const previousTime = ({ hours, minutes, seconds }: Cron, time: number): number => {
-  const [hour, minute, second] = [Math.floor(time / HOUR), Math.floor((time % HOUR) / MINUTE), Math.floor((time % MINUTE) / SECOND)]
-  const h = hours.previous[hour]!
-  if (h === hour) {
-    const m = minutes.previous[minute]!
-    if (m === minute && seconds.previous[second] !== -1) return timeOf(h, m, seconds.previous[second]!)
-    const earlier = m === minute ? (minute > 0 ? minutes.previous[minute - 1]! : -1) : m
-    if (earlier !== -1) return timeOf(h, earlier, last(seconds))
-  }
-  const earlier = h === hour ? (hour > 0 ? hours.previous[hour - 1]! : -1) : h
-  return earlier === -1 ? -1 : timeOf(earlier, last(minutes), last(seconds))
-}
-
-// 29 February falls on a given weekday at least once in 40 years, also across 2100: what hasn't matched by then never does.
-const SEARCH_MONTHS = 41 * 12
-
-const dayStart = (local: number) => Math.floor(local / DAY) * DAY
-
-/** The start of the first matching day at or after the day that starts at `from`. */
-const nextDay = (cron: Cron, from: number): number | null => {
-  const date = new Date(from)
-  let [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
-  let mask = (cron.days(year, month) >>> (date.getUTCDate() - 1)) << (date.getUTCDate() - 1)
-  for (let months = 0; months <= SEARCH_MONTHS; months++) {
-    if (mask !== 0) return Date.UTC(year, month, 32 - Math.clz32(mask & -mask))
-    if (++month === 12) [year, month] = [year + 1, 0]
-    mask = cron.days(year, month)
-  }
-  return null
-}
-
-const previousDay = (cron: Cron, from: number): number | null => {
-  const date = new Date(from)
-  let [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
-  let mask = cron.days(year, month) & (2 ** date.getUTCDate() - 1)
-  for (let months = 0; months <= SEARCH_MONTHS; months++) {
-    if (mask !== 0) return Date.UTC(year, month, 32 - Math.clz32(mask))
-    if (--month === -1) [year, month] = [year - 1, 11]
-    mask = cron.days(year, month)
-  }
-  return null
-}
-
-/** The first local time at or after `local` that matches; null when there is none in 41 years. */
-export const nextLocal = (cron: Cron, local: number): number | null => {
-  const today = dayStart(local)
-  const day = nextDay(cron, today)
-  if (day === null) return null
-  if (day > today) return day + nextTime(cron, 0)
-  const time = nextTime(cron, local - today)
-  if (time !== -1) return today + time
-  const later = nextDay(cron, today + DAY)
-  return later === null ? null : later + nextTime(cron, 0)
-}
-
-/** The last local time at or before `local` that matches; null when there is none in 41 years. */
-export const previousLocal = (cron: Cron, local: number): number | null => {
-  const today = dayStart(local)
-  const day = previousDay(cron, today)
-  if (day === null) return null
-  if (day < today) return day + previousTime(cron, DAY - SECOND)
-  const time = previousTime(cron, local - today)
-  if (time !== -1) return today + time
-  const earlier = previousDay(cron, today - DAY)
-  return earlier === null ? null : earlier + previousTime(cron, DAY - SECOND)
-}
-
-/** How many matching times of day lie before `time`. */
-const timesBefore = ({ hours, minutes, seconds }: Cron, time: number): number => {
-  const [hour, minute, second] = [Math.floor(time / HOUR), Math.floor((time % HOUR) / MINUTE), Math.floor((time % MINUTE) / SECOND)]
-  const inMinute = minutes.below[minute + 1]! > minutes.below[minute]! ? seconds.below[second]! : 0
-  const inHour = hours.below[hour + 1]! > hours.below[hour]! ? minutes.below[minute]! * seconds.values.length + inMinute : 0
-  return hours.below[hour]! * minutes.values.length * seconds.values.length + inHour
-}
-
-/** How many local times in [from, to) match, counted no further than past `cap`. */
-export const countLocal = (cron: Cron, from: number, to: number, cap: number): number => {
-  const perDay = cron.hours.values.length * cron.minutes.values.length * cron.seconds.values.length
-  let count = 0
-  for (let day = nextDay(cron, dayStart(from)); day !== null && day < to && count <= cap; day = nextDay(cron, day + DAY)) {
-    count += to - day < DAY ? timesBefore(cron, to - day) : perDay
-    if (day < from) count -= timesBefore(cron, from - day)
-  }
-  return count
 }

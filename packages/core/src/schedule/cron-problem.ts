@@ -1,4 +1,6 @@
-import { nextLocal, parseCron, parsePattern } from './cron-pattern.ts'
+import { nextLocal } from './cron-calendar.ts'
+import { parseCron } from './cron-pattern.ts'
+import type { Cron } from './cron-pattern.ts'
 
 type FieldRule = { name: string; min: number; max: number; like: string; names: string[] }
 const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC']
@@ -14,22 +16,23 @@ const FIELDS: FieldRule[] = [
 
 const NICKNAMES = ['@hourly', '@daily', '@midnight', '@weekly', '@monthly', '@yearly', '@annually']
 
-const reads = (expression: string): boolean => {
+const tryParse = (expression: string): Cron | null => {
   try {
-    parsePattern(expression)
-    return true
+    return parseCron(expression)
   } catch {
-    return false
+    return null
   }
 }
+const reads = (expression: string): boolean => tryParse(expression) !== null
 
 /** `22-2` runs over the end of its field: the same as two ranges. */
 const splitRange = ({ min, max, names }: FieldRule, text: string): string | null => {
   const found = /^(\w+)-(\w+)$/.exec(text)
   if (!found) return null
   const last = names === WEEKDAYS ? 6 : max
-  const valueOf = (part: string) => (names.length > 0 && !/^\d+$/.test(part) ? names.indexOf(part.toUpperCase()) + (names === MONTHS ? 1 : 0) : Number(part))
-  const textOf = (value: number) => (/^\d/.test(text) ? String(value) : names[value - (names === MONTHS ? 1 : 0)]!)
+  const first = names === MONTHS ? 1 : 0
+  const valueOf = (part: string) => (/^\d+$/.test(part) ? Number(part) : names.indexOf(part.toUpperCase()) + first)
+  const textOf = (value: number) => (/^\d/.test(text) ? String(value) : names[value - first]!)
   const [from, to] = [valueOf(found[1]!), valueOf(found[2]!)]
   if (!(from >= min && from <= last && to >= min && to <= last && from > to)) return null
   const range = (one: number, other: number) => (one === other ? textOf(one) : `${textOf(one)}-${textOf(other)}`)
@@ -45,9 +48,11 @@ const fieldProblem = (rule: FieldRule, text: string): string => {
     })
     .join(',')
   const position = FIELDS.indexOf(rule)
-  const works = fix !== text && reads(['0', '*', '*', '*', '*', '*'].map((star, index) => (index === position + 1 ? fix : star)).join(' '))
+  const alone = ['0', '*', '*', '*', '*', '*'].map((star, index) => (index === position + 1 ? fix : star)).join(' ')
+  const works = fix !== text && reads(alone)
   const numbers = rule.names.length > 0 ? `${rule.min}-${rule.max} or names` : `${rule.min}-${rule.max}`
-  return `the ${rule.name} "${text}" cannot be read: ${works ? `write "${fix}"` : `it takes ${numbers}, such as ${rule.like}`}`
+  const write = works ? `write "${fix}"` : `it takes ${numbers}, such as ${rule.like}`
+  return `the ${rule.name} "${text}" cannot be read: ${write}`
 }
 
 /** What is wrong with a cron expression and what to write instead, as the end of a sentence; null when it can be read and fires some day. */
@@ -55,20 +60,21 @@ export const cronProblem = (expression: string, local: number): string | null =>
   const given = expression.trim()
   if (given.startsWith('@')) {
     if (NICKNAMES.includes(given.toLowerCase())) return null
-    return /^@every\b/i.test(given)
-      ? `"${given}" is an interval: set schedule_type to "interval" and write it like "15m"`
-      : `"${given}" is not one of ${NICKNAMES.join(', ')}`
+    const isEvery = /^@every\b/i.test(given)
+    return `"${given}" is ${isEvery ? 'an interval: set schedule_type to "interval" and write it like "15m"' : `not one of ${NICKNAMES.join(', ')}`}`
   }
   const fields = given.split(/\s+/)
-  const five = 'five fields (minute, hour, day of month, month, day of week), or six with the second first'
+  const wanted = 'a cron expression has five fields (minute, hour, day of month, month, day of week), or six with the second first, such as "0 8 * * 1-5"'
   if (fields.length === 7) return `"${given}" has seven fields: leave the year out and bound the schedule with start_at and end_at`
-  if (fields.length < 5 || fields.length > 6) return `"${given}" has ${fields.length === 1 ? 'one field' : `${fields.length} fields`}: a cron expression has ${five}, such as "0 8 * * 1-5"`
+  if (fields.length < 5 || fields.length > 6) return `"${given}" has ${fields.length === 1 ? 'one field' : `${fields.length} fields`}: ${wanted}`
 
-  if (!reads(given)) {
+  const cron = tryParse(given)
+  if (!cron) {
     const rules = fields.length === 6 ? [SECOND, ...FIELDS] : FIELDS
     const readsAlone = (index: number) => reads(rules.map((_, other) => (other === index ? fields[index] : '*')).join(' '))
     const broken = rules.findIndex((_, index) => !readsAlone(index))
-    return broken < 0 ? `"${given}" cannot be read: a cron expression has ${five}, such as "0 8 * * 1-5"` : fieldProblem(rules[broken]!, fields[broken]!)
+    return broken < 0 ? `"${given}" cannot be read: ${wanted}` : fieldProblem(rules[broken]!, fields[broken]!)
   }
-  return nextLocal(parseCron(given), local) === null ? `"${given}" never fires: no year has such a date; change the day of month, the month or the day of week` : null
+  if (nextLocal(cron, local) !== null) return null
+  return `"${given}" never fires: no year has such a date; change the day of month, the month or the day of week`
 }

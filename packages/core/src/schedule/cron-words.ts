@@ -5,7 +5,8 @@ import { parsePattern } from './cron-pattern.ts'
 // a step that doesn't divide its field becomes the list that it is, and day-of-month and day-of-week get the "or" or "and" that they have.
 
 const NICKNAMES: Record<string, string> = {
-  '@hourly': '0 * * * *', '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@weekly': '0 0 * * 0', '@monthly': '0 0 1 * *', '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
+  '@hourly': '0 * * * *', '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@weekly': '0 0 * * 0',
+  '@monthly': '0 0 1 * *', '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
 }
 const NAMES = ['second', 'minute', 'hour', 'day of month', 'month', 'day of week'] as const
 export type CronFieldName = (typeof NAMES)[number]
@@ -49,7 +50,8 @@ const MAX_LISTED = 16
 const spellWeekdays = (fields: CronFields, part: string): string[] => {
   const [, days, nth] = /^(.*?)#?(L|#\d)$/i.exec(part) ?? []
   if (!days || !nth) return [part]
-  return fieldValues({ ...fields, fields: fields.fields.map((text, index) => (index === DAY_OF_WEEK ? days : text)) }, DAY_OF_WEEK).map((day) => `${day}${nth.toUpperCase()}`)
+  const plain = { ...fields, fields: fields.fields.map((text, index) => (index === DAY_OF_WEEK ? days : text)) }
+  return fieldValues(plain, DAY_OF_WEEK).map((day) => `${day}${nth.toUpperCase()}`)
 }
 
 /** The field as cronstrue words it rightly: a step that isn't even as the list that it is. */
@@ -84,10 +86,16 @@ const kinds = (text: string): string[] => {
   return [...groups.values()].map((parts) => parts.join(','))
 }
 
-const dayWords = (text: string, expression: (group: string) => string): string =>
-  text === '*' ? '' : kinds(text).map((group) => words(expression(group)).replace(MIDNIGHT, '')).map((part, index) => (index > 0 ? part.replace(/^only /, '') : part)).join(' and ')
+const dayWords = (text: string, expression: (group: string) => string): string => {
+  if (text === '*') return ''
+  const parts = kinds(text).map((group) => words(expression(group)).replace(MIDNIGHT, ''))
+  return parts.map((part, index) => (index > 0 ? part.replace(/^only /, '') : part)).join(' and ')
+}
 
-const MAX_SAID = 2000
+// As many as the indexes that are asked for.
+type SixFields = [string, string, string, string, string, string]
+
+const MAX_SAID = 1000
 const said = new Map<string, string>()
 
 /** The expression in words, without its time zone. A list of schedules asks for the same few again and again. */
@@ -102,7 +110,7 @@ export const cronWords = (expression: string): string => {
 
 const putInWords = (expression: string): string => {
   const given = cronFields(expression)
-  const [second, minute, hour, date, month, weekday] = given.fields.map((_, index) => spellOut(given, index)) as [string, string, string, string, string, string] // six fields
+  const [second, minute, hour, date, month, weekday] = [0, 1, 2, 3, 4, 5].map((index) => spellOut(given, index)) as SixFields
   const time = words(`${second} ${minute} ${hour} * * *`)
   const byDate = dayWords(date, (group) => `0 0 ${group} * *`)
   const byWeekday = dayWords(weekday, (group) => `0 0 * * ${group}`)

@@ -1,5 +1,5 @@
 import { DAY, HOUR, SECOND } from '../clock.ts'
-import { countLocal, nextLocal, previousLocal } from './cron-pattern.ts'
+import { countLocal, nextLocal, previousLocal } from './cron-calendar.ts'
 import type { Cron } from './cron-pattern.ts'
 import { FIRST_TIME, firstInstant, LAST_TIME, localOf, segmentAt } from './local-time.ts'
 

@@ -25,7 +25,10 @@ export type World = {
   now: Date
   /** Tasks of this schedule that are pending, running or waiting to retry (trigger `schedule`, or `manual` from its `/run`). */
   open: { count: number; pending: number }
-  /** The source's last hold, when there was one: due times inside it are missed for `source_down`. `until` null: it lasts (then nothing is decided at all). */
+  /**
+   * The source's last hold, when there was one: what should have started inside it is missed for `source_down`.
+   * `until` null: it lasts (then nothing is decided at all).
+   */
   hold: { from: Date; until: Date | null } | null
   /** At most so many due times are decided at once (the rest in a later call with the new watermark). */
   batch?: number
@@ -46,7 +49,7 @@ export type Decision = {
   rows: LedgerRow[]
   /** overlap `cancel_previous`: the open tasks made by the schedule itself before this decision are to be cancelled. */
   cancel_open: boolean
-  /** overlap `cancel_previous`: these `started` due times of this decision are cancelled by the last of them; their tasks are made `cancelled`. */
+  /** overlap `cancel_previous`: `started` due times that a later one of this decision cancels; their tasks are made `cancelled`. */
   cancel_started: Date[]
   decided_until: Date | null
   next_due_at: Date | null
@@ -112,7 +115,10 @@ const mayStart = (overlap: OverlapPolicy, count: number, pending: number): boole
   return true
 }
 
-/** What becomes of each due time after the watermark whose start is not after now. The same for the same input, wherever it is asked. */
+const lastOfBatch = (plan: Plan, after: Date | null, newest: Date, batch: number): Date =>
+  dueTimesBetween(plan, after, newest, Math.min(Math.max(batch, 1), MAX_BATCH)).at(-1) ?? newest
+
+/** What becomes of each due time after the watermark whose start is not after now. The same answer wherever it is asked. */
 export const decide = (schedule: Decidable, world: World): Decision => {
   const { plan, decided_until, overlap, max_runs } = schedule
   const { now } = world
@@ -149,7 +155,7 @@ export const decide = (schedule: Decidable, world: World): Decision => {
   if (!first || startOf(plan, first) > now) return conclude(decided_until)
   const newest = lastStartingBefore(plan, justAfter(now))
   if (!newest) return conclude(decided_until)
-  const bound = world.batch === undefined ? newest : earlier(newest, dueTimesBetween(plan, decided_until, newest, Math.min(world.batch, MAX_BATCH)).at(-1) ?? newest)
+  const bound = world.batch === undefined ? newest : lastOfBatch(plan, decided_until, newest, world.batch)
 
   const late = startOf(plan, first) < before(now, GRACE) ? lastStartingBefore(plan, before(now, GRACE)) : null
   const catchUp = late ? lateRuns(schedule, now, late, newest) : []

@@ -1,7 +1,8 @@
 import { DAY } from '../clock.ts'
 import { cronFields, cronWords, fieldValues, unevenSteps } from './cron-words.ts'
 import type { CronFieldName } from './cron-words.ts'
-import { nextLocal, parseCron } from './cron-pattern.ts'
+import { nextLocal } from './cron-calendar.ts'
+import { parseCron } from './cron-pattern.ts'
 import type { Cron } from './cron-pattern.ts'
 import { parseInterval } from './interval.ts'
 import type { Interval } from './interval.ts'
@@ -34,7 +35,8 @@ const mainWords = ({ schedule_type, schedule_expr, timezone }: Described): strin
   }
   if (schedule_type === 'one-time') {
     const written = parseTime(schedule_expr)
-    return written ? `Once, on ${spoken(localText(localOf(timezone, oneTimeInstant(written, timezone))))} (${timezone})` : `Once: ${schedule_expr}`
+    if (!written) return `Once: ${schedule_expr}`
+    return `Once, on ${spoken(localText(localOf(timezone, oneTimeInstant(written, timezone))))} (${timezone})`
   }
   try {
     return `${cronWords(schedule_expr)} (${timezone})`
@@ -73,6 +75,8 @@ const clockWarnings = (cron: Cron, zone: string, now: Date): string[] => {
   })
 }
 
+const EITHER =
+  'Day of month and day of week are both given: it runs when either matches. Write + before the day of week for both, as in "0 8 1 * +MON".'
 const WHOLE: Record<CronFieldName, string> = { second: 'minute', minute: 'hour', hour: 'day', 'day of month': 'month', month: 'year', 'day of week': 'week' }
 
 const cronWarnings = (expression: string, zone: string, now: Date): string[] => {
@@ -86,7 +90,7 @@ const cronWarnings = (expression: string, zone: string, now: Date): string[] => 
     const list = values.length > 6 ? `${values.slice(0, 3).join(', ')}, … ${values.at(-1)}` : values.join(', ')
     return `"${text}" is not an even step: it means ${name} ${list}, and starts again with every ${WHOLE[name]}.`
   })
-  const either = cron.either ? ['Day of month and day of week are both given: it runs when either matches. Write + before the day of week for both, as in "0 8 1 * +MON".'] : []
+  const either = cron.either ? [EITHER] : []
   const dates = fields.fields[3] === '*' || /[LW]/i.test(fields.fields[3]!) || cron.either ? [] : fieldValues(fields, 3)
   const short = dates.length > 0 && dates.every((date) => date > 28) ? [`It skips the months that have no day ${dates[0]}.`] : []
   return [...steps, ...either, ...short, ...clockWarnings(cron, zone, now)]

@@ -10,15 +10,16 @@ const ISO = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(
 export const parseTime = (text: string): WrittenTime | null => {
   const found = ISO.exec(text.trim())
   if (!found) return null
-  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map((index) => Number(found[index] ?? 0)) as [number, number, number, number, number, number] // six asked for
+  const part = (index: number) => Number(found[index] ?? 0)
+  const [year, month, day, hour, minute, second] = [part(1), part(2), part(3), part(4), part(5), part(6)]
   const local = Date.UTC(year, month - 1, day, hour, minute, second)
   const date = new Date(local)
-  const exists = year >= 1970 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60
-  if (!exists) return null
+  const isDate = year >= 1970 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day
+  if (!isDate || hour > 23 || minute > 59 || second > 59) return null
   const rounded = local + (/[1-9]/.test(found[7] ?? '') ? SECOND : 0)
   if (found[8]) return { kind: 'instant', at: rounded }
   if (!found[9]) return { kind: 'local', local: rounded }
-  const [hours, minutes] = [Number(found[10]), Number(found[11] ?? 0)]
+  const [hours, minutes] = [part(10), part(11)]
   if (hours > 23 || minutes > 59) return null
   const offset = hours * HOUR + minutes * MINUTE
   return { kind: 'instant', at: found[9] === '+' ? rounded - offset : rounded + offset }

@@ -50,7 +50,7 @@ const oneTime = (expression: string, zone: string): Times => {
   }
 }
 
-const MAX_COMPILED = 2000
+const MAX_COMPILED = 1000
 const compiled = new Map<string, Times>()
 
 /** What an expression means in a zone, read once for all the schedules that share both. */

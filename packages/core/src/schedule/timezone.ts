@@ -9,8 +9,8 @@ const resolve = (name: string): string | null => {
 
 // Runtimes list some zones under an older name only (V8: Asia/Calcutta) and take both.
 const NEWER_NAMES = [
-  'UTC', 'Africa/Asmara', 'America/Nuuk', 'Asia/Ho_Chi_Minh', 'Asia/Kathmandu', 'Asia/Kolkata', 'Asia/Yangon', 'Atlantic/Faroe', 'Europe/Kyiv', 'Pacific/Chuuk',
-  'Pacific/Kanton', 'Pacific/Pohnpei', 'America/Argentina/Buenos_Aires', 'America/Indiana/Indianapolis', 'America/Kentucky/Louisville',
+  'UTC', 'Africa/Asmara', 'America/Nuuk', 'Asia/Ho_Chi_Minh', 'Asia/Kathmandu', 'Asia/Kolkata', 'Asia/Yangon', 'Atlantic/Faroe', 'Europe/Kyiv',
+  'Pacific/Chuuk', 'Pacific/Kanton', 'Pacific/Pohnpei', 'America/Argentina/Buenos_Aires', 'America/Indiana/Indianapolis', 'America/Kentucky/Louisville',
 ]
 let known: readonly string[] | null = null
 const knownNames = () => (known ??= [...NEWER_NAMES, ...Intl.supportedValuesOf('timeZone')])
@@ -40,7 +40,8 @@ const nearest = (name: string): string | null => {
   const wanted = fold(name)
   const scored = knownNames().map((candidate) => {
     const full = fold(candidate)
-    return { candidate, off: Math.min(distance(wanted, full), distance(cityOf(wanted), cityOf(full)) + (wanted.includes('/') ? 1 : 0)) }
+    const byCity = distance(cityOf(wanted), cityOf(full)) + (wanted.includes('/') ? 1 : 0)
+    return { candidate, off: Math.min(distance(wanted, full), byCity) }
   })
   const best = scored.reduce((one, other) => (other.off < one.off ? other : one))
   return best.off <= Math.max(1, Math.floor(cityOf(wanted).length / 4)) ? best.candidate : null
@@ -51,10 +52,11 @@ const OFFSET = /^(?:UTC|GMT|Z)?\s*([+-])\s*(\d{1,2})(?::?(\d\d))?$/i
 const ABBREVIATION = /^(?!(?:cuba|iran|eire)$)(?:[A-Z]{1,4}|[A-Z]{3}\d[A-Z]{3})$/i
 /** Abbreviations that runtimes resolve to a place where they aren't used, or not at all. */
 const PLACES: Record<string, string> = {
-  EST: 'America/New_York', EDT: 'America/New_York', CST: 'America/Chicago', CDT: 'America/Chicago', MST: 'America/Denver', MDT: 'America/Denver', PST: 'America/Los_Angeles',
-  PDT: 'America/Los_Angeles', HST: 'Pacific/Honolulu', CET: 'Europe/Berlin', CEST: 'Europe/Berlin', MET: 'Europe/Berlin', EET: 'Europe/Athens', EEST: 'Europe/Athens',
-  WET: 'Europe/Lisbon', WEST: 'Europe/Lisbon', BST: 'Europe/London', GB: 'Europe/London', IST: 'Asia/Kolkata', JST: 'Asia/Tokyo', BRT: 'America/Sao_Paulo', NZ: 'Pacific/Auckland',
-  EST5EDT: 'America/New_York', CST6CDT: 'America/Chicago', MST7MDT: 'America/Denver', PST8PDT: 'America/Los_Angeles', Z: 'UTC', UCT: 'UTC',
+  EST: 'America/New_York', EDT: 'America/New_York', EST5EDT: 'America/New_York', CST: 'America/Chicago', CDT: 'America/Chicago', CST6CDT: 'America/Chicago',
+  MST: 'America/Denver', MDT: 'America/Denver', MST7MDT: 'America/Denver', PST: 'America/Los_Angeles', PDT: 'America/Los_Angeles', PST8PDT: 'America/Los_Angeles',
+  HST: 'Pacific/Honolulu', BRT: 'America/Sao_Paulo', CET: 'Europe/Berlin', CEST: 'Europe/Berlin', MET: 'Europe/Berlin', EET: 'Europe/Athens', EEST: 'Europe/Athens',
+  WET: 'Europe/Lisbon', WEST: 'Europe/Lisbon', BST: 'Europe/London', GB: 'Europe/London', IST: 'Asia/Kolkata', JST: 'Asia/Tokyo', NZ: 'Pacific/Auckland',
+  Z: 'UTC', UCT: 'UTC',
 }
 
 /** `Etc/GMT-2` for two hours east of UTC: the sign of these names is the other way round. */
@@ -79,12 +81,14 @@ export const readZone = (name: string): ZoneAnswer => {
   if (upper === 'UTC' || upper === 'GMT') return { zone: upper }
   if (ABBREVIATION.test(given)) {
     const place = PLACES[upper] ?? resolve(given)
-    return { problem: `"${name}" is an abbreviation, not an IANA time zone: write ${place?.includes('/') || place === 'UTC' ? `"${place}"` : 'the name of a place, such as "Europe/Lisbon"'}` }
+    const write = place?.includes('/') || place === 'UTC' ? `"${place}"` : 'the name of a place, such as "Europe/Lisbon"'
+    return { problem: `"${name}" is an abbreviation, not an IANA time zone: write ${write}` }
   }
   if (resolve(given) && !/^SystemV\//i.test(given)) {
     const folded = given.toLowerCase()
     return { zone: knownNames().find((candidate) => candidate.toLowerCase() === folded) ?? given }
   }
   const guess = nearest(given)
-  return { problem: `"${name}" is not an IANA time zone: ${guess ? `did you mean "${guess}"?` : 'write a name such as "Europe/Lisbon" or "UTC"'}` }
+  const hint = guess ? `did you mean "${guess}"?` : 'write a name such as "Europe/Lisbon" or "UTC"'
+  return { problem: `"${name}" is not an IANA time zone: ${hint}` }
 }

@@ -1,7 +1,8 @@
 import { Cron as Croner } from 'croner'
 import { describe, expect, it } from 'vitest'
+import { countLocal, nextLocal, previousLocal } from './cron-calendar.ts'
 import { cronProblem } from './cron-problem.ts'
-import { countLocal, nextLocal, parseCron, previousLocal } from './cron-pattern.ts'
+import { parseCron } from './cron-pattern.ts'
 
 /** A small generator that gives the same numbers in every run. */
 const makeRandom = (seed: number) => () => {
