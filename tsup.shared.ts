@@ -6,7 +6,8 @@ export const build = (entry: Record<string, string>, more: Options = {}): Option
   format: ['esm'],
   target: 'node20',
   platform: 'node',
-  dts: true,
+  // Against the built types of what a package leans on, which turbo has made before: reading their sources again took three times as long.
+  dts: { compilerOptions: { customConditions: [] } },
   clean: true,
   sourcemap: true,
   splitting: true,
