@@ -92,12 +92,6 @@ export const writeApiUrl = async (dir: string, url: string): Promise<() => Promi
   }
 }
 
-/** What a client on this machine needs to call the API, as far as it is there. After a crash the address may be out of date. */
-export const readLocalApi = async (dir: string): Promise<{ api_url: string | null; api_key: string | null }> => {
-  const [url, key] = await Promise.all([API_URL_FILE, API_KEY_FILE].map((name) => readIfThere(join(dir, name))))
-  return { api_url: url?.trim() || null, api_key: key?.trim() || null }
-}
-
 const readIfThere = async (file: string): Promise<string | null> => {
   try {
     return await readFile(file, 'utf8')

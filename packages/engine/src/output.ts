@@ -4,7 +4,7 @@ const PREVIEW_CHARS = 2_000
 
 /** Written as visible escapes: PostgreSQL refuses NUL and half surrogate pairs in text and jsonb (errors 22021 and 22P05). */
 export const storableText = (text: string): string =>
-  text.replace(/\u0000/g, '\\u0000').replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
+  text.replaceAll('\u0000', '\\u0000').replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
 
 /** The same for JSON text, where such characters stand as escapes already: one more backslash makes them visible text. */
 export const storableJson = (json: string): string => json.replace(/(?<!\\)((?:\\\\)*)\\u(0000|d[89a-f][0-9a-f]{2})/gi, '$1\\\\u$2')

@@ -35,6 +35,7 @@ export const runProcess = async ({ proc, env, role, start }: Life): Promise<void
     const config = loadConfig(withDotEnv(env, proc.cwd()), role)
     // Before anything is opened, so that a signal during the start closes what was opened too.
     const signalled = untilSignal(proc, (message) => proc.stderr.write(`${message}\n`))
+    // eslint-disable-next-line no-restricted-properties -- the one place where this machine's own clock is read, to be compared with PostgreSQL's
     foundation = await boot(config, { isTerminal: proc.stderr.isTTY === true, wallNow: Date.now, random: Math.random })
     const stop = await start(foundation)
     await signalled
