@@ -35,7 +35,7 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
       const lists = await Promise.all(
         opened.map(async ({ row, remote }) => {
           try {
-            return (await remote.listFlows()).map((flow) => toItem(flow, row, simplified))
+            return (await withComponents(remote, await remote.listFlows())).map((flow) => toItem(flow, row, simplified))
           } catch (error) {
             if (!(error instanceof SourceError)) throw error
             if (source_url !== undefined) throw unreachableSource(row, error)
@@ -74,6 +74,35 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
   }
 }
 export type Flows = ReturnType<typeof makeFlows>
+
+/** Flows whose components are looked up at once, and of how many flows at most: a list must not become a crawl. */
+const LOOK_UP_AT_ONCE = 8
+const LOOK_UP_MOST = 200
+
+/** Servers list flows without their graphs, which hold the components. A flow that cannot be fetched is listed without. */
+const withComponents = async (remote: RemoteSource, flows: RemoteFlow[]): Promise<RemoteFlow[]> => {
+  const bare = flows.filter((flow) => flow.components.length === 0 && flow.data === null)
+  if (bare.length > LOOK_UP_MOST) return flows
+  const found = new Map<string, RemoteFlow['components']>()
+  await eachOf(bare, LOOK_UP_AT_ONCE, async ({ id }) => {
+    try {
+      const flow = await remote.getFlow(id)
+      if (flow) found.set(id, flow.components)
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error
+    }
+  })
+  return flows.map((flow) => ({ ...flow, components: found.get(flow.id) ?? flow.components }))
+}
+
+/** Does `work` for each item, `atOnce` at a time. */
+export const eachOf = async <T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> => {
+  const waiting = [...items]
+  const next = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item)
+  }
+  await Promise.all(Array.from({ length: atOnce }, next))
+}
 
 const unreachableSource = (row: SourceRow, error: SourceError) =>
   new DomainError('invalid', `Source ${row.url} did not answer as it should: ${error.message}`, { cause: error })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Clock, Page, PageQuery, RemoteFlowItem, SyncAll, Workflow, WorkflowItem } from '@automagik-spark/core'
 import type { Db, WorkflowView } from '@automagik-spark/db'
-import { toItem } from './flows.ts'
+import { eachOf, toItem } from './flows.ts'
 import type { Flows, FoundFlow, OpenedSource } from './flows.ts'
 import type { Ids } from './ids.ts'
 import { storableJson, storableText } from './output.ts'
@@ -55,20 +55,16 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
   const syncAll = async (opened: OpenedSource, wanted: Omit<SyncQuery, 'source_url'>): Promise<SyncAll> => {
     const synced: Workflow[] = []
     const failed: SyncAll['failed'] = []
-    const waiting = (await opened.remote.listFlows()).map((flow) => flow.id)
-    const worker = async () => {
-      for (let flow_id = waiting.shift(); flow_id !== undefined; flow_id = waiting.shift()) {
-        try {
-          const flow = await opened.remote.getFlow(flow_id)
-          if (flow) synced.push((await keep({ ...opened, flow }, wanted)).workflow)
-          else failed.push({ flow_id, detail: 'listed by the server, and not found when it was fetched' })
-        } catch (error) {
-          if (!(error instanceof SourceError)) throw error
-          failed.push({ flow_id, detail: error.message })
-        }
+    await eachOf(await opened.remote.listFlows(), SYNC_AT_ONCE, async ({ id: flow_id }) => {
+      try {
+        const flow = await opened.remote.getFlow(flow_id)
+        if (flow) synced.push((await keep({ ...opened, flow }, wanted)).workflow)
+        else failed.push({ flow_id, detail: 'listed by the server, and not found when it was fetched' })
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error
+        failed.push({ flow_id, detail: error.message })
       }
-    }
-    await Promise.all(Array.from({ length: SYNC_AT_ONCE }, worker))
+    })
     return { synced, failed }
   }
 
