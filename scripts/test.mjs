@@ -56,7 +56,7 @@ const startMongoBuild = () =>
   })
 
 const main = async () => {
-  if (!(await prepare(root))) return { passed: 0, failed: 1, skipped: [], problems: [] }
+  if (!(await prepare(root, { types: true }))) return { passed: 0, failed: 1, skipped: [], problems: [] }
   const mongo = startMongoBuild()
   const checks = [
     await check('Checking style (eslint)', 'node_modules/eslint/bin/eslint.js', '.'),

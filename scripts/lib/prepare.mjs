@@ -35,16 +35,19 @@ const npmExec = () => {
   return { command: 'npm', before: ['exec'], shell: process.platform === 'win32' }
 }
 
-/** Makes sure that the tree is installed, generated and built. From a built tree it only looks. False, with everything said, when that failed. */
-export const prepare = async (root) => {
+/**
+ * Makes sure that the tree is installed, generated and built. From a built tree it only looks. False, with everything said, when that failed.
+ * Without `types` the build leaves out the type declarations: nothing needs them to run, and they take most of its time.
+ */
+export const prepare = async (root, { types = false } = {}) => {
   const current = fingerprint(root)
-  const missing = whatIsMissing(root, current)
+  const missing = whatIsMissing(root, current, { types })
   if (missing === 'nothing') return true
 
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const [pnpm] = packageManager.split('+') // what may follow is a hash
   const { NODE_ENV: _, ...rest } = process.env // `production` would leave out the tools that build
-  const env = { ...rest, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1' }
+  const env = { ...rest, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1', ...(!types && { SPARK_BUILD_WITHOUT_TYPES: '1' }) }
   const { command, before, shell } = npmExec()
   // turbo calls pnpm by name: npm exec puts it on the PATH.
   const withPnpm = (title, ...args) => runStep(title, command, [...before, '--yes', `--package=${pnpm}`, '--', ...args], { cwd: root, env, shell })
@@ -56,7 +59,7 @@ export const prepare = async (root) => {
     }
     beginBuild(root, current)
     await withPnpm('Building', 'turbo', 'run', 'build', '--log-order=grouped', '--output-logs=new-only')
-    endBuild(root, current)
+    endBuild(root, current, { types })
     return true
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error

@@ -10,6 +10,8 @@ const BUILD_INPUTS = ['turbo.json', 'tsconfig.base.json', 'tsup.shared.ts']
 // As turbo.json has them.
 const PACKAGE_FILES = ['package.json', 'tsconfig.json', 'tsup.config.ts', 'prisma.config.ts']
 const PACKAGE_FOLDERS = ['src', 'prisma', 'scripts']
+/** Packages that are installed and not built. */
+const OTHERS = ['bench', 'e2e']
 const GENERATED = /^(packages|apps)\/[^/]+\/src\/generated(\/|$)/
 const TEST = /\.test\.ts$/
 
@@ -37,7 +39,7 @@ const hashOf = (root, paths, salt) => {
 /** What the installed libraries and the built files depend on. */
 export const fingerprint = (root) => {
   const packages = packagesOf(root)
-  const manifests = [...packages, 'bench'].map((folder) => `${folder}/package.json`)
+  const manifests = [...packages, ...OTHERS].map((folder) => `${folder}/package.json`)
   // Some libraries are binaries for one system.
   const install = hashOf(root, [...INSTALL_INPUTS, ...manifests], `${process.platform} ${process.arch}`)
   const sources = packages.flatMap((folder) => [
@@ -49,7 +51,7 @@ export const fingerprint = (root) => {
 }
 
 /** What must still be there for the stamp to hold: each path with its size, or null for a folder. */
-const folders = (root) => ['', ...packagesOf(root), 'bench'].map((folder) => join(folder, 'node_modules')).filter((path) => existsSync(join(root, path)))
+const folders = (root) => ['', ...packagesOf(root), ...OTHERS].map((folder) => join(folder, 'node_modules')).filter((path) => existsSync(join(root, path)))
 
 const outputs = (root) =>
   packagesOf(root)
@@ -77,12 +79,12 @@ const write = (root, stamp) => {
   renameSync(`${path}.new`, path)
 }
 
-/** What is left to do before Spark can run: `install` includes `build`. */
-export const whatIsMissing = (root, current = fingerprint(root)) => {
+/** What is left to do before Spark can run, or before it is whole with `types`: `install` includes `build`. */
+export const whatIsMissing = (root, current = fingerprint(root), { types = false } = {}) => {
   const stamp = read(root)
   const installed = stamp.install === current.install && (stamp.folders ?? []).every((path) => isThere(root)([path, null]))
   if (!installed) return 'install'
-  const built = stamp.build === current.build && Array.isArray(stamp.outputs) && stamp.outputs.every(isThere(root))
+  const built = stamp.build === current.build && (!types || stamp.types === true) && Array.isArray(stamp.outputs) && stamp.outputs.every(isThere(root))
   return built ? 'nothing' : 'build'
 }
 
@@ -93,4 +95,4 @@ export const beginInstall = (root) => rmSync(join(root, STAMP), { force: true })
 export const beginBuild = (root, { install }) => write(root, { install, folders: folders(root) })
 
 /** Call with the fingerprint from before the build: a file changed during it may be built or not. */
-export const endBuild = (root, { install, build }) => write(root, { install, folders: folders(root), build, outputs: outputs(root) })
+export const endBuild = (root, { install, build }, { types = false } = {}) => write(root, { install, folders: folders(root), build, types, outputs: outputs(root) })

@@ -21,11 +21,11 @@ const install = () => {
   beginInstall(root)
   for (const folder of ['node_modules', 'packages/core/node_modules']) mkdirSync(join(root, folder), { recursive: true })
 }
-const build = () => {
+const build = (options) => {
   const current = fingerprint(root)
   beginBuild(root, current)
   for (const path of ['packages/core/dist/index.js', 'packages/core/dist/index.js.map', 'packages/core/src/generated/client.ts', 'apps/cli/dist/main.js']) write(path)
-  endBuild(root, current)
+  endBuild(root, current, options)
 }
 
 describe('whatIsMissing', () => {
@@ -35,6 +35,15 @@ describe('whatIsMissing', () => {
     beginBuild(root, fingerprint(root))
     expect(whatIsMissing(root)).toBe('build')
     build()
+    expect(whatIsMissing(root)).toBe('nothing')
+  })
+
+  it('is the build for those who need types when they were left out, and nothing for the others', () => {
+    install()
+    build()
+    expect(whatIsMissing(root, undefined, { types: true })).toBe('build')
+    build({ types: true })
+    expect(whatIsMissing(root, undefined, { types: true })).toBe('nothing')
     expect(whatIsMissing(root)).toBe('nothing')
   })
 
