@@ -1,6 +1,6 @@
 // `npm run demo`: Spark with a stub Langflow as its source, one synced echo flow and a schedule every minute.
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runInForeground } from './lib/foreground.mjs'
 
@@ -10,15 +10,15 @@ const { startStubLangflow } = await built('packages/testing/dist/index.js')
 const { Spark } = await built('packages/sdk/dist/index.js')
 
 const KEY = 'sk-demo-langflow'
-const STUB_PORT = 7861 // so that a real Langflow may have its own 7860
-const DATA_DIR = process.env.SPARK_DATA_DIR ?? '.spark-demo'
+const STUB_PORT = Number(process.env.SPARK_DEMO_LANGFLOW_PORT ?? 7861) // so that a real Langflow may have its own 7860
+const DATA_DIR = resolve(root, process.env.SPARK_DATA_DIR ?? '.spark-demo')
 const SCHEDULE = 'Good morning, every minute'
 const READY_TRIES = 600
 
 const say = (text) => process.stderr.write(`${text}\n`)
 const read = (name) => {
   try {
-    return readFileSync(join(root, DATA_DIR, name), 'utf8').trim()
+    return readFileSync(join(DATA_DIR, name), 'utf8').trim()
   } catch {
     return null
   }
@@ -55,7 +55,7 @@ const setUp = async (spark) => {
   const { items: tasks } = await spark.tasks.list({ schedule_id: schedule.id, limit: 1 })
   const first = tasks[0] ?? (await spark.schedules.run(schedule.id))
   const task = await spark.tasks.wait(first.id)
-  const key = `$(cat '${join(root, DATA_DIR, 'api-key')}')`
+  const key = `$(cat '${join(DATA_DIR, 'api-key')}')`
   say(
     [
       `The sample Langflow is at ${stub.url}; its echo flow is synced and runs every minute.`,
