@@ -68,7 +68,7 @@ export const makeRunner = (deps: Deps) => {
       if (!(await intend(task))) return void (await settleUnsent(entry))
       // No await from here to the call: the intent stands, and the lease is looked at once more.
       if (entry.abort.signal.aborted) return void (await settleUnsent(entry))
-      if (performance.now() >= entry.leaseEndsAt) return // taken over by now, or about to be
+      if (performance.now() >= entry.leaseEndsAt) return void (await settler.handBack([task], 'the lease ended before the call was sent'))
       entry.phase = 'calling'
       const end = await attempt(task, target, entry.abort.signal)
       if (end.streams_only) {

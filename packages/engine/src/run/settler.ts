@@ -8,6 +8,7 @@ type Deps = { sql: Sql; logger: Logger }
 
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2_000
+const HAND_BACK_TRIES = 8
 
 /**
  * Writes how attempts ended. PostgreSQL away is no reason to lose an answer: it is kept and tried again until it is written or
@@ -49,10 +50,18 @@ export const makeSettler = ({ sql, logger }: Deps) => {
       return written
     },
 
-    /** Gives back what was never sent. Tried once: a lease that runs out does the same. */
+    /** Gives back what was never sent. When PostgreSQL stays away, the lease runs out and the sweep decides. */
     async handBack(pairs: { id: string; token: string }[], why: string): Promise<void> {
       if (pairs.length === 0) return
-      await handBack(sql, pairs, why).catch((error: unknown) => logger.warn({ err: error, tasks: pairs.length }, 'handing back failed; the lease will run out'))
+      for (let tries = 1, waitMs = FIRST_RETRY_MS; ; tries++, waitMs *= 2) {
+        try {
+          await handBack(sql, pairs, why)
+          return
+        } catch (error) {
+          if (tries === HAND_BACK_TRIES) return logger.warn({ err: error, tasks: pairs.length }, 'handing back failed; the lease will run out')
+          await sleep(waitMs)
+        }
+      }
     },
   }
 }

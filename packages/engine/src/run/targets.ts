@@ -3,7 +3,8 @@ import type { ClaimedTask, FlowTarget, SourceTarget, Sql } from '@automagik-spar
 
 export type Target = { flow: FlowTarget; source: SourceTarget }
 
-const MOST = 500
+/** Each holds its graph, which may be a megabyte. */
+const MOST = 100
 
 /** Flows and sources that this worker called lately, by version: an edit or a sync brings another version and so a fresh look. */
 export const makeTargets = (sql: Sql) => {
