@@ -92,7 +92,7 @@ describe('cancel', () => {
   it('aborts a running call and ends the task as cancelled', async () => {
     await stack.stub.set({ slow: 'held' })
     const { task } = await stack.engine.workflows.run(workflow_id, 'Hi', { wait: false })
-    await until(() => stack.engine.tasks.get(task.id), (seen) => seen.status === 'running')
+    await until(async () => stack.stub.inFlight, (n) => n > 0)
     const { task: ended, done } = await stack.engine.tasks.cancel(task.id)
     expect(done).toBe(true)
     expect(ended).toMatchObject({ status: 'cancelled', output_data: null })
