@@ -4,7 +4,7 @@ import type { Source, Workflow } from '@automagik-spark/sdk'
 import { startEmbedded } from '@automagik-spark/db'
 import pg from 'pg'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { removeDir, startSpark, tempDir, until } from './spark.ts'
 import type { TestSpark } from './spark.ts'
 import { openMongo } from './mongo.ts'
@@ -12,24 +12,26 @@ import type { E2eMongo } from './mongo.ts'
 
 const KEY = 'sk-e2e-0123456789'
 
+const mongo: E2eMongo | null = await openMongo()
+afterAll(() => mongo?.close())
+
 /** The whole vertical, over REST through the SDK, against built processes. The same for both of Agenda's stores. */
-describe.each(['postgres', 'mongodb'] as const)('the main job, with wake-ups in %s', (backend) => {
+describe.each([['postgres', null], ['mongodb', mongo]] as const)('the main job, with wake-ups in %s', (backend, mongo) => {
+  const it = test.skipIf(backend === 'mongodb' && !mongo)
   const dir = tempDir()
   let stub: StubLangflow
-  let mongo: E2eMongo | null = null
   let spark: TestSpark
   let source: Source
   let echo: Workflow
 
   beforeAll(async () => {
     stub = await startStubLangflow({ key: KEY })
-    mongo = backend === 'mongodb' ? await openMongo() : null
+    if (backend === 'mongodb' && !mongo) return
     spark = await startSpark(dir, mongo ? { MONGODB_URI: mongo.uri } : {})
   })
   afterAll(async () => {
     await spark?.stop()
     await stub?.close()
-    await mongo?.close()
     removeDir(dir)
   })
 

@@ -55,5 +55,7 @@ export type ApiEngine = {
     /** From what the process knows already: no store is asked. */
     health(): Health
     ready(): Ready
+    /** Whether a failure only says that the database cannot be reached right now. */
+    isUnavailable(error: unknown): boolean
   }
 }

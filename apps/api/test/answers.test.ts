@@ -65,6 +65,10 @@ describe('a failure', () => {
     expect(api.log.find(({ level }) => level === 'error')).toMatchObject({ message: 'request failed', request_id: 'of-this-test', method: 'GET', path: `/api/v1/sources/${ID}`, err: error })
   })
 
+  it('is a 503 when only the database is away', async () => {
+    const answer = await fail(new Error('the database is away'))
+    expect([answer.status, answer.json, answer.headers.get('retry-after')]).toEqual([503, { detail: 'The database does not answer; try again in a moment' }, '2'])
+  })
   it('of a handler that throws at once is the same', async () => {
     api.engine.service.health = () => {
       throw new Error(CANARY)

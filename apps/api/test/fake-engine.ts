@@ -99,7 +99,11 @@ export const makeFakeEngine = () => {
       list: async () =>
         pageOf([{ id: ID, hostname: 'box', pid: 7, status: 'active' as const, current_tasks: 0, concurrency: 50, version: '0.1.0', started_at: NOW, last_heartbeat: NOW }]),
     },
-    service: { health: () => health, ready: () => ({ status: 'ready', reason: null }) },
+    service: {
+      health: () => health,
+      ready: () => ({ status: 'ready', reason: null }),
+      isUnavailable: (error) => error instanceof Error && error.message === 'the database is away',
+    },
   })
   return { engine, calls }
 }

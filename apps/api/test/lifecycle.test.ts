@@ -32,7 +32,7 @@ const slowValidation = (engine: ReturnType<typeof makeFakeEngine>['engine']) => 
 
 const another = () =>
   makeApi({
-    engine: makeFakeEngine().engine, config: { apiKey: KEY, corsOrigins: '*', version: '0.1.0' }, logger: { debug() {}, info() {}, error() {} }, clock: { now: () => NOW },
+    engine: makeFakeEngine().engine, config: { apiKey: KEY, corsOrigins: '*', version: '0.1.0' }, logger: { debug() {}, info() {}, warn() {}, error() {} }, clock: { now: () => NOW },
   })
 
 describe('listening', () => {

@@ -18,7 +18,7 @@ export const startApi = async (options: { corsOrigins?: ApiDeps['config']['corsO
   const api = makeApi({
     engine: fake.engine,
     config: { apiKey: KEY, corsOrigins: options.corsOrigins ?? '*', version: '0.1.0' },
-    logger: { debug: write('debug'), info: write('info'), error: write('error') },
+    logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     clock: { now: () => NOW },
   })
   const { url, port } = await api.listen({ host: '127.0.0.1', port: 0 })

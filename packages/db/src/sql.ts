@@ -56,9 +56,13 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 0,
   })
+  let closing = false
+  const report = (error: Error) => {
+    if (!closing) onError(error)
+  }
   // Without these a restart of PostgreSQL ends the process: idle connections report to the pool, busy ones to themselves.
-  pool.on('error', onError)
-  pool.on('connect', (client) => client.on('error', onError))
+  pool.on('error', report)
+  pool.on('connect', (client) => client.on('error', report))
 
   const once = async <T>(work: (tx: Sql) => Promise<T>): Promise<T> => {
     const client = await pool.connect()
@@ -90,6 +94,9 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
         }
       }
     },
-    close: () => pool.end(),
+    close() {
+      closing = true
+      return pool.end()
+    },
   }
 }

@@ -4,6 +4,7 @@ import { DomainError, invalid, SourceError } from '@automagik-spark/core'
 import type { RemoteFlowItem } from '@automagik-spark/core'
 import type { Db, SourceRow } from '@automagik-spark/db'
 import type { OpenSource } from './remote.ts'
+import { VaultError } from './vault.ts'
 
 export type OpenedSource = { row: SourceRow; remote: RemoteSource }
 export type FoundFlow = OpenedSource & { flow: RemoteFlow }
@@ -30,14 +31,15 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
 
     /** All flows; a source that cannot be reached is named and fails no other. One that was asked for by name fails. */
     async list({ source_url, simplified }: { source_url?: string | undefined; simplified: boolean }): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }> {
-      const opened = (await sourcesFor(source_url)).map(open)
+      const rows = await sourcesFor(source_url)
       const unreachable: string[] = []
       const lists = await Promise.all(
-        opened.map(async ({ row, remote }) => {
+        rows.map(async (row) => {
           try {
+            const { remote } = open(row)
             return (await withComponents(remote, await remote.listFlows())).map((flow) => toItem(flow, row, simplified))
           } catch (error) {
-            if (!(error instanceof SourceError)) throw error
+            if (!isOfTheSource(error)) throw error
             if (source_url !== undefined) throw unreachableSource(row, error)
             unreachable.push(row.url)
             return []
@@ -50,15 +52,15 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
     /** One flow, wherever it is. In several sources: the caller must say which. */
     async find(flow_id: string, source_url: string | undefined): Promise<FoundFlow> {
       const rows = await sourcesFor(source_url)
-      const failures: { row: SourceRow; error: SourceError }[] = []
+      const failures: { row: SourceRow; error: Error }[] = []
       const found = await Promise.all(
         rows.map(async (row): Promise<FoundFlow | null> => {
-          const opened = open(row)
           try {
+            const opened = open(row)
             const flow = await opened.remote.getFlow(flow_id)
             return flow && { ...opened, flow }
           } catch (error) {
-            if (!(error instanceof SourceError)) throw error
+            if (!isOfTheSource(error)) throw error
             failures.push({ row, error })
             return null
           }
@@ -104,7 +106,10 @@ export const eachOf = async <T>(items: readonly T[], atOnce: number, work: (item
   await Promise.all(Array.from({ length: atOnce }, next))
 }
 
-const unreachableSource = (row: SourceRow, error: SourceError) =>
+/** What concerns this source alone: its server, or its key, which cannot be decrypted here. */
+const isOfTheSource = (error: unknown): error is SourceError | VaultError => error instanceof SourceError || error instanceof VaultError
+
+const unreachableSource = (row: SourceRow, error: Error) =>
   new DomainError('invalid', `Source ${row.url} did not answer as it should: ${error.message}`, { cause: error })
 
 const isNamed = (url: string, named: string): boolean => {

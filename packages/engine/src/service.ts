@@ -5,6 +5,7 @@ import type { DbClock } from './clock.ts'
 import type { Logger } from './logger.ts'
 import type { Queue } from './queue.ts'
 import { loop } from './run/loop.ts'
+import { isDatabaseAway } from './unavailable.ts'
 
 type Deps = { db: Db; queue: Pick<Queue, 'isUp' | 'backend'>; clock: DbClock; logger: Logger; random: () => number; version: string; everyMs?: number }
 
@@ -53,6 +54,8 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
       if (!database) return { status: 'not ready', reason: 'the database does not answer' }
       return { status: 'ready', reason: null }
     },
+
+    isUnavailable: isDatabaseAway,
 
     shutDown() {
       stopping = true

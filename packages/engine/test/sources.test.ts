@@ -81,6 +81,24 @@ describe('remote flows', () => {
     await other.set({ unreachable: false })
   })
 
+  it('of a source whose key cannot be decrypted here fail no other, and its runs say so', async () => {
+    const { items } = await stack.engine.sources.list(PAGE)
+    const moved = items.find((item) => item.url === other.url)!
+    const { rows } = await stack.db.sql.query<{ api_key: string }>('SELECT api_key FROM sources WHERE id = $1', [moved.id])
+    const sealed = rows[0]!.api_key
+    await stack.db.sql.query(`UPDATE sources SET api_key = 'v1.elsewhere.AAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAA', version = version + 1 WHERE id = $1`, [moved.id])
+    expect((await stack.engine.workflows.remoteList({ simplified: true })).unreachable).toEqual([other.url])
+    const synced = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url })
+    if (!('workflow' in synced)) throw new Error('one was asked for')
+    await stack.db.sql.query('UPDATE workflows SET source_id = $2 WHERE id = $1', [synced.workflow.id, moved.id])
+    const worker = await stack.addWorker()
+    const { task } = await stack.engine.workflows.run(synced.workflow.id, 'x', { wait: true })
+    expect(task).toMatchObject({ status: 'failed', error_code: 'key_undecryptable' })
+    await stack.stopWorker(worker)
+    await stack.db.sql.query('DELETE FROM workflows WHERE id = $1', [synced.workflow.id])
+    await stack.db.sql.query('UPDATE sources SET api_key = $2, version = version + 1 WHERE id = $1', [moved.id, sealed])
+  })
+
   it('are asked for by name: unknown is a 404, several sources are a 400 that names them', async () => {
     await expect(stack.engine.workflows.remoteGet('00000000-0000-4000-8000-000000000000', {})).rejects.toThrow(/^Flow 00000000-0000-4000-8000-000000000000 not found in source /)
     await expect(stack.engine.workflows.remoteGet(stack.stub.flows.echo, {})).rejects.toThrow(/several sources.*127\.0\.0\.1/)

@@ -18,10 +18,10 @@ const statuses: Record<ErrorCode, number> = {
 
 const errorText = (detail: string, errors: ErrorAnswer['errors'] = []): string => JSON.stringify(errors.length > 0 ? { detail, errors } : { detail })
 
-type Deps = { logger: Logger; isStopping(): boolean }
+type Deps = { logger: Logger; isStopping(): boolean; isUnavailable(error: unknown): boolean }
 
 /** The one place where a failure becomes an answer. What nobody foresaw says nothing; the log has it under the request's id. */
-export const makeErrorHandler = ({ logger, isStopping }: Deps): ErrorRequestHandler => {
+export const makeErrorHandler = ({ logger, isStopping, isUnavailable }: Deps): ErrorRequestHandler => {
   const foreseen = (error: unknown): DomainError | null => {
     if (error instanceof DomainError) return error
     // Express could not decode a path segment such as `%zz`.
@@ -34,6 +34,11 @@ export const makeErrorHandler = ({ logger, isStopping }: Deps): ErrorRequestHand
     const known = foreseen(error)
     if (known) {
       send(res, statuses[known.code], errorText(known.message, known.errors))
+      return
+    }
+    if (isUnavailable(error)) {
+      logger.warn({ err: error, request_id: requestIdOf(res), method: req.method, path: req.path }, 'request failed: the database is away')
+      send(res, 503, errorText('The database does not answer; try again in a moment'), { 'Retry-After': '2' })
       return
     }
     logger.error({ err: error, request_id: requestIdOf(res), method: req.method, path: req.path }, 'request failed')

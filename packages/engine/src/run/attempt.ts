@@ -3,6 +3,7 @@ import type { ClaimedTask, Settlement } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 import { keepAnswer, storableText } from '../output.ts'
 import type { OpenSource } from '../remote.ts'
+import { VaultError } from '../vault.ts'
 import type { Target } from './targets.ts'
 
 /** Why a call was aborted by us. */
@@ -62,6 +63,7 @@ export const makeAttempt = ({ openSource, logger, maxOutputBytes }: Deps) =>
       )
     } catch (error) {
       if (error instanceof Stopped) return error.why === 'gone' ? { settlement: null, notes: [], streams_only: false } : end({ status: 'cancelled' })
+      if (error instanceof VaultError) return end({ status: 'failed', error: error.message, error_code: 'key_undecryptable' })
       if (error instanceof SourceError) return end({ status: 'failed', error: storableText(error.message), error_code: error.error_code })
       logger.error({ task_id: task.id, err: error }, 'attempt threw')
       return end({ status: 'failed', error: 'Internal error in Spark; the log of the worker says more.', error_code: 'internal' })
