@@ -16,7 +16,7 @@ export type { Channel, Listener } from './listen.ts'
 export { migrate, migrationStatus } from './migrate.ts'
 export type { MigrationStatus } from './migrate.ts'
 export type {
-  OccurrenceRow, PageArgs, RowPage, ScheduleRow, ScheduleView, SourceRow, TaskEventRow, TaskRow, WorkerRow, WorkflowRow, WorkflowView,
+  JsonRow, OccurrenceRow, PageArgs, RowPage, ScheduleRow, ScheduleView, SourceRow, TaskEventRow, TaskRow, WorkerRow, WorkflowRow, WorkflowView,
 } from './rows.ts'
 export { findSchedule, insertSchedule, removeSchedule, updateSchedule } from './schedules.ts'
 export type { SourceChange } from './sources.ts'

@@ -120,6 +120,9 @@ export type WorkerRow = {
   last_heartbeat: Date
 }
 
+/** A row as the JSON that is answered. */
+export type JsonRow = { id: string; json_text: string }
+
 /** A page of rows, and whether more follow. */
 export type RowPage<Row> = { rows: Row[]; total: number; has_more: boolean }
 /** `after`: the last row of the page before, by the list's own order; it goes before `offset`. */

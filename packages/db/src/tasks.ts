@@ -1,9 +1,15 @@
+import { Task } from '@automagik-spark/core'
 import type { TaskQuery } from '@automagik-spark/core'
-import type { PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
+import { jsonColumns } from './json-columns.ts'
+import type { JsonRow, PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
 
 const PLAIN = `t.id, t.workflow_id, t.schedule_id, t.status, t.trigger, t.scheduled_for, t.input, t.error, t.error_code, t.tries, t.max_retries, t.retry_on,
   t.timeout, t.next_retry_at, t.cancel_requested_at, t.started_at, t.finished_at, t.replay_of, t.created_at, t.updated_at`
+/** What the engine's `toTask` makes of a row, as columns of JSON. */
+const SHOWN = { input_data: `CASE WHEN jsonb_typeof(t.input) = 'object' THEN t.input ELSE jsonb_build_object('value', t.input) END`, output_data: 't.output' }
+const IN_LISTS = jsonColumns(Task.shape, 't', SHOWN)
+const ALONE = jsonColumns(Task.shape, 't', { ...SHOWN, output_data: 'coalesce(f.output, t.output)' })
 /** Tasks of what was deleted are gone for every reader, although their rows are purged later. There are few such workflows at a time. */
 const VISIBLE = `t.workflow_id NOT IN (SELECT id FROM workflows WHERE deleted_at IS NOT NULL)`
 
@@ -50,6 +56,16 @@ export const makeTasks = (sql: SqlPool) => ({
     return rows[0] ?? null
   },
 
+  /** The JSON of core's `Task`: of a large answer nothing is parsed and written again on its way. */
+  async findJson(id: string): Promise<JsonRow | null> {
+    const { rows } = await sql.query<JsonRow>(
+      `SELECT t.id, row_to_json(r)::text AS json_text FROM tasks t LEFT JOIN task_outputs f ON f.task_id = t.id CROSS JOIN LATERAL (SELECT ${ALONE}) r
+       WHERE t.id = $1 AND ${VISIBLE}`,
+      [id],
+    )
+    return rows[0] ?? null
+  },
+
   /** Several at once, for those who wait for their runs. */
   async findMany(ids: string[]): Promise<TaskRow[]> {
     return (
@@ -60,20 +76,29 @@ export const makeTasks = (sql: SqlPool) => ({
     ).rows
   },
 
-  async list(query: PageArgs & Omit<TaskQuery, 'limit' | 'offset' | 'cursor'>): Promise<RowPage<TaskRow>> {
+  /** The newest first, each as the JSON of core's `Task`. */
+  async list(query: PageArgs & Omit<TaskQuery, 'limit' | 'offset' | 'cursor'>): Promise<RowPage<JsonRow>> {
     const values: unknown[] = []
     const put = (value: unknown) => `$${values.push(value)}`
-    const filters = [VISIBLE]
+    const filters = ['true']
     for (const column of ['workflow_id', 'schedule_id', 'status', 'trigger'] as const) {
       if (query[column] !== undefined) filters.push(`t.${column} = ${put(query[column])}`)
     }
     if (query.created_after !== undefined) filters.push(`t.created_at > ${put(query.created_after)}`)
     if (query.created_before !== undefined) filters.push(`t.created_at < ${put(query.created_before)}`)
     const where = filters.join(' AND ')
-    const counting = sql.query<{ total: number }>(`SELECT count(*)::int AS total FROM tasks t WHERE ${where}`, [...values])
-    const page = query.after ? `${where} AND t.id < ${put(query.after)}` : where
-    const reading = sql.query<TaskRow>(
-      `SELECT ${PLAIN}, t.output FROM tasks t WHERE ${page} ORDER BY t.id DESC LIMIT ${put(query.limit + 1)} OFFSET ${put(query.after ? 0 : query.offset)}`,
+    // All less the hidden ones: asking each row whether it is visible would take half as long again, twice as long with a filter.
+    const counting = sql.query<{ total: number }>(
+      `SELECT ((SELECT count(*) FROM tasks t WHERE ${where})
+         - (SELECT count(*) FROM workflows w JOIN tasks t ON t.workflow_id = w.id WHERE w.deleted_at IS NOT NULL AND ${where}))::int AS total`,
+      [...values],
+    )
+    const page = query.after ? `${where} AND ${VISIBLE} AND t.id < ${put(query.after)}` : `${where} AND ${VISIBLE}`
+    // The page first, then its JSON: none is made of rows that are sorted or skipped only.
+    const reading = sql.query<JsonRow>(
+      `SELECT t.id, row_to_json(r)::text AS json_text FROM (
+         SELECT * FROM tasks t WHERE ${page} ORDER BY t.id DESC LIMIT ${put(query.limit + 1)} OFFSET ${put(query.after ? 0 : query.offset)}
+       ) t CROSS JOIN LATERAL (SELECT ${IN_LISTS}) r ORDER BY t.id DESC`,
       values,
     )
     const [count, { rows }] = await Promise.all([counting, reading])

@@ -3,7 +3,7 @@ import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { claim, claimedBy, handBack, markCalling, markExpired, prolong, settle, settledBy, takeOver } from '../src/index.ts'
 import type { Settlement } from '../src/index.ts'
-import { addSchedule, addSource, addTask, addWorkflow, openTestDb, taskRow } from './fixtures.ts'
+import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb, taskRow } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
 let source_id: string
@@ -54,12 +54,53 @@ describe('claim', () => {
     expect(rows[0]!.running).toBe(3)
   })
 
+  it('waits for a claim that is under way at the same source, so that what it takes is counted', async () => {
+    await t.sql.query('UPDATE sources SET max_concurrency = 3 WHERE id = $1', [source_id])
+    for (let i = 0; i < 3; i++) await addTask(t.sql, workflow_id, { priority: 1 })
+    const { waiting } = await t.sql.transaction(async (tx) => {
+      expect(await claim(tx, { worker_id, token: randomUUID(), slots: 3, leaseMs: LEASE })).toHaveLength(3)
+      await addTask(t.sql, workflow_id, { priority: 0 }) // the other claim would begin with this one
+      const waiting = take(3)
+      await Promise.race([waiting, isBlocked(t.sql)])
+      return { waiting }
+    })
+    expect(await waiting).toEqual([])
+  })
+
+  it('leaves a task that is cancelled at this very moment, and takes the others', async () => {
+    const [cancelled, other] = [await addTask(t.sql, workflow_id, { readyInSeconds: -10 }), await addTask(t.sql, workflow_id)]
+    const { waiting } = await t.sql.transaction(async (tx) => {
+      await tx.query(`UPDATE tasks SET status = 'cancelled', finished_at = spark_now() WHERE id = $1`, [cancelled])
+      const waiting = take()
+      await Promise.race([waiting, isBlocked(t.sql)])
+      return { waiting }
+    })
+    expect((await waiting).map((task) => task.id)).toEqual([other])
+  })
+
+  it('gives no more than was asked for, from all sources together', async () => {
+    const other = await addWorkflow(t.sql, await addSource(t.sql))
+    for (let i = 0; i < 3; i++) await Promise.all([addTask(t.sql, workflow_id), addTask(t.sql, other)])
+    expect(await take(4)).toHaveLength(4)
+    expect(await take(4)).toHaveLength(2)
+  })
+
   it('takes manual runs first, then the oldest', async () => {
     const old = await addTask(t.sql, workflow_id, { priority: 1, readyInSeconds: -50 })
     const older = await addTask(t.sql, workflow_id, { priority: 1, readyInSeconds: -60 })
     const manual = await addTask(t.sql, workflow_id, { priority: 0, readyInSeconds: -1 })
     const order = [...(await take(1)), ...(await take(1)), ...(await take(1))].map((task) => task.id)
     expect(order).toEqual([manual, older, old])
+  })
+
+  it('takes manual runs first whichever source they are of', async () => {
+    const other = await addWorkflow(t.sql, await addSource(t.sql))
+    for (const [here, there] of [[workflow_id, other], [other, workflow_id]] as const) {
+      const manual = await addTask(t.sql, here)
+      const older = await addTask(t.sql, there, { priority: 1, readyInSeconds: -60 })
+      expect((await take(1)).map((task) => task.id)).toEqual([manual])
+      expect((await take(1)).map((task) => task.id)).toEqual([older])
+    }
   })
 
   it('takes what a full source would hide behind its own tasks from another one', async () => {
@@ -81,19 +122,30 @@ describe('claim', () => {
     expect((await take()).map((task) => task.id)).toEqual([second])
   })
 
-  it('leaves what is not ready, and what belongs to an inactive or deleted source', async () => {
+  it('leaves what is not ready, and what belongs to an inactive or deleted source or a deleted workflow', async () => {
     await addTask(t.sql, workflow_id, { readyInSeconds: 60 })
     expect(await take()).toEqual([])
     const waiting = await addTask(t.sql, workflow_id)
-    await t.db.sources.switchTo(source_id, 'inactive')
-    expect(await take()).toEqual([])
-    await t.db.sources.switchTo(source_id, 'active')
+    const other = await addWorkflow(t.sql, await addSource(t.sql))
+    for (const [away, back] of [
+      [`UPDATE sources SET status = 'inactive' WHERE id = '${source_id}'`, `UPDATE sources SET status = 'active' WHERE id = '${source_id}'`],
+      [`UPDATE sources SET deleted_at = spark_now() WHERE id = '${source_id}'`, `UPDATE sources SET deleted_at = NULL WHERE id = '${source_id}'`],
+      [`UPDATE workflows SET deleted_at = spark_now() WHERE id = '${workflow_id}'`, `UPDATE workflows SET deleted_at = NULL WHERE id = '${workflow_id}'`],
+    ]) {
+      await t.sql.query(away!)
+      expect(await take()).toEqual([])
+      const beside = await addTask(t.sql, other)
+      expect((await take()).map((task) => task.id)).toEqual([beside])
+      await t.sql.query(back!)
+    }
     expect((await take()).map((task) => task.id)).toEqual([waiting])
   })
 
-  it('counts a try and can be read back by its token', async () => {
+  it('counts a try, holds for the lease, and can be read back by its token', async () => {
     const task = await takeOne()
     expect(task.tries).toBe(1)
+    const { rows } = await t.sql.query(`SELECT lease_until - started_at = $2 * interval '1 millisecond' AS exact FROM tasks WHERE id = $1`, [task.id, LEASE])
+    expect(rows).toEqual([{ exact: true }])
     expect((await claimedBy(t.sql, task.token)).map(({ id }) => id)).toEqual([task.id])
     expect(await claimedBy(t.sql, randomUUID())).toEqual([])
   })
@@ -113,6 +165,62 @@ describe('the fence', () => {
     expect(await act(task)).toBe(1)
   })
 
+  it.each([
+    ['markCalling', async (pair: { id: string; token: string }) => (await markCalling(t.sql, [pair])).size],
+    ['prolong', async (pair: { id: string; token: string }) => (await prolong(t.sql, [pair], LEASE)).length],
+    ['handBack', async (pair: { id: string; token: string }) => (await handBack(t.sql, [pair], 'test')).length],
+  ])('%s does nothing to a task that is over or waits again, although it has still that token', async (_, act) => {
+    const over = await takeOne()
+    await settle(t.sql, [end(over)])
+    const again = await takeOne()
+    await expire(again.id)
+    await takeOver(t.sql, 10_000)
+    for (const task of [over, again]) {
+      const before = await taskRow(t.sql, task.id)
+      expect(before!.token).toBe(task.token)
+      expect(await act(task)).toBe(0)
+      expect(await taskRow(t.sql, task.id)).toEqual(before)
+    }
+    expect(await claimedBy(t.sql, over.token)).toEqual([])
+    expect(await claimedBy(t.sql, again.token)).toEqual([])
+  })
+
+  it('refuses the call of a task whose cancel was asked for', async () => {
+    const task = await takeOne()
+    await t.db.tasks.cancel(task.id)
+    expect((await markCalling(t.sql, [task])).size).toBe(0)
+    expect((await taskRow(t.sql, task.id))!.phase).toBe('claimed')
+  })
+
+  it('is asked to stop when the cancel came during its claim, and is not called cancelled over its head', async () => {
+    const id = await addTask(t.sql, workflow_id)
+    const { cancelling } = await t.sql.transaction(async (tx) => {
+      await claim(tx, { worker_id, token: randomUUID(), slots: 1, leaseMs: LEASE })
+      const cancelling = t.db.tasks.cancel(id)
+      await Promise.race([cancelling, isBlocked(t.sql)])
+      return { cancelling }
+    })
+    expect(await cancelling).toBe('running')
+    expect((await taskRow(t.sql, id))!.status).toBe('running')
+  })
+
+  it('knows a settle as its own by task, token, status and error', async () => {
+    const task = await takeOne()
+    const failed = end(task, { status: 'failed', output: null, error: 'x', error_code: 'flow_failed' })
+    await settle(t.sql, [failed])
+    const known = async (one: Settlement) => (await settledBy(t.sql, [one])).size
+    expect(await known(failed)).toBe(1)
+    expect(await known({ ...failed, token: randomUUID() })).toBe(0)
+    expect(await known({ ...failed, error_code: 'timeout' })).toBe(0)
+    expect(await known({ ...failed, status: 'cancelled' })).toBe(0)
+  })
+
+  it('leaves no token on a task that was handed back, and gives its try back', async () => {
+    const task = await takeOne()
+    await handBack(t.sql, [task], 'test')
+    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'pending', token: null, tries: 0 })
+  })
+
   it('keeps a worker that lost its task from overwriting what the next one made of it', async () => {
     const stale = await takeOne()
     await expire(stale.id)
@@ -129,6 +237,9 @@ describe('the fence', () => {
     expect(await settle(t.sql, [end(task, { status: 'failed', error: 'x', error_code: 'flow_failed' })])).toEqual([])
     expect([...(await settledBy(t.sql, [end(task)]))]).toEqual([task.id])
     expect([...(await settledBy(t.sql, [end(task, { status: 'failed' })]))]).toEqual([])
+    const failed = await takeOne()
+    expect(await settle(t.sql, [end(failed, { status: 'failed', error: 'x', error_code: 'flow_failed' })])).toHaveLength(1)
+    expect(await settle(t.sql, [end(failed)])).toEqual([])
   })
 })
 
@@ -139,9 +250,48 @@ describe('take-over', () => {
     expect(await markExpired(t.sql)).toBe(1)
     expect(await takeOver(t.sql, 10_000)).toEqual([])
     await prolong(t.sql, [task], LEASE)
+    expect(await markExpired(t.sql)).toBe(0)
     await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 second' WHERE id = $1`, [task.id])
     expect(await takeOver(t.sql, 0)).toEqual([])
     expect((await taskRow(t.sql, task.id))!.status).toBe('running')
+  })
+
+  it('leaves a task alone until it was marked for long enough', async () => {
+    const task = await takeOne()
+    await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 minute' WHERE id = $1`, [task.id])
+    expect(await takeOver(t.sql, 0)).toEqual([]) // not marked at all
+    await markExpired(t.sql)
+    await t.sql.query(`UPDATE tasks SET marked_at = spark_now() - interval '5 seconds' WHERE id = $1`, [task.id])
+    expect(await markExpired(t.sql)).toBe(0) // marked once, or its time would never come
+    expect(await takeOver(t.sql, 10_000)).toEqual([])
+    expect(await takeOver(t.sql, 1_000)).toHaveLength(1)
+  })
+
+  it('marks only what runs with its lease over, and takes only that', async () => {
+    const task = await takeOne()
+    expect(await markExpired(t.sql)).toBe(0)
+    await t.sql.query(`UPDATE tasks SET marked_at = spark_now() - interval '1 minute' WHERE id = $1`, [task.id])
+    expect(await takeOver(t.sql, 10_000)).toEqual([])
+  })
+
+  it('is done by one of two that do it at the same time, and neither waits', async () => {
+    const [unmarked, marked] = [await takeOne(), await takeOne()]
+    await expire(marked.id)
+    await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 minute' WHERE id = $1`, [unmarked.id])
+    await t.sql.transaction(async (tx) => {
+      expect(await markExpired(tx)).toBe(1)
+      expect(await markExpired(t.sql)).toBe(0)
+      expect(await takeOver(tx, 10_000)).toHaveLength(1)
+      expect(await takeOver(t.sql, 10_000)).toEqual([])
+    })
+    expect(await taskRow(t.sql, marked.id)).toMatchObject({ status: 'pending', crashes: 1 })
+  })
+
+  it('is on record', async () => {
+    const task = await takeOne()
+    await expire(task.id)
+    await takeOver(t.sql, 10_000)
+    expect((await t.db.tasks.events(task.id)).map(({ type, try: attempt }) => ({ type, attempt }))).toEqual([{ type: 'taken_over', attempt: 1 }])
   })
 
   it('gives a task back that was not called yet, with its try', async () => {
@@ -170,6 +320,8 @@ describe('take-over', () => {
     expect((await takeOver(t.sql, 10_000)).map(({ id, status }) => ({ id, status }))).toEqual([{ id: task.id, status: 'failed' }])
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
     expect(await settle(t.sql, [end({ id: task.id, token: randomUUID() })])).toEqual([])
+    expect(await settle(t.sql, [end(task, { status: 'cancelled' })])).toEqual([])
+    expect(await settle(t.sql, [end(task, { status: 'failed', error: 'x', error_code: 'outcome_unknown' })])).toEqual([])
     expect(await settle(t.sql, [end(task)])).toHaveLength(1)
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'completed', error_code: null })
   })
@@ -186,7 +338,7 @@ describe('take-over', () => {
 describe('outcomes of a schedule', () => {
   it('counts failures in a row by plan, and forgets them at a success', async () => {
     const schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
-    const finish = async (status: 'completed' | 'failed', trigger = 'schedule') => {
+    const finish = async (status: Settlement['status'], trigger = 'schedule') => {
       const task = await takeOne()
       await t.sql.query('UPDATE tasks SET schedule_id = $2, trigger = $3 WHERE id = $1', [task.id, schedule, trigger])
       await settle(t.sql, [end(task, { status, ...(status === 'failed' && { error: 'x', error_code: 'flow_failed' as const }) })])
@@ -195,6 +347,7 @@ describe('outcomes of a schedule', () => {
     await finish('failed')
     expect(await finish('failed')).toMatchObject({ consecutive_failures: 2, last_success_at: null })
     expect(await finish('failed', 'manual')).toMatchObject({ consecutive_failures: 2 })
+    expect(await finish('cancelled')).toMatchObject({ consecutive_failures: 2 })
     const success = await finish('completed')
     expect(success.consecutive_failures).toBe(0)
     expect(success.last_success_at).toBeInstanceOf(Date)

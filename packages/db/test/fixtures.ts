@@ -64,6 +64,15 @@ export const addTask = async (sql: SqlPool, workflow_id: string, { serial_key = 
   return id
 }
 
+/** Some statement of this database waits for a lock. */
+export const isBlocked = async (sql: SqlPool): Promise<void> => {
+  for (;;) {
+    const { rows } = await sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+    if (rows[0]!.n > 0) return
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 export const taskRow = async (sql: SqlPool, id: string) =>
   (await sql.query<{ status: string; phase: string | null; tries: number; error_code: string | null; token: string | null; crashes: number }>(
     'SELECT status, phase, tries, error_code, token, crashes FROM tasks WHERE id = $1', [id],

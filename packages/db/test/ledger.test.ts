@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { countOpen, lockDue, moveSchedules, sqlNow, writeLedger } from '../src/index.ts'
+import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from '../src/index.ts'
 import type { LedgerEntry } from '../src/index.ts'
-import { addSchedule, addSource, addWorkflow, openTestDb } from './fixtures.ts'
+import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
 let workflow_id: string
@@ -75,6 +75,66 @@ describe('writeLedger', () => {
   })
 })
 
+describe('a due time of a schedule', () => {
+  it('has one task, also when one is written past the ledger', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id)
+    const due = new Date('2026-01-01T08:00:00Z')
+    const write = async () => {
+      const id = await addTask(t.sql, workflow_id)
+      await t.sql.query(`UPDATE tasks SET trigger = 'schedule', schedule_id = $2, scheduled_for = $3 WHERE id = $1`, [id, schedule, due])
+    }
+    await write()
+    await expect(write()).rejects.toThrow('tasks_due_once')
+  })
+
+  it('has one row in the ledger, also when one is written past the statement', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id)
+    const write = () =>
+      t.sql.query(
+        `INSERT INTO occurrences (schedule_id, scheduled_for, decided_at, decision, count, count_at_least) VALUES ($1, '2026-01-01T08:00:00Z', spark_now(), 'skipped', 1, false)`,
+        [schedule],
+      )
+    await write()
+    await expect(write()).rejects.toThrow('occurrences_pkey')
+  })
+})
+
+describe('lockSchedule', () => {
+  it('waits for whoever has the schedule, and sees what became of it', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
+    const second = await t.sql.transaction(async (first) => {
+      await lockSchedule(first, schedule)
+      const waiting = t.sql.transaction((tx) => lockSchedule(tx, schedule))
+      await Promise.race([waiting, isBlocked(t.sql)])
+      await first.query('UPDATE schedules SET run_count = 7 WHERE id = $1', [schedule])
+      return { waiting } // in an object, so that this transaction ends first
+    })
+    expect(await second.waiting).toMatchObject({ id: schedule, run_count: 7 })
+  })
+
+  it('lets runs of the schedule be written meanwhile', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
+    await t.sql.transaction(async (tx) => {
+      await lockSchedule(tx, schedule)
+      const id = await addTask(t.sql, workflow_id)
+      await t.sql.query('UPDATE tasks SET schedule_id = $2 WHERE id = $1', [id, schedule])
+    })
+  })
+
+  it('finds none whose workflow or source is deleted', async () => {
+    const source = await addSource(t.sql)
+    const workflow = await addWorkflow(t.sql, source)
+    const schedule = await addSchedule(t.sql, workflow, { dueInSeconds: -1 })
+    const found = () => t.sql.transaction(async (tx) => [(await lockSchedule(tx, schedule))?.id, (await lockDue(tx, 500)).some((row) => row.id === schedule)])
+    expect(await found()).toEqual([schedule, true])
+    await t.sql.query('UPDATE workflows SET deleted_at = spark_now() WHERE id = $1', [workflow])
+    expect(await found()).toEqual([undefined, false])
+    await t.sql.query('UPDATE workflows SET deleted_at = NULL WHERE id = $1', [workflow])
+    await t.sql.query('UPDATE sources SET deleted_at = spark_now() WHERE id = $1', [source])
+    expect(await found()).toEqual([undefined, false])
+  })
+})
+
 describe('lockDue', () => {
   it('gives a due schedule to one of two that fire at the same time', async () => {
     const schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: -1 })
@@ -122,6 +182,8 @@ describe('countOpen', () => {
     expect(await countOpen(t.sql, [schedule])).toEqual([])
     await writeLedger(t.sql, [started(schedule, new Date('2026-01-01T08:00:00Z'))], await sqlNow(t.sql), 60)
     expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 1, pending: 1 }])
+    await t.sql.query(`UPDATE tasks SET status = 'running', phase = 'claimed', token = $2, lease_until = spark_now() WHERE schedule_id = $1`, [schedule, randomUUID()])
+    expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 1, pending: 0 }])
     await t.sql.query(`UPDATE tasks SET status = 'cancelled', finished_at = spark_now() WHERE schedule_id = $1`, [schedule])
     expect(await countOpen(t.sql, [schedule])).toEqual([])
   })

@@ -1,10 +1,12 @@
 import { parseSourcePolicy, makeHttpPool } from '@automagik-spark/adapters'
-import { CreateSchedule } from '@automagik-spark/core'
+import { CreateSchedule, listTasks, Task } from '@automagik-spark/core'
+import type { TaskQuery } from '@automagik-spark/core'
 import { makeDb } from '@automagik-spark/db'
 import { freshDatabase } from '@automagik-spark/db/testing'
 import { startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow, StubLangflowOptions } from '@automagik-spark/testing'
 import { inject } from 'vitest'
+import { z } from 'zod'
 import { makeAgendaQueue } from '../src/agenda-queue.ts'
 import { makeDbClock } from '../src/clock.ts'
 import { startEngine } from '../src/engine.ts'
@@ -42,7 +44,16 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
     return queue
   }
   const common = { url, db, clock, ids, logger, random: Math.random, openSource, version: 'test', default_timeout: 30 }
-  const engine: Engine = await startEngine({ ...common, queue: newQueue(), vault, pool, addSecret: () => undefined })
+  const running: Engine = await startEngine({ ...common, queue: newQueue(), vault, pool, addSecret: () => undefined })
+  // Runs are read as a client reads them: the JSON that PostgreSQL made, decoded by its schema.
+  const engine = {
+    ...running,
+    tasks: {
+      ...running.tasks,
+      list: async (query: TaskQuery) => z.decode(listTasks.response, JSON.parse((await running.tasks.list(query)).json_text)),
+      get: async (id: string) => z.decode(Task, JSON.parse((await running.tasks.get(id)).json_text)),
+    },
+  }
   const stub: StubLangflow = await startStubLangflow({ key: LANGFLOW_KEY, ...stubOptions })
   const workers: { worker: RunningWorker; queue: ReturnType<typeof makeAgendaQueue> }[] = []
   const stopWorker = async (worker: RunningWorker) => {
@@ -54,9 +65,11 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
 
   return {
     url, db, engine, stub, clock,
-    async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes> } = {}): Promise<RunningWorker> {
+    jsonTasks: running.tasks,
+    /** `through`: another way to the same PostgreSQL, for its statements and its LISTEN; its queue goes straight there. */
+    async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes>, through = url } = {}): Promise<RunningWorker> {
       const queue = newQueue()
-      const worker = await startWorker({ ...common, queue, hostname: 'test', pid: process.pid, concurrency, maxOutputBytes, times: { ...TEST_TIMES, ...times }, nets })
+      const worker = await startWorker({ ...common, url: through, queue, hostname: 'test', pid: process.pid, concurrency, maxOutputBytes, times: { ...TEST_TIMES, ...times }, nets })
       await engine.service.look() // so that runs are waited for from now on
       workers.push({ worker, queue })
       return worker

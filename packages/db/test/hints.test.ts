@@ -1,0 +1,107 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { claim, handBack, listen, markCalling, markExpired, settle, takeOver } from '../src/index.ts'
+import type { Channel, Listener } from '../src/index.ts'
+import { addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
+
+let t: Awaited<ReturnType<typeof openTestDb>>
+let listener: Listener
+let workflow_id: string
+const heard: { channel: Channel; payload: string }[] = []
+beforeAll(async () => {
+  t = await openTestDb()
+  await new Promise<void>((onUp) => {
+    listener = listen({
+      url: t.url, name: 'test-listen', channels: ['spark_ready', 'spark_done', 'spark_cancel'], onUp, onError: () => undefined,
+      onMessage: (channel, payload) => void heard.push({ channel, payload }),
+    })
+  })
+})
+beforeEach(async () => {
+  await t.sql.query('DELETE FROM sources')
+  workflow_id = await addWorkflow(t.sql, await addSource(t.sql))
+})
+afterAll(async () => {
+  await listener.close()
+  await t.close()
+})
+
+/** What `act` announced: everything that arrives before a word that is said after it. */
+const announcedBy = async (act: () => Promise<unknown>): Promise<string[]> => {
+  heard.length = 0
+  await act()
+  const last = randomUUID()
+  await t.sql.query(`SELECT pg_notify('spark_done', $1)`, [last])
+  for (;;) {
+    const end = heard.findIndex(({ payload }) => payload === last)
+    if (end >= 0) return heard.slice(0, end).map(({ channel, payload }) => `${channel} ${payload}`.trim())
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+const takeOne = async () => {
+  await addTask(t.sql, workflow_id)
+  const [task] = await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: 30_000 })
+  return task!
+}
+const expire = async (id: string) => {
+  await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 minute' WHERE id = $1`, [id])
+  await markExpired(t.sql)
+  await t.sql.query(`UPDATE tasks SET marked_at = spark_now() - interval '1 minute' WHERE id = $1`, [id])
+}
+
+describe('PostgreSQL announces', () => {
+  it('that a run can be claimed', async () => {
+    const run = { id: randomUUID(), workflow_id, schedule_id: null, input: 'x', session_id: null, tweaks: null, timeout: 60 }
+    expect(await announcedBy(() => t.db.tasks.insertRuns([run]))).toEqual(['spark_ready'])
+  })
+
+  it('all runs that ended together in one word', async () => {
+    const [one, two] = [await takeOne(), await takeOne()]
+    const end = { status: 'completed', output: '{}', full_output: null, error: null, error_code: null } as const
+    const [word, ...none] = await announcedBy(() => settle(t.sql, [one, two].map(({ id, token }) => ({ id, token, ...end }))))
+    expect(none).toEqual([])
+    expect(word!.replace('spark_done ', '').split(',').sort()).toEqual([one.id, two.id].sort())
+  })
+
+  it('nothing when a settle was refused', async () => {
+    const { id } = await takeOne()
+    const late = { id, token: randomUUID(), status: 'completed', output: '{}', full_output: null, error: null, error_code: null } as const
+    expect(await announcedBy(() => settle(t.sql, [late]))).toEqual([])
+  })
+
+  it('that a task which was handed back can be claimed', async () => {
+    const task = await takeOne()
+    expect(await announcedBy(() => handBack(t.sql, [task], 'test'))).toEqual(['spark_ready'])
+  })
+
+  it('that a task which was taken over can be claimed, or is over', async () => {
+    const unsent = await takeOne()
+    await expire(unsent.id)
+    expect(await announcedBy(() => takeOver(t.sql, 10_000))).toContain('spark_ready')
+    const [sent] = await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: 30_000 })
+    await markCalling(t.sql, [sent!])
+    await expire(sent!.id)
+    expect(await announcedBy(() => takeOver(t.sql, 10_000))).toEqual([`spark_done ${sent!.id}`])
+  })
+
+  it('that a pending task was cancelled, which makes room, and that a running one is to stop', async () => {
+    const pending = await addTask(t.sql, workflow_id, { readyInSeconds: 60 })
+    expect(await announcedBy(() => t.db.tasks.cancel(pending))).toEqual([`spark_done ${pending}`, 'spark_ready'])
+    const { id } = await takeOne()
+    expect(await announcedBy(() => t.db.tasks.cancel(id))).toEqual([`spark_cancel ${id}`])
+  })
+
+  it('that a task was deleted, to whoever runs it or waits for it', async () => {
+    const { id } = await takeOne()
+    expect(await announcedBy(() => t.db.tasks.remove(id))).toEqual([`spark_cancel ${id}`, `spark_done ${id}`, 'spark_ready'])
+  })
+
+  it('to the workers that the runs of a deleted workflow or source are to stop', async () => {
+    const { id } = await takeOne()
+    expect(await announcedBy(() => t.db.workflows.hide(workflow_id))).toEqual([`spark_cancel ${id}`])
+    const source_id = await addSource(t.sql)
+    workflow_id = await addWorkflow(t.sql, source_id)
+    const other = await takeOne()
+    expect(await announcedBy(() => t.db.sources.hide(source_id))).toEqual([`spark_cancel ${other.id}`])
+  })
+})

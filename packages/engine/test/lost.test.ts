@@ -1,0 +1,249 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { RunningWorker } from '../src/run/worker.ts'
+import { openStack, until } from './stack.ts'
+import type { Stack } from './stack.ts'
+import { makeWire } from './wire.ts'
+import type { Wire } from './wire.ts'
+
+const PAGE = { limit: 50, offset: 0 }
+const CLAIM = 'spark_claim('
+const INTENT = "SET phase = 'calling'"
+const SETTLE = 'INSERT INTO task_outputs'
+const MINUTE_MS = 60_000
+
+let stack: Stack
+let workflow_id: string
+const workers: RunningWorker[] = []
+const wires: Wire[] = []
+beforeAll(async () => {
+  stack = await openStack()
+  workflow_id = (await stack.sync()).workflow.id
+})
+afterEach(async () => {
+  stack.stub.release()
+  stack.stub.clearSwitches()
+  const [stopping, closing] = [workers.splice(0), wires.splice(0)]
+  for (const wire of closing) wire.releaseAll()
+  await Promise.all(stopping.map((worker) => stack.stopWorker(worker)))
+  await Promise.all(closing.map((wire) => wire.close()))
+})
+afterAll(() => stack.close())
+
+const addWorker = async (options: Parameters<Stack['addWorker']>[0] = {}) => {
+  const worker = await stack.addWorker(options)
+  workers.push(worker)
+  return worker
+}
+/** A worker whose way to PostgreSQL is the test's. */
+const addWiredWorker = async (times: NonNullable<Parameters<Stack['addWorker']>[0]>['times'] = {}) => {
+  const wire = await makeWire(stack.url)
+  wires.push(wire)
+  return { wire, worker: await addWorker({ through: wire.url, times }) }
+}
+const start = async (input: string) => (await stack.engine.workflows.run(workflow_id, input, { wait: false })).task.id
+const get = (id: string) => stack.engine.tasks.get(id)
+const over = (id: string) => until(() => get(id), (seen) => seen.finished_at !== null)
+const logOf = async (id: string) => (await stack.engine.tasks.logs(id, PAGE)).items.map((event) => event.type)
+const callsOf = (input: string) => stack.stub.calls.filter((call) => call.input_value === input)
+const leaseOf = async (id: string) => (await stack.db.sql.query<{ lease_until: Date | null }>('SELECT lease_until FROM tasks WHERE id = $1', [id])).rows[0]!.lease_until
+/** Heartbeats have held the task for longer than a lease and the grace after it. */
+const isHeldOn = async (id: string) => {
+  const first = (await leaseOf(id))!.getTime()
+  await until(() => leaseOf(id), (lease) => lease === null || lease.getTime() > first + 3_000)
+}
+
+describe('a worker', () => {
+  it('runs what it claimed when the answer to its claim got lost', async () => {
+    const { wire } = await addWiredWorker()
+    const lost = wire.cutAnswer(CLAIM, 'lost claim')
+    const id = await start('lost claim')
+    await lost.seen
+    expect(await over(id)).toMatchObject({ status: 'completed', tries: 1 })
+    expect(await logOf(id)).toEqual(['created', 'attempt_started', 'completed'])
+  })
+
+  it('takes an answer as written when only the word of it got lost', async () => {
+    const { wire, worker } = await addWiredWorker()
+    const lost = wire.cutAnswer(SETTLE, 'completed')
+    const id = await start('lost settle')
+    await lost.seen
+    await until(async () => worker.runner.count(), (n) => n === 0)
+    expect((await get(id)).status).toBe('completed')
+    expect(await logOf(id)).toEqual(['created', 'attempt_started', 'completed'])
+  })
+
+  it('keeps an answer that could not be written, and writes it when PostgreSQL is back', async () => {
+    const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
+    await stack.stub.set({ slow: 'held' })
+    const id = await start('kept')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await wire.shut()
+    stack.stub.release()
+    await until(async () => callsOf('kept')[0]!.ended, (ended) => ended === 'answered')
+    expect((await get(id)).status).toBe('running')
+    await wire.open()
+    expect(await over(id)).toMatchObject({ status: 'completed', output_data: { result: 'kept' } })
+    expect(callsOf('kept')).toHaveLength(1)
+  })
+
+  it('gives a task back, with its try, when it could not announce the call', async () => {
+    const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
+    const lost = wire.refuse(INTENT)
+    const id = await start('not announced')
+    await lost.seen
+    expect(await over(id)).toMatchObject({ status: 'completed', tries: 1 })
+    expect(await logOf(id)).toContain('handed_back')
+    expect(callsOf('not announced')).toHaveLength(1)
+  })
+
+  it('does not call what was cancelled between its claim and its call', async () => {
+    const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
+    const claimed = wire.holdAnswer(CLAIM, 'cancelled early')
+    const id = await start('cancelled early')
+    await claimed.seen
+    const cancelling = stack.engine.tasks.cancel(id)
+    await until(() => get(id), (seen) => seen.cancel_requested_at !== null)
+    claimed.release()
+    await cancelling
+    expect((await over(id)).status).toBe('cancelled')
+    expect(callsOf('cancelled early')).toEqual([])
+  })
+
+  it('does not call what was cancelled while it announced the call', async () => {
+    const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
+    const announced = wire.holdAnswer(INTENT)
+    const id = await start('cancelled late')
+    await announced.seen
+    const cancelling = stack.engine.tasks.cancel(id)
+    await until(() => get(id), (seen) => seen.cancel_requested_at !== null)
+    announced.release()
+    await cancelling
+    expect((await over(id)).status).toBe('cancelled')
+    expect(callsOf('cancelled late')).toEqual([])
+  })
+
+  it('calls what it holds, however long the announcement took', async () => {
+    const { wire } = await addWiredWorker()
+    const announced = wire.holdAnswer(INTENT)
+    const id = await start('slowly announced')
+    await announced.seen
+    await isHeldOn(id)
+    announced.release()
+    expect((await over(id)).status).toBe('completed')
+  })
+
+  it('that stood still for longer than its lease calls nothing when it goes on', async () => {
+    const { wire, worker } = await addWiredWorker()
+    const frozen = wire.freezeAfter(INTENT)
+    const id = await start('frozen')
+    await frozen.seen
+    await addWorker()
+    expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
+    frozen.release()
+    await until(async () => worker.runner.count(), (n) => n === 0)
+    expect(callsOf('frozen')).toEqual([])
+  })
+
+  it('keeps a call through an outage longer than its lease, and its answer takes the place of outcome_unknown', async () => {
+    const { wire, worker } = await addWiredWorker()
+    await stack.stub.set({ slow: 'held' })
+    const id = await start('outage')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await wire.shut()
+    await addWorker()
+    expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
+    await wire.open()
+    // With this heartbeat it learns that its task was taken over.
+    await until(() => worker.heartbeat.once().then(() => true, () => false), (beat) => beat)
+    stack.stub.release()
+    expect(await until(() => get(id), (seen) => seen.status === 'completed')).toMatchObject({ output_data: { result: 'outage' }, error_code: null, tries: 1 })
+    expect(callsOf('outage')).toHaveLength(1)
+  })
+
+  it('holds a call that lasts longer than its lease', async () => {
+    await addWorker()
+    await stack.stub.set({ slow: 'held' })
+    const id = await start('long')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await isHeldOn(id)
+    stack.stub.release()
+    expect((await over(id)).status).toBe('completed')
+    expect(await logOf(id)).toEqual(['created', 'attempt_started', 'completed'])
+  })
+
+  it('stops a call at once when its cancel is announced, and does not wait for a heartbeat', async () => {
+    await addWorker({ times: { leaseMs: 10 * MINUTE_MS } })
+    await stack.stub.set({ slow: 'held' })
+    const id = await start('cancel heard')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await stack.engine.tasks.cancel(id)
+    expect((await over(id)).status).toBe('cancelled')
+  })
+
+  it('stops a call with its next heartbeat when the word of its cancel got lost', async () => {
+    await addWorker()
+    await stack.stub.set({ slow: 'held' })
+    const id = await start('cancel unheard')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await stack.db.sql.query('UPDATE tasks SET cancel_requested_at = spark_now() WHERE id = $1', [id])
+    expect((await over(id)).status).toBe('cancelled')
+    await until(async () => callsOf('cancel unheard')[0]!.ended, (ended) => ended === 'client_left')
+  })
+
+  it('stops a call with its next heartbeat when the task is gone and nobody said so', async () => {
+    const worker = await addWorker()
+    await stack.stub.set({ slow: 'held' })
+    const id = await start('gone')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await stack.db.sql.query('DELETE FROM tasks WHERE id = $1', [id])
+    await until(async () => callsOf('gone')[0]!.ended, (ended) => ended === 'client_left')
+    await until(async () => worker.runner.count(), (n) => n === 0)
+  })
+})
+
+describe('a worker that is stopped', () => {
+  const stop = (worker: RunningWorker) => {
+    workers.splice(workers.indexOf(worker), 1)
+    return stack.stopWorker(worker)
+  }
+
+  it('takes nothing new, and lets its run finish', async () => {
+    const worker = await addWorker({ times: { drainMs: MINUTE_MS } })
+    await stack.stub.set({ slow: 'held' })
+    const running = await start('last one')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    const stopping = stop(worker)
+    await until(() => stack.engine.workers.list(PAGE), ({ items }) => items.some((row) => row.id === worker.id && row.status === 'draining'))
+    const next = await start('next one')
+    stack.stub.release()
+    await stopping
+    expect((await get(running)).status).toBe('completed')
+    expect(await get(next)).toMatchObject({ status: 'pending', tries: 0 })
+    await stack.engine.tasks.remove(next)
+  })
+
+  it('gives back what it had not called when its time is over, and does not call it any more', async () => {
+    const { wire, worker } = await addWiredWorker({ leaseMs: MINUTE_MS, drainMs: 100 })
+    const announced = wire.holdAnswer(INTENT)
+    const id = await start('given back')
+    await announced.seen
+    const stopping = stop(worker)
+    await until(() => get(id), (seen) => seen.status === 'pending')
+    expect(await logOf(id)).toEqual(['created', 'handed_back'])
+    await addWorker()
+    expect(await over(id)).toMatchObject({ status: 'completed', tries: 1 })
+    announced.release()
+    await stopping
+    expect(callsOf('given back')).toHaveLength(1)
+  })
+
+  it('leaves the calls that it could not wait for to others at once, not after a lease', async () => {
+    const worker = await addWorker({ times: { leaseMs: 10 * MINUTE_MS, drainMs: 100 } })
+    await stack.stub.set({ slow: 'held' })
+    const id = await start('left')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await addWorker()
+    await stop(worker)
+    expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
+  })
+})

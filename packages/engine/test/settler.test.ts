@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto'
+import { claim, prolong } from '@automagik-spark/db'
+import type { ClaimedTask, Settlement } from '@automagik-spark/db'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { makeLogger } from '../src/logger.ts'
+import { makeSettler } from '../src/run/settler.ts'
+import type { Settler } from '../src/run/settler.ts'
+import { openStack } from './stack.ts'
+import type { Stack } from './stack.ts'
+
+const PAGE = { limit: 50, offset: 0 }
+let stack: Stack
+let settler: Settler
+let workflow_id: string
+beforeAll(async () => {
+  stack = await openStack()
+  workflow_id = (await stack.sync()).workflow.id
+  settler = makeSettler({ sql: stack.db.sql, logger: makeLogger({ level: 'silent', format: 'json' }) })
+})
+beforeEach(() => stack.db.sql.query('DELETE FROM tasks'))
+afterAll(() => stack.close())
+
+/** Tasks in hand, as a worker's claim gives them. */
+const take = async (count: number): Promise<ClaimedTask[]> => {
+  for (let i = 0; i < count; i++) await stack.engine.workflows.run(workflow_id, 'x', { wait: false })
+  return claim(stack.db.sql, { worker_id: randomUUID(), token: randomUUID(), slots: count, leaseMs: 60_000 })
+}
+const end = ({ id, token }: { id: string; token: string }, result = 'x'): Settlement => ({
+  id, token, status: 'completed', output: JSON.stringify({ result }), full_output: null, error: null, error_code: null,
+})
+
+describe('the settler', () => {
+  it('fails the run whose answer PostgreSQL refuses, and writes those that came with it', async () => {
+    // PostgreSQL has data errors of its own; this one comes when it is asked for.
+    await stack.db.sql.query(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '22P05'; END $$;
+       CREATE TRIGGER refuse BEFORE UPDATE ON tasks FOR EACH ROW WHEN (NEW.output ->> 'result' = 'refuse me') EXECUTE FUNCTION refuse()`,
+    )
+    const [good, bad, other] = await take(3)
+    expect(await Promise.all([settler.settle(end(good!), 1), settler.settle(end(bad!, 'refuse me'), 1), settler.settle(end(other!), 1)])).toEqual([true, true, true])
+    await stack.db.sql.query('DROP TRIGGER refuse ON tasks')
+    expect(await stack.engine.tasks.get(bad!.id)).toMatchObject({ status: 'failed', error_code: 'bad_answer', output_data: null })
+    for (const { id } of [good!, other!]) expect((await stack.engine.tasks.get(id)).status).toBe('completed')
+  })
+
+  it('keeps an answer that came too late in the log, and changes nothing', async () => {
+    const [task] = await take(1)
+    expect(await settler.settle(end({ id: task!.id, token: randomUUID() }), 1)).toBe(false)
+    expect((await stack.engine.tasks.get(task!.id)).status).toBe('running')
+    expect((await stack.engine.tasks.logs(task!.id, PAGE)).items).toContainEqual(expect.objectContaining({ type: 'late_answer', message: expect.stringContaining('ended completed') }))
+    expect(await prolong(stack.db.sql, [task!], 60_000)).toHaveLength(1)
+  })
+
+  it('keeps a large answer apart, and shows it whole to whoever asks for the run', async () => {
+    const [task] = await take(1)
+    await settler.settle({ ...end(task!, 'short'), full_output: '{"result":"the whole of it"}' }, 1)
+    expect((await stack.engine.tasks.get(task!.id)).output_data).toEqual({ result: 'the whole of it' })
+    expect((await stack.engine.tasks.list(PAGE)).items[0]!.output_data).toEqual({ result: 'short' })
+  })
+})
