@@ -5,7 +5,7 @@ const shared = { resolve: { conditions: ['spark-source'] }, ssr: { resolve: { co
 export default defineConfig({
   test: {
     projects: [
-      { ...shared, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'scripts/**/*.test.mjs'] } },
+      { ...shared, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'bench/*.test.ts', 'scripts/**/*.test.mjs'] } },
       {
         ...shared,
         test: {

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** The root of the repository: this file is built into `bench/dist`. */
+export const root = fileURLToPath(new URL('../../', import.meta.url))
+/** With it a program ends when we do, however that happens. */
+const TETHER = new URL('../../scripts/lib/tether.mjs', import.meta.url).href
+
+export type Running = {
+  pid: number
+  /** What stood in the brackets of `ready`. */
+  said: string
+  exited: Promise<number | null>
+  /** Asks it to end and waits; after a while it has to. */
+  stop: () => Promise<void>
+}
+type Start = {
+  name: string
+  script: string
+  args?: string[]
+  nodeArgs?: string[]
+  env?: Record<string, string>
+  /** Said on standard output or standard error as soon as it can be used. */
+  ready: RegExp
+  /** Where standard output goes when it is long. */
+  logFile?: string
+  signal: AbortSignal
+}
+
+const READY_MS = 60_000
+const STOP_MS = 40_000
+const KEPT_CHARS = 4_000
+
+/** Starts a Node program with nothing of our environment but what Node needs, and waits until it is ready. */
+export const startProcess = async ({ name, script, args = [], nodeArgs = [], env = {}, ready, logFile, signal }: Start): Promise<Running> => {
+  const log = logFile === undefined ? null : openSync(logFile, 'a')
+  const child = spawn(process.execPath, ['--import', TETHER, ...nodeArgs, script, ...args], {
+    cwd: root,
+    env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
+    stdio: ['ignore', log ?? 'pipe', 'pipe', 'ipc'],
+    detached: process.platform !== 'win32', // a Ctrl-C is ours to hand on
+  })
+  if (log !== null) closeSync(log) // it has its own
+  const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const stop = async () => {
+    child.kill('SIGTERM')
+    const killer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await exited
+    clearTimeout(killer)
+  }
+  let output = ''
+  let timer: NodeJS.Timeout | undefined
+  try {
+    const said = await new Promise<string>((resolve, reject) => {
+      const fail = (how: string) => reject(new Error(`${name} ${how}${output === '' ? '' : `:\n${output}`}`))
+      const look = (chunk: Buffer) => {
+        output = (output + chunk.toString()).slice(-KEPT_CHARS)
+        const match = output.match(ready)
+        if (match) resolve(match[1] ?? match[0])
+      }
+      child.stdout?.on('data', look)
+      child.stderr?.on('data', look)
+      child.once('error', (error) => fail(`could not be started: ${error.message}`))
+      timer = setTimeout(() => fail(`was not ready within ${READY_MS / 1000} s`), READY_MS)
+      void exited.then((code) => fail(`ended with ${code} before it was ready`))
+      signal.addEventListener('abort', () => fail('was not waited for'), { once: true })
+    })
+    return { pid: child.pid!, said, exited, stop } // without a pid it could not have said anything
+  } catch (error) {
+    await stop()
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { startEmbedded } from '@automagik-spark/db'
+import { Spark } from '@automagik-spark/sdk'
+import pg from 'pg'
+import { makeCpuMeter } from './cpu.ts'
+import type { CpuMeter } from './cpu.ts'
+import { root, startProcess } from './processes.ts'
+import type { Running } from './processes.ts'
+
+/** What every run takes at the flow server. */
+export const LATENCY_MS = 20
+/** Runs at once, in Spark's worker and in its floor; more than any part asks for at once. */
+export const CONCURRENCY = 100
+
+export type Surroundings = {
+  signal: AbortSignal
+  progress: (line: string) => void
+  spark: Running & { url: string; key: string; client: Spark }
+  /** The stub Langflow, a process of its own. */
+  stub: Running & { url: string; key: string; flow_id: string }
+  /** A workflow of the stub that answers what it is given. */
+  workflow_id: string
+  /** Spark's PostgreSQL, which the floors use too. */
+  database: { url: string; client: pg.Client }
+  cpu: CpuMeter
+  /** A process of ours from `bench/floor`, with the stores in its environment. */
+  startFloor: (name: string, env?: Record<string, string>) => Promise<Running>
+}
+
+type Args = { signal: AbortSignal; cpuProf: string | null; progress: (line: string) => void }
+
+const built = (path: string) => join(root, path)
+
+/** Starts everything in a temporary folder, hands it to `work`, and leaves nothing behind. */
+export const withSurroundings = async <T>({ signal, cpuProf, progress }: Args, work: (surroundings: Surroundings) => Promise<T>): Promise<T> => {
+  const closers: (() => Promise<void> | void)[] = []
+  const opened = <O>(thing: O, close: (thing: O) => Promise<void> | void): O => {
+    closers.push(() => close(thing))
+    return thing
+  }
+  const started = async (running: Promise<Running>): Promise<Running> => opened(await running, ({ stop }) => stop())
+
+  let whatSparkSaid = (): string[] => []
+  try {
+    const dir = opened(mkdtempSync(join(tmpdir(), 'spark-bench-')), (path) => rmSync(path, { recursive: true, force: true }))
+    chmodSync(dir, 0o711) // root's PostgreSQL runs as another user, who must get through
+    const dataDir = join(dir, 'data')
+    const logFile = join(dir, 'spark.log')
+    whatSparkSaid = () => complaintsIn(logFile)
+    mkdirSync(dataDir, { mode: 0o711 })
+
+    progress('starting a stub Langflow and Spark')
+    const key = `sk-${randomBytes(12).toString('hex')}`
+    const stub = await started(
+      startProcess({
+        name: 'the stub Langflow', script: built('packages/testing/dist/stub-main.js'), signal, ready: /^(\{.*\})$/m,
+        args: ['langflow-1.13.0', '--key', key, '--latency', String(LATENCY_MS), '--control'],
+      }),
+    )
+    const { url: stubUrl, flows } = JSON.parse(stub.said) as { url: string; flows: Record<string, string> } // what stub-main prints
+
+    const apiKey = randomBytes(24).toString('hex')
+    const process = await started(
+      startProcess({
+        name: 'Spark', script: built('apps/cli/dist/main.js'), args: ['start'], signal, logFile,
+        ready: /Spark is ready at (http:\/\/\S+)/,
+        nodeArgs: cpuProf === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(cpuProf)}`],
+        env: { API_PORT: '0', SPARK_DATA_DIR: dataDir, SPARK_API_KEY: apiKey, SPARK_WORKER_CONCURRENCY: String(CONCURRENCY), LOG_FORMAT: 'json' },
+      }),
+    )
+    const spark = { ...process, url: process.said, key: apiKey, client: new Spark({ baseUrl: process.said, apiKey }) }
+    const embedded = opened(await startEmbedded({ dataDir }), ({ close }) => close()) // a share in Spark's
+    const client = opened(new pg.Client({ connectionString: embedded.url }), (connection) => connection.end())
+    await client.connect()
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+
+    const source = await spark.client.sources.create({ url: stubUrl, api_key: key, max_concurrency: CONCURRENCY })
+    const workflow = await spark.client.workflows.sync(flows['echo'] ?? '', { source_url: source.url })
+
+    const floorEnv = { STUB_URL: stubUrl, STUB_KEY: key, STUB_FLOW: flows['echo'] ?? '', CONCURRENCY: String(CONCURRENCY) }
+    return await work({
+      signal, progress, spark,
+      stub: { ...stub, url: stubUrl, key, flow_id: flows['echo'] ?? '' },
+      workflow_id: workflow.id,
+      database: { url: embedded.url, client },
+      cpu: makeCpuMeter(rows[0]?.pid ?? 0),
+      startFloor: (name, env = {}) =>
+        started(
+          startProcess({
+            name: `the floor ${name}`, script: built(`bench/dist/${name}.js`), signal, ready: /^ready (\S*)$/m,
+            env: { ...floorEnv, DATABASE_URL: embedded.url, ...env },
+          }),
+        ),
+    })
+  } catch (error) {
+    if (!signal.aborted) for (const line of whatSparkSaid()) progress(`Spark said: ${line}`)
+    throw error
+  } finally {
+    progress('stopping')
+    for (const close of closers.reverse()) {
+      await Promise.resolve(close()).catch((error: unknown) => progress(`could not be closed: ${error instanceof Error ? error.message : String(error)}`))
+    }
+  }
+}
+
+const KEPT_COMPLAINTS = 10
+
+/** The last warnings and errors of Spark's log, which goes with the folder. */
+const complaintsIn = (logFile: string): string[] => {
+  if (!existsSync(logFile)) return []
+  const lines = readFileSync(logFile, 'utf8').split('\n').filter((line) => line !== '' && !/"level":"?(10|20|30|trace|debug|info)\b/.test(line))
+  return lines.slice(-KEPT_COMPLAINTS)
+}
