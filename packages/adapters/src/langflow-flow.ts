@@ -109,6 +109,15 @@ export const tweakTarget = (nodes: FlowNode[], chosen: string | null): FlowNode 
   return nodes.some((node) => isInput(node) && node !== target && node.filled) ? target : null
 }
 
+/**
+ * The input type that reaches `target` and no other input: Langflow goes by what the ids hold. Null when there is none. An input
+ * arrives unchanged that way, and by tweak it does not.
+ */
+export const soleInputType = (nodes: FlowNode[], target: FlowNode): 'chat' | 'text' | null => {
+  const reached = (type: string): FlowNode[] => nodes.filter((node) => isInput(node) && node.id.toLowerCase().includes(type))
+  return (['chat', 'text'] as const).find((type) => reached(type).length === 1 && reached(type)[0] === target) ?? null
+}
+
 export const flowComponents = (flow: RemoteFlow, wanted: WantedComponents): FlowComponents => {
   const nodes = nodesOf(flow.data)
   const warnings: string[] = []

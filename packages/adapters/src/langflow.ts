@@ -6,7 +6,8 @@ import { htmlFailure } from './failure.ts'
 import { badAnswer, makeHttp, shaped, type HttpAnswer, type HttpCall } from './http.ts'
 import type { JsonValue } from './json.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
-import { canonicalGraph, flowComponents, isOutput, isWebhook, nodesOf, remoteFlow, tweakTarget } from './langflow-flow.ts'
+import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
+import { inputText, runRequest } from './langflow-request.ts'
 import { oneLine } from './plain-text.ts'
 import type { HttpPool } from './pool.ts'
 import { pathSegment } from './source-url.ts'
@@ -90,12 +91,13 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
     canonicalGraph: (flow: RemoteFlow) => canonicalGraph(flow.data),
 
     async run(call) {
+      const { body, notes } = runRequest(call)
       const request: HttpCall = {
         method: 'POST',
         purpose: 'run',
         path: `api/v1/run/${pathSegment(call.flow_id)}`,
         query: { stream: String(call.streams_only) },
-        json: runBody(call),
+        json: body,
         timeoutMs: call.timeoutMs,
         signal: call.signal,
       }
@@ -104,7 +106,8 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
         if (answer.isHtml) throw htmlFailure(url, 'run')
         return call.streams_only ? readStream(url, answer.chunks) : answer.json()
       })
-      return runAnswer(call, value, bytes)
+      const answer = runAnswer(call, value, bytes)
+      return { ...answer, notes: [...notes, ...answer.notes] }
     },
   }
 
@@ -141,41 +144,3 @@ const health = async (answer: HttpAnswer): Promise<string> => {
   const parsed = Health.safeParse((await answer.json()).value)
   return parsed.success ? oneLine(parsed.data.status, 100) : 'unknown'
 }
-
-/** Langflow refuses nothing but strings, and from 1.7 on doesn't even refuse: it runs without the input. */
-const inputText = (value: JsonValue): string => (typeof value === 'string' ? value : JSON.stringify(value))
-
-const runBody = (call: RunCall): JsonValue => {
-  const nodes = nodesOf(call.data)
-  const target = tweakTarget(nodes, call.input_component)
-  const output = nodes.find(({ id }) => id === call.output_component)
-  const tweaks = (call.tweaks ?? {}) as { [key: string]: JsonValue } // came in as JSON
-  const body = {
-    // `any` reaches chat and text inputs; with `chat` a text-only flow would run without its input.
-    input_type: 'any',
-    output_type: 'any',
-    session_id: call.session_id,
-    // Components that are no outputs answer only when asked by name.
-    ...(output && !isOutput(output) ? { output_component: output.id } : {}),
-  }
-  if (!target) {
-    return { ...body, input_value: inputText(call.input_value), ...(call.tweaks ? { tweaks } : {}) }
-  }
-  // Without `input_value`, which would overwrite the stored values of all other inputs.
-  const own = tweaks[target.id]
-  const field = isWebhook(target) ? { data: webhookData(call.input_value) } : { input_value: inputText(call.input_value) }
-  return { ...body, tweaks: { ...tweaks, [target.id]: { ...(typeof own === 'object' && !Array.isArray(own) ? own : {}), ...field } } }
-}
-
-/** A webhook takes a JSON object as text; Langflow itself wraps what is none in `payload`. */
-const webhookData = (value: JsonValue): string => {
-  if (typeof value === 'string') {
-    try {
-      if (isObject(JSON.parse(value) as JsonValue)) return value
-    } catch {
-      // Plain text.
-    }
-  }
-  return JSON.stringify(isObject(value) ? value : { payload: value })
-}
-const isObject = (value: JsonValue): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)

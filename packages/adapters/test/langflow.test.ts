@@ -97,6 +97,8 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     ['{"event": "x"}', '{"event": "x"}'],
     ['hello', '{"payload":"hello"}'],
     [[1], '{"payload":[1]}'],
+    ['one\nC:\\new', '{"payload":"one\\u000aC:\\u005cnew"}'],
+    [{ text: 'one\n' }, '{"text":"one\\u000a"}'],
   ])('gives the input %j to a webhook as %s', async (input_value, data) => {
     const { text } = await source(stub).run(await synced(source(stub), stub.flows.webhook, { input_value }))
     expect(JSON.parse(text.replace(/^```json|```$/g, ''))).toEqual(JSON.parse(data))

@@ -8,6 +8,11 @@ afterAll(() => pool.close())
 const node = (id: string, stored = '') => ({ id, data: { id, type: id.split('-')[0] ?? id, node: { display_name: id, template: { input_value: { value: stored } } } } })
 const graph = (...nodes: ReturnType<typeof node>[]) => ({ nodes, edges: [] })
 
+const callOf = (more: Partial<RunCall>): RunCall => ({
+  flow_id: 'my flow', flow_type: 'flow', input_value: 'hi', session_id: 'task-1', tweaks: null, input_component: null, output_component: null,
+  data: null, streams_only: false, timeoutMs: 10_000, signal: new AbortController().signal, ...more,
+})
+
 /** The request that a run makes. */
 const requestOf = async (more: Partial<RunCall>, api_key: string | null = 'sk-1') => {
   const requests: { line: string; headers: NodeJS.Dict<string | string[]>; body: unknown }[] = []
@@ -15,10 +20,7 @@ const requestOf = async (more: Partial<RunCall>, api_key: string | null = 'sk-1'
     requests.push({ line: `${request.method} ${request.url}`, headers: request.headers, body: JSON.parse(body) })
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"outputs":[]}')
   }))
-  await makeSource({ source_type: 'langflow', url: `${url}/base`, api_key, pool }).run({
-    flow_id: 'my flow', flow_type: 'flow', input_value: 'hi', session_id: 'task-1', tweaks: null, input_component: null, output_component: null,
-    data: null, streams_only: false, timeoutMs: 10_000, signal: new AbortController().signal, ...more,
-  })
+  await makeSource({ source_type: 'langflow', url: `${url}/base`, api_key, pool }).run(callOf(more))
   expect(requests).toHaveLength(1)
   return requests[0]!
 }
@@ -38,13 +40,45 @@ describe('the request of a run', () => {
   it.each<[string, Partial<RunCall>, object]>([
     ['the only input', { data: graph(node('ChatInput-1', 'stored'), node('ChatOutput-2')), input_component: 'ChatInput-1', output_component: 'ChatOutput-2' }, { input_value: 'hi' }],
     ['several empty inputs', { data: graph(node('ChatInput-1'), node('TextInput-2')), input_component: 'ChatInput-1' }, { input_value: 'hi' }],
-    ['a chosen input', { data: graph(node('ChatInput-1'), node('TextInput-2')), input_component: 'TextInput-2' }, { tweaks: { 'TextInput-2': { input_value: 'hi' } } }],
+    ['a chosen input', { data: graph(node('ChatInput-1'), node('TextInput-2')), input_component: 'TextInput-2' }, { input_type: 'text', input_value: 'hi' }],
+    ['a chosen input of which there are two', { data: graph(node('ChatInput-1'), node('ChatInput-2')), input_component: 'ChatInput-2' }, { tweaks: { 'ChatInput-2': { input_value: 'hi' } } }],
+    ['a chosen input whose kind is in the id of another', { data: graph(node('ChatInput-Text1'), node('TextInput-2')), input_component: 'TextInput-2' }, { tweaks: { 'TextInput-2': { input_value: 'hi' } } }],
     ['a chosen component that is no input', { data: graph(node('ChatInput-1'), node('Prompt-2')), input_component: 'Prompt-2', input_value: { a: 1 } }, { tweaks: { 'Prompt-2': { input_value: '{"a":1}' } } }],
-    ['the chat input beside a text that stays', { data: graph(node('ChatInput-1'), node('TextInput-2', 'You are a pirate.')), input_component: 'ChatInput-1' }, { tweaks: { 'ChatInput-1': { input_value: 'hi' } } }],
+    ['the chat input beside a text that stays', { data: graph(node('ChatInput-1'), node('TextInput-2', 'You are a pirate.')), input_component: 'ChatInput-1' }, { input_type: 'chat', input_value: 'hi' }],
+    ['a chat input that a tweak sets as well', { data: graph(node('ChatInput-1'), node('TextInput-2', 'Pirate')), tweaks: { 'ChatInput-1': { input_value: 'x', sender: 'y' } } }, { tweaks: { 'ChatInput-1': { input_value: 'hi', sender: 'y' } } }],
     ['an input that is gone', { data: graph(node('ChatInput-1')), input_component: 'ChatInput-0' }, { input_value: 'hi' }],
     ['a webhook', { data: graph(node('Webhook-1')), input_component: 'Webhook-1', input_value: { a: 1 } }, { tweaks: { 'Webhook-1': { data: '{"a":1}' } } }],
     ['nobody', { data: graph(node('ChatOutput-1')) }, { input_value: 'hi' }],
   ])('brings the input to %s', async (_, call, expected) => expect((await requestOf(call)).body).toEqual({ ...types, ...expected }))
+
+  // Langflow turns a backslash and an n into a line break in whatever comes by tweak: that broke the JSON, or changed the text in it.
+  it.each<[string, Partial<RunCall>, string, string]>([
+    ['a webhook', { data: graph(node('Webhook-1')) }, 'Webhook-1', 'data'],
+    ['a component that is no input', { data: graph(node('Prompt-1')), input_component: 'Prompt-1' }, 'Prompt-1', 'input_value'],
+  ])('brings line breaks and backslashes to %s by tweak', async (_, call, component, field) => {
+    const received = async (input_value: RunCall['input_value']) => {
+      const { tweaks } = (await requestOf({ ...call, input_value })).body as { tweaks: Record<string, Record<string, string>> }
+      const text = tweaks[component]![field]!
+      return { text, value: JSON.parse(text.replaceAll('\\n', '\n')) as unknown }
+    }
+    const input = { path: 'C:\\new', text: 'one\ntwo "three"\\', 'a\nkey': ['\\\n', 'tab\t', 'ü'] }
+    expect((await received(input)).value).toEqual(input)
+    expect((await received({ plain: 'ü\t' })).text).toBe('{"plain":"ü\\t"}')
+    if (field === 'input_value') return
+    expect((await received('one\ntwo C:\\new')).value).toEqual({ payload: 'one\ntwo C:\\new' })
+    expect((await received(JSON.stringify(input))).value).toEqual(input)
+    expect((await received('{"big": 12345678901234567890}')).text).toBe('{"big": 12345678901234567890}')
+  })
+  it('says so when a text cannot be brought unchanged', async () => {
+    const notesOf = async (input_value: RunCall['input_value'], more: Partial<RunCall> = {}) => {
+      const { url } = await serve((_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"outputs":[{"outputs":[{"results":{"message":{"text":"ok"}}}]}]}'))
+      return (await makeSource({ source_type: 'langflow', url, api_key: null, pool }).run({ ...callOf({ data: graph(node('ChatInput-1'), node('Prompt-2')), input_component: 'Prompt-2', ...more }), input_value })).notes
+    }
+    expect(await notesOf('\\nabla f')).toEqual(['The input holds a backslash followed by n. Langflow takes the two for a line break in what goes to Prompt-2.'])
+    expect(await notesOf('one\ntwo \\times')).toEqual([])
+    expect(await notesOf({ a: '\\nabla' })).toEqual([])
+    expect(await notesOf('\\nabla', { input_component: 'ChatInput-1' })).toEqual([])
+  })
 
   it("keeps the user's tweaks, those of the input's component too", async () => {
     const tweaks = { 'Webhook-1': { other: 1 }, 'X-2': { a: [1] }, temperature: 0.5 }

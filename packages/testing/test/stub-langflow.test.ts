@@ -131,6 +131,23 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     expect(await texts(stub.flows.echo, chat)).toEqual(['set'])
   })
 
+  it('makes a line break of a backslash and an n in a tweak, as Langflow does and not in an input', async () => {
+    const stub = await start({ version })
+    const texts = async (flow: string, body: object) => textsOf((await run(stub, flow, body)).json)
+    expect(await texts(stub.flows.echo, any('C:\\new'))).toEqual(['C:\\new'])
+    expect(await texts(stub.flows.echo, any(undefined, { tweaks: { 'ChatInput-echo1': { input_value: 'C:\\new' } } }))).toEqual(['C:\new'])
+    const webhook = (data: string) => run(stub, stub.flows.webhook, any(undefined, { tweaks: { 'Webhook-webhook1': { data } } }))
+    expect(textsOf((await webhook('{"a":"b\\u000ac"}')).json)).toEqual(['```json\n{\n  "a": "b\\nc"\n}\n```'])
+    expect((await webhook('{"a":"b\\nc"}')).status).toBe(599) // no JSON any more
+  })
+
+  it('has no answer to a tweak of another type than the recorded one', async () => {
+    const stub = await start({ version })
+    const name = (value: unknown) => run(stub, stub.flows.tweak, any('hi', { tweaks: { 'PromptTemplate-tweak2': { name: value } } }))
+    expect((await name('5')).status).toBe(200)
+    for (const value of [5, null, ['Eve'], true]) expect((await name(value)).status).toBe(599)
+  })
+
   it('names flows that are not there as they were asked for', async () => {
     const stub = await start({ version })
     const id = 'abcdefab-0000-4000-8000-000000000000'

@@ -146,8 +146,9 @@ const readBody = (text: string, version: LangflowVersion): RunBody | 'bad' | 'ar
   return { input_value, input_type, output_type, session_id, tweaks, output_component }
 }
 
-const recogniseBody = (flow: Flow, body: RunBody, values: Values, how: string, version: LangflowVersion): Asks => {
+const recogniseBody = (flow: Flow, body: RunBody, values: Values, how: string, version: LangflowVersion): Asks | null => {
   const tweaks = effectiveTweaks(body.tweaks, flow.row.data.nodes, version)
+  if (tweaks.some(({ fits }) => !fits)) return null
   const all = { ...values, input: body.input_value, session_id: body.session_id || flow.row.id, tweaks }
   const strange = tweaks.find((tweak) => nameOf(tweak).startsWith('Webhook') && tweak.field === 'data' && !isJsonObject(tweak.value))
   if (strange) return { key: `run with ${nameOf(strange)} that is no JSON object`, values: all }
