@@ -47,7 +47,7 @@ describe.each([['postgres', null], ['mongodb', mongo]] as const)('the main job, 
     source = await spark.client.sources.create({ name: 'flows', url: `${stub.url}/`, api_key: KEY })
     expect(source).toMatchObject({ name: 'flows', source_type: 'langflow', url: stub.url, status: 'active', health: 'up', max_concurrency: 40 })
     expect(JSON.stringify(source)).not.toContain(KEY)
-    await expect(spark.client.sources.create({ url: stub.url, api_key: KEY })).rejects.toMatchObject({ status: 400, detail: `url: Source with URL ${stub.url} already exists` })
+    await expect(spark.client.sources.create({ url: stub.url, api_key: KEY })).rejects.toMatchObject({ status: 400, detail: `Source with URL ${stub.url} already exists` })
   })
 
   it('lists the remote flows and copies one of them', async () => {

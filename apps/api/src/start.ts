@@ -3,7 +3,7 @@ import type { Foundation } from '@automagik-spark/engine'
 import { makeApi } from './api.ts'
 
 /** The API on what `boot` opened, listening. */
-export const startApi = async (foundation: Foundation): Promise<{ url: string; close: () => Promise<void> }> => {
+export const startApi = async (foundation: Foundation): Promise<{ url: string; look: () => Promise<void>; close: () => Promise<void> }> => {
   const { config, api_key, logger, clock } = foundation
   if (api_key === null) throw new Error('loadConfig lets no API without a key through')
   const engine = await startEngine({ ...foundation, version: VERSION })
@@ -12,6 +12,8 @@ export const startApi = async (foundation: Foundation): Promise<{ url: string; c
     const { url } = await api.listen({ host: config.api_host, port: config.api_port })
     return {
       url,
+      /** Sees at once what changed around it, such as a worker that has just started. */
+      look: engine.service.look,
       async close() {
         engine.service.shutDown()
         await api.close()

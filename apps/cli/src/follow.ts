@@ -56,5 +56,7 @@ export const showResult = ({ out }: Context, task: Task, { json }: JsonOption): 
   if (json) out.json(task)
   else if (task.status === 'completed') out.text(resultText(task) ?? JSON.stringify(task.output_data, null, 2))
   if (task.status !== 'completed')
-    throw new CliError(`Task ${task.id} ${task.status}: ${(task.error ?? 'no reason is known').replace(/\.$/, '')}. See: automagik-spark tasks logs ${task.id}`)
+    throw new CliError(`Task ${task.id} ${task.status}: ${sentence(task.error ?? 'no reason is known')} See: automagik-spark tasks logs ${task.id}`)
 }
+
+const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`)

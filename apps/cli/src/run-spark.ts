@@ -10,30 +10,44 @@ import { welcome } from './welcome.ts'
 type Env = Record<string, string | undefined>
 type Proc = NodeJS.Process
 
-/** The API, with word of where it is left in the data directory for the other commands. */
-const api = async (foundation: Foundation, proc: Proc): Promise<() => Promise<void>> => {
-  const { config, made_api_key } = foundation
+type Stop = () => Promise<void>
+
+/** Leaves word of the API in the data directory for the other commands, and tells the person who started it. */
+const announce = async ({ config, made_api_key }: Foundation, url: string, proc: Proc): Promise<Stop> => {
+  const takeBack = config.embedded ? await writeApiUrl(config.data_dir, url) : async () => undefined
+  proc.stderr.write(welcome({ url, made_api_key }))
+  return takeBack
+}
+
+const api = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
   const listening = await startApi(foundation)
-  const takeBack = config.embedded ? await writeApiUrl(config.data_dir, listening.url) : async () => undefined
-  proc.stderr.write(welcome({ url: listening.url, made_api_key }))
+  const takeBack = await announce(foundation, listening.url, proc)
   return async () => {
     await takeBack()
     await listening.close()
   }
 }
-const worker = async (foundation: Foundation, proc: Proc): Promise<() => Promise<void>> => (await makeWorker(foundation, { hostname: hostname(), pid: proc.pid })).stop
+const worker = async (foundation: Foundation, proc: Proc): Promise<Stop> => (await makeWorker(foundation, { hostname: hostname(), pid: proc.pid })).stop
 
-/** API and worker on one foundation. No new request is taken while the runs in hand end, and their callers still get their answers. */
-const both = async (foundation: Foundation, proc: Proc): Promise<() => Promise<void>> => {
-  const stopWorker = await worker(foundation, proc)
-  let stopApi: () => Promise<void>
+/**
+ * API and worker on one foundation. The port is bound first: where it is taken, nothing is claimed. At the end no new request is taken
+ * while the runs in hand end, and their callers still get their answers.
+ */
+const both = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
+  const listening = await startApi(foundation)
+  let stopWorker: Stop
   try {
-    stopApi = await api(foundation, proc)
+    stopWorker = await worker(foundation, proc)
+    await listening.look()
   } catch (error) {
-    await stopWorker()
+    await listening.close()
     throw error
   }
-  return async () => void (await Promise.all([stopApi(), stopWorker()]))
+  const takeBack = await announce(foundation, listening.url, proc)
+  return async () => {
+    await takeBack()
+    await Promise.all([listening.close(), stopWorker()])
+  }
 }
 
 /** The processes that the command line starts, as this process. */

@@ -84,7 +84,8 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => ({
   },
 
   async markStreamsOnly(id: string, flow_version: number): Promise<void> {
-    await prisma.workflow.updateMany({ where: { id, flow_version }, data: { streams_only: true } })
+    // Workers see by `updated_at` that it changed.
+    await sql.query(`UPDATE workflows SET streams_only = true, updated_at = spark_now() WHERE id = $1 AND flow_version = $2 AND NOT streams_only`, [id, flow_version])
   },
 
   /** Hides the workflow with its schedules and tasks, as for a source. */

@@ -64,6 +64,7 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
       let task: Task
       try {
         task = await start(run, id)
+        ended?.begun()
       } catch (error) {
         ended?.forget()
         throw error

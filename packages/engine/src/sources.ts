@@ -18,7 +18,10 @@ export const makeSources = ({ db, clock, ids, vault, pool, addSecret }: Deps) =>
     if (!row) throw notFound('Source')
     return row
   }
-  const duplicate = (url: string) => invalid('url', `Source with URL ${url} already exists`)
+  const duplicate = (url: string) => {
+    const message = `Source with URL ${url} already exists`
+    return new DomainError('invalid', message, { errors: [{ path: 'url', message }] })
+  }
 
   /** Asks the server; what is wrong with it becomes a 400 that says so. */
   const probe = async (server: { source_type: SourceType | undefined; url: string; api_key: string | null }) => {

@@ -50,6 +50,7 @@ export const makeTasks = ({ db, waiters }: Deps) => {
     /** `done`: the task is over. False: the running call was asked to stop and has not ended yet. */
     async cancel(id: string): Promise<{ task: Task; done: boolean }> {
       const ended = waiters.wait(id, CANCEL_WAIT_MS)
+      ended.begun()
       const was = await db.tasks.cancel(id)
       if (was === null || isFinished(was) || was === 'pending') ended.forget()
       if (was === null) throw notFound('Task')

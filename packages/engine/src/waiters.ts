@@ -3,7 +3,7 @@ import type { Db, TaskRow } from '@automagik-spark/db'
 import type { Logger } from './logger.ts'
 
 type Deps = { db: Db; logger: Logger; pollMs?: number }
-type Waiter = { resolve: (row: TaskRow | null) => void; timer: ReturnType<typeof setTimeout> }
+type Waiter = { resolve: (row: TaskRow | null) => void; timer: ReturnType<typeof setTimeout>; begun: boolean }
 
 /** Most ids that one look asks for. */
 const LOOK_AT = 200
@@ -47,21 +47,27 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
       looking = false
     }
   }
+  /** Not those whose task is not inserted yet: that it is missing would say nothing. */
+  const askAll = () => {
+    for (const [id, waiters] of waiting) if ([...waiters].some(({ begun }) => begun)) asked.add(id)
+  }
   const timer = setInterval(() => {
-    for (const id of waiting.keys()) asked.add(id)
+    askAll()
     void look()
   }, pollMs)
 
   return {
     /**
      * Waits for a task to be over, at most `ms`. Register before the task can end, then do what may end it.
-     * `over` gives the finished row; null when the time is up or the task is gone.
+     * `over` gives the finished row; null when the time is up or the task is gone. Call `begun` once the task is committed: until then
+     * it is not looked for.
      */
-    wait(id: string, ms: number): { over: Promise<TaskRow | null>; forget: () => void } {
+    wait(id: string, ms: number): { over: Promise<TaskRow | null>; begun: () => void; forget: () => void } {
       let waiter: Waiter
       const over = new Promise<TaskRow | null>((resolve) => {
         waiter = {
           resolve,
+          begun: false,
           timer: setTimeout(() => {
             forget(id, waiter)
             resolve(null)
@@ -71,6 +77,9 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
       })
       return {
         over,
+        begun() {
+          waiter.begun = true
+        },
         forget() {
           forget(id, waiter)
           waiter.resolve(null)
@@ -86,7 +95,7 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
 
     /** What was announced while the connection was down is lost: look for all. */
     onUp() {
-      for (const id of waiting.keys()) asked.add(id)
+      askAll()
       void look()
     },
 

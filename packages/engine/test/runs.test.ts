@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { makeLogger } from '../src/logger.ts'
+import { makeWaiters } from '../src/waiters.ts'
 import { newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 
@@ -85,6 +87,35 @@ describe('a run', () => {
     await stack.stub.set({ slow: null })
     expect(finished).toBe(false)
     await until(() => stack.engine.tasks.get(task.id), (seen) => seen.status === 'completed')
+  })
+})
+
+describe('waiting for a task', () => {
+  it('does not take it for gone before it is inserted', async () => {
+    const waiters = makeWaiters({ db: stack.db, logger: makeLogger({ level: 'silent', format: 'json' }), pollMs: 1 })
+    let over = false
+    const waiting = waiters.wait('00000000-0000-7000-8000-000000000001', 60_000)
+    void waiting.over.then(() => (over = true))
+    waiters.onUp()
+    await stack.db.sql.query('SELECT pg_sleep(0.2)')
+    expect(over).toBe(false)
+    waiting.begun()
+    expect(await waiting.over).toBeNull() // now its absence says that it was deleted
+    waiters.close()
+  })
+})
+
+describe('a sync', () => {
+  it('of other components holds from the next run on', async () => {
+    const { workflow } = await stack.sync('multi')
+    const resultOf = async () => (await stack.engine.workflows.run(workflow.id, 'Hi', { wait: true })).task.output_data as { result: string }
+    const joined = (await resultOf()).result
+    const graph = workflow.data as { nodes: { id: string }[] }
+    const output_component = graph.nodes.map((node) => node.id).find((id) => id.startsWith('ChatOutput'))!
+    await stack.engine.workflows.sync(stack.stub.flows.multi, { output_component })
+    const chosen = (await resultOf()).result
+    expect(chosen).not.toBe('')
+    expect(chosen.length).toBeLessThan(joined.length)
   })
 })
 

@@ -8,8 +8,9 @@ export type ClaimedTask = {
   tries: number
   workflow_id: string
   source_id: string
-  /** With `flow_version` the key under which a worker may keep the flow's graph. */
   flow_version: number
+  /** By these a worker sees that what it keeps of flow and source is out of date. */
+  flow_changed_at: Date
   source_version: number
   input: unknown
   session_id: string | null
@@ -21,6 +22,7 @@ export type ClaimedTask = {
 export type FlowTarget = {
   workflow_id: string
   flow_version: number
+  changed_at: Date
   remote_flow_id: string
   flow_type: FlowType
   input_component: string | null
@@ -40,7 +42,7 @@ export const claim = async (sql: Sql, args: { worker_id: string; token: string; 
 export const claimedBy = async (sql: Sql, token: string): Promise<ClaimedTask[]> =>
   (
     await sql.query<ClaimedTask>(
-      `SELECT t.id, t.token, t.tries, t.workflow_id, t.source_id, w.flow_version, src.version AS source_version, t.input, t.session_id, t.tweaks, t.timeout, t.scheduled_for
+      `SELECT t.id, t.token, t.tries, t.workflow_id, t.source_id, w.flow_version, w.updated_at AS flow_changed_at, src.version AS source_version, t.input, t.session_id, t.tweaks, t.timeout, t.scheduled_for
        FROM tasks t JOIN workflows w ON w.id = t.workflow_id JOIN sources src ON src.id = t.source_id WHERE t.token = $1 AND t.status = 'running'`,
       [token],
     )
@@ -50,7 +52,7 @@ export const claimedBy = async (sql: Sql, token: string): Promise<ClaimedTask[]>
 export const flowTargets = async (sql: Sql, workflow_ids: string[]): Promise<FlowTarget[]> =>
   (
     await sql.query<FlowTarget>(
-      `SELECT id AS workflow_id, flow_version, remote_flow_id, flow_type, input_component, output_component, data, streams_only FROM workflows WHERE id = ANY ($1::uuid[])`,
+      `SELECT id AS workflow_id, flow_version, updated_at AS changed_at, remote_flow_id, flow_type, input_component, output_component, data, streams_only FROM workflows WHERE id = ANY ($1::uuid[])`,
       [workflow_ids],
     )
   ).rows

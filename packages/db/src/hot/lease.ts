@@ -56,7 +56,7 @@ export const takeOver = async (sql: Sql, graceMs: number): Promise<Settled[]> =>
            finished_at = CASE WHEN x.becomes = 'pending' THEN NULL ELSE n.at END,
            error_code = CASE WHEN x.becomes <> 'failed' THEN NULL WHEN x.phase = 'calling' THEN 'outcome_unknown' ELSE 'worker_lost' END,
            error = CASE WHEN x.becomes <> 'failed' THEN NULL
-             WHEN x.phase = 'calling' THEN 'The worker died during the call, and this kind of server cannot be asked what became of it. Look there before you run it again.'
+             WHEN x.phase = 'calling' THEN 'The worker was stopped or died during the call, and this kind of server cannot be asked what became of it. Look there before you run it again.'
              ELSE 'The workers that took this task died ${MAX_CRASHES} times before they could call the flow.' END
          FROM x, n WHERE t.id = x.id
          RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, x.phase, x.tries

@@ -23,7 +23,7 @@ type Deps = {
   concurrency: number
   leaseMs: number
   onStreamsOnly: (workflow_id: string, flow_version: number) => void
-  onNote: (task: ClaimedTask, note: string) => void
+  onNote: (task: ClaimedTask, note: string) => Promise<void>
 }
 
 /** A task in hand. */
@@ -75,7 +75,7 @@ export const makeRunner = (deps: Deps) => {
         targets.streamsOnly(target.flow)
         deps.onStreamsOnly(task.workflow_id, target.flow.flow_version)
       }
-      for (const note of end.notes) deps.onNote(task, note)
+      for (const note of end.notes) await deps.onNote(task, note)
       if (end.settlement) {
         const written = await settler.settle(end.settlement, task.tries)
         logger.info({ task_id: task.id, status: end.settlement.status, error_code: end.settlement.error_code, written }, 'task finished')

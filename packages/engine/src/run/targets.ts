@@ -6,11 +6,11 @@ export type Target = { flow: FlowTarget; source: SourceTarget }
 /** Each holds its graph, which may be a megabyte. */
 const MOST = 100
 
-/** Flows and sources that this worker called lately, by version: an edit or a sync brings another version and so a fresh look. */
+/** Flows and sources that this worker called lately, by when they changed: an edit or a sync brings another time and so a fresh look. */
 export const makeTargets = (sql: Sql) => {
   const flows = new Map<string, FlowTarget>()
   const sources = new Map<string, SourceTarget>()
-  const flowKey = (task: ClaimedTask) => `${task.workflow_id}:${task.flow_version}`
+  const flowKey = (task: ClaimedTask) => `${task.workflow_id}:${task.flow_changed_at.getTime()}`
   const sourceKey = (task: ClaimedTask) => `${task.source_id}:${task.source_version}`
   const keep = <T>(cache: Map<string, T>, key: string, value: T) => {
     cache.set(key, value)
@@ -25,7 +25,7 @@ export const makeTargets = (sql: Sql) => {
     async of(tasks: ClaimedTask[]): Promise<Map<string, Target>> {
       const missingFlows = [...new Set(tasks.filter((task) => !flows.has(flowKey(task))).map((task) => task.workflow_id))]
       const missingSources = [...new Set(tasks.filter((task) => !sources.has(sourceKey(task))).map((task) => task.source_id))]
-      if (missingFlows.length > 0) for (const flow of await flowTargets(sql, missingFlows)) keep(flows, `${flow.workflow_id}:${flow.flow_version}`, flow)
+      if (missingFlows.length > 0) for (const flow of await flowTargets(sql, missingFlows)) keep(flows, `${flow.workflow_id}:${flow.changed_at.getTime()}`, flow)
       if (missingSources.length > 0) for (const source of await sourceTargets(sql, missingSources)) keep(sources, `${source.source_id}:${source.version}`, source)
       const targets = new Map<string, Target>()
       for (const task of tasks) {
@@ -39,7 +39,7 @@ export const makeTargets = (sql: Sql) => {
 
     /** A flow turned out to answer only when streamed. */
     streamsOnly(flow: FlowTarget) {
-      keep(flows, `${flow.workflow_id}:${flow.flow_version}`, { ...flow, streams_only: true })
+      keep(flows, `${flow.workflow_id}:${flow.changed_at.getTime()}`, { ...flow, streams_only: true })
     },
   }
 }

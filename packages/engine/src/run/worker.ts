@@ -20,6 +20,9 @@ import { makeTargets } from './targets.ts'
 export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; pollMs: number; drainMs: number }
 export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, pollMs: 1_000 } as const
 
+/** How long aborted calls may take to let go, at the end of a drain. */
+const LAST_WAIT_MS = 1_000
+
 export type WorkerDeps = {
   url: string
   db: Db
@@ -55,7 +58,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     worker_id, claimSql: hot.claim, settleSql: hot.settle, targets, settler, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
     attempt: makeAttempt({ openSource: deps.openSource, logger: log, maxOutputBytes: deps.maxOutputBytes }),
     onStreamsOnly: (workflow_id, flow_version) => void db.workflows.markStreamsOnly(workflow_id, flow_version).catch(warn('a flow could not be marked')),
-    onNote: (task, message) => void addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
+    onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
   const heartbeat = makeHeartbeat({
     sql: hot.beat, clock, logger: log, runner, leaseMs: times.leaseMs,
@@ -94,6 +97,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     heartbeat.setStatus('draining')
     await heartbeat.once().catch(warn('heartbeat failed'))
     const until = performance.now() + times.drainMs
+    if (runner.count() > 0) log.info({ tasks: runner.count(), at_most_s: times.drainMs / 1000 }, 'waiting for the runs in hand')
     while (runner.count() > 0 && performance.now() < until) await sleep(Math.min(50, times.drainMs))
     const rest = runner.held()
     if (rest.length === 0) return
@@ -102,6 +106,10 @@ export const startWorker = async (deps: WorkerDeps) => {
     await hot.beat
       .query(`UPDATE tasks SET lease_until = spark_now() WHERE id = ANY ($1::uuid[]) AND worker_id = $2 AND status = 'running'`, [rest.map(({ task }) => task.id), worker_id])
       .catch(warn('leases could not be ended; they will run out'))
+    // Their outcome is the sweep's to find out: nothing more is written by this process.
+    for (const { task } of rest) runner.stop(task.id, 'gone')
+    const settledBy = performance.now() + LAST_WAIT_MS
+    while (runner.count() > 0 && performance.now() < settledBy) await sleep(20)
   }
 
   return {

@@ -52,7 +52,7 @@ CREATE TRIGGER tasks_edges BEFORE UPDATE OF status ON tasks FOR EACH ROW
 -- Takes up to `slots` ready tasks for one worker. Volatile plpgsql, so that each statement sees what was committed while it waited
 -- for the sources' locks: as one statement it counted from a stale snapshot and let a source run over its limit.
 CREATE FUNCTION spark_claim(worker uuid, fence uuid, slots int, lease interval)
-RETURNS TABLE (id uuid, token uuid, tries int, workflow_id uuid, source_id uuid, flow_version int, source_version int,
+RETURNS TABLE (id uuid, token uuid, tries int, workflow_id uuid, source_id uuid, flow_version int, flow_changed_at timestamptz, source_version int,
   input jsonb, session_id text, tweaks jsonb, timeout int, scheduled_for timestamptz)
 LANGUAGE plpgsql VOLATILE AS
 $$
@@ -92,6 +92,6 @@ BEGIN
     ORDER BY ready.priority, ready.ready_at, ready.id
     LIMIT slots
   ))
-  RETURNING c.id, c.token, c.tries, c.workflow_id, c.source_id, cw.flow_version, cs.version, c.input, c.session_id, c.tweaks, c.timeout, c.scheduled_for;
+  RETURNING c.id, c.token, c.tries, c.workflow_id, c.source_id, cw.flow_version, cw.updated_at, cs.version, c.input, c.session_id, c.tweaks, c.timeout, c.scheduled_for;
 END
 $$;
