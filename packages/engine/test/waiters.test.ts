@@ -28,7 +28,8 @@ const pending = async () => (await stack.engine.workflows.run(workflow_id, 'x', 
 describe('whoever waits for a run', () => {
   it('hears of its end by the announcement alone', () => withWaiters(NEVER_MS, async (waiters) => {
     const id = await pending()
-    const { over } = waiters.wait(id, LONG_MS)
+    const { over, begun } = waiters.wait(id, LONG_MS)
+    begun()
     await stack.engine.tasks.cancel(id)
     waiters.onDone(`00000000-0000-7000-8000-000000000000,${id}`)
     expect(await over).toMatchObject({ id, status: 'cancelled' })
@@ -36,14 +37,16 @@ describe('whoever waits for a run', () => {
 
   it('finds out by looking when the announcement was missed', () => withWaiters(50, async (waiters) => {
     const id = await pending()
-    const { over } = waiters.wait(id, LONG_MS)
+    const { over, begun } = waiters.wait(id, LONG_MS)
+    begun()
     await stack.engine.tasks.cancel(id)
     expect(await over).toMatchObject({ id, status: 'cancelled' })
   }))
 
   it('looks when the connection for announcements is back', () => withWaiters(NEVER_MS, async (waiters) => {
     const id = await pending()
-    const { over } = waiters.wait(id, LONG_MS)
+    const { over, begun } = waiters.wait(id, LONG_MS)
+    begun()
     await stack.engine.tasks.cancel(id)
     waiters.onUp()
     expect(await over).toMatchObject({ id, status: 'cancelled' })
@@ -51,7 +54,8 @@ describe('whoever waits for a run', () => {
 
   it('waits on when the run is not over, whatever is announced', () => withWaiters(NEVER_MS, async (waiters) => {
     const id = await pending()
-    const { over } = waiters.wait(id, LONG_MS)
+    const { over, begun } = waiters.wait(id, LONG_MS)
+    begun()
     waiters.onDone(id)
     await stack.engine.tasks.cancel(id)
     waiters.onDone(id)
@@ -60,7 +64,8 @@ describe('whoever waits for a run', () => {
 
   it('is told at once when the run is gone', () => withWaiters(NEVER_MS, async (waiters) => {
     const id = await pending()
-    const { over } = waiters.wait(id, LONG_MS)
+    const { over, begun } = waiters.wait(id, LONG_MS)
+    begun()
     await stack.engine.tasks.remove(id)
     waiters.onDone(id)
     expect(await over).toBeNull()

@@ -102,14 +102,14 @@ export const startWorker = async (deps: WorkerDeps) => {
     const rest = runner.held()
     if (rest.length === 0) return
     log.warn({ tasks: rest.length }, 'runs were not over when the drain time was')
+    // Let go first, so that no heartbeat prolongs a lease again and nothing more is written by this process.
+    for (const { task } of rest) runner.stop(task.id, 'gone')
+    const goneBy = performance.now() + LAST_WAIT_MS
+    while (runner.count() > 0 && performance.now() < goneBy) await sleep(20)
     await settler.handBack(rest.filter((held) => held.phase === 'claimed').map(({ task }) => task), 'the worker was shut down before the call')
     await hot.beat
       .query(`UPDATE tasks SET lease_until = spark_now() WHERE id = ANY ($1::uuid[]) AND worker_id = $2 AND status = 'running'`, [rest.map(({ task }) => task.id), worker_id])
       .catch(warn('leases could not be ended; they will run out'))
-    // Their outcome is the sweep's to find out: nothing more is written by this process.
-    for (const { task } of rest) runner.stop(task.id, 'gone')
-    const settledBy = performance.now() + LAST_WAIT_MS
-    while (runner.count() > 0 && performance.now() < settledBy) await sleep(20)
   }
 
   return {
