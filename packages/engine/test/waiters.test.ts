@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeLogger } from '../src/logger.ts'
 import { makeWaiters } from '../src/waiters.ts'
@@ -73,5 +74,17 @@ describe('whoever waits for a run', () => {
 
   it('waits no longer than was agreed', () => withWaiters(NEVER_MS, async (waiters) => {
     expect(await waiters.wait(await pending(), 20).over).toBeNull()
+  }))
+
+  it('is not told that a run is gone which is only being inserted', () => withWaiters(NEVER_MS, async (waiters) => {
+    const id = randomUUID()
+    const { over, begun } = waiters.wait(id, LONG_MS)
+    waiters.onUp()
+    await stack.db.tasks.findMany([id])
+    await stack.db.tasks.insertRuns([{ id, workflow_id, schedule_id: null, input: 'x', session_id: null, tweaks: null, timeout: 60 }])
+    begun()
+    await stack.engine.tasks.cancel(id)
+    waiters.onUp()
+    expect(await over).toMatchObject({ id, status: 'cancelled' })
   }))
 })

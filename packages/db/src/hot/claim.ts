@@ -65,13 +65,13 @@ export const sourceTargets = async (sql: Sql, source_ids: string[]): Promise<Sou
     )
   ).rows
 
-/** Says, before a request goes out, that it may: from here on the outcome of a lost call is unknown. Returns the pairs that still hold. */
+/** Says, before a request goes out, that it may: from here on the outcome of a lost call is unknown. Returns the tokens' tasks that still hold, as `id:token`. */
 export const markCalling = async (sql: Sql, pairs: { id: string; token: string }[]): Promise<Set<string>> => {
   const sorted = [...pairs].sort((a, b) => (a.id < b.id ? -1 : 1))
-  const { rows } = await sql.query<{ id: string }>(
+  const { rows } = await sql.query<{ id: string; token: string }>(
     `UPDATE tasks t SET phase = 'calling' FROM unnest($1::uuid[], $2::uuid[]) AS h(id, token)
-     WHERE t.id = h.id AND t.token = h.token AND t.status = 'running' AND t.cancel_requested_at IS NULL RETURNING t.id`,
+     WHERE t.id = h.id AND t.token = h.token AND t.status = 'running' AND t.cancel_requested_at IS NULL RETURNING t.id, t.token`,
     [sorted.map((p) => p.id), sorted.map((p) => p.token)],
   )
-  return new Set(rows.map((row) => row.id))
+  return new Set(rows.map((row) => `${row.id}:${row.token}`))
 }

@@ -60,7 +60,9 @@ export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => 
         logger.error({ schedule_id: id, err: error }, 'schedule could not be fired and is paused')
         await sql.transaction(async (tx) => {
           const schedule = await lockSchedule(tx, id)
-          if (schedule) await moveSchedules(tx, [pausedMove(schedule, error)], await sqlNow(tx))
+          const now = await sqlNow(tx)
+          // Paused or edited meanwhile by a person: theirs stands.
+          if (schedule && isDue(schedule, now)) await moveSchedules(tx, [pausedMove(schedule, error)], now)
         })
       }
     }

@@ -51,7 +51,7 @@ export const makeRunner = (deps: Deps) => {
     max: 500,
     run: async (tasks) => {
       const ours = await markCalling(settleSql, tasks)
-      return tasks.map((task) => ours.has(task.id))
+      return tasks.map((task) => ours.has(`${task.id}:${task.token}`))
     },
   })
 
@@ -124,7 +124,13 @@ export const makeRunner = (deps: Deps) => {
       const claimedAt = performance.now()
       const tasks = await claimOnce(slots)
       if (tasks.length === 0) continue
-      const found = await targets.of(tasks)
+      let found: Map<string, Target>
+      try {
+        found = await targets.of(tasks)
+      } catch (error) {
+        await settler.handBack(tasks, 'the worker could not read the flow')
+        throw error
+      }
       for (const task of tasks) {
         const entry: Held = { task, phase: 'claimed', abort: new AbortController(), leaseEndsAt: claimedAt + leaseMs }
         held.set(task.id, entry)
