@@ -46,7 +46,8 @@ export const prepare = async (root, { types = false } = {}) => {
 
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const [pnpm] = packageManager.split('+') // what may follow is a hash
-  const { NODE_ENV: _, ...rest } = process.env // `production` would leave out the tools that build
+  // NODE_ENV `production` would leave out the tools that build. The others are the options of an `npx -c` around us, which our own npm exec would take for its.
+  const { NODE_ENV: _, npm_config_call: __, npm_config_package: ___, ...rest } = process.env
   const env = { ...rest, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1', ...(!types && { SPARK_BUILD_WITHOUT_TYPES: '1' }) }
   const { command, before, shell } = npmExec()
   // turbo calls pnpm by name: npm exec puts it on the PATH.
