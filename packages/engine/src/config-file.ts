@@ -8,6 +8,9 @@ type Env = Record<string, string | undefined>
 /** The variables of a `.env` file. */
 export const readDotEnv = (text: string): Record<string, string> => {
   const variables: Record<string, string> = {}
+  // Node 24 passes over a line without `=` in silence. In a file with quotes it may belong to a value of several lines.
+  const stray = /["'`]/.test(text) ? -1 : text.split('\n').findIndex((line) => /^\s*[^\s#=][^=]*$/.test(line))
+  if (stray >= 0) throw new ConfigError([`.env line ${stray + 1}: must have the form NAME=value`])
   for (const [name, value] of Object.entries(parseEnv(text))) {
     // A line without `=` becomes part of the next name, which would be lost without a word.
     if (!/^[a-z_][a-z0-9_.-]*$/i.test(name)) {
