@@ -13,7 +13,6 @@ export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from 
 export {
   createSource, CreateSource, deleteSource, getSource, listSources, replaceSource, Source, SourceStatus, SourceType, updateSource, UpdateSource, validateSource,
 } from './contract/sources.ts'
-export { textProblem, valueProblem } from './contract/stored-value.ts'
 export { cancelTask, deleteTask, getTask, listTaskLogs, listTasks, Task, TASK_EVENTS, TaskEvent, TaskStatus, Trigger } from './contract/tasks.ts'
 export type { TaskQuery } from './contract/tasks.ts'
 export { listWorkers, Worker } from './contract/workers.ts'
@@ -32,6 +31,6 @@ export type { CheckedPlan, OptionsInput, PlanInput } from './schedule/check.ts'
 export { decide, defaultCatchupWindow } from './schedule/decide.ts'
 export type { Decidable, Decision, LedgerRow, Misfire, OverlapPolicy, World } from './schedule/decide.ts'
 export { describe, descriptionOf } from './schedule/describe.ts'
-export { nextDue, previousDue, startOf } from './schedule/plan.ts'
+export { nextDue, startOf } from './schedule/plan.ts'
 export type { Plan } from './schedule/plan.ts'
 export { pausedSpan, supersededSpan, whyOver } from './schedule/spans.ts'

@@ -110,12 +110,13 @@ describe('a worker', () => {
   })
 
   it('does not call what was cancelled while it announced the call', async () => {
-    const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
+    const { wire, worker } = await addWiredWorker({ leaseMs: MINUTE_MS })
     const announced = wire.holdAnswer(INTENT)
     const id = await start('cancelled late')
     await announced.seen
     const cancelling = stack.engine.tasks.cancel(id)
-    await until(() => get(id), (seen) => seen.cancel_requested_at !== null)
+    // Past the commit: the word of it has reached the worker.
+    await until(async () => worker.runner.held(), ([entry]) => entry!.abort.signal.aborted)
     announced.release()
     await cancelling
     expect((await over(id)).status).toBe('cancelled')

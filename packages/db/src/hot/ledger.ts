@@ -128,9 +128,3 @@ export const dueSeconds = async (sql: Sql, from: Date, to: Date): Promise<Date[]
       [iso(from), iso(to)],
     )
   ).rows.map((row) => row.at)
-
-/** The next second after `after` at which a schedule is due, or null. */
-export const nextDueSecond = async (sql: Sql, after: Date): Promise<Date | null> =>
-  (
-    await sql.query<{ at: Date | null }>(`SELECT min(next_run_at) AS at FROM schedules WHERE status = 'active' AND next_run_at > $1`, [iso(after)])
-  ).rows[0]?.at ?? null
