@@ -1,6 +1,6 @@
 import type {
   CreateSchedule, CreateSource, Health, listOccurrences, listRemoteFlows, listSchedules, listSources, listTaskLogs, listTasks, listWorkers, listWorkflows, Occurrence, Page,
-  Ready, RemoteFlowItem, ReplaceSchedule, RunRequest, Schedule, Source, SyncAll, syncWorkflow, Task, TaskEvent, UpdateSchedule, UpdateSource, Worker, Workflow, WorkflowItem,
+  Ready, RemoteFlowItem, ReplaceSchedule, ReplayTask, RunRequest, Schedule, Source, SyncAll, syncWorkflow, Task, TaskEvent, UpdateSchedule, UpdateSource, Worker, Workflow, WorkflowItem,
 } from '@automagik-spark/core'
 import type { z } from 'zod'
 import type { JsonText } from './http/handle.ts'
@@ -36,6 +36,8 @@ export type ApiEngine = {
     get(id: string): Promise<Task | JsonText>
     remove(id: string): Promise<Task>
     cancel(id: string): Promise<{ task: Task; done: boolean }>
+    retry(id: string): Promise<Task>
+    replay(id: string, input: ReplayTask): Promise<Task>
     logs(id: string, query: Query<typeof listTaskLogs>): Promise<Page<TaskEvent>>
   }
   schedules: {

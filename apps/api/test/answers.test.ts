@@ -1,7 +1,7 @@
 import { DomainError, invalid, SourceError } from '@automagik-spark/core'
 import type { Page } from '@automagik-spark/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ID, pageOf, schedule, source, task, workflow } from './fake-engine.ts'
+import { ID, OTHER_ID, pageOf, schedule, source, task, workflow } from './fake-engine.ts'
 import { KEY, startApi } from './running-api.ts'
 import type { RunningApi } from './running-api.ts'
 import { rows } from './table.ts'
@@ -151,6 +151,7 @@ describe('what was made', () => {
     ['/api/v1/schedules', { workflow_id: ID, schedule_type: 'cron', schedule_expr: '* * * * *' }, `/api/v1/schedules/${schedule.id}`],
     ['/api/v1/workflows/sync/new', undefined, `/api/v1/workflows/${workflow.id}`],
     [`/api/v1/schedules/${ID}/run`, undefined, `/api/v1/tasks/${task.id}`],
+    [`/api/v1/tasks/${ID}/replay`, undefined, `/api/v1/tasks/${OTHER_ID}`],
   ])('POST %s says where it is', async (path, body, location) => {
     expect((await api.call('POST', path, { body })).headers.get('location')).toBe(location)
   })
@@ -246,6 +247,17 @@ describe('cancel', () => {
   it('that is not over yet is a 202', async () => {
     api.engine.tasks.cancel = async () => ({ task: { ...task, status: 'running' }, done: false })
     expect((await api.call('POST', `/api/v1/tasks/${ID}/cancel`)).status).toBe(202)
+  })
+})
+
+describe('replay', () => {
+  it.each([[undefined, {}], [{}, {}], [{ input_value: null }, { input_value: null }], [{ input_value: { a: 1 } }, { input_value: { a: 1 } }]])('%j gives the engine %j', async (body, input) => {
+    const answer = await api.call('POST', `/api/v1/tasks/${ID}/replay`, { body })
+    expect([answer.status, answer.json.replay_of]).toEqual([202, ID])
+    expect(api.calls.at(-1)).toEqual(['tasks.replay', ID, input])
+  })
+  it('takes nothing else', async () => {
+    expect((await api.call('POST', `/api/v1/tasks/${ID}/replay`, { body: { input: 'x' } })).status).toBe(400)
   })
 })
 

@@ -119,6 +119,8 @@ describe('the input of a run', () => {
     ['{"input_valu": 1}', '"input_valu": unknown field, did you mean "input_value"?; input_value: is required'],
     ['{"input_value": 1, "timeout": 0}', 'timeout: must be 1 to 3600 seconds'],
     ['{"input_value": 1, "timeout": "60"}', 'timeout: must be a whole number of seconds'],
+    ['{"input_value": 1, "max_retries": 101}', 'max_retries: must be a whole number from 0 to 100'],
+    ['{"input_value": 1, "retry_on": "always"}', 'retry_on: must be safe, failure or unknown'],
     ['{"input_value": 1, "tweaks": []}', 'tweaks: must be an object'],
     ['{"input_value": 1, "session_id": ""}', 'session_id: must not be empty'],
     ['"a\\u0000b"', 'body: must not contain the NUL character'],

@@ -80,6 +80,8 @@ export const makeFakeEngine = () => {
       get: async (id) => known(id, task, 'Task'),
       remove: async (id) => known(id, task, 'Task'),
       cancel: async (id) => known(id, { task, done: true }, 'Task'),
+      retry: async (id) => known(id, { ...task, status: 'pending' as const, started_at: null, finished_at: null }, 'Task'),
+      replay: async (id) => known(id, { ...task, id: OTHER_ID, status: 'pending' as const, trigger: 'replay' as const, replay_of: ID }, 'Task'),
       logs: async (id) => known(id, pageOf([{ at: NOW, type: 'created' as const, message: 'created by hand', try: 0 }]), 'Task'),
     },
     schedules: {

@@ -35,7 +35,7 @@ export const follow = async ({ io, out, spark }: Context, id: string, { timeoutS
       timeout: timeoutS === undefined ? undefined : timeoutS * 1000,
       onPoll: (task) => {
         const elapsedMs = performance.now() - startedAt
-        if (!isFinished(task)) progress.update(`Task ${id} is ${task.status}`, `${Math.round(elapsedMs / 1000)} s`)
+        if (!isFinished(task)) progress.update(task.next_retry_at ? `Task ${id} waits for its next try` : `Task ${id} is ${task.status}`, `${Math.round(elapsedMs / 1000)} s`)
         if (looked || task.status !== 'pending' || task.tries > 0 || elapsedMs < LOOK_FOR_WORKERS_MS) return
         looked = true
         lookForWorkers().catch(() => {}) // the wait itself will say what is wrong with the API

@@ -1,4 +1,5 @@
-import { InvalidArgumentError, type Command } from 'commander'
+import type { RetryOn } from '@automagik-spark/sdk'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { usage } from './errors.ts'
@@ -29,6 +30,19 @@ export const wholeNumber =
       throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`)
     return value
   }
+
+const RETRY_ON: RetryOn[] = ['safe', 'failure', 'unknown']
+export type RetryOptions = { maxRetries?: number; retryOn?: RetryOn }
+
+export const addRetryOptions = (command: Command, byDefault: string): Command =>
+  command
+    .option('--max-retries <n>', `how many tries may follow the first, up to 100 (${byDefault})`, wholeNumber(0))
+    .addOption(
+      new Option(
+        '--retry-on <what>',
+        'what is tried again: safe (the default: what surely never ran), failure (also a flow that failed), unknown (also a call whose outcome nobody knows: the flow may run twice)',
+      ).choices(RETRY_ON),
+    )
 
 /** Wrapped, because commander takes a bare null for no value. */
 export type GivenJson = { value: unknown }

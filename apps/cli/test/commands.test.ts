@@ -157,6 +157,10 @@ describe('schedules', () => {
         '2027-01-01T00:00:00Z',
         '--max-runs',
         '3',
+        '--max-retries',
+        '0',
+        '--retry-on',
+        'failure',
         '--timeout',
         '60',
       ],
@@ -170,6 +174,8 @@ describe('schedules', () => {
         start_at: '2026-01-01T00:00:00Z',
         end_at: '2027-01-01T00:00:00Z',
         max_runs: 3,
+        max_retries: 0,
+        retry_on: 'failure',
         timeout: 60,
       },
     ],
@@ -183,6 +189,8 @@ describe('schedules', () => {
     [['--cron', '* * * * *', '--every', '1m'], 'Give one of'],
     [['--at', 'now', '--type', 'cron'], 'Give one of'],
     [['--every', '1m', '--input', 'a', '--json-input', '1'], 'only once'],
+    [['--every', '1m', '--max-retries', '-1'], 'whole number, 0 or more'],
+    [['--every', '1m', '--retry-on', 'always'], 'Allowed choices are safe, failure, unknown'],
   ])('create refuses %j', async (args, says) => {
     const { code, stderr } = await create(args)
     expect(code).toBe(2)
@@ -220,6 +228,24 @@ describe('schedules', () => {
   ])('%j calls its endpoint', async (args, method, verb, body) => {
     expect(await spark(['schedules', ...args])).toMatchObject({ code: 0 })
     expect(sent()[0]).toMatchObject({ method, path: `/schedules/${ids.schedule}/${verb}`, body })
+  })
+})
+
+describe('tasks', () => {
+  it.each([
+    [['retry', ids.task], 'retry', undefined, 'To be tried again.'],
+    [['replay', ids.task], 'replay', {}, 'Started as a new task.'],
+    [['replay', ids.task, 'Hello again'], 'replay', { input_value: 'Hello again' }, 'Started as a new task.'],
+    [['replay', ids.task, '--json-input', 'null'], 'replay', { input_value: null }, 'Started as a new task.'],
+  ])('%j calls its endpoint and says how to see the end', async (args, verb, body, said) => {
+    const { code, stderr } = await spark(['tasks', ...args])
+    expect(code).toBe(0)
+    expect(stderr).toBe(`${said} Its end: automagik-spark tasks wait ${ids.task}\n`)
+    expect(sent()).toEqual([{ method: 'POST', path: `/tasks/${ids.task}/${verb}`, query: {}, body }])
+  })
+  it('replay refuses two inputs', async () => {
+    expect(await spark(['tasks', 'replay', ids.task, 'a', '--json-input', '1'])).toMatchObject({ code: 2 })
+    expect(api.received).toEqual([])
   })
 })
 

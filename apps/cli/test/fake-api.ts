@@ -175,7 +175,7 @@ const usual = ({ method, path, query, headers }: Received): Reply => {
     return { body: method === 'GET' && verb === undefined ? [remoteFlow] : { ...remoteFlow, data: { nodes: [] } } }
   if (kind === 'workflows' && id === 'sync')
     return verb === '*' ? { body: { synced: [workflow], failed: [] } } : { status: 201, body: workflow }
-  if (verb === 'run')
+  if (verb === 'run' || verb === 'retry' || verb === 'replay')
     return { status: 202, body: { ...task, status: 'pending', started_at: null, finished_at: null, output_data: null, tries: 0 } }
   if (verb === 'logs') return { body: page([event], query) }
   if (verb === 'occurrences') return { body: page([occurrence], query) }

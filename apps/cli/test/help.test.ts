@@ -74,6 +74,8 @@ it('has the groups and verbs of the API', () => {
     'tasks wait',
     'tasks logs',
     'tasks cancel',
+    'tasks retry',
+    'tasks replay',
     'tasks delete',
     'workers',
     'workers list',

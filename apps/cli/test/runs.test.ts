@@ -68,8 +68,8 @@ describe('workflows run', () => {
     expect(api.received).toHaveLength(1)
   })
   it('passes its options on', async () => {
-    await run(['x', '--session', 's', '--tweaks', '{"a":1}', '--timeout', '30'])
-    expect(sent()[0]?.body).toEqual({ input_value: 'x', session_id: 's', tweaks: { a: 1 }, timeout: 30 })
+    await run(['x', '--session', 's', '--tweaks', '{"a":1}', '--max-retries', '2', '--retry-on', 'unknown', '--timeout', '30'])
+    expect(sent()[0]?.body).toEqual({ input_value: 'x', session_id: 's', tweaks: { a: 1 }, max_retries: 2, retry_on: 'unknown', timeout: 30 })
   })
 
   it.each([

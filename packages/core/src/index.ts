@@ -13,7 +13,9 @@ export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from 
 export {
   createSource, CreateSource, deleteSource, getSource, listSources, replaceSource, Source, SourceStatus, SourceType, updateSource, UpdateSource, validateSource,
 } from './contract/sources.ts'
-export { cancelTask, deleteTask, getTask, listTaskLogs, listTasks, Task, TASK_EVENTS, TaskEvent, TaskStatus, Trigger } from './contract/tasks.ts'
+export {
+  cancelTask, deleteTask, getTask, listTaskLogs, listTasks, replayTask, ReplayTask, RetryOn, retryTask, Task, TASK_EVENTS, TaskEvent, TaskStatus, Trigger,
+} from './contract/tasks.ts'
 export type { TaskQuery } from './contract/tasks.ts'
 export { listWorkers, Worker } from './contract/workers.ts'
 export {
@@ -23,8 +25,11 @@ export type { SyncAll } from './contract/workflows.ts'
 export { DomainError, invalid, notFound, SourceError } from './errors.ts'
 export type { ErrorCode, FailureClass, FieldError } from './errors.ts'
 export { uuidV7 } from './ids.ts'
+export { MAX_RETRY_DELAY_MS, RETRY_WINDOWS_MS, retryDelayMs } from './task/backoff.ts'
 export { TASK_ERROR_CODES } from './task/error-code.ts'
 export type { TaskErrorCode } from './task/error-code.ts'
+export { MANUAL_RETRIES, MAX_RETRIES, nextRetryMs, SCHEDULED_RETRIES } from './task/retry.ts'
+export type { RetryableFailure, RetryPolicy } from './task/retry.ts'
 export { isFinished, TASK_EDGES, TASK_STATUSES } from './task/status.ts'
 export { checkOptions, checkPlan } from './schedule/check.ts'
 export type { CheckedPlan, OptionsInput, PlanInput } from './schedule/check.ts'

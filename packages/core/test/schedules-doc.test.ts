@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import type { FailureClass } from '../src/errors.ts'
 import { decide } from '../src/schedule/decide.ts'
 import type { Decidable, LedgerRow, World } from '../src/schedule/decide.ts'
 import { dueTimesBetween } from '../src/schedule/plan.ts'
 import type { Plan } from '../src/schedule/plan.ts'
 import { pausedSpan, supersededSpan } from '../src/schedule/spans.ts'
+import { nextRetryMs, RETRY_LEVELS } from '../src/task/retry.ts'
 
 const page = readFileSync(new URL('../../../docs/schedules.md', import.meta.url), 'utf8')
 
@@ -81,5 +83,15 @@ describe('docs/schedules.md: when the clock is set', () => {
     const isThatDay = new Intl.DateTimeFormat('en-CA', { timeZone: timezone!, dateStyle: 'short' })
     const due = dueTimesBetween({ ...planOf(expression!), timezone: timezone! }, new Date(day - 86400_000), new Date(day + 2 * 86400_000), 1000).filter((at) => isThatDay.format(at) === date)
     expect(due.map((at) => at.toISOString().slice(11, 19)).join(', ') || 'nothing').toBe(expected)
+  })
+})
+
+describe('docs/schedules.md, retries', () => {
+  it.each(table('retries'))('%s', (_, failure, levels) => {
+    const allowed = RETRY_LEVELS.filter(
+      (retry_on) =>
+        nextRetryMs({ max_retries: 1, retry_on, tries: 1, tries_before: 0 }, { failure: failure!.replaceAll('`', '') as FailureClass, retry_after: null }, 0) !== null, // the table names the classes
+    )
+    expect(allowed.map((level) => `\`${level}\``).join(', ') || 'never').toBe(levels)
   })
 })

@@ -1,4 +1,4 @@
-import type { FlowType, Occurrence, Overlap, ScheduleStatus, ScheduleType, SourceType, TaskErrorCode, TaskStatus, Trigger } from '@automagik-spark/core'
+import type { FlowType, Occurrence, Overlap, RetryOn, ScheduleStatus, ScheduleType, SourceType, TaskErrorCode, TaskStatus, Trigger } from '@automagik-spark/core'
 
 // Rows as PostgreSQL returns them: snake_case columns, timestamptz as Date, jsonb parsed.
 
@@ -68,6 +68,8 @@ export type ScheduleRow = {
   session_id: string | null
   tweaks: Record<string, unknown> | null
   timeout: number | null
+  max_retries: number
+  retry_on: RetryOn
   overlap: Overlap
   max_runs: number | null
   status: ScheduleStatus
@@ -95,7 +97,7 @@ export type TaskRow = {
   error_code: TaskErrorCode | null
   tries: number
   max_retries: number
-  retry_on: 'safe' | 'failure' | 'unknown'
+  retry_on: RetryOn
   timeout: number
   next_retry_at: Date | null
   cancel_requested_at: Date | null

@@ -1,3 +1,4 @@
+import { CANCELLED } from './hot/settle.ts'
 import { isDuplicate, json } from './prisma.ts'
 import type { Client } from './prisma.ts'
 import type { PageArgs, RowPage, SourceRow } from './rows.ts'
@@ -91,7 +92,7 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
 /** Cancels the pending tasks of something that is going, and asks the running ones to stop. */
 export const stopTasks = async (tx: Pick<SqlPool, 'query'>, column: 'source_id' | 'workflow_id', id: string): Promise<void> => {
   await tx.query(
-    `UPDATE tasks SET status = 'cancelled', finished_at = spark_now(), updated_at = spark_now() WHERE ${column} = $1 AND status = 'pending'`,
+    `UPDATE tasks SET ${CANCELLED} WHERE ${column} = $1 AND status = 'pending'`,
     [id],
   )
   await tx.query(

@@ -1,5 +1,6 @@
 import { Task } from '@automagik-spark/core'
-import type { TaskQuery } from '@automagik-spark/core'
+import type { RetryOn, TaskQuery } from '@automagik-spark/core'
+import { CANCELLED } from './hot/settle.ts'
 import { jsonColumns } from './json-columns.ts'
 import type { JsonRow, PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
@@ -22,16 +23,24 @@ export type NewRun = {
   session_id: string | null
   tweaks: Record<string, unknown> | null
   timeout: number
+  max_retries: number
+  retry_on: RetryOn
 }
+
+/** JSON text for a column where no value is NULL. */
+const jsonOrNull = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value))
 
 /** Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. */
 export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =>
   (
     await sql.query<TaskRow>(
       `WITH i AS (
-         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, session_id, tweaks, timeout, ready_at, created_at, updated_at)
-         SELECT r.id, w.id, w.source_id, r.schedule_id, 'pending', 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout, now.at, now.at, now.at
-         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[]) AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout)
+         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, session_id, tweaks, timeout,
+           max_retries, retry_on, ready_at, created_at, updated_at)
+         SELECT r.id, w.id, w.source_id, r.schedule_id, 'pending', 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout,
+           r.max_retries, r.retry_on, now.at, now.at, now.at
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[])
+           AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout, max_retries, retry_on)
          JOIN workflows w ON w.id = r.workflow_id AND w.deleted_at IS NULL
          JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL AND src.status = 'active'
          CROSS JOIN (SELECT spark_now() AS at) now
@@ -39,8 +48,9 @@ export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =
        ) SELECT i.* FROM i, (SELECT pg_notify('spark_ready', '')) n`,
       [
         runs.map((r) => r.id), runs.map((r) => r.workflow_id), runs.map((r) => r.schedule_id),
-        runs.map((r) => (r.input === null || r.input === undefined ? null : JSON.stringify(r.input))),
+        runs.map((r) => jsonOrNull(r.input)),
         runs.map((r) => r.session_id), runs.map((r) => (r.tweaks ? JSON.stringify(r.tweaks) : null)), runs.map((r) => r.timeout),
+        runs.map((r) => r.max_retries), runs.map((r) => r.retry_on),
       ],
     )
   ).rows
@@ -127,10 +137,7 @@ export const makeTasks = (sql: SqlPool) => ({
       const task = rows[0]
       if (!task) return null
       if (task.status === 'pending') {
-        await tx.query(
-          `UPDATE tasks SET status = 'cancelled', cancel_requested_at = spark_now(), finished_at = spark_now(), updated_at = spark_now() WHERE id = $1`,
-          [id],
-        )
+        await tx.query(`UPDATE tasks SET cancel_requested_at = spark_now(), ${CANCELLED} WHERE id = $1`, [id])
         await tx.query(`SELECT pg_notify('spark_done', $1), pg_notify('spark_ready', '')`, [id])
       } else if (task.status === 'running') {
         await tx.query(`UPDATE tasks SET cancel_requested_at = coalesce(cancel_requested_at, spark_now()), updated_at = spark_now() WHERE id = $1`, [id])
@@ -138,6 +145,60 @@ export const makeTasks = (sql: SqlPool) => ({
       }
       return task.status
     })
+  },
+
+  /**
+   * Back to pending, as the same task, with a fresh `max_retries`. The log keeps how it ended before. Null: there is no such task;
+   * `'inactive'`: its source is switched off; else the status that it had, which is changed only when it was failed or cancelled.
+   */
+  async retry(id: string): Promise<TaskRow['status'] | 'inactive' | null> {
+    return sql.transaction(async (tx) => {
+      const { rows } = await tx.query<{ status: TaskRow['status']; source_status: string }>(
+        `SELECT t.status, src.status AS source_status FROM tasks t JOIN sources src ON src.id = t.source_id WHERE t.id = $1 AND ${VISIBLE} FOR NO KEY UPDATE OF t`,
+        [id],
+      )
+      const task = rows[0]
+      if (!task) return null
+      if (task.status !== 'failed' && task.status !== 'cancelled') return task.status
+      if (task.source_status !== 'active') return 'inactive'
+      await tx.query(
+        `INSERT INTO task_events (task_id, at, type, message, try)
+         SELECT t.id, v.at, v.type, v.message, t.tries
+         FROM tasks t, LATERAL (VALUES
+           (1, t.started_at, 'attempt_started', 'attempt ' || t.tries || ' started'),
+           (2, t.cancel_requested_at, 'cancel_requested', 'a cancel was requested'),
+           (3, t.finished_at, t.status, CASE WHEN t.status = 'failed' THEN coalesce(t.error, 'failed') ELSE 'cancelled' END),
+           (4, spark_now(), 'retry_requested', CASE WHEN t.error_code = 'outcome_unknown'
+             THEN 'to be tried again by hand; what became of the last call is unknown, so the flow may run twice' ELSE 'to be tried again by hand' END)
+         ) v(n, at, type, message)
+         WHERE t.id = $1 AND v.at IS NOT NULL ORDER BY v.n`,
+        [id],
+      )
+      await tx.query(
+        `UPDATE tasks SET status = 'pending', tries_before = tries, crashes = 0, token = NULL, worker_id = NULL, error = NULL, error_code = NULL, output = NULL,
+           cancel_requested_at = NULL, started_at = NULL, finished_at = NULL, ready_at = spark_now(), updated_at = spark_now() WHERE id = $1`,
+        [id],
+      )
+      await tx.query(`SELECT pg_notify('spark_ready', '')`)
+      return task.status
+    })
+  },
+
+  /** A new task with the input, or another one, and the options of a task. Null: there is no such task, or its source is not active. */
+  async replay(id: string, replay: { id: string; input: { value: unknown } | null }): Promise<TaskRow | null> {
+    const { rows } = await sql.query<TaskRow>(
+      `WITH i AS (
+         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, session_id, tweaks, timeout,
+           max_retries, retry_on, replay_of, ready_at, created_at, updated_at)
+         SELECT $2, t.workflow_id, t.source_id, t.schedule_id, 'pending', 'replay', 0, CASE WHEN $3 THEN $4::jsonb ELSE t.input END, t.session_id, t.tweaks, t.timeout,
+           t.max_retries, t.retry_on, t.id, now.at, now.at, now.at
+         FROM tasks t JOIN sources src ON src.id = t.source_id AND src.status = 'active' CROSS JOIN (SELECT spark_now() AS at) now
+         WHERE t.id = $1 AND ${VISIBLE}
+         RETURNING ${PLAIN}, t.output
+       ) SELECT i.* FROM i, (SELECT pg_notify('spark_ready', '')) n`,
+      [id, replay.id, replay.input !== null, jsonOrNull(replay.input?.value)],
+    )
+    return rows[0] ?? null
   },
 
   async events(task_id: string): Promise<TaskEventRow[]> {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { claim, claimedBy, handBack, markCalling, markExpired, prolong, settle, settledBy, takeOver } from '../src/index.ts'
-import type { Settlement } from '../src/index.ts'
+import { claim, claimedBy, handBack, markCalling, markExpired, prolong, settle, settledBy, takeOver as takeOverWith } from '../src/index.ts'
+import type { Settlement, Sql } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb, taskRow } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -27,8 +27,9 @@ const takeOne = async (leaseMs = LEASE) => {
   return task!
 }
 const end = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement => ({
-  id: task.id, token: task.token, status: 'completed', output: '{"result":"x"}', full_output: null, error: null, error_code: null, ...more,
+  id: task.id, token: task.token, status: 'completed', output: '{"result":"x"}', full_output: null, error: null, error_code: null, retry_in_ms: null, ...more,
 })
+const takeOver = (sql: Sql, graceMs: number) => takeOverWith(sql, graceMs, () => 0)
 /** As if its worker had died: the lease is over, and long marked. */
 const expire = async (id: string) => {
   await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 minute' WHERE id = $1`, [id])
@@ -112,8 +113,8 @@ describe('claim', () => {
 
   it('runs the tasks of one schedule one at a time, oldest first', async () => {
     const serial_key = randomUUID()
-    const second = await addTask(t.sql, workflow_id, { serial_key, readyInSeconds: -5 })
-    const first = await addTask(t.sql, workflow_id, { serial_key, readyInSeconds: -10 })
+    const second = await addTask(t.sql, workflow_id, { serial_key, dueInSeconds: -5 })
+    const first = await addTask(t.sql, workflow_id, { serial_key, dueInSeconds: -10 })
     const [one, ...none] = await take()
     expect(one!.id).toBe(first)
     expect(none).toEqual([])
@@ -326,6 +327,27 @@ describe('take-over', () => {
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'completed', error_code: null })
   })
 
+  it('counts a task once that ended as unknown and then as failed, and remembers a success that came late', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
+    const counted = async () => (await t.db.schedules.find(schedule))!
+    const lost = async () => {
+      const task = await takeOne()
+      await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = $1`, [task.id, schedule])
+      await markCalling(t.sql, [task])
+      await expire(task.id)
+      await takeOver(t.sql, 10_000)
+      return task
+    }
+    const failed = await lost()
+    expect((await counted()).consecutive_failures).toBe(1)
+    const ended = await taskRow(t.sql, failed.id)
+    expect(await settle(t.sql, [end(failed, { status: 'failed', output: null, error: 'x', error_code: 'flow_failed' })])).toHaveLength(1)
+    expect(await taskRow(t.sql, failed.id)).toMatchObject({ status: 'failed', error_code: 'flow_failed', finished_at: ended!.finished_at })
+    expect((await counted()).consecutive_failures).toBe(1)
+    await settle(t.sql, [end(await lost())])
+    expect(await counted()).toMatchObject({ consecutive_failures: 0, last_success_at: expect.any(Date) as Date })
+  })
+
   it('carries out a cancel that the dead worker was asked for', async () => {
     const task = await takeOne()
     await t.db.tasks.cancel(task.id)
@@ -362,7 +384,7 @@ describe('the edges between statuses', () => {
       t.sql.query(
         `UPDATE tasks SET status = $2, finished_at = CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN spark_now() END,
            error_code = CASE WHEN $2 = 'failed' THEN 'outcome_unknown' END,
-           token = $3, lease_until = spark_now(), phase = 'claimed' WHERE id = $1`,
+           token = CASE WHEN $2 <> 'pending' THEN $3::uuid END, lease_until = spark_now(), phase = 'claimed', tries_before = tries WHERE id = $1`,
         [id, status, randomUUID()],
       )
     if (from !== 'pending') {
@@ -373,7 +395,18 @@ describe('the edges between statuses', () => {
     else await expect(set(to)).rejects.toThrow(`a task cannot go from ${from} to ${to}`)
   })
 
-  it('leads out of failed only when the outcome was unknown', async () => {
+  it.each(['failed', 'cancelled'] as const)('lead out of %s back to pending only by a retry by hand', async (status) => {
+    const task = await takeOne()
+    await settle(t.sql, [end(task, status === 'failed' ? { status, error: 'x', error_code: 'flow_failed' } : { status })])
+    const back = (more: string) => t.sql.query(`UPDATE tasks SET status = 'pending', finished_at = NULL ${more} WHERE id = $1`, [task.id])
+    for (const lacking of ['', ', token = NULL', ', tries_before = tries', ', token = NULL, tries_before = tries, tries = tries + 1']) {
+      await expect(back(lacking)).rejects.toThrow(`a task cannot go from ${status} to pending`)
+    }
+    expect(await t.db.tasks.retry(task.id)).toBe(status)
+    expect((await taskRow(t.sql, task.id))!.status).toBe('pending')
+  })
+
+  it('lead to completed out of failed only when the outcome was unknown', async () => {
     const task = await takeOne()
     await settle(t.sql, [end(task, { status: 'failed', error: 'x', error_code: 'flow_failed' })])
     await expect(t.sql.query(`UPDATE tasks SET status = 'completed' WHERE id = $1`, [task.id])).rejects.toThrow('a task cannot go from failed to completed')

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { RetryOn } from '@automagik-spark/core'
 import { inject } from 'vitest'
 import { makeDb, makePool } from '../src/index.ts'
 import type { Db, SqlPool } from '../src/index.ts'
@@ -53,13 +54,27 @@ export const addSchedule = async (sql: SqlPool, workflow_id: string, { dueInSeco
   return id
 }
 
-/** A pending task; `serial_key` as for the runs of one schedule. */
-export const addTask = async (sql: SqlPool, workflow_id: string, { serial_key = null as string | null, priority = 0, readyInSeconds = -1 } = {}): Promise<string> => {
+type TaskOptions = {
+  /** As for the runs of one schedule. */
+  serial_key?: string | null
+  priority?: number
+  /** The due time. */
+  dueInSeconds?: number | null
+  /** Left out: when it is due. */
+  readyInSeconds?: number
+  max_retries?: number
+  retry_on?: RetryOn
+}
+
+/** A pending task. */
+export const addTask = async (sql: SqlPool, workflow_id: string, options: TaskOptions = {}): Promise<string> => {
+  const { serial_key = null, priority = 0, dueInSeconds = null, readyInSeconds = dueInSeconds ?? -1, max_retries = 0, retry_on = 'safe' } = options
   const id = randomUUID()
   await sql.query(
-    `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, serial_key, timeout, ready_at, created_at, updated_at)
-     SELECT $1, w.id, w.source_id, 'pending', 'manual', $3, $4, 60, spark_now() + $5 * interval '1 second', spark_now(), spark_now() FROM workflows w WHERE w.id = $2`,
-    [id, workflow_id, priority, serial_key, readyInSeconds],
+    `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, serial_key, timeout, ready_at, scheduled_for, max_retries, retry_on, created_at, updated_at)
+     SELECT $1, w.id, w.source_id, 'pending', 'manual', $3, $4, 60, spark_now() + $5 * interval '1 second', spark_now() + $6 * interval '1 second', $7, $8, spark_now(), spark_now()
+     FROM workflows w WHERE w.id = $2`,
+    [id, workflow_id, priority, serial_key, readyInSeconds, dueInSeconds, max_retries, retry_on],
   )
   return id
 }
@@ -73,7 +88,24 @@ export const isBlocked = async (sql: SqlPool): Promise<void> => {
   }
 }
 
+type TaskState = {
+  status: string
+  phase: string | null
+  tries: number
+  tries_before: number
+  error: string | null
+  error_code: string | null
+  token: string | null
+  crashes: number
+  lease_until: Date | null
+  ready_at: Date
+  next_retry_at: Date | null
+  started_at: Date | null
+  finished_at: Date | null
+}
 export const taskRow = async (sql: SqlPool, id: string) =>
-  (await sql.query<{ status: string; phase: string | null; tries: number; error_code: string | null; token: string | null; crashes: number }>(
-    'SELECT status, phase, tries, error_code, token, crashes FROM tasks WHERE id = $1', [id],
+  (await sql.query<TaskState>(
+    `SELECT status, phase, tries, tries_before, error, error_code, token, crashes, lease_until, ready_at, next_retry_at, started_at, finished_at
+     FROM tasks WHERE id = $1`,
+    [id],
   )).rows[0]

@@ -51,13 +51,13 @@ const expire = async (id: string) => {
 
 describe('PostgreSQL announces', () => {
   it('that a run can be claimed', async () => {
-    const run = { id: randomUUID(), workflow_id, schedule_id: null, input: 'x', session_id: null, tweaks: null, timeout: 60 }
+    const run = { id: randomUUID(), workflow_id, schedule_id: null, input: 'x', session_id: null, tweaks: null, timeout: 60, max_retries: 0, retry_on: 'safe' as const }
     expect(await announcedBy(() => t.db.tasks.insertRuns([run]))).toEqual(['spark_ready'])
   })
 
   it('all runs that ended together in one word', async () => {
     const [one, two] = [await takeOne(), await takeOne()]
-    const end = { status: 'completed', output: '{}', full_output: null, error: null, error_code: null } as const
+    const end = { status: 'completed', output: '{}', full_output: null, error: null, error_code: null, retry_in_ms: null } as const
     const [word, ...none] = await announcedBy(() => settle(t.sql, [one, two].map(({ id, token }) => ({ id, token, ...end }))))
     expect(none).toEqual([])
     expect(word!.replace('spark_done ', '').split(',').sort()).toEqual([one.id, two.id].sort())
@@ -65,7 +65,7 @@ describe('PostgreSQL announces', () => {
 
   it('nothing when a settle was refused', async () => {
     const { id } = await takeOne()
-    const late = { id, token: randomUUID(), status: 'completed', output: '{}', full_output: null, error: null, error_code: null } as const
+    const late = { id, token: randomUUID(), status: 'completed', output: '{}', full_output: null, error: null, error_code: null, retry_in_ms: null } as const
     expect(await announcedBy(() => settle(t.sql, [late]))).toEqual([])
   })
 
@@ -77,11 +77,11 @@ describe('PostgreSQL announces', () => {
   it('that a task which was taken over can be claimed, or is over', async () => {
     const unsent = await takeOne()
     await expire(unsent.id)
-    expect(await announcedBy(() => takeOver(t.sql, 10_000))).toContain('spark_ready')
+    expect(await announcedBy(() => takeOver(t.sql, 10_000, Math.random))).toContain('spark_ready')
     const [sent] = await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: 30_000 })
     await markCalling(t.sql, [sent!])
     await expire(sent!.id)
-    expect(await announcedBy(() => takeOver(t.sql, 10_000))).toEqual([`spark_done ${sent!.id}`])
+    expect(await announcedBy(() => takeOver(t.sql, 10_000, Math.random))).toEqual([`spark_done ${sent!.id}`])
   })
 
   it('that a pending task was cancelled, which makes room, and that a running one is to stop', async () => {

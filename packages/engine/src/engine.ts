@@ -52,7 +52,7 @@ export const startEngine = async (deps: EngineDeps) => {
   return {
     sources: makeSources({ db, clock, ids, vault, pool, addSecret }),
     workflows: { ...makeWorkflows({ db, clock, ids, flows }), run: runs.run },
-    tasks: makeTasks({ db, waiters }),
+    tasks: makeTasks({ db, ids, waiters }),
     schedules: makeSchedules({ db, queue, clock, ids, runs, default_timeout }),
     workers: makeWorkers({ db, clock }),
     service,

@@ -1,9 +1,9 @@
-import { DomainError, isFinished, notFound } from '@automagik-spark/core'
-import type { RunRequest, Task } from '@automagik-spark/core'
-import type { Db, NewRun, TaskRow } from '@automagik-spark/db'
+import { isFinished, MANUAL_RETRIES, notFound } from '@automagik-spark/core'
+import type { DomainError, RunRequest, Task } from '@automagik-spark/core'
+import type { Db, NewRun, ScheduleRow, TaskRow } from '@automagik-spark/db'
 import { makeBatcher } from './batcher.ts'
 import type { Ids } from './ids.ts'
-import { toTask } from './tasks.ts'
+import { sourceInactive, toTask } from './tasks.ts'
 import type { Waiters } from './waiters.ts'
 
 type Deps = {
@@ -33,7 +33,7 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
   const refusal = async (workflow_id: string): Promise<DomainError> => {
     const workflow = await db.workflows.forRun(workflow_id)
     if (!workflow) return notFound('Workflow')
-    return new DomainError('invalid', `The source ${workflow.source_url} is inactive: make it active before you run its workflows`)
+    return sourceInactive(workflow.source_url)
   }
 
   /** The task as it was accepted; it may be running by the time that its caller reads it. */
@@ -53,9 +53,12 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
       request: RunRequest,
       { wait, wait_seconds, signal }: { wait: boolean; wait_seconds?: number; signal?: AbortSignal },
     ): Promise<{ task: Task; finished: boolean; cut_short?: boolean }> {
-      const options = typeof request === 'string' ? { input_value: request } : request
+      const options: Exclude<RunRequest, string> = typeof request === 'string' ? { input_value: request } : request
       const timeout = options.timeout ?? default_timeout
-      const run = { workflow_id, schedule_id: null, input: options.input_value, session_id: options.session_id ?? null, tweaks: options.tweaks ?? null, timeout }
+      const run = {
+        workflow_id, schedule_id: null, input: options.input_value, session_id: options.session_id ?? null, tweaks: options.tweaks ?? null, timeout,
+        max_retries: options.max_retries ?? MANUAL_RETRIES, retry_on: options.retry_on ?? 'safe',
+      }
       const id = ids.next()
       const awaited = wait && workersAlive() > 0
       const longestMs = timeout * 1000 + PATIENCE_MS
@@ -81,10 +84,10 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
     },
 
     /** One run of a schedule, outside its plan. */
-    async runSchedule(schedule: { id: string; workflow_id: string; input_value: unknown; session_id: string | null; tweaks: Record<string, unknown> | null; timeout: number | null }): Promise<Task> {
+    async runSchedule(schedule: ScheduleRow): Promise<Task> {
       const run = {
         workflow_id: schedule.workflow_id, schedule_id: schedule.id, input: schedule.input_value, session_id: schedule.session_id,
-        tweaks: schedule.tweaks, timeout: schedule.timeout ?? default_timeout,
+        tweaks: schedule.tweaks, timeout: schedule.timeout ?? default_timeout, max_retries: schedule.max_retries, retry_on: schedule.retry_on,
       }
       return start(run, ids.next())
     },

@@ -20,8 +20,6 @@ export const toSchedule = (row: ScheduleView): Schedule => {
     ...shown,
     misfire: 'last',
     catchup_window: defaultCatchupWindow(row.schedule_type),
-    max_retries: 0,
-    retry_on: 'safe',
     description: descriptionOf(row),
   }
 }
@@ -171,7 +169,7 @@ export type SchedulesEngine = ReturnType<typeof makeSchedules>
 const fieldsOf = (row: ScheduleRow): CreateSchedule => ({
   workflow_id: row.workflow_id, schedule_type: row.schedule_type, schedule_expr: row.schedule_expr, name: row.name, timezone: row.timezone,
   input_value: row.input_value, session_id: row.session_id, tweaks: row.tweaks, overlap: row.overlap, start_at: row.start_at, end_at: row.end_at,
-  max_runs: row.max_runs, timeout: row.timeout,
+  max_runs: row.max_runs, max_retries: row.max_retries, retry_on: row.retry_on, timeout: row.timeout,
 })
 
 /** From when on due times count for a new, an edited or an enabled schedule: after this second. A one-time schedule has but one. */

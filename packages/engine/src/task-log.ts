@@ -11,16 +11,19 @@ export const taskLog = (task: TaskRow, kept: TaskEventRow[]): TaskEvent[] => {
   if (task.finished_at) {
     if (task.status === 'completed') events.push({ at: task.finished_at, type: 'completed', message: 'the flow answered', try: task.tries })
     if (task.status === 'failed') events.push({ at: task.finished_at, type: 'failed', message: task.error ?? 'failed', try: task.tries })
-    if (task.status === 'cancelled') events.push({ at: task.finished_at, type: 'cancelled', message: cancelledHow(task), try: task.tries })
+    if (task.status === 'cancelled') events.push({ at: task.finished_at, type: 'cancelled', message: cancelledHow(task, kept), try: task.tries })
   }
   // A stable sort: what happened in one millisecond stays in the order above.
   return events.sort((a, b) => a.at.getTime() - b.at.getTime())
 }
 
-const createdBecause = ({ trigger, schedule_id, scheduled_for }: TaskRow): string => {
+const createdBecause = ({ trigger, schedule_id, scheduled_for, replay_of }: TaskRow): string => {
+  if (trigger === 'replay') return `created by hand, to replay task ${replay_of ?? 'that is gone'}`
   if (trigger === 'schedule') return `created by its schedule for ${scheduled_for?.toISOString() ?? 'a due time'}`
   return schedule_id ? 'created by hand from its schedule' : 'created by hand'
 }
 
-const cancelledHow = ({ started_at }: TaskRow): string =>
-  started_at ? 'the call was aborted; the flow server may go on with it' : 'cancelled before it started'
+const cancelledHow = ({ started_at, tries }: TaskRow, kept: TaskEventRow[]): string => {
+  if (tries > 0 && kept.some((event) => event.type === 'attempt_failed' && event.try === tries)) return 'cancelled before it was tried again'
+  return started_at ? 'the call was aborted; the flow server may go on with it' : 'cancelled before it started'
+}

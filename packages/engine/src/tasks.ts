@@ -1,11 +1,12 @@
 import { isFinished, notFound, DomainError } from '@automagik-spark/core'
-import type { Page, PageQuery, Task, TaskEvent, TaskQuery } from '@automagik-spark/core'
+import type { Page, PageQuery, ReplayTask, Task, TaskEvent, TaskQuery } from '@automagik-spark/core'
 import type { Db, TaskRow } from '@automagik-spark/db'
+import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
 import { taskLog } from './task-log.ts'
 import type { Waiters } from './waiters.ts'
 
-type Deps = { db: Db; waiters: Waiters }
+type Deps = { db: Db; ids: Ids; waiters: Waiters }
 
 /** A finished answer: PostgreSQL made it of the columns that its response schema lists. */
 export type JsonText = { readonly json_text: string }
@@ -22,11 +23,21 @@ export const toTask = ({ input, output, ...row }: TaskRow): Task => ({
   output_data: output,
 })
 
-export const makeTasks = ({ db, waiters }: Deps) => {
+export const sourceInactive = (url: string): DomainError =>
+  new DomainError('invalid', `The source ${url} is inactive: make it active before you run its workflows`)
+
+export const makeTasks = ({ db, ids, waiters }: Deps) => {
   const found = async (id: string): Promise<TaskRow> => {
     const row = await db.tasks.find(id)
     if (!row) throw notFound('Task')
     return row
+  }
+
+  /** Why a task that is there cannot run. */
+  const inactive = async (id: string): Promise<DomainError> => {
+    const { workflow_id } = await found(id)
+    const workflow = await db.workflows.forRun(workflow_id)
+    return workflow ? sourceInactive(workflow.source_url) : notFound('Task')
   }
 
   return {
@@ -58,6 +69,22 @@ export const makeTasks = ({ db, waiters }: Deps) => {
       if (was === 'running') await ended.over
       const row = await found(id)
       return { task: toTask(row), done: isFinished(row.status) }
+    },
+
+    /** The same task once more, with a fresh `max_retries`. */
+    async retry(id: string): Promise<Task> {
+      const was = await db.tasks.retry(id)
+      if (was === null) throw notFound('Task')
+      if (was === 'inactive') throw await inactive(id)
+      if (was !== 'failed' && was !== 'cancelled') throw new DomainError('invalid', `Task is ${was}: only a failed or cancelled one can be tried again`)
+      return toTask(await found(id))
+    },
+
+    /** A new task with the options of this one, and its input unless another is given. */
+    async replay(id: string, { input_value }: ReplayTask): Promise<Task> {
+      const row = await db.tasks.replay(id, { id: ids.next(), input: input_value === undefined ? null : { value: input_value } })
+      if (!row) throw await inactive(id)
+      return toTask(row)
     },
 
     async logs(id: string, query: PageQuery): Promise<Page<TaskEvent>> {

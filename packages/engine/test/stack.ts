@@ -22,10 +22,16 @@ import { makeVault } from '../src/vault.ts'
 export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, pollMs: 200, drainMs: 2_000 }
 const LANGFLOW_KEY = 'sk-stack-test'
 
-type Options = { mongodbUri?: string | undefined; stub?: StubLangflowOptions; maxOutputBytes?: number }
+type Options = {
+  mongodbUri?: string | undefined
+  stub?: StubLangflowOptions
+  maxOutputBytes?: number
+  /** For the backoff: 0 makes retries come within a second. */
+  random?: () => number
+}
 
 /** The engine on real parts: a database of its own, Agenda, a stub Langflow, and as many workers as a test starts. */
-export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576 }: Options = {}) => {
+export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random }: Options = {}) => {
   const database = await freshDatabase(inject('postgresUrl'))
   const url = database.url
   const logger = makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
@@ -43,7 +49,7 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
     queues.push(queue)
     return queue
   }
-  const common = { url, db, clock, ids, logger, random: Math.random, openSource, version: 'test', default_timeout: 30 }
+  const common = { url, db, clock, ids, logger, random, openSource, version: 'test', default_timeout: 30 }
   const running: Engine = await startEngine({ ...common, queue: newQueue(), vault, pool, addSecret: () => undefined })
   // Runs are read as a client reads them: the JSON that PostgreSQL made, decoded by its schema.
   const engine = {

@@ -14,7 +14,7 @@ afterAll(async () => {
   await mongoDatabase.drop()
 })
 
-/** Guard, reconciler and announcements are off: nothing but Agenda's wake-ups starts a run here. */
+/** Guard, reconciler, polling and announcements are off: nothing but Agenda's wake-ups starts a run here, and nothing else a retry. */
 describe.each([
   ['postgres', undefined],
   ['mongodb', mongo?.uri],
@@ -23,7 +23,7 @@ describe.each([
   let workflow_id: string
   beforeAll(async () => {
     if (backend === 'mongodb' && !mongodbUri) return
-    stack = await openStack({ mongodbUri })
+    stack = await openStack({ mongodbUri, random: () => 0 })
     workflow_id = (await stack.sync()).workflow.id
     await stack.addWorker({ nets: false })
   })
@@ -48,6 +48,19 @@ describe.each([
       expect(task!.scheduled_for).toEqual(next_due_at)
       expect(task!.created_at.getTime()).toBeGreaterThanOrEqual(next_due_at!.getTime())
     }
+  })
+
+  it.skipIf(backend === 'mongodb' && !mongodbUri)('starts retries when their time has come', async () => {
+    await stack.stub.set({ busy: { status: 503, retry_after: 2 } })
+    const inputs = ['one', 'two', 'three']
+    const started = await Promise.all(inputs.map((input_value) => stack.engine.workflows.run(workflow_id, { input_value, max_retries: 1 }, { wait: false })))
+    for (const { task } of started) await until(() => stack.engine.tasks.get(task.id), (seen) => seen.next_retry_at !== null)
+    await stack.stub.set({ busy: null })
+    for (const { task } of started) {
+      const ended = await until(() => stack.engine.tasks.get(task.id), (seen) => seen.status === 'completed' || seen.status === 'failed')
+      expect(ended).toMatchObject({ status: 'completed', tries: 2 })
+    }
+    expect(stack.stub.calls.filter((call) => inputs.includes(call.input_value as string))).toHaveLength(6)
   })
 
   it.skipIf(backend === 'mongodb' && !mongodbUri)('starts many that are due in one second from one wake-up', async () => {

@@ -19,6 +19,8 @@ import type {
   Ready,
   RemoteFlowItem,
   ReplaceSchedule,
+  ReplayTask,
+  RetryOn,
   RunRequest,
   runWorkflow,
   Schedule,
@@ -67,6 +69,8 @@ it('the committed types equal what the schemas take and give', () => {
   expectTypeOf<types.Workflow | types.SyncedFlows>().toEqualTypeOf<z.input<typeof syncWorkflow.response>>()
   expectTypeOf<types.WorkflowDeleted>().toEqualTypeOf<z.input<typeof deleteWorkflow.response>>()
   expectTypeOf<types.RunRequest>().toEqualTypeOf<z.input<typeof RunRequest>>()
+  expectTypeOf<types.ReplayTask>().toEqualTypeOf<z.input<typeof ReplayTask>>()
+  expectTypeOf<types.RetryOn>().toEqualTypeOf<z.input<typeof RetryOn>>()
   expectTypeOf<types.Task>().toEqualTypeOf<z.input<typeof Task>>()
   expectTypeOf<types.TaskEvent>().toEqualTypeOf<z.input<typeof TaskEvent>>()
   expectTypeOf<types.Worker>().toEqualTypeOf<z.input<typeof Worker>>()

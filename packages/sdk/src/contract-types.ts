@@ -20,6 +20,10 @@ export type CreateSchedule = {
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
+  /** how many tries may follow the first */
+  max_retries?: number | undefined
+  /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */
+  retry_on?: RetryOn | undefined
   timeout?: number | null | undefined
 }
 
@@ -138,14 +142,29 @@ export type ReplaceSchedule = {
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
+  /** how many tries may follow the first */
+  max_retries?: number | undefined
+  /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */
+  retry_on?: RetryOn | undefined
   timeout?: number | null | undefined
 }
+
+export type ReplayTask = {
+  /** another input; the same one when left out */
+  input_value?: unknown
+}
+
+export type RetryOn = 'safe' | 'failure' | 'unknown'
 
 export type RunRequest = string | {
   /** the input: a string as it is, anything else as JSON text */
   input_value: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
+  /** how many tries may follow the first; 0 when left out */
+  max_retries?: number | null | undefined
+  /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know; `safe` when left out */
+  retry_on?: RetryOn | null | undefined
   timeout?: number | null | undefined
 }
 
@@ -175,7 +194,7 @@ export type Schedule = {
   end_at: string | null
   max_runs: number | null
   max_retries: number
-  retry_on: 'safe' | 'failure' | 'unknown'
+  retry_on: RetryOn
   timeout: number | null
   /** the schedule in words */
   description: string
@@ -282,13 +301,14 @@ export type Task = {
   workflow_id: string
   schedule_id: string | null
   status: TaskStatus
-  trigger: 'manual' | 'schedule'
+  trigger: 'manual' | 'schedule' | 'replay'
   /** the nominal due time */
   scheduled_for: string | null
   /** a plain input is shown as `{"value": …}`, an object as it is */
   input_data: unknown
   /** `result`: the text a person wants; `answer`: the server's whole answer */
   output_data: unknown
+  /** why it failed; while it waits for its next try, why the last one did */
   error: string | null
   error_code:
     | 'source_unreachable'
@@ -306,13 +326,16 @@ export type Task = {
     | 'key_undecryptable'
     | 'internal'
     | null
+  /** attempts so far */
   tries: number
   max_retries: number
-  retry_on: 'safe' | 'failure' | 'unknown'
+  retry_on: RetryOn
   /** seconds */
   timeout: number
+  /** set while it waits for its next try */
   next_retry_at: string | null
   cancel_requested_at: string | null
+  /** of the latest attempt; null while none was made or the next is waited for */
   started_at: string | null
   finished_at: string | null
   replay_of: string | null
@@ -334,6 +357,7 @@ export type TaskEvent = {
     | 'completed'
     | 'failed'
     | 'cancelled'
+    | 'retry_requested'
     | 'taken_over'
     | 'late_answer'
     | 'note'
@@ -369,7 +393,7 @@ export type TasksListQuery = {
   workflow_id?: string | undefined
   schedule_id?: string | undefined
   status?: TaskStatus | undefined
-  trigger?: 'manual' | 'schedule' | undefined
+  trigger?: 'manual' | 'schedule' | 'replay' | undefined
   /** ISO 8601 with Z or an offset */
   created_after?: string | undefined
   /** ISO 8601 with Z or an offset */
@@ -402,6 +426,10 @@ export type UpdateSchedule = {
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
+  /** how many tries may follow the first */
+  max_retries?: number | undefined
+  /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */
+  retry_on?: RetryOn | undefined
   timeout?: number | null | undefined
   status?: 'active' | 'paused' | 'stopped' | undefined
 }

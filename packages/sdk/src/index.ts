@@ -11,6 +11,8 @@ export type {
   Ready,
   RemoteFlow,
   ReplaceSchedule,
+  ReplayTask,
+  RetryOn,
   RunRequest,
   Schedule,
   SchedulesListQuery,

@@ -7,11 +7,13 @@ import {
   addGroup,
   addInputOptions,
   addListOptions,
+  addRetryOptions,
   given,
   jsonObject,
   readInput,
   wholeNumber,
   type InputOptions,
+  type RetryOptions,
 } from '../options.ts'
 import type { Column } from '../output.ts'
 
@@ -41,7 +43,8 @@ const occurrenceColumns: Array<Column<Occurrence>> = [
 type When = { cron?: string; every?: string; at?: string; type?: Schedule['schedule_type']; expr?: string }
 type FieldOptions = JsonOption &
   When &
-  InputOptions & {
+  InputOptions &
+  RetryOptions & {
     name?: string
     timezone?: string
     session?: string
@@ -68,7 +71,7 @@ const whenOf = ({ cron, every, at, type, expr }: When): Pick<UpdateSchedule, 'sc
   return one ? { schedule_type: one[0], schedule_expr: one[1] } : given({ schedule_type: type, schedule_expr: expr })
 }
 
-const addFieldOptions = (command: Command): Command =>
+const addPlanOptions = (command: Command): Command =>
   addInputOptions(
     command
       .option('--cron <expression>', "when, as cron has it, such as '0 8 * * *'")
@@ -86,7 +89,13 @@ const addFieldOptions = (command: Command): Command =>
     .option('--start-at <time>', 'no run due before it: ISO 8601 with Z or an offset')
     .option('--end-at <time>', 'no run due at or after it')
     .option('--max-runs <n>', 'completed after so many', wholeNumber(1))
-    .option('--timeout <seconds>', 'how long a run may take, up to 3600', wholeNumber(1))
+
+const addFieldOptions = (command: Command): Command =>
+  addRetryOptions(addPlanOptions(command), '3 for a new schedule').option(
+    '--timeout <seconds>',
+    'how long a run may take, up to 3600',
+    wholeNumber(1),
+  )
 
 const addToClear = (field: string, fields: Clearable[] = []): Clearable[] => {
   const known = CLEARABLE.find((one) => one === field)
@@ -113,6 +122,8 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
       start_at: options.startAt,
       end_at: options.endAt,
       max_runs: options.maxRuns,
+      max_retries: options.maxRetries,
+      retry_on: options.retryOn,
       timeout: options.timeout,
     })
 

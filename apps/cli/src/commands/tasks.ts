@@ -2,11 +2,11 @@ import { resultText, type Task, type TaskEvent, type TasksListQuery } from '@aut
 import { Option, type Command } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
 import { follow, showResult } from '../follow.ts'
-import { addCommand, addGroup, addListOptions, wholeNumber } from '../options.ts'
+import { addCommand, addGroup, addInputOptions, addListOptions, given, readInput, wholeNumber, type InputOptions } from '../options.ts'
 import type { Column } from '../output.ts'
 
 const STATUSES: Array<Task['status']> = ['pending', 'running', 'completed', 'failed', 'cancelled']
-const TRIGGERS: Array<Task['trigger']> = ['manual', 'schedule']
+const TRIGGERS: Array<Task['trigger']> = ['manual', 'schedule', 'replay']
 
 const tookOf = ({ started_at, finished_at }: Task): string | null =>
   started_at && finished_at ? `${((Date.parse(finished_at) - Date.parse(started_at)) / 1000).toFixed(1)} s` : null
@@ -36,7 +36,7 @@ type FilterOptions = ListOptions & {
 }
 
 export const addTasks = (program: Command, context: Context): void => {
-  const { out, spark, request, list, show, confirm } = context
+  const { io, out, spark, request, list, show, confirm } = context
   const group = addGroup(program, 'tasks', 'look after the runs', 'automagik-spark tasks list --status failed')
 
   addListOptions(
@@ -87,6 +87,24 @@ export const addTasks = (program: Command, context: Context): void => {
     show(task, options, {
       said: task.status === 'cancelled' ? 'Cancelled.' : `Asked to stop. Its end: automagik-spark tasks wait ${task.id}`,
     })
+  })
+
+  addCommand(group, 'retry <id>', 'try a failed or cancelled run again, as the same task', [
+    'automagik-spark tasks retry 0199a1b2-0000-7000-8000-000000000003',
+  ]).action(async (id: string, options: JsonOption) => {
+    const task = await spark().tasks.retry(id, request())
+    show(task, options, { said: `To be tried again. Its end: automagik-spark tasks wait ${task.id}` })
+  })
+
+  addInputOptions(
+    addCommand(group, 'replay <id> [input]', 'run the same again as a new task, with its input or another', [
+      'automagik-spark tasks replay 0199a1b2-0000-7000-8000-000000000003',
+      'automagik-spark tasks replay 0199a1b2-0000-7000-8000-000000000003 "Hello again"',
+    ]),
+  ).action(async (id: string, input: string | undefined, options: JsonOption & Omit<InputOptions, 'input'>) => {
+    const input_value = await readInput(given({ input, jsonInput: options.jsonInput, inputFile: options.inputFile }), io)
+    const task = await spark().tasks.replay(id, given({ input_value }), request())
+    show(task, options, { said: `Started as a new task. Its end: automagik-spark tasks wait ${task.id}` })
   })
 
   addCommand(group, 'delete <id>', 'delete a run; a running one is asked to stop', [

@@ -8,11 +8,13 @@ import {
   addGroup,
   addInputOptions,
   addListOptions,
+  addRetryOptions,
   given,
   jsonObject,
   readInput,
   wholeNumber,
   type InputOptions,
+  type RetryOptions,
 } from '../options.ts'
 import type { Column } from '../output.ts'
 
@@ -37,7 +39,8 @@ const hidden = ['data']
 
 type SyncOptions = JsonOption & { all?: true; source?: string; inputComponent?: string; outputComponent?: string }
 type RunCommandOptions = JsonOption &
-  Omit<InputOptions, 'input'> & { session?: string; tweaks?: Record<string, unknown>; timeout?: number; wait: boolean }
+  Omit<InputOptions, 'input'> &
+  RetryOptions & { session?: string; tweaks?: Record<string, unknown>; timeout?: number; wait: boolean }
 
 export const addWorkflows = (program: Command, context: Context): void => {
   const { io, out, spark, request, working, list, show, confirm } = context
@@ -116,12 +119,13 @@ export const addWorkflows = (program: Command, context: Context): void => {
     if (failed.length > 0) throw new CliError(`${failed.length} of ${synced.length + failed.length} flows could not be synced.`)
   }
 
-  addInputOptions(
+  const runCommand = addInputOptions(
     addCommand(group, 'run <id> [input]', 'run a workflow now and print its answer', [
       'automagik-spark workflows run 0199a1b2-0000-7000-8000-000000000002 "Hello"',
       'echo "Hello" | automagik-spark workflows run 0199a1b2-0000-7000-8000-000000000002 --input-file -',
     ]),
   )
+  addRetryOptions(runCommand, '0 when left out')
     .option('--session <id>', 'the conversation at the flow server; a fresh one when left out')
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
     .option('--timeout <seconds>', 'how long the run may take, up to 3600', wholeNumber(1))
@@ -129,7 +133,13 @@ export const addWorkflows = (program: Command, context: Context): void => {
     .action(async (id: string, input: string | undefined, options: RunCommandOptions) => {
       const value = await readInput(given({ input, jsonInput: options.jsonInput, inputFile: options.inputFile }), io)
       if (value === undefined) throw usage('An input is missing: give it as text, with --json-input or with --input-file.')
-      const run: RunOptions = given({ session_id: options.session, tweaks: options.tweaks, timeout: options.timeout })
+      const run: RunOptions = given({
+        session_id: options.session,
+        tweaks: options.tweaks,
+        max_retries: options.maxRetries,
+        retry_on: options.retryOn,
+        timeout: options.timeout,
+      })
       // Started apart from the wait, so that the task is known whatever happens to the connection.
       const task = await spark().workflows.run(id, value, { ...run, wait: false }, request())
       if (!options.wait) return show(task, options, { said: `Started. Its end: automagik-spark tasks wait ${task.id}` })

@@ -11,7 +11,7 @@ export const endpoints: readonly Endpoint[] = [
   getHealth, getReady, getServiceInfo,
   sources.createSource, sources.listSources, sources.getSource, sources.updateSource, sources.replaceSource, sources.validateSource, sources.deleteSource,
   workflows.listWorkflows, workflows.listRemoteFlows, workflows.getRemoteFlow, workflows.syncWorkflow, workflows.getWorkflow, workflows.deleteWorkflow, workflows.runWorkflow,
-  tasks.listTasks, tasks.getTask, tasks.deleteTask, tasks.cancelTask, tasks.listTaskLogs,
+  tasks.listTasks, tasks.getTask, tasks.deleteTask, tasks.cancelTask, tasks.retryTask, tasks.replayTask, tasks.listTaskLogs,
   schedules.createSchedule, schedules.listSchedules, schedules.getSchedule, schedules.replaceSchedule, schedules.updateSchedule, schedules.deleteSchedule,
   schedules.enableSchedule, schedules.disableSchedule, schedules.runSchedule, schedules.listOccurrences,
   listWorkers,

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { SCHEDULED_RETRIES } from '../task/retry.ts'
 import { GivenTime, Id, IdParams, Json, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
-import { Task } from './tasks.ts'
+import { RetryOn, Task } from './tasks.ts'
 import { runOptions } from './workflows.ts'
 
 export const SCHEDULE_TYPES = ['cron', 'interval', 'one-time'] as const
@@ -26,6 +27,8 @@ const given = {
   start_at: GivenTime.nullable().describe('no due time before it (inclusive)'),
   end_at: GivenTime.nullable().describe('no due time at or after it'),
   max_runs: z.int('must be a whole number').min(1, 'must be 1 or more').max(1_000_000_000, 'must be at most 1000000000').nullable(),
+  max_retries: runOptions.max_retries,
+  retry_on: runOptions.retry_on,
   timeout: runOptions.timeout.nullable(),
 }
 const defaults = {
@@ -38,6 +41,8 @@ const defaults = {
   start_at: given.start_at.default(null),
   end_at: given.end_at.default(null),
   max_runs: given.max_runs.default(null),
+  max_retries: given.max_retries.default(SCHEDULED_RETRIES),
+  retry_on: given.retry_on.default('safe'),
   timeout: given.timeout.default(null),
 }
 const moves = {
@@ -71,7 +76,7 @@ export const Schedule = z
     end_at: Timestamp.nullable(),
     max_runs: z.int().nullable(),
     max_retries: z.int(),
-    retry_on: z.enum(['safe', 'failure', 'unknown']),
+    retry_on: RetryOn,
     timeout: z.int().nullable(),
     description: z.string().describe('the schedule in words'),
     created_at: Timestamp,
@@ -80,7 +85,7 @@ export const Schedule = z
   .meta({ id: 'Schedule' })
 export type Schedule = z.output<typeof Schedule>
 
-const example = { schedule_type: 'cron', schedule_expr: '0 8 * * 1-5', timezone: 'Europe/Lisbon', input_value: 'Good morning' }
+const example = { schedule_type: 'cron', schedule_expr: '0 8 * * 1-5', timezone: 'Europe/Lisbon', input_value: 'Good morning', max_retries: 5, retry_on: 'failure' }
 export const CreateSchedule = z
   .strictObject({ workflow_id: Id, ...moves, ...defaults })
   .meta({ id: 'CreateSchedule', examples: [{ workflow_id: '019aa000-0000-7000-8000-000000000000', ...example }] })

@@ -1,14 +1,24 @@
 import { z } from 'zod'
 import { TASK_ERROR_CODES } from '../task/error-code.ts'
+import { MAX_RETRIES, RETRY_LEVELS } from '../task/retry.ts'
 import { TASK_STATUSES } from '../task/status.ts'
-import { GivenTime, Id, IdParams, page, pageOf, Timestamp, Uuid } from './common.ts'
-import { endpoint } from './endpoint.ts'
+import { GivenTime, Id, IdParams, Json, page, pageOf, Timestamp, Uuid } from './common.ts'
+import { endpoint, location } from './endpoint.ts'
 
 export const TaskStatus = z.enum(TASK_STATUSES, `must be one of ${TASK_STATUSES.join(', ')}`).meta({ id: 'TaskStatus' })
 export type TaskStatus = z.output<typeof TaskStatus>
-export const TRIGGERS = ['manual', 'schedule'] as const
+export const TRIGGERS = ['manual', 'schedule', 'replay'] as const
 export const Trigger = z.enum(TRIGGERS, `must be one of ${TRIGGERS.join(', ')}`)
 export type Trigger = z.output<typeof Trigger>
+export const RetryOn = z.enum(RETRY_LEVELS, `must be ${RETRY_LEVELS.slice(0, -1).join(', ')} or ${RETRY_LEVELS.at(-1)}`).meta({ id: 'RetryOn' })
+export type RetryOn = z.output<typeof RetryOn>
+
+const retries = `must be a whole number from 0 to ${MAX_RETRIES}`
+/** How a run is tried again, shared by runs and schedules. */
+export const retryOptions = {
+  max_retries: z.int(retries).min(0, retries).max(MAX_RETRIES, retries).describe('how many tries may follow the first'),
+  retry_on: RetryOn.describe('`safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know'),
+}
 
 export const Task = z
   .object({
@@ -20,15 +30,15 @@ export const Task = z
     scheduled_for: Timestamp.nullable().describe('the nominal due time'),
     input_data: z.unknown().describe('a plain input is shown as `{"value": …}`, an object as it is'),
     output_data: z.unknown().describe("`result`: the text a person wants; `answer`: the server's whole answer"),
-    error: z.string().nullable(),
+    error: z.string().nullable().describe('why it failed; while it waits for its next try, why the last one did'),
     error_code: z.enum(TASK_ERROR_CODES).nullable(),
-    tries: z.int(),
+    tries: z.int().describe('attempts so far'),
     max_retries: z.int(),
-    retry_on: z.enum(['safe', 'failure', 'unknown']),
+    retry_on: RetryOn,
     timeout: z.int().describe('seconds'),
-    next_retry_at: Timestamp.nullable(),
+    next_retry_at: Timestamp.nullable().describe('set while it waits for its next try'),
     cancel_requested_at: Timestamp.nullable(),
-    started_at: Timestamp.nullable(),
+    started_at: Timestamp.nullable().describe('of the latest attempt; null while none was made or the next is waited for'),
     finished_at: Timestamp.nullable(),
     replay_of: Uuid.nullable(),
     created_at: Timestamp,
@@ -37,7 +47,9 @@ export const Task = z
   .meta({ id: 'Task' })
 export type Task = z.output<typeof Task>
 
-export const TASK_EVENTS = ['created', 'attempt_started', 'attempt_failed', 'handed_back', 'cancel_requested', 'completed', 'failed', 'cancelled', 'taken_over', 'late_answer', 'note'] as const
+export const TASK_EVENTS = [
+  'created', 'attempt_started', 'attempt_failed', 'handed_back', 'cancel_requested', 'completed', 'failed', 'cancelled', 'retry_requested', 'taken_over', 'late_answer', 'note',
+] as const
 export const TaskEvent = z
   .object({ at: Timestamp, type: z.enum(TASK_EVENTS), message: z.string(), try: z.int() })
   .meta({ id: 'TaskEvent' })
@@ -69,6 +81,20 @@ export const cancelTask = endpoint({
   ...common, id: 'tasks_cancel', method: 'post', path: '/tasks/{id}/cancel', summary: 'Cancel a run',
   description: 'A pending one at once. A running one is asked to stop: 200 when that happened within 2 s, else 202. 400 when it is finished.',
   params: IdParams, emptyBody: true, status: 200, alsoStatus: [202], response: Task,
+})
+export const retryTask = endpoint({
+  ...common, id: 'tasks_retry', method: 'post', path: '/tasks/{id}/retry', summary: 'Try a failed or cancelled run again',
+  description: 'The same task goes back to pending: `max_retries` counts anew, `tries` goes on. Also after `outcome_unknown`: then the flow may run twice, and the log says so. 400 when it is not failed or cancelled.',
+  params: IdParams, emptyBody: true, status: 202, response: Task,
+})
+export const ReplayTask = z
+  .strictObject({ input_value: Json.optional().describe('another input; the same one when left out') })
+  .meta({ id: 'ReplayTask', examples: [{}, { input_value: 'Hello again' }] })
+export type ReplayTask = z.output<typeof ReplayTask>
+export const replayTask = endpoint({
+  ...common, id: 'tasks_replay', method: 'post', path: '/tasks/{id}/replay', summary: 'Run the same again as a new task',
+  description: 'A new task with the input and options of this one, whatever became of it; `replay_of` names this one.',
+  params: IdParams, emptyBody: true, body: ReplayTask, status: 202, response: Task, answerHeaders: location,
 })
 export const listTaskLogs = endpoint({
   ...common, id: 'tasks_logs', method: 'get', path: '/tasks/{id}/logs', summary: 'What happened to a run, oldest first',

@@ -1,7 +1,8 @@
 import { z } from 'zod'
+import { MANUAL_RETRIES } from '../task/retry.ts'
 import { Flag, IdParams, Json, JsonObject, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
-import { Task } from './tasks.ts'
+import { retryOptions, Task } from './tasks.ts'
 
 export const FlowType = z.enum(['flow', 'agent', 'team', 'workflow']).meta({ id: 'FlowType' })
 export type FlowType = z.output<typeof FlowType>
@@ -65,6 +66,7 @@ const sessionId = Text.min(1, 'must not be empty').max(500, 'must have at most 5
 export const runOptions = {
   session_id: sessionId.describe('the conversation at the flow server; a fresh one per task when left out'),
   tweaks: JsonObject.describe("changes to the flow's components, passed on"),
+  ...retryOptions,
   timeout: z.int('must be a whole number of seconds').min(1, 'must be 1 to 3600 seconds').max(3600, 'must be 1 to 3600 seconds').describe('seconds; SPARK_HTTP_TIMEOUT when left out'),
 }
 
@@ -75,10 +77,12 @@ export const RunRequest = z
       input_value: inputValue,
       session_id: runOptions.session_id.nullish(),
       tweaks: runOptions.tweaks.nullish(),
+      max_retries: runOptions.max_retries.nullish().describe(`${runOptions.max_retries.description}; ${MANUAL_RETRIES} when left out`),
+      retry_on: runOptions.retry_on.nullish().describe(`${runOptions.retry_on.description}; \`safe\` when left out`),
       timeout: runOptions.timeout.nullish(),
     }),
   ], 'must be a JSON string, the input, or an object with input_value')
-  .meta({ id: 'RunRequest', examples: ['Hello', { input_value: 'Hello', session_id: 'customer-17' }] })
+  .meta({ id: 'RunRequest', examples: ['Hello', { input_value: 'Hello', session_id: 'customer-17', max_retries: 2, retry_on: 'failure' }] })
 export type RunRequest = z.output<typeof RunRequest>
 
 const SyncAll = z

@@ -1,11 +1,10 @@
-import type { FlowType, SourceType } from '@automagik-spark/core'
+import type { FlowType, RetryPolicy, SourceType } from '@automagik-spark/core'
 import type { Sql } from '../sql.ts'
 
-/** A task in a worker's hand: what it needs to call the flow. */
-export type ClaimedTask = {
+/** A task in a worker's hand: what it needs to call the flow, and to say whether it may be tried again. */
+export type ClaimedTask = RetryPolicy & {
   id: string
   token: string
-  tries: number
   workflow_id: string
   source_id: string
   flow_version: number
@@ -42,7 +41,8 @@ export const claim = async (sql: Sql, args: { worker_id: string; token: string; 
 export const claimedBy = async (sql: Sql, token: string): Promise<ClaimedTask[]> =>
   (
     await sql.query<ClaimedTask>(
-      `SELECT t.id, t.token, t.tries, t.workflow_id, t.source_id, w.flow_version, w.updated_at AS flow_changed_at, src.version AS source_version, t.input, t.session_id, t.tweaks, t.timeout, t.scheduled_for
+      `SELECT t.id, t.token, t.tries, t.workflow_id, t.source_id, w.flow_version, w.updated_at AS flow_changed_at, src.version AS source_version, t.input, t.session_id, t.tweaks, t.timeout, t.scheduled_for,
+         t.max_retries, t.retry_on, t.tries_before
        FROM tasks t JOIN workflows w ON w.id = t.workflow_id JOIN sources src ON src.id = t.source_id WHERE t.token = $1 AND t.status = 'running'`,
       [token],
     )

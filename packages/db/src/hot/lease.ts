@@ -1,4 +1,5 @@
-import { AFTER_SETTLED } from './settle.ts'
+import { RETRY_WINDOWS_MS } from '@automagik-spark/core'
+import { AFTER_SETTLED, utcText, wholeSecond } from './settle.ts'
 import type { Settled } from './settle.ts'
 import type { Sql } from '../sql.ts'
 
@@ -36,37 +37,58 @@ export const markExpired = async (sql: Sql): Promise<number> =>
     )
   ).rowCount
 
+const BATCH = 200
+
 /**
  * Second step: what was marked for `graceMs`. Before its call: back to the queue, its try given back. During its call: nobody can say
- * what became of it. A requested cancel is carried out. The token stays, so that the attempt may still report.
+ * what became of it; with `retry_on: unknown` and tries left it is tried again, in its own good time. A requested cancel is carried out.
+ * The token stays, so that the attempt may still report.
+ * @param random in [0, 1), for the backoff
  */
-export const takeOver = async (sql: Sql, graceMs: number): Promise<Settled[]> =>
+export const takeOver = async (sql: Sql, graceMs: number, random: () => number): Promise<Settled[]> =>
   (
     await sql.query<Settled>(
-      `WITH n AS MATERIALIZED (SELECT spark_now() AS at), x AS (
-         SELECT id, phase, crashes, tries, cancel_requested_at IS NOT NULL AS cancel,
-           CASE WHEN cancel_requested_at IS NOT NULL THEN 'cancelled'
-             WHEN phase = 'calling' OR crashes + 1 >= ${MAX_CRASHES} THEN 'failed' ELSE 'pending' END AS becomes
+      `WITH n AS MATERIALIZED (SELECT spark_now() AS at), locked AS (
+         SELECT id, phase, crashes, tries, started_at, cancel_requested_at IS NOT NULL AS cancel, tries - tries_before AS retry,
+           phase = 'calling' AND retry_on = 'unknown' AND tries - tries_before <= max_retries AS again
          FROM tasks WHERE status = 'running' AND lease_until < spark_now() AND marked_at < spark_now() - $1 * interval '1 millisecond'
-         ORDER BY id LIMIT 200 FOR NO KEY UPDATE SKIP LOCKED
+         ORDER BY id LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED
+       ), x AS (
+         SELECT locked.*,
+           CASE WHEN cancel THEN 'cancelled' WHEN phase = 'calling' AND NOT again THEN 'unknown' WHEN crashes + 1 >= ${MAX_CRASHES} THEN 'lost'
+             WHEN phase = 'calling' THEN 'again' ELSE 'back' END AS becomes,
+           ${wholeSecond(`n.at + ($2::int[])[least(retry, ${RETRY_WINDOWS_MS.length})] * ($3::float8[])[row_number() OVER (ORDER BY id)] * interval '1 millisecond'`)} AS retry_at
+         FROM locked, n
        ), u AS (
-         UPDATE tasks t SET status = x.becomes, phase = NULL, crashes = t.crashes + 1, lease_until = NULL, marked_at = NULL, updated_at = n.at,
-           tries = CASE WHEN x.becomes = 'pending' THEN t.tries - 1 ELSE t.tries END,
-           started_at = CASE WHEN x.becomes = 'pending' THEN NULL ELSE t.started_at END,
-           finished_at = CASE WHEN x.becomes = 'pending' THEN NULL ELSE n.at END,
-           error_code = CASE WHEN x.becomes <> 'failed' THEN NULL WHEN x.phase = 'calling' THEN 'outcome_unknown' ELSE 'worker_lost' END,
-           error = CASE WHEN x.becomes <> 'failed' THEN NULL
-             WHEN x.phase = 'calling' THEN 'The worker was stopped or died during the call, and this kind of server cannot be asked what became of it. Look there before you run it again.'
-             ELSE 'The workers that took this task died ${MAX_CRASHES} times before they could call the flow.' END
+         UPDATE tasks t SET phase = NULL, crashes = t.crashes + 1, lease_until = NULL, marked_at = NULL, updated_at = n.at,
+           status = CASE x.becomes WHEN 'cancelled' THEN 'cancelled' WHEN 'unknown' THEN 'failed' WHEN 'lost' THEN 'failed' ELSE 'pending' END,
+           tries = CASE WHEN x.becomes = 'back' THEN t.tries - 1 ELSE t.tries END,
+           started_at = CASE WHEN x.becomes IN ('back', 'again') THEN NULL ELSE t.started_at END,
+           finished_at = CASE WHEN x.becomes IN ('back', 'again') THEN NULL ELSE n.at END,
+           next_retry_at = CASE WHEN x.becomes = 'again' THEN x.retry_at END,
+           ready_at = CASE WHEN x.becomes = 'again' THEN x.retry_at ELSE t.ready_at END,
+           error_code = CASE x.becomes WHEN 'unknown' THEN 'outcome_unknown' WHEN 'again' THEN 'outcome_unknown' WHEN 'lost' THEN 'worker_lost' END,
+           error = CASE
+             WHEN x.becomes = 'unknown' THEN 'The worker was stopped or died during the call, and this kind of server cannot be asked what became of it. Look there before you run it again.'
+             WHEN x.becomes = 'again' THEN 'The worker was stopped or died during the call, and nobody knows what became of it.'
+             WHEN x.becomes = 'lost' AND x.phase = 'calling' THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one during the call: nobody knows what became of it.'
+             WHEN x.becomes = 'lost' THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one before it could call the flow.' END
          FROM x, n WHERE t.id = x.id
-         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, x.phase, x.tries
+         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.error, x.becomes, x.phase, x.tries, x.started_at
        ), e AS (
          INSERT INTO task_events (task_id, at, type, message, try)
-         SELECT u.id, n.at, 'taken_over', CASE WHEN phase = 'calling' THEN 'the worker was lost during the call' ELSE 'the worker was lost before the call; the try is given back' END, u.tries FROM u, n
-       ), s AS (SELECT id, schedule_id, trigger, status, at FROM u),
-       ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE status = 'pending' LIMIT 1),
+         SELECT u.id, v.at, v.type, v.message, u.tries
+         FROM u, n, LATERAL (VALUES
+           (1, u.started_at, 'attempt_started', 'attempt ' || u.tries || ' started', u.becomes = 'again'),
+           (2, n.at, 'taken_over', CASE WHEN u.phase = 'calling' THEN 'the worker was lost during the call' WHEN u.becomes = 'back'
+             THEN 'the worker was lost before the call; the try is given back' ELSE 'the worker was lost before the call' END, true),
+           (3, n.at, 'attempt_failed', u.error || ' Next try at ' || ${utcText('u.next_retry_at')} || '.', u.becomes = 'again')
+         ) v(n, at, type, message, happened)
+         WHERE v.happened ORDER BY u.id, v.n
+       ), s AS (SELECT id, schedule_id, trigger, status, at, next_retry_at, false AS late FROM u),
+       ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE becomes = 'back' LIMIT 1),
        ${AFTER_SETTLED}
        WHERE (SELECT count(*) FROM ready) >= 0`,
-      [graceMs],
+      [graceMs, RETRY_WINDOWS_MS, Array.from({ length: BATCH }, random)],
     )
   ).rows

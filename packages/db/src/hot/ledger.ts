@@ -37,7 +37,7 @@ export type ScheduleMove = {
 const iso = (at: Date | null) => (at ? at.toISOString() : null)
 
 const LOCKED_COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at,
-  s.input_value, s.session_id, s.tweaks, s.timeout, s.overlap, s.max_runs, s.status, s.paused_reason, s.decided_until, s.next_due_at,
+  s.input_value, s.session_id, s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.max_runs, s.status, s.paused_reason, s.decided_until, s.next_due_at,
   s.next_run_at, s.last_run_at, s.run_count, s.created_at, s.updated_at, src.status AS source_status, src.hold_from, src.hold_until`
 const FROM_LIVING = `schedules s
   JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL
@@ -63,12 +63,12 @@ export const sqlNow = async (sql: Sql): Promise<Date> => (await sql.query<{ now:
 
 export type OpenTasks = { schedule_id: string; open: number; pending: number }
 
-/** Tasks of these schedules that are not over: runs by the plan, and by hand from `/schedules/{id}/run`. */
+/** Tasks of these schedules that are not over, also those that wait for their next try: runs by the plan, and by hand from `/schedules/{id}/run`. */
 export const countOpen = async (tx: Sql, schedule_ids: string[]): Promise<OpenTasks[]> =>
   (
     await tx.query<OpenTasks>(
       `SELECT schedule_id, count(*)::int AS open, (count(*) FILTER (WHERE status = 'pending'))::int AS pending
-       FROM tasks WHERE schedule_id = ANY ($1::uuid[]) AND status IN ('pending', 'running') GROUP BY schedule_id`,
+       FROM tasks WHERE schedule_id = ANY ($1::uuid[]) AND status IN ('pending', 'running') AND trigger IN ('schedule', 'manual') GROUP BY schedule_id`,
       [schedule_ids],
     )
   ).rows
@@ -90,9 +90,9 @@ export const writeLedger = async (tx: Sql, entries: LedgerEntry[], now: Date, de
        RETURNING schedule_id, scheduled_for, decision, task_id
      )
      INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, serial_key, scheduled_for,
-       input, session_id, tweaks, timeout, ready_at, created_at, updated_at)
+       input, session_id, tweaks, timeout, max_retries, retry_on, ready_at, created_at, updated_at)
      SELECT o.task_id, s.workflow_id, w.source_id, s.id, 'pending', 'schedule', 1, CASE WHEN s.overlap = 'allow' THEN NULL ELSE s.id END, o.scheduled_for,
-       s.input_value, s.session_id, s.tweaks, coalesce(s.timeout, $11), d.ready_at, $10::timestamptz, $10::timestamptz
+       s.input_value, s.session_id, s.tweaks, coalesce(s.timeout, $11), s.max_retries, s.retry_on, d.ready_at, $10::timestamptz, $10::timestamptz
      FROM o JOIN d USING (schedule_id, scheduled_for) JOIN schedules s ON s.id = o.schedule_id JOIN workflows w ON w.id = s.workflow_id
      WHERE o.decision = 'started'
      RETURNING id`,
@@ -120,11 +120,13 @@ export const moveSchedules = async (tx: Sql, moves: ScheduleMove[], now: Date): 
   )
 }
 
-/** The due seconds in [from, to) for which a wake-up is wanted. */
+/** The due seconds in [from, to) for which a wake-up is wanted: of schedules and of retries. */
 export const dueSeconds = async (sql: Sql, from: Date, to: Date): Promise<Date[]> =>
   (
     await sql.query<{ at: Date }>(
-      `SELECT DISTINCT next_run_at AS at FROM schedules WHERE status = 'active' AND next_run_at >= $1 AND next_run_at < $2 ORDER BY 1 LIMIT 5000`,
+      `SELECT next_run_at AS at FROM schedules WHERE status = 'active' AND next_run_at >= $1 AND next_run_at < $2
+       UNION SELECT next_retry_at FROM tasks WHERE status = 'pending' AND next_retry_at >= $1 AND next_retry_at < $2
+       ORDER BY at LIMIT 5000`,
       [iso(from), iso(to)],
     )
   ).rows.map((row) => row.at)

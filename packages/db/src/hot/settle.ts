@@ -12,68 +12,109 @@ export type Settlement = {
   full_output: string | null
   error: string | null
   error_code: TaskErrorCode | null
+  /** Of a failure that may be tried again: when, counted from now. Null: the task ends here. */
+  retry_in_ms: number | null
 }
 
-/** A settled task, for those who wait. */
-export type Settled = { id: string; status: string }
+/** A settled task, for those who wait. Pending: it waits for its next try, or was given back. */
+export type Settled = { id: string; status: string; next_retry_at: Date | null }
+
+/** How a pending task is cancelled. What its last attempt said stays in the log: it is not why the task was cancelled. */
+export const CANCELLED = `status = 'cancelled', next_retry_at = NULL, error = NULL, error_code = NULL, finished_at = spark_now(), updated_at = spark_now()`
+
+/** Retries come at whole seconds, as wake-ups do: the second at or after this expression. */
+export const wholeSecond = (at: string): string => `date_trunc('second', ${at} + interval '999 milliseconds')`
+/** A whole second as a log shows it. */
+export const utcText = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
 
 /** Tasks in one statement: their ids fit into one NOTIFY payload (under 8,000 bytes). */
 export const SETTLE_BATCH = 200
 
 /**
- * After tasks ended (CTE `s`): the outcomes of their schedules, by plan only, cancellations not counted, and the announcement.
- * Counter rows come last in the order of locks, sorted.
+ * After tasks ended (CTE `s`; those in it that are pending did not, those that are `late` had ended before): the outcomes of their
+ * schedules, by plan only, cancellations not counted, and the announcement. Counter rows come last in the order of locks, sorted.
  */
 export const AFTER_SETTLED = `
   c AS (
     INSERT INTO schedule_outcomes AS c (schedule_id, last_success_at, consecutive_failures)
     SELECT schedule_id, max(at) FILTER (WHERE status = 'completed'),
       CASE WHEN count(*) FILTER (WHERE status = 'completed') > 0 THEN 0 ELSE count(*) FILTER (WHERE status = 'failed') END
-    FROM s WHERE trigger = 'schedule' AND schedule_id IS NOT NULL AND status IN ('completed', 'failed')
+    FROM s WHERE trigger = 'schedule' AND schedule_id IS NOT NULL AND (status = 'completed' OR (status = 'failed' AND NOT late))
     GROUP BY schedule_id ORDER BY schedule_id
     ON CONFLICT (schedule_id) DO UPDATE SET
       last_success_at = coalesce(excluded.last_success_at, c.last_success_at),
       consecutive_failures = CASE WHEN excluded.last_success_at IS NULL THEN c.consecutive_failures + excluded.consecutive_failures ELSE 0 END
   )
-  SELECT s.id, s.status, d.sent FROM s, (SELECT pg_notify('spark_done', string_agg(id::text, ',')) AS sent FROM s) d`
+  SELECT s.id, s.status, s.next_retry_at, d.sent
+  FROM s, (SELECT pg_notify('spark_done', string_agg(id::text, ',') FILTER (WHERE status <> 'pending')) AS sent FROM s) d`
+
+/** What becomes of a failed attempt (`r`) whose task (`t`) could be tried again: it is, unless a cancel was requested meanwhile. */
+const AGAIN = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_requested_at IS NULL)`
+const STOPPED = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_requested_at IS NOT NULL)`
 
 /**
  * Ends attempts, fenced by their tokens: a row that is no longer this token's is not touched and not returned. The one way out of a
- * terminal status: `outcome_unknown` may still learn its outcome from the attempt that holds the token.
+ * terminal status: `outcome_unknown` may still learn its outcome from the attempt that holds the token. When that is another failure,
+ * the task failed when it failed: its end stays, and it is not counted twice.
+ *
+ * A failure that may be tried again puts its task back to pending, for `next_retry_at`. The token stays until the next claim makes another,
+ * so that a doubtful commit can be read back; nothing accepts it while the task is pending.
  */
 export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settled[]> => {
   const sorted = [...settlements].sort((a, b) => (a.id < b.id ? -1 : 1))
   return (
     await sql.query<Settled>(
-      `WITH r AS (
-         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-           AS r(id, token, status, output, full_output, error, error_code)
+      `WITH n AS MATERIALIZED (SELECT spark_now() AS at), r AS (
+         SELECT r.*, n.at AS now, ${wholeSecond(`n.at + retry_in_ms * interval '1 millisecond'`)} AS retry_at
+         FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[])
+           AS r(id, token, status, output, full_output, error, error_code, retry_in_ms)
        ), s AS (
-         UPDATE tasks t SET status = r.status, phase = NULL, output = r.output::jsonb, error = r.error, error_code = r.error_code,
-           finished_at = spark_now(), lease_until = NULL, marked_at = NULL, updated_at = spark_now()
+         UPDATE tasks t SET phase = NULL, output = r.output::jsonb, lease_until = NULL, marked_at = NULL, updated_at = r.now,
+           status = CASE WHEN ${AGAIN} THEN 'pending' WHEN ${STOPPED} THEN 'cancelled' ELSE r.status END,
+           error = CASE WHEN NOT ${STOPPED} THEN r.error END, error_code = CASE WHEN NOT ${STOPPED} THEN r.error_code END,
+           started_at = CASE WHEN NOT ${AGAIN} THEN t.started_at END,
+           finished_at = CASE WHEN ${AGAIN} THEN NULL WHEN t.status = 'failed' AND r.status = 'failed' THEN t.finished_at ELSE r.now END,
+           next_retry_at = CASE WHEN ${AGAIN} THEN r.retry_at END, ready_at = CASE WHEN ${AGAIN} THEN r.retry_at ELSE t.ready_at END
          FROM r WHERE t.id = r.id AND t.token = r.token
            AND (t.status = 'running' OR (t.status = 'failed' AND t.error_code = 'outcome_unknown' AND r.status <> 'cancelled' AND r.error_code IS DISTINCT FROM 'outcome_unknown'))
-         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at
+         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.finished_at < t.updated_at AS late
+       ), e AS (
+         -- Within one statement \`tasks\` is still as it was: there the attempt that failed has its start.
+         INSERT INTO task_events (task_id, at, type, message, try)
+         SELECT s.id, v.at, v.type, v.message, s.tries
+         FROM s JOIN r ON r.id = s.id AND r.retry_at IS NOT NULL AND s.status <> 'failed',
+           LATERAL (VALUES
+             (1, (SELECT was.started_at FROM tasks was WHERE was.id = s.id), 'attempt_started', 'attempt ' || s.tries || ' started'),
+             (2, r.now, 'attempt_failed', r.error || coalesce(' Next try at ' || ${utcText('s.next_retry_at')} || '.', ' Not tried again: a cancel was requested.'))
+           ) v(n, at, type, message)
+         WHERE s.status = 'pending' OR v.n = 2
+         ORDER BY s.id, v.n
        ), f AS (
          INSERT INTO task_outputs (task_id, output) SELECT r.id, r.full_output::jsonb FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
          ON CONFLICT (task_id) DO UPDATE SET output = excluded.output
        ), ${AFTER_SETTLED}`,
       [
         sorted.map((r) => r.id), sorted.map((r) => r.token), sorted.map((r) => r.status), sorted.map((r) => r.output),
-        sorted.map((r) => r.full_output), sorted.map((r) => r.error), sorted.map((r) => r.error_code),
+        sorted.map((r) => r.full_output), sorted.map((r) => r.error), sorted.map((r) => r.error_code), sorted.map((r) => r.retry_in_ms),
       ],
     )
   ).rows
 }
 
-/** Which of these are written as asked already: the answer to a settle whose commit was in doubt. */
+/** Which of these are written already: the answer to a settle whose commit was in doubt. */
 export const settledBy = async (sql: Sql, settlements: Settlement[]): Promise<Set<string>> =>
   new Set(
     (
       await sql.query<{ id: string }>(
-        `SELECT t.id FROM tasks t JOIN unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS r(id, token, status, error_code) ON t.id = r.id AND t.token = r.token
-         WHERE t.status = r.status AND t.error_code IS NOT DISTINCT FROM r.error_code`,
-        [settlements.map((r) => r.id), settlements.map((r) => r.token), settlements.map((r) => r.status), settlements.map((r) => r.error_code)],
+        `SELECT t.id FROM tasks t JOIN unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int[]) AS r(id, token, status, error_code, retry_in_ms)
+           ON t.id = r.id AND t.token = r.token
+         WHERE (t.status = r.status AND t.error_code IS NOT DISTINCT FROM r.error_code)
+           OR (r.retry_in_ms IS NOT NULL AND t.status = 'pending' AND t.next_retry_at IS NOT NULL AND t.error_code = r.error_code)
+           OR (r.retry_in_ms IS NOT NULL AND t.status = 'cancelled')`,
+        [
+          settlements.map((r) => r.id), settlements.map((r) => r.token), settlements.map((r) => r.status), settlements.map((r) => r.error_code),
+          settlements.map((r) => r.retry_in_ms),
+        ],
       )
     ).rows.map((row) => row.id),
   )

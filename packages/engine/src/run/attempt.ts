@@ -1,4 +1,4 @@
-import { SourceError } from '@automagik-spark/core'
+import { nextRetryMs, SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 import { keepAnswer, storableText } from '../output.ts'
@@ -20,6 +20,7 @@ export class Stopped extends Error {
 type Deps = {
   openSource: OpenSource
   logger: Logger
+  random: () => number
   /** Above it an answer is kept in short form. */
   maxOutputBytes: number
 }
@@ -34,10 +35,10 @@ export type AttemptEnd = {
 }
 
 /** Calls the flow once and says how it ended. It never throws: whatever happens is an end of the attempt. */
-export const makeAttempt = ({ openSource, logger, maxOutputBytes }: Deps) =>
+export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps) =>
   async (task: ClaimedTask, { flow, source }: Target, signal: AbortSignal): Promise<AttemptEnd> => {
     const end = (part: Partial<Settlement> & Pick<Settlement, 'status'>, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
-      settlement: { id: task.id, token: task.token, output: null, full_output: null, error: null, error_code: null, ...part },
+      settlement: { id: task.id, token: task.token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, ...part },
       notes: [],
       streams_only: false,
       ...more,
@@ -64,7 +65,9 @@ export const makeAttempt = ({ openSource, logger, maxOutputBytes }: Deps) =>
     } catch (error) {
       if (error instanceof Stopped) return error.why === 'gone' ? { settlement: null, notes: [], streams_only: false } : end({ status: 'cancelled' })
       if (error instanceof VaultError) return end({ status: 'failed', error: error.message, error_code: 'key_undecryptable' })
-      if (error instanceof SourceError) return end({ status: 'failed', error: storableText(error.message), error_code: error.error_code })
+      if (error instanceof SourceError) {
+        return end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms: nextRetryMs(task, error, random()) })
+      }
       logger.error({ task_id: task.id, err: error }, 'attempt threw')
       return end({ status: 'failed', error: 'Internal error in Spark; the log of the worker says more.', error_code: 'internal' })
     }

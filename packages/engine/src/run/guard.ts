@@ -1,6 +1,6 @@
 import type { Clock } from '@automagik-spark/core'
 
-type Deps = { clock: Clock; fire: () => Promise<unknown> }
+type Deps = { clock: Clock; look: () => void }
 
 /** How long after an armed second the guard looks: Agenda was there first, or it forgot. */
 const AFTER_MS = 20
@@ -11,7 +11,7 @@ const HORIZON_MS = 120_000
  * Looks 20 ms after each second that is known to be due. Agenda's timer sometimes fires up to 3 ms early, puts its job back and
  * forgets it until its next scan, seconds later; a worker that is killed takes its wake-ups with it.
  */
-export const makeGuard = ({ clock, fire }: Deps) => {
+export const makeGuard = ({ clock, look }: Deps) => {
   const timers = new Map<number, ReturnType<typeof setTimeout>>()
 
   return {
@@ -25,7 +25,7 @@ export const makeGuard = ({ clock, fire }: Deps) => {
           at,
           setTimeout(() => {
             timers.delete(at)
-            void fire()
+            look()
           }, Math.max(inMs, 0)),
         )
       }

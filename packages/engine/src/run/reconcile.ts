@@ -13,6 +13,8 @@ type Deps = {
   logger: Logger
   fire: () => Promise<number>
   pump: () => void
+  onRetries: (at: Date[]) => void
+  random: () => number
   watch: (seconds: Date[]) => void
   /** How long a lease that ran out is left alone before the task is taken over. */
   graceMs: number
@@ -27,7 +29,7 @@ const PURGE_BATCH = 2_000
  * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
  * done twice, and each is limited.
  */
-export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, watch, graceMs }: Deps) => {
+export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, random, watch, graceMs }: Deps) => {
   let round = 0
 
   /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
@@ -44,7 +46,10 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, watch
 
   const takeOverDead = async () => {
     await markExpired(sql)
-    for (const task of await takeOver(sql, graceMs)) logger.warn({ task_id: task.id, status: task.status }, 'task taken over from a dead worker')
+    const taken = await takeOver(sql, graceMs, random)
+    for (const task of taken) logger.warn({ task_id: task.id, status: task.status }, 'task taken over from a dead worker')
+    const retries = taken.flatMap((task) => task.next_retry_at ?? [])
+    if (retries.length > 0) onRetries(retries)
   }
 
   const steps: { name: string; every: number; run: () => Promise<unknown> }[] = [

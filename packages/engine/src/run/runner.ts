@@ -78,7 +78,9 @@ export const makeRunner = (deps: Deps) => {
       for (const note of end.notes) await deps.onNote(task, note)
       if (end.settlement) {
         const written = await settler.settle(end.settlement, task.tries)
-        logger.info({ task_id: task.id, status: end.settlement.status, error_code: end.settlement.error_code, written }, 'task finished')
+        const { status, error_code, retry_in_ms } = end.settlement
+        if (retry_in_ms === null) logger.info({ task_id: task.id, status, error_code, written }, 'task finished')
+        else logger.info({ task_id: task.id, error_code, retry_in_ms, try: task.tries, written }, 'attempt failed and will be repeated')
       }
     } catch (error) {
       // The intent could not be written: nothing was sent, so it goes back, or its lease runs out.
@@ -93,7 +95,7 @@ export const makeRunner = (deps: Deps) => {
   const settleUnsent = async ({ task, abort }: Held) => {
     if (abort.signal.aborted && abort.signal.reason instanceof Stopped && abort.signal.reason.why === 'gone') return
     await settler.settle(
-      { id: task.id, token: task.token, status: 'cancelled', output: null, full_output: null, error: null, error_code: null },
+      { id: task.id, token: task.token, status: 'cancelled', output: null, full_output: null, error: null, error_code: null, retry_in_ms: null },
       task.tries,
     )
   }

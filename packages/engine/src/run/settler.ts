@@ -4,7 +4,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
 import type { Logger } from '../logger.ts'
 
-type Deps = { sql: Sql; logger: Logger }
+type Deps = {
+  sql: Sql
+  logger: Logger
+  /** Tasks wait for their next tries at these times. */
+  onRetries: (at: Date[]) => void
+}
 
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2_000
@@ -14,12 +19,15 @@ const HAND_BACK_TRIES = 8
  * Writes how attempts ended. PostgreSQL away is no reason to lose an answer: it is kept and tried again until it is written or
  * until its token holds no longer.
  */
-export const makeSettler = ({ sql, logger }: Deps) => {
+export const makeSettler = ({ sql, logger, onRetries }: Deps) => {
   /** True: written by this token, now or by a try whose answer was lost. */
   const settleAll = async (settlements: Settlement[]): Promise<boolean[]> => {
     for (let waitMs = FIRST_RETRY_MS, doubtful = false; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
       try {
-        const done = new Set((await settle(sql, settlements)).map((row) => row.id))
+        const rows = await settle(sql, settlements)
+        const retries = rows.flatMap((row) => row.next_retry_at ?? [])
+        if (retries.length > 0) onRetries(retries)
+        const done = new Set(rows.map((row) => row.id))
         const rest = settlements.filter((settlement) => !done.has(settlement.id))
         if (doubtful && rest.length > 0) for (const id of await settledBy(sql, rest)) done.add(id)
         return settlements.map((settlement) => done.has(settlement.id))
@@ -77,6 +85,7 @@ const unstorable = (settlement: Settlement): Settlement => ({
   full_output: null,
   error: 'The flow ran, but PostgreSQL could not store its answer; the log of the worker says why.',
   error_code: 'bad_answer',
+  retry_in_ms: null,
 })
 
 const lateMessage = ({ status, error }: Settlement) =>

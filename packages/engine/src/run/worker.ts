@@ -40,7 +40,7 @@ export type WorkerDeps = {
   /** Seconds. */
   default_timeout: number
   times: WorkerTimes
-  /** Only for the test that proves that Agenda alone wakes everything: without the guard, the reconciler and announcements. */
+  /** Only for the test that proves that Agenda alone wakes everything: without the guard, the reconciler, polling and announcements. */
   nets?: boolean
 }
 
@@ -51,12 +51,17 @@ export const startWorker = async (deps: WorkerDeps) => {
   const log = logger.child({ worker_id })
   const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message)
   const hot = makeHotDb({ url, name: 'worker', onError: warn('a connection to PostgreSQL broke') })
-  const settler = makeSettler({ sql: hot.settle, logger: log })
+  /** They are woken like schedules. Lost on the way, the reconciler arms them. */
+  const onRetries = (at: Date[]) => {
+    if (nets) guard.watch(at)
+    void queue.wakeAtAll(at)
+  }
+  const settler = makeSettler({ sql: hot.settle, logger: log, onRetries })
   const targets = makeTargets(db.sql)
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
     worker_id, claimSql: hot.claim, settleSql: hot.settle, targets, settler, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
-    attempt: makeAttempt({ openSource: deps.openSource, logger: log, maxOutputBytes: deps.maxOutputBytes }),
+    attempt: makeAttempt({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     onStreamsOnly: (workflow_id, flow_version) => void db.workflows.markStreamsOnly(workflow_id, flow_version).catch(warn('a flow could not be marked')),
     onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
@@ -65,9 +70,14 @@ export const startWorker = async (deps: WorkerDeps) => {
     worker: { id: worker_id, hostname: deps.hostname, pid: deps.pid, concurrency: deps.concurrency, version: deps.version },
   })
   const fireQuietly = () => fire().catch(warn('firing failed; the reconciler tries again'))
-  const guard = makeGuard({ clock, fire: fireQuietly })
+  /** At a due second: schedules to fire, and tasks whose next try has come. */
+  const look = () => {
+    runner.pump()
+    return fireQuietly()
+  }
+  const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
-    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, watch: guard.watch, graceMs: times.graceMs,
+    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries, random, watch: guard.watch, graceMs: times.graceMs,
   })
 
   await heartbeat.once() // it can be counted, and its clock is right, before it does anything
@@ -84,11 +94,13 @@ export const startWorker = async (deps: WorkerDeps) => {
     },
   })
   const beating = loop(times.leaseMs / 4, random, heartbeat.once, warn('heartbeat failed'))
-  const looking = [
-    loop(times.pollMs, random, async () => runner.pump(), warn('polling failed')),
-    ...(nets ? [loop(times.reconcileMs, random, reconcile, warn('reconcile failed'))] : []),
-  ]
-  await queue.listen(async () => void (await fireQuietly()))
+  const looking = nets
+    ? [
+        loop(times.pollMs, random, async () => runner.pump(), warn('polling failed')),
+        loop(times.reconcileMs, random, reconcile, warn('reconcile failed')),
+      ]
+    : []
+  await queue.listen(async () => void (await look()))
   log.info({ concurrency: deps.concurrency, store: queue.backend }, 'worker started')
 
   /** What is in hand gets `drainMs` to end; then what was not sent goes back, and the leases of the rest end now. */

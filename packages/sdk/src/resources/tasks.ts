@@ -1,4 +1,4 @@
-import type { Task, TaskEvent, TasksListQuery, TasksLogsQuery } from '../contract-types.ts'
+import type { ReplayTask, Task, TaskEvent, TasksListQuery, TasksLogsQuery } from '../contract-types.ts'
 import { ConnectionError, ServerError, TimeoutError } from '../errors.ts'
 import { makeList } from '../page.ts'
 import { dataOf, type RequestOptions, type Send } from '../request.ts'
@@ -60,6 +60,11 @@ export const makeTasks = (send: Send) => {
     delete: (id: string, options?: RequestOptions) => dataOf(send<Task>({ method: 'delete', path: ['tasks', id], ...options })),
     /** A pending task is cancelled at once, a running one is asked to stop: see the answer's `status`. */
     cancel: (id: string, options?: RequestOptions) => dataOf(send<Task>({ method: 'post', path: ['tasks', id, 'cancel'], ...options })),
+    /** A failed or cancelled task goes back to pending, with a fresh `max_retries`; `tries` goes on. After `outcome_unknown` the flow may run twice. */
+    retry: (id: string, options?: RequestOptions) => dataOf(send<Task>({ method: 'post', path: ['tasks', id, 'retry'], ...options })),
+    /** A new task with the options of this one, and its input unless `input_value` is given. */
+    replay: (id: string, changes: ReplayTask = {}, options?: RequestOptions) =>
+      dataOf(send<Task>({ method: 'post', path: ['tasks', id, 'replay'], body: changes, ...options })),
     /** What happened to a task, oldest first. */
     logs: (id: string, query?: TasksLogsQuery, options?: RequestOptions) =>
       makeList<TaskEvent>(send, ['tasks', id, 'logs'], query, options),
