@@ -25,9 +25,6 @@ export const connectionFailure = (error: unknown, state: CallState): SourceError
     new SourceError('source_unreachable', failure, `Cannot reach ${where}: ${reason}`, { cause: error })
 
   if (refused) return new SourceError('address_refused', 'refused', `${where} is not allowed: the address ${refused.message}.`, { cause: error })
-  if (chain.some(({ message }) => message === 'bad port')) {
-    return new SourceError('address_refused', 'refused', `${where} is not allowed: its port is reserved for another protocol than HTTP.`, { cause: error })
-  }
 
   if (!sent) {
     if (timedOut) {

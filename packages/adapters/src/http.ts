@@ -6,6 +6,7 @@ import { connectionFailure, htmlFailure, retryAfterOf, statusFailure, type CallP
 import { JsonError, parseJson, type JsonValue } from './json.ts'
 import type { HttpPool } from './pool.ts'
 import { callUrl } from './source-url.ts'
+import { ACCEPTED_ENCODINGS, makeTransport } from './transport.ts'
 
 export const MAX_ANSWER_BYTES = 10 * 1024 * 1024
 const MAX_REDIRECTS = 5
@@ -54,8 +55,11 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
   /** Sends, follows redirects, and hands the answer over while its connection is open; it is closed when `use` is over. */
   const call = async <T>(request: HttpCall, use: (answer: HttpAnswer) => Promise<T>): Promise<T> => {
     const { signal, purpose, timeoutMs, method } = request
-    const body = request.json === undefined ? {} : { body: JSON.stringify(request.json) }
-    const sentHeaders = { accept: 'application/json', ...(request.json === undefined ? {} : { 'content-type': 'application/json' }), ...keyed }
+    const body = request.json === undefined ? undefined : JSON.stringify(request.json)
+    const sentHeaders = {
+      accept: 'application/json', 'accept-encoding': ACCEPTED_ENCODINGS,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...keyed,
+    }
     signal?.throwIfAborted()
     const state: CallState = { where: base, purpose, sent: false, timedOut: false, timeoutMs }
     const ending = new AbortController()
@@ -80,20 +84,8 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
       // Together with undici's own wait before it reuses a connection this is a whole turn of the event loop: a connection that its server
       // has closed meanwhile is noticed, instead of leaving the outcome of a call unknown that never arrived.
       await nextTurn()
-      const dispatcher = pool.dispatcher({ timeoutMs, onSent: () => (state.sent = true) })
-      // Node's own undici is older than the pool's and types it more strictly; only `dispatch` is used.
-      const init = { method, ...body, redirect: 'manual', signal: ending.signal, dispatcher } as object
-      return network(() =>
-        ky(url, {
-          method,
-          headers: sentHeaders,
-          retry: 0,
-          timeout: false,
-          throwHttpErrors: false,
-          // ky would copy body and signal for a retry that never comes, which costs as much as the call itself.
-          fetch: (made) => fetch(url, { ...init, headers: (made as Request).headers }), // ky always makes a Request
-        }),
-      )
+      const fetch = makeTransport(pool, { method, headers: sentHeaders, body, signal: ending.signal, timeoutMs, onSent: () => (state.sent = true) })
+      return network(() => ky(url, { method, retry: 0, timeout: false, throwHttpErrors: false, fetch: () => fetch(url) }))
     }
     const chunks = async function* (response: Response, max: number): AsyncGenerator<Uint8Array, void> {
       // One encoding is what any server uses; each further one multiplies a bomb.

@@ -21,13 +21,21 @@ export type HttpPoolOptions = {
   lookup?: Lookup
 }
 
-/** What Node's fetch needs of a dispatcher. */
-export type CallDispatcher = Pick<Dispatcher, 'dispatch'>
+export type PoolRequest = {
+  url: URL
+  method: 'GET' | 'POST'
+  headers: Record<string, string>
+  body?: string | undefined
+  signal: AbortSignal
+  timeoutMs: number
+  /** Called right before the first byte is written. */
+  onSent(): void
+}
 
 /** The connections to all flow servers. One per process; every address is checked when it is connected to, so a name cannot change in between. */
 export type HttpPool = {
-  /** For one request: `onSent` is called right before its first byte is written. */
-  dispatcher(call: { timeoutMs: number; onSent(): void }): CallDispatcher
+  /** One request and the head of its answer, whose body must be read or destroyed. */
+  request(call: PoolRequest): Promise<Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>>
   /** Ends every connection; calls in flight fail. */
   close(): Promise<void>
 }
@@ -87,26 +95,43 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
     factory: (origin, poolOptions) => new Pool(origin, { ...poolOptions, connect: connectorFor(new URL(origin)) }),
   })
 
+  const sender = agent.compose((dispatch) => (call, handler) => dispatch(call, tellSent(handler, call as unknown as Watched)))
+
   return {
-    dispatcher: ({ timeoutMs, onSent }) => ({
+    request: async ({ url, method, headers, body, signal, timeoutMs, onSent }) => {
+      if (BAD_PORTS.has(Number(url.port))) throw new AddressRefused('has a port that is reserved for another protocol than HTTP')
       // undici's own limits of 300 s would end long flows.
-      dispatch: (call, handler) =>
-        agent.dispatch({ ...call, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }, tellSent(handler, onSent)),
-    }),
+      const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
+      const answer = sender.request({
+        origin: url.origin, path: url.pathname + url.search, method, headers, signal, ...limits, opaque: { onSent },
+        ...(body === undefined ? {} : { body }),
+      })
+      // undici lets a call that still waits for a connection hear of its abort only when there is one.
+      const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+      return Promise.race([answer, aborted])
+    },
     close: () => agent.destroy(),
   }
 }
 
+/** What travels with a call through undici. */
+type Watched = { opaque: Pick<PoolRequest, 'onSent'> }
+
 /** undici starts a handler when a connection is there and the request is about to be written; before that nothing can have left. */
-const tellSent = (handler: Dispatcher.DispatchHandler, onSent: () => void): Dispatcher.DispatchHandler =>
-  new Proxy(handler, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key)
-      if (typeof value !== 'function') return value
-      return (...args: unknown[]): unknown => {
-        // The name of this event in undici 6 (Node's own fetch) and 7.
-        if (key === 'onConnect' || key === 'onRequestStart') onSent()
-        return Reflect.apply(value, target, args)
-      }
-    },
-  })
+const tellSent = (handler: Dispatcher.DispatchHandler, { opaque }: Watched): Dispatcher.DispatchHandler => ({
+  onRequestStart(controller, context) {
+    opaque.onSent()
+    handler.onRequestStart?.(controller, context)
+  },
+  onResponseStart: (...args) => handler.onResponseStart?.(...args),
+  onResponseData: (...args) => handler.onResponseData?.(...args),
+  onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
+  onResponseError: (...args) => handler.onResponseError?.(...args),
+})
+
+/** Other protocols' ports, to which text in a request's body could be a command. The list is that of the Fetch standard ("bad port"). */
+const BAD_PORTS = new Set([
+  1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123,
+  135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995,
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+])

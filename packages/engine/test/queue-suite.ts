@@ -163,12 +163,14 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) => d
       if (calls === 1) await held
     })
     await queue.wakeAt(second)
-    await vi.waitUntil(() => calls === 1, soon)
+    // More than one when the store delivers twice, as FerretDB may.
+    await vi.waitUntil(() => calls > 0, soon)
     // The handler doesn't wait for a slow store to say that it runs; until then its second is taken.
     await vi.waitUntil(async () => (await queue.armed(second, secondsAhead(1))).length === 0, soon)
+    const before = calls
     await queue.wakeAt(second)
     finish()
-    await vi.waitUntil(() => calls >= 2, soon)
+    await vi.waitUntil(() => calls > before, soon)
   })
 
   test('logs a failed handler once and does not try again', async ({ store, makeQueue, secondsAhead, problems }) => {
