@@ -70,4 +70,5 @@ export default tseslint.config(
   { files: ['**/*.config.{ts,js}', 'eslint.config.js'], rules: { 'no-restricted-exports': 'off' } },
   { files: ['**/*.{mjs,js}'], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly', fetch: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', AbortSignal: 'readonly', performance: 'readonly', Buffer: 'readonly' } } },
   ...arrows,
+  { files: ['packages/core/src/oracle.ts'], rules: { 'no-restricted-imports': ['error', { patterns: [{ group: ['*'], message: 'The oracle judges what decides: nothing of it may be imported.' }] }] } },
 )

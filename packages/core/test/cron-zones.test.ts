@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { countDue, dueTimesBetween, nextDue, previousDue } from '../src/schedule/plan.ts'
 import type { Plan } from '../src/schedule/plan.ts'
-import { oracle } from './oracle.ts'
+import { dueTimesByClock, oracle } from '../src/oracle.ts'
 
 const cron = (schedule_expr: string, timezone: string): Plan => ({
   schedule_type: 'cron', schedule_expr, timezone, anchor: new Date(0), start_at: null, end_at: null, jitter: 0, seed: 'test',
@@ -122,7 +122,7 @@ const ZONES = [
 ]
 const EXPRESSIONS = [
   '0 0 * * *', '30 0 * * *', '30 1 * * *', '15 2 * * *', '45 1 * * *', '30 2 * * *', '0 3 * * *', '30 23 * * *', '59 23 * * *', '0,30 1 * * *', '*/15 2 * * *', '*/25 * * * *', '0 * * * *',
-  '5 0-3 * * *', '30 2,14 * * *', '0 9-17/4 * * 1-5', '0 0 L * *', '0 0 31 * *', '0 0 29 2 *', '0 2 * * SUN', '0 2 * * 7#1', '0 2 * * SUN#2', '30 1 * * 0L', '0 0 1 * MON', '0 0 1,15 jan-jun +FRI', '@hourly', '@daily', '@weekly', '@monthly',
+  '5 0-3 * * *', '30 2,14 * * *', '0 9-17/4 * * 1-5', '0 0 L * *', '0 0 LW * *', '30 1 1W * *', '0 0 31 * *', '0 0 29 2 *', '0 2 * * SUN', '0 2 * * 7#1', '0 2 * * SUN#2', '30 1 * * 0L', '0 0 1 * MON', '0 0 1,15 jan-jun +FRI', '@hourly', '@daily', '@weekly', '@monthly',
 ]
 
 /** Where the offset of a zone changed in a span, to the hour: the windows that matter. */
@@ -157,5 +157,23 @@ describe('due times are those that the clock shows, second by second', () => {
         expect({ expression, from, due: dueIn(cron(expression, zone), from, until) }).toEqual({ expression, from, due: oracle(expression, zone, from, until) })
       }
     }
+  })
+})
+
+describe('due times of a stored schedule, by the clock', () => {
+  const plan = (more: Partial<Plan>): Plan => ({ ...cron('* * * * *', 'UTC'), anchor: new Date('2026-03-29T00:00:07Z'), ...more })
+  const [from, until] = [new Date('2026-03-29T00:00:00Z'), new Date('2026-03-29T03:00:00Z')]
+  it.each<[string, Partial<Plan>]>([
+    ['an interval without a start', { schedule_type: 'interval', schedule_expr: '25m' }],
+    ['an interval with a start, which is due itself', { schedule_type: 'interval', schedule_expr: '13S', start_at: new Date('2026-03-29T00:00:07Z') }],
+    ['an interval that ends', { schedule_type: 'interval', schedule_expr: '1h', end_at: new Date('2026-03-29T02:00:07Z') }],
+    ['a cron within bounds', { start_at: new Date('2026-03-29T00:30:00Z'), end_at: new Date('2026-03-29T01:30:00Z') }],
+    ['one time with an offset', { schedule_type: 'one-time', schedule_expr: '2026-03-29T03:15:00.5+02:00' }],
+    ['one time on the clock of its zone', { schedule_type: 'one-time', schedule_expr: '2026-03-29T03:15:00', timezone: 'Europe/Berlin' }],
+    ['one time without seconds', { schedule_type: 'one-time', schedule_expr: '2026-03-29T02:15', timezone: 'Europe/Lisbon' }],
+  ])('%s', (_, more) => {
+    const due = dueTimesBetween(plan(more), new Date(from.getTime() - 1), new Date(until.getTime() - 1), 10_000)
+    expect(texts(dueTimesByClock(plan(more), from, until))).toEqual(texts(due))
+    expect(due.length).toBeGreaterThan(0)
   })
 })

@@ -1,3 +1,7 @@
+export {
+  badEnds, checkedOccurrences, checkedSchedules, checkedTasks, concurrencyLimits, ledgerAndTasks, sharedTokens, staleLeases, tooManyRunning, unclaimed,
+} from './checks.ts'
+export type { CheckedOccurrence, CheckedSchedule, CheckedTask, Wrong } from './checks.ts'
 export { DatabaseError } from './database-error.ts'
 export { makeDb, makeHotDb } from './db.ts'
 export type { Db, DbOptions, HotDb } from './db.ts'

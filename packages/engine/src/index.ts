@@ -1,3 +1,7 @@
+export { makeChecker } from './check/check.ts'
+export type { Checker, CheckOptions } from './check/check.ts'
+export type { LoggedCall } from './check/calls.ts'
+export type { Finding, Invariant } from './check/finding.ts'
 export type { Foundation } from './boot.ts'
 export { writeApiUrl } from './data-dir.ts'
 export { startEngine } from './engine.ts'

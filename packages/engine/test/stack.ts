@@ -50,7 +50,8 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
     return queue
   }
   const common = { url, db, clock, ids, logger, random, openSource, version: 'test', default_timeout: 30 }
-  const running: Engine = await startEngine({ ...common, queue: newQueue(), vault, pool, addSecret: () => undefined })
+  const queue = newQueue()
+  const running: Engine = await startEngine({ ...common, queue, vault, pool, addSecret: () => undefined })
   // Runs are read as a client reads them: the JSON that PostgreSQL made, decoded by its schema.
   const engine = {
     ...running,
@@ -70,7 +71,7 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
   }
 
   return {
-    url, db, engine, stub, clock,
+    url, db, engine, stub, clock, queue,
     jsonTasks: running.tasks,
     /** `through`: another way to the same PostgreSQL, for its statements and its LISTEN; its queue goes straight there. */
     async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes>, through = url } = {}): Promise<RunningWorker> {

@@ -1,5 +1,5 @@
-// Due times found by looking at the clock of every second (or minute), with Intl alone: slow, and nothing of the product in it.
-// It reads cron fields by itself, so that a mistake in one of the two shows as a difference.
+// Due times found by looking at the clock of every second (or minute), with Intl alone: slow, and nothing of what decides in it: no import.
+// It reads expressions by itself, so that a mistake in one of the two shows as a difference: in tests, and when a running Spark is checked.
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
@@ -59,11 +59,23 @@ const table = (field: string, min: number, max: number, names: string[] = []): b
 
 const daysIn = (wall: Wall) => new Date(Date.UTC(wall.year, wall.month, 0)).getUTCDate()
 
+const weekdayOf = (wall: Wall, day = wall.day) => new Date(Date.UTC(wall.year, wall.month - 1, day)).getUTCDay()
+const isWorkday = (wall: Wall, day: number) => weekdayOf(wall, day) % 6 !== 0
+
+/** The weekday of the month that is nearest to a day; of two days that are as near, the one on the side of the day's own week. */
+const nearestWorkday = (wall: Wall, day: number): number | undefined =>
+  [0, -1, 1, -2, 2].map((by) => day + by).find((near) => near >= 1 && near <= daysIn(wall) && isWorkday(wall, near))
+
 const dateMatches = (field: string, wall: Wall): boolean =>
-  field.split(',').some((part) => (part.toUpperCase() === 'L' ? wall.day === daysIn(wall) : allows(part, wall.day, 1, 31)))
+  field.toUpperCase().split(',').some((part) => {
+    if (part === 'L') return wall.day === daysIn(wall)
+    if (!part.endsWith('W')) return allows(part, wall.day, 1, 31)
+    const day = part === 'LW' ? daysIn(wall) : Number(part.slice(0, -1))
+    return day <= daysIn(wall) && wall.day === nearestWorkday(wall, day)
+  })
 
 const weekdayMatches = (field: string, wall: Wall): boolean => {
-  const weekday = new Date(Date.UTC(wall.year, wall.month - 1, wall.day)).getUTCDay()
+  const weekday = weekdayOf(wall)
   const isDay = (text: string) => allows(text, weekday, 0, 7, WEEKDAYS) || (weekday === 0 && allows(text, 7, 0, 7, WEEKDAYS))
   return field.split(',').some((part) => {
     const [day, nth] = part.split('#') as [string, string?]
@@ -100,7 +112,7 @@ export const oracle = (expression: string, zone: string, from: Date, until: Date
   const found: string[] = []
   const day = 24 * 3600_000
   let furthest = -Infinity
-  for (const { at, wall } of scan(zone, from.getTime() - REPEATED, until.getTime(), step)) {
+  for (const { at, wall } of scan(zone, Math.ceil(from.getTime() / step) * step - REPEATED, until.getTime(), step)) {
     if (!fixed) {
       if (at >= from.getTime() && matches(wall)) found.push(new Date(at).toISOString())
       continue
@@ -122,4 +134,46 @@ export const oracle = (expression: string, zone: string, from: Date, until: Date
     if (due && at >= from.getTime()) found.push(new Date(at).toISOString())
   }
   return found
+}
+
+/** What moves the times of a schedule: a row as it is stored. */
+export type OraclePlan = {
+  schedule_type: 'cron' | 'interval' | 'one-time'
+  schedule_expr: string
+  timezone: string
+  anchor: Date
+  start_at: Date | null
+  end_at: Date | null
+}
+
+const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
+/** No zone is further from UTC. */
+const FURTHEST = 26 * 3600_000
+
+const intervalTimes = (plan: OraclePlan, from: Date, until: Date): number[] => {
+  const seconds = Number(plan.schedule_expr.slice(0, -1)) * UNIT_SECONDS[plan.schedule_expr.slice(-1).toLowerCase()]!
+  const anchor = (plan.start_at ?? plan.anchor).getTime() / 1000
+  const first = plan.start_at ? anchor : anchor + 1 // only a given start is itself a due time
+  const found: number[] = []
+  for (let at = Math.max(first, Math.ceil(from.getTime() / 1000)); at < until.getTime() / 1000; at++) if ((at - anchor) % seconds === 0) found.push(at * 1000)
+  return found
+}
+
+const oneTimeTimes = ({ schedule_expr, timezone }: OraclePlan): number[] => {
+  const written = schedule_expr.trim()
+  if (/(z|[+-]\d\d:?\d\d)$/i.test(written)) return [Math.ceil(Date.parse(written) / 1000) * 1000]
+  const shown = Math.ceil(Date.parse(`${written}${written.includes(':') ? '' : 'T00:00'}Z`) / 1000) * 1000
+  for (let at = shown - FURTHEST; at <= shown + FURTHEST; at += 1000) if (asNumber(wallAt(timezone, at)) === shown) return [at]
+  return []
+}
+
+/** The due times of a schedule in [from, until), its bounds included. */
+export const dueTimesByClock = (plan: OraclePlan, from: Date, until: Date): Date[] => {
+  const times = {
+    cron: () => oracle(plan.schedule_expr, plan.timezone, from, until).map((text) => Date.parse(text)),
+    interval: () => intervalTimes(plan, from, until),
+    'one-time': () => oneTimeTimes(plan),
+  }[plan.schedule_type]()
+  const isWithin = (at: number) => at >= from.getTime() && at < until.getTime() && (!plan.start_at || at >= plan.start_at.getTime()) && (!plan.end_at || at < plan.end_at.getTime())
+  return times.filter(isWithin).map((at) => new Date(at))
 }
