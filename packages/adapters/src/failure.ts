@@ -1,4 +1,5 @@
 import { SourceError } from '@automagik-spark/core'
+import { oneLine } from './plain-text.ts'
 import { AddressRefused, CONNECT_TIMEOUT_MS } from './pool.ts'
 
 /** What a call was for: only a run may have an effect that nobody can see. */
@@ -122,12 +123,18 @@ export const retryAfterOf = (value: string | null, date: string | null): number 
   return Number.isFinite(seconds) ? Math.min(900, Math.max(0, Math.ceil(seconds))) : null
 }
 
+/** The server says that the flow failed; null when it gave no reason. */
+export const flowFailed = (reason: string | null): SourceError => {
+  const line = reason === null ? '' : oneLine(reason)
+  return new SourceError('flow_failed', 'flow_failed', line === '' ? 'The flow failed and its server gave no reason.' : `The flow failed: ${line}`)
+}
+
 /** A web page where the API should be: how Langflow up to 1.7 answers an unknown path, and every server that is something else. */
 export const htmlFailure = (where: string, purpose: CallPurpose): SourceError =>
   new SourceError(
     'flow_not_found',
     'refused',
     purpose === 'run'
-      ? `${where} answered with a web page instead of a run: it does not know the flow, or it is no Langflow API.`
-      : `${where} answered with a web page: nothing of that kind is there, or it is no Langflow API.`,
+      ? `${where} answered with a web page instead of a run: it does not know the flow, or it is no flow server's API.`
+      : `${where} answered with a web page: nothing of that kind is there, or it is no flow server's API.`,
   )

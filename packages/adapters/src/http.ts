@@ -29,7 +29,9 @@ export type HttpCall = {
   /** Below the source's URL; variable parts made by `pathSegment`. */
   path: string
   query?: Record<string, string>
+  /** The body: JSON, or the fields of a form. */
   json?: JsonValue
+  form?: Record<string, string>
   timeoutMs: number
   signal?: AbortSignal | undefined
 }
@@ -55,10 +57,11 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
   /** Sends, follows redirects, and hands the answer over while its connection is open; it is closed when `use` is over. */
   const call = async <T>(request: HttpCall, use: (answer: HttpAnswer) => Promise<T>): Promise<T> => {
     const { signal, purpose, timeoutMs, method } = request
-    const body = request.json === undefined ? undefined : JSON.stringify(request.json)
+    const content = contentOf(request)
+    const body = content?.body
     const sentHeaders = {
       accept: 'application/json', 'accept-encoding': ACCEPTED_ENCODINGS,
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...keyed,
+      ...(content && { 'content-type': content.type }), ...keyed,
     }
     signal?.throwIfAborted()
     const state: CallState = { where: base, purpose, sent: false, timedOut: false, timeoutMs }
@@ -149,13 +152,18 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
   /** A JSON answer of the given shape. */
   const get = <T>(request: Omit<HttpCall, 'method' | 'purpose'>, schema: z.ZodType<T>): Promise<T> =>
     call({ method: 'GET', purpose: 'read', ...request }, async (answer) => {
-      if (answer.status < 200 || answer.status > 299) throw await answer.failure()
+      if (!isSuccess(answer)) throw await answer.failure()
       if (answer.isHtml) throw htmlFailure(base, 'read')
       return shaped(base, schema, (await answer.json()).value)
     })
 
   return { base, call, get }
 }
+
+export const isSuccess = ({ status }: Pick<HttpAnswer, 'status'>): boolean => status >= 200 && status <= 299
+
+/** For what is asked before it is known who answers: without the key. */
+export const openHttp = ({ url, pool }: Pick<HttpOptions, 'url' | 'pool'>): Http => makeHttp({ url, pool, api_key: null, keyHeaders: () => ({}), reasonOf: () => null })
 
 /** Made once: the reason that `abort` makes by itself, with its stack, is the dearest part of it. */
 const ENDED = new Error('the call is over')
@@ -177,6 +185,11 @@ export const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer
   const parts: Uint8Array[] = []
   for await (const chunk of chunks) parts.push(chunk)
   return Buffer.concat(parts)
+}
+
+const contentOf = ({ json, form }: Pick<HttpCall, 'json' | 'form'>): { type: string; body: string } | null => {
+  if (form) return { type: 'application/x-www-form-urlencoded', body: new URLSearchParams(form).toString() }
+  return json === undefined ? null : { type: 'application/json', body: JSON.stringify(json) }
 }
 
 const headersFor = (key: string | null, keyHeaders: HttpOptions['keyHeaders']): Record<string, string> => {

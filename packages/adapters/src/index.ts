@@ -2,10 +2,11 @@ export { addressRefusal, parseSourcePolicy } from './address-policy.ts'
 export type { AddressPolicy } from './address-policy.ts'
 export { MAX_ANSWER_BYTES } from './http.ts'
 export type { JsonValue } from './json.ts'
-export type { SourceOptions } from './langflow.ts'
 export { detectSourceType, makeSource } from './make-source.ts'
 export type { OwnService } from './own-services.ts'
 export { makeHttpPool } from './pool.ts'
 export type { HttpPool, HttpPoolOptions } from './pool.ts'
-export type { FlowComponent, FlowComponents, RemoteFlow, RunAnswer, RunCall, Source, VersionInfo, WantedComponents } from './source.ts'
+export type {
+  Feature, FlowComponent, FlowComponents, FlowKey, LostCall, Recovery, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo, WantedComponents,
+} from './source.ts'
 export { normalizeSourceUrl } from './source-url.ts'

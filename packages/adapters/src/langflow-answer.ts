@@ -1,9 +1,11 @@
 import { SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
 import { reasonOf } from './error-reason.ts'
-import { parseJson, JsonError, type JsonValue } from './json.ts'
+import type { JsonValue } from './json.ts'
+import { jsonDocuments, type JsonDocument } from './json-documents.ts'
+import { flowFailed } from './failure.ts'
 import { oneLine } from './plain-text.ts'
-import { badAnswer, shaped, tooLarge, MAX_ANSWER_BYTES } from './http.ts'
+import { shaped } from './http.ts'
 
 /** What one output component gave: by output name, `results` holds a message, data, a table or a text. */
 const Output = z.object({
@@ -66,29 +68,20 @@ const sourceOf = (message: Record<string, unknown>): string => {
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
 const values = (value: unknown): unknown[] => (isObject(value) ? Object.values(value) : [])
 
-export const flowFailed = (reason: string | null): SourceError => {
-  const line = reason === null ? '' : oneLine(reason)
-  return new SourceError('flow_failed', 'flow_failed', line === '' ? 'The flow failed and its server gave no reason.' : `The flow failed: ${line}`)
-}
-
-/** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
-const MAX_STREAM_BYTES = 20 * MAX_ANSWER_BYTES
-
 /**
  * The result in a streamed run: JSON documents parted by blank lines, one of which is the `end`. Without it the run failed,
  * and from Langflow 1.8 on `error` events say why.
  */
-export const readStream = async (where: string, chunks: (max: number) => AsyncIterable<Uint8Array>): Promise<{ value: JsonValue; bytes: number }> => {
+export const readStream = async (where: string, chunks: (max: number) => AsyncIterable<Uint8Array>): Promise<JsonDocument> => {
   let reason: string | null = null
   try {
-    for await (const document of documents(where, chunks(MAX_STREAM_BYTES))) {
-      const event = parse(where, document)
+    for await (const { value: event, bytes } of jsonDocuments(where, chunks)) {
       if (!isObject(event)) continue
       const data = isObject(event['data']) ? event['data'] : {}
-      if (event['event'] === 'end') return { value: (data['result'] ?? null) as JsonValue, bytes: document.byteLength }
+      if (event['event'] === 'end') return { value: (data['result'] ?? null) as JsonValue, bytes }
       if (event['event'] === 'error') reason = reasonOf(data as JsonValue) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
       // A server that does not stream answers with the result alone.
-      if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, bytes: document.byteLength }
+      if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, bytes }
     }
   } catch (error) {
     // A broken connection after an error event: the server had said what became of the run.
@@ -97,42 +90,3 @@ export const readStream = async (where: string, chunks: (max: number) => AsyncIt
   }
   throw flowFailed(reason)
 }
-
-const parse = (where: string, document: Uint8Array): JsonValue => {
-  try {
-    return parseJson(document)
-  } catch (error) {
-    if (error instanceof JsonError) throw badAnswer(where, error.message, error)
-    throw error
-  }
-}
-
-const NEWLINE = 0x0a
-
-/** Splits at blank lines; the JSON itself has no newlines, so lines will do. */
-const documents = async function* (where: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-  let rest: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of chunks) {
-    let from = 0
-    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
-      const line = Buffer.concat([...rest, chunk.subarray(from, at)])
-      rest = []
-      size = 0
-      from = at + 1
-      if (isDocument(line)) yield withoutPrefix(line)
-    }
-    const tail = chunk.subarray(from)
-    rest.push(tail)
-    size += tail.byteLength
-    if (size > MAX_ANSWER_BYTES) throw tooLarge(where, MAX_ANSWER_BYTES)
-  }
-  const last = Buffer.concat(rest)
-  if (isDocument(last)) yield withoutPrefix(last)
-}
-
-const PREFIX = /^\s*(data:\s*)?(?=\{)/
-/** Blank lines, comments and event names are none. The proper form of an event stream, with `data:` in front, is read as well. */
-const isDocument = (line: Buffer): boolean => PREFIX.test(head(line))
-const withoutPrefix = (line: Buffer): Uint8Array => line.subarray(PREFIX.exec(head(line))?.[0].length ?? 0)
-const head = (line: Buffer): string => line.toString('latin1', 0, 40)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isObject, sorted, without, type JsonObject } from './canonical.ts'
 import type { JsonValue } from './json.ts'
 import { manyLines, oneLine } from './plain-text.ts'
 import type { FlowComponent, FlowComponents, RemoteFlow, WantedComponents } from './source.ts'
@@ -185,12 +186,6 @@ export const canonicalGraph = (data: JsonValue): JsonValue => {
   return { nodes: inOrder(nodes), edges: inOrder(edges) }
 }
 
-type JsonObject = { [key: string]: JsonValue }
-const isObject = (value: JsonValue | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const without = (value: JsonObject, left: ReadonlySet<string>): JsonObject =>
-  Object.fromEntries(Object.entries(value).filter(([key]) => !left.has(key)))
-
 /** Keys sorted within, and the members by what they then look like. */
 const inOrder = (values: JsonObject[]): JsonValue[] =>
   values
@@ -198,9 +193,3 @@ const inOrder = (values: JsonObject[]): JsonValue[] =>
     .map((value) => ({ value, text: JSON.stringify(value) }))
     .sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0))
     .map(({ value }) => value)
-
-const sorted = (value: JsonValue): JsonValue => {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (!isObject(value)) return value
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key]!)]))
-}

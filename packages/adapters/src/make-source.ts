@@ -1,15 +1,22 @@
 import type { SourceType } from '@automagik-spark/core'
-import { langflowVersion, makeLangflow, type SourceOptions } from './langflow.ts'
-import type { Source } from './source.ts'
+import { makeAgents } from './agents.ts'
+import { identify, unknownKind } from './detect.ts'
+import { makeHive } from './hive.ts'
+import { openHttp } from './http.ts'
+import { makeLangflow } from './langflow.ts'
+import type { Source, SourceOptions } from './source.ts'
 
 const MAKERS: Record<SourceType, (options: SourceOptions) => Source> = {
   langflow: makeLangflow,
+  'automagik-hive': makeHive,
+  'automagik-agents': makeAgents,
 }
 
 export const makeSource = ({ source_type, ...options }: SourceOptions & { source_type: SourceType }): Source => MAKERS[source_type](options)
 
 /** Which kind of flow server answers at this URL. None that Spark can talk to: a SourceError that says what was found. */
-export const detectSourceType = async (options: Pick<SourceOptions, 'url' | 'pool'>, signal?: AbortSignal): Promise<SourceType> => {
-  await langflowVersion(options, signal)
-  return 'langflow'
+export const detectSourceType = async ({ url, pool }: Pick<SourceOptions, 'url' | 'pool'>, signal?: AbortSignal): Promise<SourceType> => {
+  const found = await identify(openHttp({ url, pool }), signal)
+  if (found === null) throw unknownKind(url)
+  return found
 }

@@ -1,8 +1,19 @@
-import type { FlowType, SourceType } from '@automagik-spark/core'
+import type { FlowType, SourceError, SourceType } from '@automagik-spark/core'
 import type { JsonValue } from './json.ts'
+import type { HttpPool } from './pool.ts'
+
+export type SourceOptions = {
+  /** Normalized by `normalizeSourceUrl`. */
+  url: string
+  api_key: string | null
+  pool: HttpPool
+}
+
+/** What a server can do beyond running a flow and waiting: stream its answer, say what became of a lost call. */
+export type Feature = 'stream' | 'recover'
 
 /** What was found at a probe; it is kept as the source's `version_info`. */
-export type VersionInfo = { version: string; name: string; status: string; [more: string]: JsonValue }
+export type VersionInfo = { version: string; name: string; status: string; features: Feature[]; [more: string]: JsonValue }
 
 export type FlowComponent = { id: string; name: string; description: string }
 
@@ -24,6 +35,9 @@ export type RemoteFlow = {
   /** Empty where `data` is null. */
   components: FlowComponent[]
 }
+
+/** What a flow is called at its server: an agent, a team and a workflow may share an id. */
+export type FlowKey = Pick<RemoteFlow, 'id' | 'flow_type'>
 
 /** Where a flow's input goes and its answer comes from; the warnings say what a run would lose or lack. */
 export type FlowComponents = {
@@ -65,6 +79,25 @@ export type RunAnswer = {
   notes: string[]
 }
 
+/** A call whose outcome is unknown, as it was sent. */
+export type LostCall = Pick<RunCall, 'flow_id' | 'flow_type' | 'input_value' | 'session_id' | 'data' | 'signal'> & {
+  /** Nothing but this task ever used the session. Else an answer in it may be somebody else's. */
+  own_session: boolean
+  /** How often this task has called, this call included: an earlier failure may lie in the same session. */
+  tries: number
+}
+
+/**
+ * What a server says about a lost call. `running`: it is not over as far as can be seen, so look again later. `never_arrived` only where
+ * that is certain: the call is made again then. `unknown`: this server, or this flow, cannot tell.
+ */
+export type Recovery =
+  | ({ state: 'completed' } & RunAnswer)
+  | { state: 'failed'; error: SourceError }
+  | { state: 'running' }
+  | { state: 'never_arrived' }
+  | { state: 'unknown' }
+
 /**
  * A flow server. Whatever goes wrong is a SourceError; an aborted signal's reason is thrown as it is.
  * The methods hold for every kind of server: what only one of them knows stays behind them.
@@ -74,10 +107,14 @@ export type Source = {
   /** Health, version and key, live. Its errors never hold what the server wrote. */
   probe(signal?: AbortSignal): Promise<VersionInfo>
   listFlows(signal?: AbortSignal): Promise<RemoteFlow[]>
-  /** Null when the server has no such flow, or not for this key. */
-  getFlow(flow_id: string, signal?: AbortSignal): Promise<RemoteFlow | null>
+  /** With its graph. Null when the server has no such flow, or not for this key. */
+  getFlow(flow: FlowKey, signal?: AbortSignal): Promise<RemoteFlow | null>
+  /** The flows that a person means by an id: none or one, and several where kinds share it. `team:ID` names one of them. */
+  findFlows(named: string, signal?: AbortSignal): Promise<RemoteFlow[]>
   components(flow: RemoteFlow, wanted: WantedComponents): FlowComponents
   /** The graph without what the editor alone cares for, in a fixed order: another one means that the flow changed. */
   canonicalGraph(flow: RemoteFlow): JsonValue
   run(call: RunCall): Promise<RunAnswer>
+  /** What became of a call that was lost. Left out where the server cannot be asked. */
+  recover?(call: LostCall): Promise<Recovery>
 }

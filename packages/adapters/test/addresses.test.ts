@@ -1,4 +1,4 @@
-import { SourceError } from '@automagik-spark/core'
+import { SourceError, type SourceType } from '@automagik-spark/core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { detectSourceType, makeHttpPool, makeSource, normalizeSourceUrl, parseSourcePolicy, type HttpPoolOptions } from '../src/index.ts'
 import { serve } from './servers.ts'
@@ -85,24 +85,26 @@ describe('the address is checked where it is connected to', () => {
 describe('what is there instead of a Langflow', () => {
   // What they answer where no key is needed, as recorded: Hive 0.1.1b2, 0.2.0 and 1.0.0rc6, Agents 0.6.19.
   const hiveHealth = { status: 'success', service: 'Automagik Hive Multi-Agent System', router: 'health', message: 'System operational' }
-  const strangers: Record<string, [name: string, answers: Record<string, unknown>]> = {
-    'Hive 0.1.1b2': ['Automagik Hive', { '/api/v1/health': hiveHealth }],
-    'Hive 0.2.0': ['Automagik Hive', { '/api/v1/health': hiveHealth, '/health': { status: 'ok' }, '/': { name: 'AgentOS API', os_id: 'automagik_hive', version: '0.2.0' } }],
-    'Hive 1.0.0rc6': ['Automagik Hive', { '/health': { status: 'ok' }, '/': { name: 'AgentOS API', description: 'Automagik Hive - Multi-Agent Framework', version: '1.0.0' } }],
-    'Agents 0.6.19': ['Automagik Agents', { '/health': { status: 'healthy', version: '0.6.19' }, '/': { status: 'online', name: 'Automagik API', description: 'Automagik Agents is a sophisticated AI agent orchestration platform', version: '0.6.19' } }],
+  const strangers: Record<string, [type: SourceType, answers: Record<string, unknown>]> = {
+    'Hive 0.1.1b2': ['automagik-hive', { '/api/v1/health': hiveHealth }],
+    'Hive 0.2.0': ['automagik-hive', { '/api/v1/health': hiveHealth, '/health': { status: 'ok' }, '/': { name: 'AgentOS API', os_id: 'automagik_hive', version: '0.2.0' } }],
+    'Hive 1.0.0rc6': ['automagik-hive', { '/health': { status: 'ok' }, '/': { name: 'AgentOS API', description: 'Automagik Hive - Multi-Agent Framework', version: '1.0.0' } }],
+    'Agents 0.6.19': ['automagik-agents', { '/health': { status: 'healthy', version: '0.6.19' }, '/': { status: 'online', name: 'Automagik API', description: 'Automagik Agents is a sophisticated AI agent orchestration platform', version: '0.6.19' } }],
   }
-  it.each(Object.entries(strangers))('%s is named, and never given the key', async (_, [name, answers]) => {
+  it.each(Object.entries(strangers))('%s is named, and never given the key', async (_, [type, answers]) => {
     const keys: unknown[] = []
     const { url } = await serve((request, response) => {
       keys.push(request.headers['x-api-key'] ?? request.headers['authorization'])
       const answer = answers[request.url ?? '']
       // Agents wants a key before it says that a path does not exist.
-      response.writeHead(answer ? 200 : name.endsWith('Agents') ? 401 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? { detail: 'Not Found' }))
+      response.writeHead(answer ? 200 : type === 'automagik-agents' ? 401 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? { detail: 'Not Found' }))
     })
     const pool = poolWith('private')
-    const error = { error_code: 'bad_answer', failure: 'refused', message: `${url} is no Langflow: it looks like ${name}, which this version does not support yet.` }
-    expect(await probe(url, pool)).toMatchObject(error)
-    await expect(detectSourceType({ url, pool })).rejects.toMatchObject(error)
+    const name = { langflow: '', 'automagik-hive': 'Automagik Hive', 'automagik-agents': 'Automagik Agents' }[type]
+    expect(await probe(url, pool)).toMatchObject({
+      error_code: 'bad_answer', failure: 'refused', message: `${url} is no Langflow: it looks like ${name}. Give source_type ${type}, or leave it out.`,
+    })
+    expect(await detectSourceType({ url, pool })).toBe(type)
     expect(new Set(keys)).toEqual(new Set([undefined]))
   })
   it.each([
@@ -113,7 +115,8 @@ describe('what is there instead of a Langflow', () => {
     ['nothing', 404, 'application/json', '{}'],
   ])('%s is no Langflow', async (_, status, type, body) => {
     const { url } = await serve((_, response) => response.writeHead(status, { 'content-type': type }).end(body))
-    expect(await probe(url, poolWith('private'))).toMatchObject({ error_code: 'bad_answer', failure: 'refused', message: `${url} is no Langflow: ${url}/api/v1/version does not answer as Langflow does.` })
+    expect(await probe(url, poolWith('private'))).toMatchObject({ error_code: 'bad_answer', failure: 'refused', message: `${url} is no Langflow: it does not answer as one does.` })
+    await expect(detectSourceType({ url, pool: poolWith('private') })).rejects.toMatchObject({ error_code: 'bad_answer', failure: 'refused', message: expect.stringContaining('no flow server that Spark knows') })
   })
   it('a Langflow that is ill says its status', async () => {
     const { url } = await serve((request, response) =>

@@ -205,8 +205,7 @@ describe('statuses', () => {
     for (const status of [200, 400, 401, 403, 404, 418, 429, 500, 502, 503]) {
       for (const type of ['application/json', 'text/html']) {
         const { url } = await serve((_, response) => response.writeHead(status, { 'content-type': type, 'x-more': 'CANARY' }).end('{"detail":"CANARY","message":"CANARY","name":"CANARY"}'))
-        for (const asked of [sourceAt(url).probe(), detectSourceType({ url, pool: poolWith() })]) {
-          const error = await failureOf(asked)
+        for (const error of await Promise.all([failureOf(sourceAt(url).probe()), failureOf(detectSourceType({ url, pool: poolWith() }))])) {
           expect(error.message).toContain(url)
           expect(error.message).not.toContain('CANARY')
         }

@@ -13,7 +13,7 @@ const call = (flow_id: string, more: Partial<RunCall> = {}): RunCall => ({
 })
 /** What the engine keeps of a sync, put into a call. */
 const synced = async (from: Source, flow_id: string, more: Partial<RunCall> = {}): Promise<RunCall> => {
-  const flow = await from.getFlow(flow_id)
+  const flow = await from.getFlow({ id: flow_id, flow_type: 'flow' })
   if (!flow) throw new Error(`no flow ${flow_id}`)
   const { input_component, output_component } = from.components(flow, more)
   return call(flow_id, { ...more, input_component, output_component, data: flow.data })
@@ -33,8 +33,8 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     expect(await detectSourceType({ url: stub.url, pool })).toBe('langflow')
     expect(await source(stub).probe()).toEqual(
       version === '1.7.3'
-        ? { version: '0.7.3', name: 'Langflow Base', status: 'ok', release: '1.7.3' }
-        : { version: '1.13.0', name: 'Langflow', status: 'ok', release: '1.13.0' },
+        ? { version: '0.7.3', name: 'Langflow Base', status: 'ok', features: ['stream'], release: '1.7.3' }
+        : { version: '1.13.0', name: 'Langflow', status: 'ok', features: ['stream'], release: '1.13.0' },
     )
     expect(stub.calls.at(-1)).toMatchObject({ path: '/api/v1/users/whoami', key_ok: true, status: 200 })
   })
@@ -54,13 +54,13 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     expect(stub.calls.map(({ path }) => path).sort()).toEqual(['/api/v1/flows/?get_all=true&header_flows=true&remove_example_flows=true', '/api/v1/projects/'].sort())
   })
   it('gives a whole flow, and null for one that it does not have', async () => {
-    expect(await source(stub).getFlow(stub.flows.echo)).toMatchObject({ id: stub.flows.echo, folder_name: 'Starter Project', components: [{ id: 'ChatInput-echo1' }, { id: 'ChatOutput-echo2' }] })
-    expect(await source(stub).getFlow('11111111-1111-1111-1111-111111111111')).toBeNull()
-    expect(await source(stub).getFlow('no-uuid')).toBeNull()
+    expect(await source(stub).getFlow({ id: stub.flows.echo, flow_type: 'flow' })).toMatchObject({ id: stub.flows.echo, folder_name: 'Starter Project', components: [{ id: 'ChatInput-echo1' }, { id: 'ChatOutput-echo2' }] })
+    expect(await source(stub).getFlow({ id: '11111111-1111-1111-1111-111111111111', flow_type: 'flow' })).toBeNull()
+    expect(await source(stub).getFlow({ id: 'no-uuid', flow_type: 'flow' })).toBeNull()
   })
   it('hears nothing of an id that would leave its path', async () => {
     for (const id of ['../projects/', '..', '%2e%2e%2f', '..%252f', 'a/b', 'a\u0000']) {
-      expect(await source(stub).getFlow(id)).toBeNull()
+      expect(await source(stub).getFlow({ id: id, flow_type: 'flow' })).toBeNull()
       await expect(source(stub).run(call(id))).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
     }
     expect(stub.calls).toEqual([])
@@ -189,7 +189,7 @@ describe('Langflow 1.7.3 with its web page', () => {
   afterAll(() => stub.close())
 
   it('answers unknown flows with html: not found', async () => {
-    expect(await source(stub, null).getFlow('11111111-1111-1111-1111-111111111111')).toBeNull()
+    expect(await source(stub, null).getFlow({ id: '11111111-1111-1111-1111-111111111111', flow_type: 'flow' })).toBeNull()
     await expect(source(stub, null).run(call('11111111-1111-1111-1111-111111111111'))).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
   })
   it('is used without a key where none is wanted', async () => {

@@ -54,21 +54,25 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
       const rows = await sourcesFor(source_url)
       const failures: { row: SourceRow; error: Error }[] = []
       const found = await Promise.all(
-        rows.map(async (row): Promise<FoundFlow | null> => {
+        rows.map(async (row): Promise<FoundFlow[]> => {
           try {
             const opened = open(row)
-            const flow = await opened.remote.getFlow(flow_id)
-            return flow && { ...opened, flow }
+            return (await opened.remote.findFlows(flow_id)).map((flow) => ({ ...opened, flow }))
           } catch (error) {
             if (!isOfTheSource(error)) throw error
             failures.push({ row, error })
-            return null
+            return []
           }
         }),
       )
-      const hits = found.filter((hit) => hit !== null)
-      if (hits.length > 1) throw invalid('source_url', `flow ${flow_id} is in several sources; take one of ${hits.map((hit) => hit.row.url).join(', ')}`)
-      if (hits[0]) return hits[0]
+      const hits = found.flat()
+      const [first] = hits
+      if (first && hits.length > 1 && hits.every(({ row }) => row === first.row)) {
+        const names = hits.map(({ flow }) => `${flow.flow_type}:${flow.id}`)
+        throw invalid('flow_id', `${flow_id} is the id of several things in source ${first.row.url}; take one of ${names.join(', ')}`)
+      }
+      if (hits.length > 1) throw invalid('source_url', `flow ${flow_id} is in several sources; take one of ${[...new Set(hits.map((hit) => hit.row.url))].join(', ')}`)
+      if (first) return first
       // A source that did not answer may have the flow: saying "not found" would be a guess.
       if (failures[0]) throw unreachableSource(failures[0].row, failures[0].error)
       throw new DomainError('not_found', `Flow ${flow_id} not found in ${rows.length === 0 ? 'any source: none is active' : `source ${rows.map((row) => row.url).join(', ')}`}`)
@@ -86,9 +90,9 @@ const withComponents = async (remote: RemoteSource, flows: RemoteFlow[]): Promis
   const bare = flows.filter((flow) => flow.components.length === 0 && flow.data === null)
   if (bare.length > LOOK_UP_MOST) return flows
   const found = new Map<string, RemoteFlow['components']>()
-  await eachOf(bare, LOOK_UP_AT_ONCE, async ({ id }) => {
+  await eachOf(bare, LOOK_UP_AT_ONCE, async ({ id, flow_type }) => {
     try {
-      const flow = await remote.getFlow(id)
+      const flow = await remote.getFlow({ id, flow_type })
       if (flow) found.set(id, flow.components)
     } catch (error) {
       if (!(error instanceof SourceError)) throw error

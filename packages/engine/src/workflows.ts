@@ -55,9 +55,10 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
   const syncAll = async (opened: OpenedSource, wanted: Omit<SyncQuery, 'source_url'>): Promise<SyncAll> => {
     const synced: Workflow[] = []
     const failed: SyncAll['failed'] = []
-    await eachOf(await opened.remote.listFlows(), SYNC_AT_ONCE, async ({ id: flow_id }) => {
+    await eachOf(await opened.remote.listFlows(), SYNC_AT_ONCE, async ({ id, flow_type }) => {
+      const flow_id = flow_type === 'flow' ? id : `${flow_type}:${id}`
       try {
-        const flow = await opened.remote.getFlow(flow_id)
+        const flow = await opened.remote.getFlow({ id, flow_type })
         if (flow) synced.push((await keep({ ...opened, flow }, wanted)).workflow)
         else failed.push({ flow_id, detail: 'listed by the server, and not found when it was fetched' })
       } catch (error) {

@@ -278,7 +278,7 @@ export type SourcePage = {
   next_cursor: string | null
 }
 
-export type SourceType = 'langflow'
+export type SourceType = 'langflow' | 'automagik-agents' | 'automagik-hive'
 
 export type SourcesListQuery = {
   limit?: number | undefined

@@ -6,7 +6,7 @@ import { readAll } from '../io.ts'
 import { addCommand, addGroup, addListOptions, given, wholeNumber } from '../options.ts'
 import type { Column } from '../output.ts'
 
-const TYPES: Array<Source['source_type']> = ['langflow']
+const TYPES: Array<Source['source_type']> = ['langflow', 'automagik-agents', 'automagik-hive']
 const STATUSES: Array<Source['status']> = ['active', 'inactive']
 
 const columns: Array<Column<Source>> = [

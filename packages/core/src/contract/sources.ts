@@ -3,7 +3,7 @@ import { IdParams, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 
 /** The kinds of flow servers that this version can talk to. */
-export const SourceType = z.enum(['langflow'], 'must be langflow').meta({ id: 'SourceType' })
+export const SourceType = z.enum(['langflow', 'automagik-agents', 'automagik-hive'], 'must be langflow, automagik-agents or automagik-hive; leave it out to have it detected').meta({ id: 'SourceType' })
 export type SourceType = z.output<typeof SourceType>
 export const SourceStatus = z.enum(['active', 'inactive'], 'must be active or inactive')
 

@@ -1,0 +1,128 @@
+import { SourceError } from '@automagik-spark/core'
+import { z } from 'zod'
+import { isObject, sorted, without } from './canonical.ts'
+import { identify, look, Root, saysAgents, Status, unhealthy, wrongKind } from './detect.ts'
+import { reasonOf } from './error-reason.ts'
+import { flowFailed, htmlFailure } from './failure.ts'
+import { isSuccess, makeHttp, openHttp, shaped } from './http.ts'
+import type { JsonValue } from './json.ts'
+import { messageComponents, messageFlow, messageText, refuseTweaks } from './message-flow.ts'
+import { manyLines, oneLine } from './plain-text.ts'
+import { pathSegment } from './source-url.ts'
+import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
+
+const READ_TIMEOUT_MS = 30_000
+const ORIGIN = 'automagik-spark'
+
+const Agent = z.object({ name: z.string().min(1), description: z.string().nullish().catch(null) })
+const Answer = z.object({ message: z.unknown(), success: z.boolean() })
+
+/** An agent is named by its name: the numbers in the list are the database's own. */
+const agentFlow = (value: unknown, withData: boolean): RemoteFlow | null => {
+  const { data: agent } = Agent.safeParse(value)
+  if (!agent) return null
+  return messageFlow({
+    id: agent.name,
+    name: oneLine(agent.name, 300),
+    description: manyLines(agent.description ?? '', 5000),
+    flow_type: 'agent',
+    data: withData ? (value as JsonValue) : null, // out of JSON.parse
+  })
+}
+
+/** What moves without the agent having changed; `version` is the server's. */
+const HOUSEKEEPING = new Set(['id', 'created_at', 'updated_at', 'version', 'error_message', 'error_webhook_url'])
+
+/** An Automagik Agents server. */
+export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
+  const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key }), reasonOf })
+
+  const list = async (signal?: AbortSignal): Promise<unknown[]> => {
+    const at = (path: string) => http.get({ path, timeoutMs: READ_TIMEOUT_MS, signal }, z.array(z.unknown()))
+    return at('api/v1/agents').catch((error: unknown) => {
+      // Before 0.5 it was there.
+      if (error instanceof SourceError && error.error_code === 'flow_not_found') return at('api/v1/agent/list')
+      throw error
+    })
+  }
+
+  const getFlow = async ({ id, flow_type }: FlowKey, signal?: AbortSignal): Promise<RemoteFlow | null> => {
+    if (flow_type !== 'agent') return null
+    let path: string
+    try {
+      path = `api/v1/agent/${pathSegment(id)}`
+    } catch {
+      return null
+    }
+    const whole = await http.call({ method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal }, async (answer) => {
+      if (answer.status === 404 || answer.status === 405) return null
+      if (!isSuccess(answer)) throw await answer.failure()
+      if (answer.isHtml) throw htmlFailure(url, 'read')
+      return agentFlow((await answer.json()).value, true)
+    })
+    // The number of the list finds an agent there too, and would be another name for the same one.
+    if (whole?.id === id) return whole
+    return (await list(signal)).map((agent) => agentFlow(agent, true)).find((agent) => agent?.id === id) ?? null
+  }
+
+  const runWith = async (call: RunCall, origin: typeof ORIGIN | null): Promise<RunAnswer | 'no such origin'> => {
+    const json = { message_content: messageText(call.input_value), session_name: call.session_id, ...(origin && { session_origin: origin }) }
+    const path = `api/v1/agent/${pathSegment(call.flow_id)}/run`
+    return http.call({ method: 'POST', purpose: 'run', path, json, timeoutMs: call.timeoutMs, signal: call.signal }, async (answer) => {
+      if (answer.status === 422) {
+        const failure = await answer.failure()
+        if (origin !== null && failure.message.includes('session_origin')) return 'no such origin'
+        throw failure
+      }
+      if (!isSuccess(answer)) throw await answer.failure()
+      if (answer.isHtml) throw htmlFailure(url, 'run')
+      const { value, bytes } = await answer.json()
+      const { message, success } = shaped(url, Answer, value)
+      const text = message === undefined || message === null ? '' : messageText(message as JsonValue) // out of JSON.parse
+      if (!success) throw flowFailed(text)
+      return { text, answer: value, bytes, notes: [] }
+    })
+  }
+
+  return {
+    source_type: 'automagik-agents',
+
+    async probe(signal) {
+      const open = openHttp({ url, pool })
+      const root = await look(open, '', Root, signal)
+      if (!root || !saysAgents(root)) throw wrongKind(url, 'automagik-agents', await identify(open, signal))
+      const health = await look(open, 'health', Status, signal)
+      if (health && health.status !== 'healthy') throw unhealthy(url)
+      await list(signal)
+      return {
+        version: oneLine(root.version ?? 'unknown', 100),
+        name: 'Automagik Agents',
+        status: health?.status ?? 'unknown',
+        features: [],
+      } satisfies VersionInfo
+    },
+
+    async listFlows(signal) {
+      return (await list(signal)).map((agent) => agentFlow(agent, false)).filter((agent) => agent !== null)
+    },
+
+    getFlow,
+    async findFlows(named, signal) {
+      const flow = await getFlow({ id: named.replace(/^agent:/, ''), flow_type: 'agent' }, signal)
+      return flow ? [flow] : []
+    },
+
+    components: messageComponents,
+    canonicalGraph: ({ data }) => (isObject(data) ? sorted(without(data, HOUSEKEEPING)) : null),
+
+    async run(call) {
+      refuseTweaks(call)
+      if (call.flow_type !== 'agent') throw new SourceError('flow_not_found', 'refused', `${url} has agents and nothing else.`)
+      const answer = await runWith(call, ORIGIN)
+      // Refused before anything ran: an older server that does not know where the call comes from.
+      const again = answer === 'no such origin' ? await runWith(call, null) : answer
+      if (again === 'no such origin') throw new Error('asked only with an origin')
+      return again
+    },
+  }
+}

@@ -1,0 +1,120 @@
+import { SourceError } from '@automagik-spark/core'
+import { isObject, type JsonObject } from './canonical.ts'
+import { badAnswer } from './http.ts'
+import { jsonDocuments } from './json-documents.ts'
+import type { JsonValue } from './json.ts'
+import { flowFailed, unknown } from './failure.ts'
+import type { HiveKind } from './hive-flow.ts'
+import { oneLine } from './plain-text.ts'
+
+/** An answer that was judged: the run completed. */
+export type HiveAnswer = { text: string; notes: string[] }
+
+const SUCCESS = 'COMPLETED'
+
+/**
+ * The text of a finished run. A run that did not complete is a SourceError, in all the ways in which agno says so: a status, a step
+ * without success, a run inside a step. In Hive 0.1 (`playground`) a finished run still calls itself RUNNING.
+ */
+export const readHiveAnswer = (where: string, answer: JsonValue, { playground }: { playground: boolean }): HiveAnswer => {
+  if (!isObject(answer)) throw badAnswer(where, 'does not have the expected shape')
+  const status = typeof answer['status'] === 'string' ? answer['status'].toUpperCase() : null
+  if (status === null) throw badAnswer(where, 'does not say whether the run completed')
+  if (status === 'PAUSED') throw flowFailed(`the run is paused and waits for ${waitsFor(answer)}, which nobody gives it here`)
+  if (status === 'CANCELLED') throw flowFailed('the run was cancelled at its server')
+  if (status !== SUCCESS && !(playground && status === 'RUNNING')) {
+    throw flowFailed(reasonIn(answer) ?? `the server answered before its end, with the status ${oneLine(status, 50)}`)
+  }
+  return judged(answer)
+}
+
+/** What a completed run holds, if it is one. */
+const judged = (answer: JsonObject): HiveAnswer => {
+  const step = failedStep(answer['step_results'], 0)
+  if (step !== null) throw flowFailed(step)
+  for (const run of objects(answer['step_executor_runs'])) {
+    const { status } = run
+    if (typeof status === 'string' && status.toUpperCase() !== SUCCESS) throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
+  }
+  const text = contentText(answer['content'])
+  return { text: text ?? '', notes: text === null ? ['The run completed and gave no content.'] : [] }
+}
+
+const contentText = (content: JsonValue | undefined): string | null => {
+  if (content === undefined || content === null) return null
+  return typeof content === 'string' ? content : JSON.stringify(content)
+}
+
+const objects = (value: JsonValue | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : [])
+const reasonIn = (value: JsonObject): string | null => {
+  const reason = contentText(value['error']) ?? contentText(value['content'])
+  return reason?.trim() ? reason : null
+}
+
+/** Steps may hold steps (parallel, loop, condition). */
+const failedStep = (steps: JsonValue | undefined, depth: number): string | null => {
+  // A parallel step's results are a list in the list.
+  const found = Array.isArray(steps) ? steps.flatMap((step) => (Array.isArray(step) ? step : [step])).filter(isObject) : []
+  for (const step of found) {
+    if (step['success'] === false) {
+      const name = typeof step['step_name'] === 'string' ? `step ${oneLine(step['step_name'], 100)}: ` : ''
+      return `${name}${reasonIn(step) ?? 'no reason given'}`
+    }
+    const inner = depth < 10 ? failedStep(step['steps'], depth + 1) : null
+    if (inner !== null) return inner
+  }
+  return null
+}
+
+/** What a paused run asks for, in words. */
+const waitsFor = (answer: JsonObject): string => {
+  const asked = objects(answer['tools']).flatMap((tool): string[] => {
+    const name = typeof tool['tool_name'] === 'string' ? oneLine(tool['tool_name'], 100) : 'a tool'
+    if (tool['requires_confirmation'] === true) return [`a confirmation of ${name}`]
+    if (tool['external_execution_required'] === true) return [`${name} to be run outside`]
+    if (tool['requires_user_input'] !== true) return []
+    const fields = objects(tool['user_input_schema']).map((field) => field['name']).filter((field) => typeof field === 'string')
+    return [`an input for ${name}${fields.length > 0 ? ` (${oneLine(fields.join(', '), 200)})` : ''}`]
+  })
+  return [...new Set(asked)].join(', ') || 'a person'
+}
+
+/** The names of a kind's own events; those of members and steps come in the same stream. */
+const EVENTS: Record<HiveKind, string> = { agent: 'Run', team: 'TeamRun', workflow: 'Workflow' }
+
+/** The result of a streamed run. Its own failure decides, also when a completed event follows it. */
+export const readHiveStream = async (
+  where: string,
+  kind: HiveKind,
+  chunks: (max: number) => AsyncIterable<Uint8Array>,
+): Promise<HiveAnswer & { answer: JsonValue; bytes: number }> => {
+  const prefix = EVENTS[kind]
+  let run_id: JsonValue | undefined
+  /** Said of this run, or of one that has no id. */
+  let failure: string | null = null
+  let reason: string | null = null
+  let completed: { answer: JsonObject; bytes: number } | null = null
+  try {
+    for await (const { value, bytes } of jsonDocuments(where, chunks)) {
+      if (!isObject(value) || typeof value['event'] !== 'string' || !value['event'].startsWith(prefix)) continue
+      const event = value['event'].slice(prefix.length)
+      const mine = run_id !== undefined && value['run_id'] === run_id
+      if (event === 'Started') run_id ??= value['run_id']
+      else if (event === 'Completed' && mine) completed = { answer: value, bytes }
+      else if (event === 'Paused' && mine) failure ??= `the run is paused and waits for ${waitsFor(value)}, which nobody gives it here`
+      else if (event === 'Cancelled' && mine) failure ??= 'the run was cancelled at its server'
+      else if (event === 'Error' && mine) failure ??= reasonIn(value) ?? ''
+      // agno leaves the id out of the error of an agent or team.
+      else if (event === 'Error' && value['run_id'] === undefined) reason = reasonIn(value) ?? reason ?? ''
+    }
+  } catch (error) {
+    // Lost after the failure was told: the outcome is known.
+    const told = failure ?? reason
+    if (told !== null && error instanceof SourceError && error.failure === 'unknown') throw flowFailed(told)
+    throw error
+  }
+  if (failure !== null) throw flowFailed(failure)
+  if (completed) return { ...judged(completed.answer), ...completed }
+  if (reason !== null) throw flowFailed(reason)
+  throw unknown({ where, purpose: 'run' }, 'its stream ended without saying how the run ended')
+}

@@ -1,0 +1,61 @@
+import { SourceError } from '@automagik-spark/core'
+import { isObject, type JsonObject } from './canonical.ts'
+import { flowFailed } from './failure.ts'
+import { readHiveAnswer } from './hive-answer.ts'
+import { isPlaygroundFlow } from './hive-flow.ts'
+import { isSuccess, type Http } from './http.ts'
+import type { JsonValue } from './json.ts'
+import { messageText } from './message-flow.ts'
+import { pathSegment } from './source-url.ts'
+import type { LostCall, Recovery } from './source.ts'
+
+const TIMEOUT_MS = 30_000
+
+/**
+ * Asks Hive what its session holds of a lost call. agno keeps a run there when it is over, so one that is absent may still be under way:
+ * it is never said that it did not arrive. Nothing is said of a session that others use too, nor where nothing is kept.
+ */
+export const recoverHive = async ({ url, http }: { url: string; http: Http }, call: LostCall): Promise<Recovery> => {
+  const { data, flow_type } = call
+  if (!call.own_session || flow_type === 'flow' || isPlaygroundFlow(data)) return { state: 'unknown' }
+  // Without a database of its own an agent keeps nothing. The parameter is wanted as soon as a server has more than one.
+  const db_id = isObject(data) && typeof data['db_id'] === 'string' ? data['db_id'] : null
+  if (db_id === null) return { state: 'unknown' }
+
+  const path = `sessions/${pathSegment(call.session_id)}/runs`
+  const query = { type: flow_type, db_id }
+  const { value, bytes } = await http.call({ method: 'GET', purpose: 'read', path, query, timeoutMs: TIMEOUT_MS, signal: call.signal }, async (answer) => {
+    if (answer.status === 404) return { value: [] as JsonValue, bytes: 0 }
+    if (!isSuccess(answer)) throw await answer.failure()
+    return answer.json()
+  })
+  const runs = (Array.isArray(value) ? value : []).filter(isObject).filter((run) => isOf(call, run))
+  for (const run of runs) {
+    const state = stateOf(url, run)
+    if (state.state === 'completed') return { ...state, bytes }
+  }
+  // A failure may be that of an earlier try.
+  const [last] = runs.slice(-1)
+  if (!last || call.tries > 1) return { state: 'running' }
+  return stateOf(url, last)
+}
+
+const isOf = ({ flow_id, flow_type, input_value }: LostCall, run: JsonObject): boolean => {
+  if (run[`${flow_type}_id`] !== flow_id) return false
+  const input = run['run_input']
+  return typeof input !== 'string' || input === messageText(input_value)
+}
+
+const stateOf = (url: string, run: JsonObject): Recovery => {
+  const status = typeof run['status'] === 'string' ? run['status'].toUpperCase() : null
+  if (status === 'RUNNING' || status === 'PENDING') return { state: 'running' }
+  // Up to agno 2.2 there is no status, and only completed runs are kept.
+  if (status === null && (run['content'] === undefined || run['content'] === null)) return { state: 'running' }
+  try {
+    const { text, notes } = readHiveAnswer(url, { ...run, status: status ?? 'COMPLETED' }, { playground: false })
+    return { state: 'completed', text, notes, answer: run, bytes: 0 }
+  } catch (error) {
+    if (error instanceof SourceError && error.failure === 'flow_failed') return { state: 'failed', error }
+    return { state: 'failed', error: flowFailed(null) }
+  }
+}

@@ -1,0 +1,188 @@
+import { SourceError } from '@automagik-spark/core'
+import { z } from 'zod'
+import { HiveHealth, identify, listsAgents, look, Root, saysHive, Status, unhealthy, wrongKind } from './detect.ts'
+import { reasonOf } from './error-reason.ts'
+import { htmlFailure } from './failure.ts'
+import { isSuccess, makeHttp, openHttp, type HttpCall } from './http.ts'
+import { readHiveAnswer, readHiveStream } from './hive-answer.ts'
+import { canonicalHive, HIVE_KINDS, hiveFlow, isPlaygroundFlow, type HiveKind } from './hive-flow.ts'
+import { recoverHive } from './hive-recover.ts'
+import type { JsonValue } from './json.ts'
+import { messageComponents, messageText, refuseTweaks } from './message-flow.ts'
+import { oneLine } from './plain-text.ts'
+import { pathSegment } from './source-url.ts'
+import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
+
+const READ_TIMEOUT_MS = 30_000
+/** What agno takes in one field of a form; measured with 3.1, where more is refused after it was sent. */
+const MAX_MESSAGE_BYTES = 1024 * 1024
+
+const Items = z.array(z.unknown())
+
+/** What a plain run of a workflow says where only the streamed form works: always in Hive 0.1, and on agno 2.0 to 2.2 after anybody streamed that workflow. */
+const STREAMS_ONLY = /async_generator/
+
+/** An Automagik Hive, 0.1 to 1.0, or any other AgentOS of agno. */
+export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
+  // 0.1 wants the one, later ones the other; every one takes both.
+  const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key, authorization: `Bearer ${key}` }), reasonOf })
+
+  const itemsAt = (path: string, signal?: AbortSignal): Promise<unknown[]> => http.get({ path, timeoutMs: READ_TIMEOUT_MS, signal }, Items)
+  const absent = <T>(instead: T) => (error: unknown): T => {
+    if (error instanceof SourceError && error.error_code === 'flow_not_found') return instead
+    throw error
+  }
+
+  /** The agents, and where this server keeps its API; looked at with the key. */
+  const agentsAt = async (signal?: AbortSignal): Promise<{ base: '' | 'playground/'; agents: unknown[] }> => {
+    const agents = await itemsAt('agents', signal).catch(absent(null))
+    return agents ? { base: '', agents } : { base: 'playground/', agents: await itemsAt('playground/agents', signal) }
+  }
+  let known: Promise<'' | 'playground/'> | undefined
+  const baseOf = (signal?: AbortSignal): Promise<'' | 'playground/'> => {
+    known ??= agentsAt(signal).then(({ base }) => base)
+    known.catch(() => (known = undefined))
+    return known
+  }
+
+  const listed = async (kind: HiveKind, base: string, signal?: AbortSignal): Promise<RemoteFlow[]> => {
+    // An AgentOS may do without teams or workflows.
+    const items = await itemsAt(`${base}${kind}s`, signal).catch(absent([]))
+    return items.map((item) => hiveFlow(kind, item as JsonValue, true)).filter((flow) => flow !== null) // out of JSON.parse
+  }
+
+  const getFlow = async ({ id, flow_type }: FlowKey, signal?: AbortSignal): Promise<RemoteFlow | null> => {
+    if (flow_type === 'flow') return null
+    let segment: string
+    try {
+      segment = pathSegment(id)
+    } catch {
+      return null
+    }
+    const base = await baseOf(signal)
+    if (base !== '') {
+      // The playground has no address for one agent or team.
+      const flow = (await listed(flow_type, base, signal)).find((one) => one.id === id) ?? null
+      if (flow === null || flow_type !== 'workflow') return flow
+    }
+    const path = `${base}${flow_type}s/${segment}`
+    return http.call({ method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal }, async (answer) => {
+      if (answer.status === 404) return null
+      if (!isSuccess(answer)) throw await answer.failure()
+      if (answer.isHtml) throw htmlFailure(url, 'read')
+      const flow = hiveFlow(flow_type, (await answer.json()).value, true)
+      return flow?.id === id ? flow : null
+    })
+  }
+
+  /** What it says without the key; nothing that looks like Hive is an error. */
+  const sight = async (signal?: AbortSignal): Promise<{ name: string; version: string | null; status: string }> => {
+    const open = openHttp({ url, pool })
+    const old = await look(open, 'api/v1/health', HiveHealth, signal)
+    if (old) {
+      if (old.status !== 'success') throw unhealthy(url)
+      return { name: 'Automagik Hive', version: null, status: old.status }
+    }
+    const root = await look(open, '', Root, signal)
+    const health = await look(open, 'health', Status, signal)
+    const isHive = root && saysHive(root)
+    if (!isHive && !(health?.status === 'ok' && (await listsAgents(open, signal)))) throw wrongKind(url, 'automagik-hive', await identify(open, signal))
+    if (health && health.status !== 'ok') throw unhealthy(url)
+    const name = /automagik.?hive/i.test(root?.description ?? '') ? 'Automagik Hive' : oneLine(root?.name ?? 'AgentOS', 100)
+    return { name, version: root?.version ?? 'unknown', status: health?.status ?? 'unknown' }
+  }
+
+  const runOnce = async (call: RunCall, base: string, streamed: boolean, timeoutMs: number): Promise<RunAnswer> => {
+    const kind = call.flow_type as HiveKind // `run` sends nothing else here
+    const message = messageText(call.input_value)
+    const asJson = base !== '' && kind === 'workflow'
+    const request: HttpCall = {
+      method: 'POST',
+      purpose: 'run',
+      path: `${base}${kind}s/${pathSegment(call.flow_id)}/runs`,
+      // What is not known to the server becomes an argument of the run: nothing else is sent.
+      ...(asJson
+        ? { json: { input: { message }, stream: streamed, session_id: call.session_id } }
+        : { form: { message, stream: String(streamed), session_id: call.session_id } }),
+      timeoutMs,
+      signal: call.signal,
+    }
+    return http.call(request, async (answer) => {
+      if (!isSuccess(answer)) throw await answer.failure()
+      if (answer.isHtml) throw htmlFailure(url, 'run')
+      if (streamed) return readHiveStream(url, kind, answer.chunks)
+      const { value, bytes } = await answer.json()
+      return { ...readHiveAnswer(url, value, { playground: base !== '' }), answer: value, bytes }
+    })
+  }
+
+  /** Plain, unless only the streamed form works: the server goes on with a plain run when the connection breaks, and can be asked about it. */
+  const runAt = async (call: RunCall, base: string): Promise<RunAnswer> => {
+    const startedAt = performance.now()
+    try {
+      return await runOnce(call, base, call.streams_only, call.timeoutMs)
+    } catch (error) {
+      const broken = !call.streams_only && call.flow_type === 'workflow' && error instanceof SourceError && error.failure === 'flow_failed' && STREAMS_ONLY.test(error.message)
+      if (!broken) throw error
+      const left = Math.max(1, Math.ceil(call.timeoutMs - (performance.now() - startedAt)))
+      const answer = await runOnce(call, base, true, left)
+      const note = 'This server can run the workflow only in the streamed form now; it was run again like that, and so are its next runs.'
+      return { ...answer, streams_only: true, notes: [note, ...answer.notes] }
+    }
+  }
+
+  return {
+    source_type: 'automagik-hive',
+
+    async probe(signal) {
+      const seen = await sight(signal)
+      const { base } = await agentsAt(signal)
+      const root = seen.version === null && base === '' ? await look(openHttp({ url, pool }), '', Root, signal) : null
+      return {
+        version: oneLine(seen.version ?? root?.version ?? '0.1', 100),
+        name: seen.name,
+        status: seen.status,
+        features: base === '' ? ['stream', 'recover'] : ['stream'],
+        api: base === '' ? 'agentos' : 'playground',
+      } satisfies VersionInfo
+    },
+
+    async listFlows(signal) {
+      const { base, agents } = await agentsAt(signal)
+      const [teams, workflows] = await Promise.all([listed('team', base, signal), listed('workflow', base, signal)])
+      const found = agents.map((agent) => hiveFlow('agent', agent as JsonValue, false)).filter((flow) => flow !== null) // out of JSON.parse
+      return [...found, ...teams, ...workflows].map((flow) => ({ ...flow, data: null }))
+    },
+
+    getFlow,
+    async findFlows(named, signal) {
+      const [, kind, id] = /^(agent|team|workflow):(.+)$/s.exec(named) ?? []
+      const keys: FlowKey[] = HIVE_KINDS.map((flow_type) => ({ id: named, flow_type }))
+      if (kind !== undefined && id !== undefined) keys.push({ id, flow_type: kind as HiveKind }) // as the pattern says
+      const found = await Promise.all(keys.map((key) => getFlow(key, signal)))
+      return found.filter((flow) => flow !== null)
+    },
+
+    components: messageComponents,
+    canonicalGraph: ({ data }) => canonicalHive(data),
+
+    async run(call) {
+      refuseTweaks(call)
+      if (call.flow_type === 'flow') throw new SourceError('flow_not_found', 'refused', `${url} has agents, teams and workflows, and no flows.`)
+      const size = Buffer.byteLength(messageText(call.input_value))
+      if (size > MAX_MESSAGE_BYTES) throw new SourceError('bad_request', 'refused', `The input has ${size} bytes, and Automagik Hive takes at most ${MAX_MESSAGE_BYTES}.`)
+      const base = isPlaygroundFlow(call.data) ? 'playground/' : ''
+      try {
+        return await runAt(call, base)
+      } catch (error) {
+        if (!(error instanceof SourceError) || error.error_code !== 'flow_not_found' || call.signal.aborted) throw error
+        // Nothing ran. The server may have been upgraded since the sync.
+        const now = await agentsAt(call.signal).then(({ base: found }) => found, () => base)
+        if (now === base) throw error
+        return runAt(call, now)
+      }
+    },
+
+    recover: (call) => recoverHive({ url, http }, call),
+  }
+}

@@ -1,0 +1,58 @@
+import { badAnswer, MAX_ANSWER_BYTES, tooLarge } from './http.ts'
+import { JsonError, parseJson, type JsonValue } from './json.ts'
+
+/** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
+const MAX_STREAM_BYTES = 20 * MAX_ANSWER_BYTES
+
+const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d]
+
+export type JsonDocument = { value: JsonValue; bytes: number }
+
+/**
+ * The JSON objects in a stream, however its server parts them: by blank lines (Langflow), as `data:` of server-sent events (agno 2),
+ * or not at all and over several lines (agno 1). What stands between them is skipped.
+ */
+export const jsonDocuments = async function* (where: string, chunks: (max: number) => AsyncIterable<Uint8Array>): AsyncGenerator<JsonDocument, void> {
+  let parts: Uint8Array[] = []
+  let size = 0
+  let depth = 0
+  let inString = false
+  let escaped = false
+  for await (const chunk of chunks(MAX_STREAM_BYTES)) {
+    let from = depth > 0 ? 0 : chunk.indexOf(OPEN)
+    for (let at = from; at !== -1 && at < chunk.length; at++) {
+      const byte = chunk[at]
+      if (inString) {
+        if (escaped) escaped = false
+        else if (byte === BACKSLASH) escaped = true
+        else if (byte === QUOTE) inString = false
+      } else if (byte === QUOTE) inString = true
+      else if (byte === OPEN) depth++
+      else if (byte === CLOSE && --depth === 0) {
+        const document = Buffer.concat([...parts, chunk.subarray(from, at + 1)])
+        parts = []
+        size = 0
+        yield { value: parse(where, document), bytes: document.byteLength }
+        from = chunk.indexOf(OPEN, at + 1)
+        if (from === -1) break
+        at = from - 1
+      }
+    }
+    if (depth === 0) continue
+    // Copied, as it would keep the whole chunk alive.
+    const rest = Buffer.from(chunk.subarray(from))
+    parts.push(rest)
+    size += rest.byteLength
+    if (size > MAX_ANSWER_BYTES) throw tooLarge(where, MAX_ANSWER_BYTES)
+  }
+  if (depth > 0) throw badAnswer(where, 'ends in the middle')
+}
+
+const parse = (where: string, document: Uint8Array): JsonValue => {
+  try {
+    return parseJson(document)
+  } catch (error) {
+    if (error instanceof JsonError) throw badAnswer(where, error.message, error)
+    throw error
+  }
+}

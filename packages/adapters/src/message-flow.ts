@@ -1,0 +1,46 @@
+import { SourceError } from '@automagik-spark/core'
+import type { JsonValue } from './json.ts'
+import { oneLine } from './plain-text.ts'
+import type { FlowComponent, FlowComponents, RemoteFlow, RunCall, WantedComponents } from './source.ts'
+
+// What Hive and Agents share: a message goes in, a result comes out, and there are no components to choose.
+
+const COMPONENTS: FlowComponent[] = [
+  { id: 'message', name: 'message', description: 'The input' },
+  { id: 'result', name: 'result', description: 'The answer' },
+]
+
+type Described = Pick<RemoteFlow, 'id' | 'name' | 'description' | 'flow_type' | 'data'>
+
+export const messageFlow = (flow: Described): RemoteFlow => ({
+  ...flow,
+  is_component: false,
+  folder_id: null,
+  folder_name: null,
+  icon: null,
+  icon_bg_color: null,
+  liked: false,
+  tags: [],
+  components: COMPONENTS,
+})
+
+/** Old clients name an `input` and an `output`: those are what there is anyway. */
+const SAME = { input_component: new Set(['', 'message', 'input']), output_component: new Set(['', 'result', 'output']) }
+
+export const messageComponents = ({ flow_type }: Pick<RemoteFlow, 'flow_type'>, wanted: WantedComponents): FlowComponents => {
+  const warnings: string[] = []
+  const of = (which: keyof typeof SAME, found: string): string => {
+    const named = wanted[which] ?? ''
+    if (!SAME[which].has(named)) warnings.push(`The ${flow_type} has no component ${JSON.stringify(oneLine(named, 100))}; ${found} is used.`)
+    return found
+  }
+  return { input_component: of('input_component', 'message'), output_component: of('output_component', 'result'), warnings }
+}
+
+export const messageText = (value: JsonValue): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+/** Tweaks change the components of a Langflow flow. To run without them would be to run something else than was asked. */
+export const refuseTweaks = ({ tweaks, flow_type }: Pick<RunCall, 'tweaks' | 'flow_type'>): void => {
+  if (tweaks === null || Object.keys(tweaks).length === 0) return
+  throw new SourceError('bad_request', 'refused', `The run has tweaks, and the ${flow_type} has no components that they could change. Leave tweaks out.`)
+}
