@@ -101,6 +101,7 @@ export const schedule = {
   overlap: 'skip',
   misfire: 'last',
   catchup_window: 86400,
+  jitter: 0,
   start_at: null,
   end_at: null,
   max_runs: null,

@@ -6,7 +6,7 @@ export { endpoint } from './contract/endpoint.ts'
 export type { Endpoint, Method, Tag } from './contract/endpoint.ts'
 export { endpoints } from './contract/endpoints.ts'
 export {
-  createSchedule, CreateSchedule, DECISIONS, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, Occurrence, Overlap, REASONS,
+  createSchedule, CreateSchedule, DECISIONS, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, Misfire, Occurrence, Overlap, REASONS,
   replaceSchedule, ReplaceSchedule, runSchedule, Schedule, SCHEDULE_TYPES, ScheduleStatus, ScheduleType, updateSchedule, UpdateSchedule,
 } from './contract/schedules.ts'
 export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from './contract/service.ts'
@@ -36,7 +36,7 @@ export { isFinished, TASK_EDGES, TASK_STATUSES } from './task/status.ts'
 export { checkOptions, checkPlan } from './schedule/check.ts'
 export type { CheckedPlan, OptionsInput, PlanInput } from './schedule/check.ts'
 export { decide, defaultCatchupWindow } from './schedule/decide.ts'
-export type { Decidable, Decision, LedgerRow, Misfire, OverlapPolicy, World } from './schedule/decide.ts'
+export type { Decidable, Decision, LedgerRow, World } from './schedule/decide.ts'
 export { describe, descriptionOf } from './schedule/describe.ts'
 export { nextDue, startOf } from './schedule/plan.ts'
 export type { Plan } from './schedule/plan.ts'

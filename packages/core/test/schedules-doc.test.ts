@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { FailureClass } from '../src/errors.ts'
-import { decide } from '../src/schedule/decide.ts'
+import { decide, MISFIRES, OVERLAPS } from '../src/schedule/decide.ts'
 import type { Decidable, LedgerRow, World } from '../src/schedule/decide.ts'
 import { dueTimesBetween } from '../src/schedule/plan.ts'
 import type { Plan } from '../src/schedule/plan.ts'
@@ -47,9 +47,13 @@ const toSeconds = (cell: string) => cell.replace(/(?<![\d:])(\d\d:\d\d)(?![:\d])
 const circumstances = (cell: string, schedule: Decidable, world: World) => {
   for (const item of cell.split(', ').filter(Boolean)) {
     const [, name, value = ''] = /^(\S+)(?: (.+))?$/.exec(item) ?? []
-    if (name === 'allow') schedule.overlap = 'allow'
-    else if (value === 'open') world.open = { count: Number(name), pending: 0 }
-    else if (name === 'max_runs' || name === 'run_count') schedule[name] = Number(value)
+    const [overlap, misfire] = [OVERLAPS.find((one) => one === name), MISFIRES.find((one) => one === value)]
+    if (overlap) schedule.overlap = overlap
+    else if (name === 'misfire' && misfire) schedule.misfire = misfire
+    else if (value === 'open') world.open.count = Number(name)
+    else if (value === 'waiting') world.open.pending = Number(name)
+    else if (name === 'max_runs' || name === 'run_count' || name === 'catchup_window') schedule[name] = Number(value)
+    else if (name === 'jitter') schedule.plan.jitter = Number(value)
     else if (name === 'start_at' || name === 'end_at') schedule.plan[name] = timeOf(value)
     else if (name === 'down' && value.startsWith('since ')) world.hold = { from: timeOf(value.slice(6)), until: null }
     else if (name === 'down') world.hold = { from: timeOf(value.split('–')[0]!), until: timeOf(value.split('–')[1]!) }
@@ -63,7 +67,12 @@ describe('docs/schedules.md: how a due time is decided', () => {
     const world: World = { now: timeOf(now!), open: { count: 0, pending: 0 }, hold: null }
     circumstances(cell!, schedule, world)
     const decision = decide(schedule, world)
-    const said = [...decision.rows.map(rowText), ...(decision.status === 'completed' ? ['completed'] : [])]
+    const replaced = new Set(decision.cancel_started.map((due) => due.getTime()))
+    const said = [
+      ...(decision.cancel_open ? ['the open one cancelled'] : []),
+      ...decision.rows.map((row) => rowText(row) + (replaced.has(row.scheduled_for.getTime()) ? ' and cancelled' : '')),
+      ...(decision.status === 'completed' ? ['completed'] : []),
+    ]
     expect(said.join('; ') || 'nothing').toBe(toSeconds(expected!))
   })
 })

@@ -11,7 +11,7 @@ export { claim, claimedBy, flowTargets, markCalling, sourceTargets } from './hot
 export type { ClaimedTask, FlowTarget, SourceTarget } from './hot/claim.ts'
 export { markExpired, MAX_CRASHES, prolong, takeOver } from './hot/lease.ts'
 export type { Held } from './hot/lease.ts'
-export { countOpen, dueSeconds, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from './hot/ledger.ts'
+export { cancelOpen, countOpen, dueSeconds, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from './hot/ledger.ts'
 export type { LedgerEntry, LockedSchedule, OpenTasks, ScheduleMove } from './hot/ledger.ts'
 export { addEvent, handBack, settle, SETTLE_BATCH, settledBy } from './hot/settle.ts'
 export type { Settled, Settlement } from './hot/settle.ts'

@@ -1,4 +1,4 @@
-import type { FlowType, Occurrence, Overlap, RetryOn, ScheduleStatus, ScheduleType, SourceType, TaskErrorCode, TaskStatus, Trigger } from '@automagik-spark/core'
+import type { FlowType, Misfire, Occurrence, Overlap, RetryOn, ScheduleStatus, ScheduleType, SourceType, TaskErrorCode, TaskStatus, Trigger } from '@automagik-spark/core'
 
 // Rows as PostgreSQL returns them: snake_case columns, timestamptz as Date, jsonb parsed.
 
@@ -71,6 +71,11 @@ export type ScheduleRow = {
   max_retries: number
   retry_on: RetryOn
   overlap: Overlap
+  misfire: Misfire
+  /** Seconds; null for the default of the type. */
+  catchup_window: number | null
+  /** Seconds. */
+  jitter: number
   max_runs: number | null
   status: ScheduleStatus
   paused_reason: string | null

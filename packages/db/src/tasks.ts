@@ -35,9 +35,9 @@ export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =
   (
     await sql.query<TaskRow>(
       `WITH i AS (
-         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, session_id, tweaks, timeout,
+         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, serial_key, status, trigger, priority, input, session_id, tweaks, timeout,
            max_retries, retry_on, ready_at, created_at, updated_at)
-         SELECT r.id, w.id, w.source_id, r.schedule_id, 'pending', 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout,
+         SELECT r.id, w.id, w.source_id, r.schedule_id, r.schedule_id, 'pending', 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout,
            r.max_retries, r.retry_on, now.at, now.at, now.at
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[])
            AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout, max_retries, retry_on)

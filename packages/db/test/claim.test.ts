@@ -123,6 +123,21 @@ describe('claim', () => {
     expect((await take()).map((task) => task.id)).toEqual([second])
   })
 
+  it('lets a run by hand start beside the others of its schedule, and what the schedule makes later wait for it', async () => {
+    const serial_key = randomUUID()
+    const older = await addTask(t.sql, workflow_id, { serial_key, dueInSeconds: -10 })
+    const byHand = await addTask(t.sql, workflow_id, { serial_key })
+    await t.sql.query(`UPDATE tasks SET trigger = 'manual', created_at = spark_now() WHERE id = $1`, [byHand])
+    const later = await addTask(t.sql, workflow_id, { serial_key, dueInSeconds: -5 })
+    const both = await take()
+    expect(both.map((task) => task.id).sort()).toEqual([older, byHand].sort())
+    const [first, hand] = both.sort((a, b) => (a.id === older ? -1 : b.id === older ? 1 : 0))
+    await settle(t.sql, [end(first!)])
+    expect(await take()).toEqual([])
+    await settle(t.sql, [end(hand!)])
+    expect((await take()).map((task) => task.id)).toEqual([later])
+  })
+
   it('leaves what is not ready, and what belongs to an inactive or deleted source or a deleted workflow', async () => {
     await addTask(t.sql, workflow_id, { readyInSeconds: 60 })
     expect(await take()).toEqual([])

@@ -72,7 +72,7 @@ export const addTask = async (sql: SqlPool, workflow_id: string, options: TaskOp
   const id = randomUUID()
   await sql.query(
     `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, serial_key, timeout, ready_at, scheduled_for, max_retries, retry_on, created_at, updated_at)
-     SELECT $1, w.id, w.source_id, 'pending', 'manual', $3, $4, 60, spark_now() + $5 * interval '1 second', spark_now() + $6 * interval '1 second', $7, $8, spark_now(), spark_now()
+     SELECT $1, w.id, w.source_id, 'pending', CASE WHEN $4::uuid IS NULL THEN 'manual' ELSE 'schedule' END, $3, $4, 60, spark_now() + $5 * interval '1 second', spark_now() + $6 * interval '1 second', $7, $8, spark_now(), spark_now()
      FROM workflows w WHERE w.id = $2`,
     [id, workflow_id, priority, serial_key, readyInSeconds, dueInSeconds, max_retries, retry_on],
   )

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from '../src/index.ts'
+import { cancelOpen, countOpen, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from '../src/index.ts'
 import type { LedgerEntry } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb } from './fixtures.ts'
 
@@ -72,6 +72,42 @@ describe('writeLedger', () => {
     const schedule = await addSchedule(t.sql, workflow_id, { overlap: 'allow' })
     const [id] = await writeLedger(t.sql, [started(schedule, new Date('2026-01-01T08:00:00Z'))], await sqlNow(t.sql), 60)
     expect((await t.sql.query('SELECT serial_key FROM tasks WHERE id = $1', [id])).rows).toEqual([{ serial_key: null }])
+  })
+})
+
+describe('cancel_previous', () => {
+  const statusOf = async (id: string | undefined) =>
+    (await t.sql.query<{ status: string; asked: boolean }>(`SELECT status, cancel_requested_at IS NOT NULL AS asked FROM tasks WHERE id = $1`, [id])).rows[0]
+  const notesOf = async (id: string | undefined) => (await t.sql.query(`SELECT type FROM task_events WHERE task_id = $1 AND message LIKE '%cancel_previous%'`, [id])).rowCount
+
+  it('makes the task of a due time that a later one of the same decision replaces, and it is over', async () => {
+    const schedule = await addSchedule(t.sql, workflow_id, { overlap: 'cancel_previous' })
+    const entries = [{ ...started(schedule, new Date('2026-01-01T08:00:00Z')), cancelled: true }, started(schedule, new Date('2026-01-01T08:01:00Z'))]
+    const ids = await writeLedger(t.sql, entries, await sqlNow(t.sql), 60)
+    expect(ids).toHaveLength(2)
+    expect(await statusOf(entries[0]!.task_id!)).toEqual({ status: 'cancelled', asked: false })
+    expect(await notesOf(entries[0]!.task_id!)).toBe(1)
+    expect(await statusOf(entries[1]!.task_id!)).toEqual({ status: 'pending', asked: false })
+  })
+
+  it('ends what the plan has pending, asks what is running to stop, and leaves runs by hand and backfills alone', async () => {
+    const [schedule, other] = [await addSchedule(t.sql, workflow_id), await addSchedule(t.sql, workflow_id)]
+    const make = async (trigger: string, status: string, of = schedule) => {
+      const id = await addTask(t.sql, workflow_id)
+      const running = status === 'running' ? `, phase = 'calling', token = gen_random_uuid(), lease_until = spark_now()` : ''
+      await t.sql.query(`UPDATE tasks SET trigger = $2, schedule_id = $3, status = $4${running} WHERE id = $1`, [id, trigger, of, status])
+      return id
+    }
+    const [pending, running] = [await make('schedule', 'pending'), await make('schedule', 'running')]
+    const spared = [await make('manual', 'pending'), await make('manual', 'running'), await make('backfill', 'pending'), await make('replay', 'running'), await make('schedule', 'pending', other)]
+    await t.sql.transaction((tx) => cancelOpen(tx, [schedule]))
+    expect(await statusOf(pending)).toEqual({ status: 'cancelled', asked: true })
+    expect(await statusOf(running)).toEqual({ status: 'running', asked: true })
+    for (const id of spared) expect((await statusOf(id))!.asked).toBe(false)
+    expect([await notesOf(pending), await notesOf(running)]).toEqual([1, 1])
+    await t.sql.transaction((tx) => cancelOpen(tx, [schedule])) // asked once is enough
+    expect(await notesOf(running)).toBe(1)
+    await t.sql.query('DELETE FROM tasks')
   })
 })
 
@@ -184,6 +220,9 @@ describe('countOpen', () => {
     expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 1, pending: 1 }])
     await t.sql.query(`UPDATE tasks SET status = 'running', phase = 'claimed', token = $2, lease_until = spark_now() WHERE schedule_id = $1`, [schedule, randomUUID()])
     expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 1, pending: 0 }])
+    const byHand = await addTask(t.sql, workflow_id)
+    await t.sql.query('UPDATE tasks SET schedule_id = $2 WHERE id = $1', [byHand, schedule])
+    expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 2, pending: 0 }]) // a pending one by hand waits behind nobody
     await t.sql.query(`UPDATE tasks SET status = 'cancelled', finished_at = spark_now() WHERE schedule_id = $1`, [schedule])
     expect(await countOpen(t.sql, [schedule])).toEqual([])
   })

@@ -1,7 +1,7 @@
 import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, nextDue, notFound, pausedSpan, startOf, supersededSpan, whyOver } from '@automagik-spark/core'
 import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, ReplaceSchedule, Schedule, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
 import {
-  countOpen, findSchedule, insertSchedule, lockSchedule, moveSchedules, removeSchedule, sqlNow, updateSchedule, writeLedger,
+  countOpen, findSchedule, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
 } from '@automagik-spark/db'
 import type { Db, LockedSchedule, ScheduleRow, ScheduleView, Sql } from '@automagik-spark/db'
 import { announceDue } from './announce.ts'
@@ -9,7 +9,7 @@ import { decidable, planOf } from './decidable.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
 import type { Queue } from './queue.ts'
-import { entriesOf, moveOf, worldOf } from './run/fire.ts'
+import { outcomeOf, worldOf, writeOutcomes } from './run/outcome.ts'
 import type { Runs } from './runs.ts'
 
 type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; runs: Runs; default_timeout: number }
@@ -18,8 +18,7 @@ export const toSchedule = (row: ScheduleView): Schedule => {
   const { anchor: _, decided_until: __, ...shown } = row
   return {
     ...shown,
-    misfire: 'last',
-    catchup_window: defaultCatchupWindow(row.schedule_type),
+    catchup_window: row.catchup_window ?? defaultCatchupWindow(row.schedule_type),
     description: descriptionOf(row),
   }
 }
@@ -51,19 +50,16 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
   const decideDue = async (tx: Sql, row: LockedSchedule, now: Date): Promise<LockedSchedule> => {
     if (row.status !== 'active' || row.source_status !== 'active' || !row.next_run_at || row.next_run_at > now) return row
     const [open] = await countOpen(tx, [row.id])
-    const decision = decide(decidable(row), worldOf(row, open, now))
-    const made = await writeLedger(tx, entriesOf(row, decision, ids), now, default_timeout)
-    const move = moveOf(row, decision)
-    await moveSchedules(tx, [move], now)
-    if (made.length > 0) await tx.query(`SELECT pg_notify('spark_ready', '')`)
-    const { id: _, started, ...moved } = move
+    const outcome = outcomeOf(row, decide(decidable(row), worldOf(row, open, now)), ids)
+    await writeOutcomes(tx, [outcome], now, default_timeout)
+    const { id: _, started, ...moved } = outcome.move
     return { ...row, ...moved, last_run_at: started ? now : row.last_run_at }
   }
 
-  /** The row after an edit of its fields. Only type, expression, timezone and bounds move times. */
+  /** The row after an edit of its fields. Only type, expression, timezone, bounds and jitter move times. */
   const withFields = async (tx: Sql, old: LockedSchedule, fields: CreateSchedule, now: Date): Promise<ScheduleRow> => {
-    const { moves, jitter: _, ...plan } = checkPlan({ ...fields, now, stored: planOf(old) })
-    checkOptions({ overlap: fields.overlap, misfire: 'last', max_runs: fields.max_runs, stored: old })
+    const { moves, ...plan } = checkPlan({ ...fields, now, stored: planOf(old) })
+    checkOptions({ ...fields, stored: old })
     if (fields.workflow_id !== old.workflow_id && !(await db.workflows.exists(fields.workflow_id))) throw notFound('Workflow')
     const row = await decideDue(tx, old, now)
     const edited = { ...row, ...fields, ...plan }
@@ -94,8 +90,8 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
       const id = ids.next()
       const shown = await db.sql.transaction(async (tx) => {
         const now = await sqlNow(tx)
-        const { moves: _, jitter: __, ...plan } = checkPlan({ ...input, now })
-        checkOptions({ overlap: input.overlap, misfire: 'last', max_runs: input.max_runs })
+        const { moves: _, ...plan } = checkPlan({ ...input, now })
+        checkOptions(input)
         const fresh: ScheduleRow = {
           ...input, ...plan, id, status: 'active', paused_reason: null, decided_until: watermark(plan, now),
           next_due_at: null, next_run_at: null, last_run_at: null, run_count: 0, created_at: now, updated_at: now,
@@ -168,7 +164,8 @@ export type SchedulesEngine = ReturnType<typeof makeSchedules>
 
 const fieldsOf = (row: ScheduleRow): CreateSchedule => ({
   workflow_id: row.workflow_id, schedule_type: row.schedule_type, schedule_expr: row.schedule_expr, name: row.name, timezone: row.timezone,
-  input_value: row.input_value, session_id: row.session_id, tweaks: row.tweaks, overlap: row.overlap, start_at: row.start_at, end_at: row.end_at,
+  input_value: row.input_value, session_id: row.session_id, tweaks: row.tweaks, overlap: row.overlap, misfire: row.misfire,
+  catchup_window: row.catchup_window, jitter: row.jitter, start_at: row.start_at, end_at: row.end_at,
   max_runs: row.max_runs, max_retries: row.max_retries, retry_on: row.retry_on, timeout: row.timeout,
 })
 

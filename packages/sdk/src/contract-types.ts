@@ -13,8 +13,14 @@ export type CreateSchedule = {
   input_value?: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
-  /** what happens when the run before is not over: `skip` or `allow` */
+  /** what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits */
   overlap?: Overlap | undefined
+  /** what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`) */
+  misfire?: Misfire | undefined
+  /** seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days */
+  catchup_window?: number | null | undefined
+  /** starts each due time up to so many seconds later, always the same for the same due time */
+  jitter?: number | undefined
   /** no due time before it (inclusive) */
   start_at?: string | null | undefined
   /** no due time at or after it */
@@ -65,6 +71,8 @@ export type Health = {
   }
 }
 
+export type Misfire = 'last' | 'skip' | 'all'
+
 export type Occurrence = {
   /** ISO 8601, UTC */
   scheduled_for: string
@@ -90,7 +98,7 @@ export type OccurrencePage = {
   next_cursor: string | null
 }
 
-export type Overlap = 'skip' | 'allow'
+export type Overlap = 'skip' | 'queue_all' | 'queue_one' | 'cancel_previous' | 'allow'
 
 export type Ready = {
   status: 'ready' | 'not ready'
@@ -135,8 +143,14 @@ export type ReplaceSchedule = {
   input_value?: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
-  /** what happens when the run before is not over: `skip` or `allow` */
+  /** what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits */
   overlap?: Overlap | undefined
+  /** what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`) */
+  misfire?: Misfire | undefined
+  /** seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days */
+  catchup_window?: number | null | undefined
+  /** starts each due time up to so many seconds later, always the same for the same due time */
+  jitter?: number | undefined
   /** no due time before it (inclusive) */
   start_at?: string | null | undefined
   /** no due time at or after it */
@@ -180,16 +194,20 @@ export type Schedule = {
   tweaks: Record<string, unknown> | null
   status: ScheduleStatus
   paused_reason: string | null
+  /** when the next due time starts: with its jitter */
   next_run_at: string | null
+  /** the next due time */
   next_due_at: string | null
   last_run_at: string | null
   last_success_at: string | null
   consecutive_failures: number
   run_count: number
   overlap: Overlap
-  misfire: 'last'
+  misfire: Misfire
   /** seconds */
   catchup_window: number
+  /** seconds */
+  jitter: number
   start_at: string | null
   end_at: string | null
   max_runs: number | null
@@ -419,8 +437,14 @@ export type UpdateSchedule = {
   input_value?: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
-  /** what happens when the run before is not over: `skip` or `allow` */
+  /** what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits */
   overlap?: Overlap | undefined
+  /** what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`) */
+  misfire?: Misfire | undefined
+  /** seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days */
+  catchup_window?: number | null | undefined
+  /** starts each due time up to so many seconds later, always the same for the same due time */
+  jitter?: number | undefined
   /** no due time before it (inclusive) */
   start_at?: string | null | undefined
   /** no due time at or after it */

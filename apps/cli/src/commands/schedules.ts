@@ -19,8 +19,9 @@ import type { Column } from '../output.ts'
 
 const TYPES: Array<Schedule['schedule_type']> = ['cron', 'interval', 'one-time']
 const STATUSES: Array<Schedule['status']> = ['active', 'paused', 'stopped', 'completed']
-const OVERLAPS: Array<Schedule['overlap']> = ['skip', 'allow']
-const CLEARABLE = ['name', 'input_value', 'session_id', 'tweaks', 'start_at', 'end_at', 'max_runs', 'timeout'] as const
+const OVERLAPS: Array<Schedule['overlap']> = ['skip', 'queue_all', 'queue_one', 'cancel_previous', 'allow']
+const MISFIRES: Array<Schedule['misfire']> = ['last', 'skip', 'all']
+const CLEARABLE = ['name', 'input_value', 'session_id', 'tweaks', 'catchup_window', 'start_at', 'end_at', 'max_runs', 'timeout'] as const
 
 const columns: Array<Column<Schedule>> = [
   { header: 'ID', value: ({ id }) => id },
@@ -50,6 +51,9 @@ type FieldOptions = JsonOption &
     session?: string
     tweaks?: Record<string, unknown>
     overlap?: Schedule['overlap']
+    misfire?: Schedule['misfire']
+    catchupWindow?: number
+    jitter?: number
     startAt?: string
     endAt?: string
     maxRuns?: number
@@ -85,7 +89,10 @@ const addPlanOptions = (command: Command): Command =>
     .option('--name <name>', 'what to call it')
     .option('--session <id>', 'the conversation at the flow server; a fresh one per run when left out')
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
-    .addOption(new Option('--overlap <what>', 'what happens when the run before is not over').choices(OVERLAPS))
+    .addOption(new Option('--overlap <what>', 'what happens when the run before is not over (skip when left out)').choices(OVERLAPS))
+    .addOption(new Option('--misfire <what>', 'which late due times still run after an outage (last when left out)').choices(MISFIRES))
+    .option('--catchup-window <seconds>', 'how late a due time may still run (a day; once: seven days)', wholeNumber(0))
+    .option('--jitter <seconds>', 'start each due time up to so many seconds later', wholeNumber(0))
     .option('--start-at <time>', 'no run due before it: ISO 8601 with Z or an offset')
     .option('--end-at <time>', 'no run due at or after it')
     .option('--max-runs <n>', 'completed after so many', wholeNumber(1))
@@ -119,6 +126,9 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
       session_id: options.session,
       tweaks: options.tweaks,
       overlap: options.overlap,
+      misfire: options.misfire,
+      catchup_window: options.catchupWindow,
+      jitter: options.jitter,
       start_at: options.startAt,
       end_at: options.endAt,
       max_runs: options.maxRuns,
@@ -132,6 +142,7 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
       "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --cron '0 8 * * *' --timezone Europe/Lisbon --input 'hi'",
       "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --every 15m --input 'hi'",
       "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --at now --input 'hi'",
+      "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --cron '@hourly' --overlap queue_all --misfire all --jitter 60",
     ]).requiredOption('--workflow <id>', 'what to run'),
   ).action(async (options: FieldOptions & { workflow: string }) => {
     const { schedule_type, schedule_expr } = whenOf(options)

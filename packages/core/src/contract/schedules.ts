@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { MAX_CATCHUP_WINDOW, MAX_JITTER } from '../schedule/check.ts'
+import { MISFIRES, OVERLAPS } from '../schedule/decide.ts'
 import { SCHEDULED_RETRIES } from '../task/retry.ts'
 import { GivenTime, Id, IdParams, Json, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
@@ -10,10 +12,17 @@ export const ScheduleType = z.enum(SCHEDULE_TYPES, 'must be cron, interval or on
 export type ScheduleType = z.output<typeof ScheduleType>
 export const ScheduleStatus = z.enum(['active', 'paused', 'stopped', 'completed'], 'must be active, paused, stopped or completed').meta({ id: 'ScheduleStatus' })
 export type ScheduleStatus = z.output<typeof ScheduleStatus>
-export const Overlap = z.enum(['skip', 'allow'], 'must be skip or allow').meta({ id: 'Overlap' })
+export const Overlap = z.enum(OVERLAPS, 'must be skip, queue_all, queue_one, cancel_previous or allow').meta({ id: 'Overlap' })
 export type Overlap = z.output<typeof Overlap>
+export const Misfire = z.enum(MISFIRES, 'must be last, skip or all').meta({ id: 'Misfire' })
+export type Misfire = z.output<typeof Misfire>
 
 const expression = Text.trim().min(1, 'must not be empty').max(256, 'must have at most 256 characters')
+/** Seconds. One message for all that is wrong, so that it says at once what may be written. */
+const seconds = (most: number, what: string) => {
+  const message = `must be a whole number of seconds from 0 to ${most} (${what})`
+  return z.int(message).min(0, message).max(most, message)
+}
 const timezone = Text.min(1, 'must be an IANA name such as Europe/Lisbon').max(64, 'must be an IANA name such as Europe/Lisbon')
 
 /** What a client gives; each has a default of its own in create and none in PATCH. */
@@ -23,7 +32,12 @@ const given = {
   input_value: Json.describe('the input of every run; null for none'),
   session_id: runOptions.session_id.nullable(),
   tweaks: runOptions.tweaks.nullable(),
-  overlap: Overlap.describe('what happens when the run before is not over: `skip` or `allow`'),
+  overlap: Overlap.describe(
+    'what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits',
+  ),
+  misfire: Misfire.describe('what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`)'),
+  catchup_window: seconds(MAX_CATCHUP_WINDOW, 'a year').nullable().describe('seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days'),
+  jitter: seconds(MAX_JITTER, 'a day').describe('starts each due time up to so many seconds later, always the same for the same due time'),
   start_at: GivenTime.nullable().describe('no due time before it (inclusive)'),
   end_at: GivenTime.nullable().describe('no due time at or after it'),
   max_runs: z.int('must be a whole number').min(1, 'must be 1 or more').max(1_000_000_000, 'must be at most 1000000000').nullable(),
@@ -38,6 +52,9 @@ const defaults = {
   session_id: given.session_id.default(null),
   tweaks: given.tweaks.default(null),
   overlap: given.overlap.default('skip'),
+  misfire: given.misfire.default('last'),
+  catchup_window: given.catchup_window.default(null),
+  jitter: given.jitter.default(0),
   start_at: given.start_at.default(null),
   end_at: given.end_at.default(null),
   max_runs: given.max_runs.default(null),
@@ -63,15 +80,16 @@ export const Schedule = z
     tweaks: z.record(z.string(), z.unknown()).nullable(),
     status: ScheduleStatus,
     paused_reason: z.string().nullable(),
-    next_run_at: Timestamp.nullable(),
-    next_due_at: Timestamp.nullable(),
+    next_run_at: Timestamp.nullable().describe('when the next due time starts: with its jitter'),
+    next_due_at: Timestamp.nullable().describe('the next due time'),
     last_run_at: Timestamp.nullable(),
     last_success_at: Timestamp.nullable(),
     consecutive_failures: z.int(),
     run_count: z.int(),
     overlap: Overlap,
-    misfire: z.literal('last'),
+    misfire: Misfire,
     catchup_window: z.int().describe('seconds'),
+    jitter: z.int().describe('seconds'),
     start_at: Timestamp.nullable(),
     end_at: Timestamp.nullable(),
     max_runs: z.int().nullable(),

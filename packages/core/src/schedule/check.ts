@@ -27,7 +27,8 @@ export type CheckedPlan = Omit<Plan, 'seed'> & {
   moves: boolean
 }
 
-const MAX_JITTER = DAY / SECOND
+/** Seconds. */
+export const MAX_JITTER = DAY / SECOND
 const TYPES: readonly string[] = ['cron', 'interval', 'one-time']
 
 const refused = (expression: string, why: string) => invalid('schedule_expr', `"${expression}" ${why}`)
@@ -131,7 +132,7 @@ export const checkPlan = (input: PlanInput): CheckedPlan => {
   if (!TYPES.includes(schedule_type)) {
     throw invalid('schedule_type', `"${String(schedule_type)}" is not a type: write cron, interval or one-time`)
   }
-  const answer = readZone(input.timezone)
+  const answer = input.timezone === stored?.timezone ? { zone: stored.timezone } : readZone(input.timezone)
   if ('problem' in answer) throw invalid('timezone', answer.problem)
   const timezone = answer.zone
   const expression = input.schedule_expr.trim()
@@ -160,7 +161,8 @@ export type OptionsInput = {
   stored?: { max_runs: number | null; run_count: number } | null
 }
 
-const MAX_CATCHUP_WINDOW = (366 * DAY) / SECOND
+/** Seconds. */
+export const MAX_CATCHUP_WINDOW = (366 * DAY) / SECOND
 
 /** The options that are right or wrong only together, or against what has already run. */
 export const checkOptions = ({ overlap, misfire, catchup_window, max_runs, stored }: OptionsInput): void => {

@@ -3,8 +3,12 @@ import { dueTimesBetween, lastStartingBefore, nextDue, previousDue, startOf } fr
 import type { Plan } from './plan.ts'
 import { spanRow } from './spans.ts'
 
-export type Misfire = 'last' | 'skip' | 'all'
-export type OverlapPolicy = 'skip' | 'allow' | 'queue_all' | 'queue_one' | 'cancel_previous'
+/** What becomes of late due times. */
+export const MISFIRES = ['last', 'skip', 'all'] as const
+export type Misfire = (typeof MISFIRES)[number]
+/** What becomes of a due time while an earlier task is not over. */
+export const OVERLAPS = ['skip', 'queue_all', 'queue_one', 'cancel_previous', 'allow'] as const
+export type OverlapPolicy = (typeof OVERLAPS)[number]
 
 /** A schedule as the decider sees it. */
 export type Decidable = {

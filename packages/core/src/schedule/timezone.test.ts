@@ -4,8 +4,8 @@ import { readZone } from './timezone.ts'
 describe('readZone', () => {
   it.each([
     ['UTC', 'UTC'], ['utc', 'UTC'], ['GMT', 'GMT'], ['Europe/Lisbon', 'Europe/Lisbon'], ['EUROPE/LISBON', 'Europe/Lisbon'], [' Europe/Lisbon ', 'Europe/Lisbon'],
-    ['America/Argentina/Buenos_Aires', 'America/Argentina/Buenos_Aires'], ['Asia/Kolkata', 'Asia/Kolkata'], ['Asia/Calcutta', 'Asia/Calcutta'], ['Europe/Kyiv', 'Europe/Kyiv'],
-    ['US/Eastern', 'US/Eastern'], ['Etc/GMT+5', 'Etc/GMT+5'], ['Japan', 'Japan'], ['Cuba', 'Cuba'],
+    ['America/Argentina/Buenos_Aires', 'America/Argentina/Buenos_Aires'], ['Asia/Kolkata', 'Asia/Kolkata'], ['Europe/Kyiv', 'Europe/Kyiv'],
+    ['asia/kolkata', 'Asia/Kolkata'], ['Etc/GMT+5', 'Etc/GMT+5'], ['Etc/UTC', 'Etc/UTC'], ['etc/gmt', 'Etc/GMT'], ['America/Port-au-Prince', 'America/Port-au-Prince'], ['Europe/Amsterdam', 'Europe/Amsterdam'],
   ])('takes %s as %s', (name, zone) => {
     expect(readZone(name)).toEqual({ zone })
   })
@@ -24,6 +24,14 @@ describe('readZone', () => {
     ['CET', /write "Europe\/Berlin"/],
     ['IST', /write "Asia\/Kolkata"/],
     ['PRC', /write "Asia\/Shanghai"/],
+    ['US/Eastern', /another name of a time zone: write "America\/New_York"/],
+    ['Asia/Calcutta', /another name of a time zone: write "Asia\/Kolkata"/],
+    ['europe/kiev', /write "Europe\/Kyiv"/],
+    ['America/Indianapolis', /write "America\/Indiana\/Indianapolis"/],
+    ['Asia/Istanbul', /write "Europe\/Istanbul"/],
+    ['Japan', /write "Asia\/Tokyo"/],
+    ['Cuba', /write "America\/Havana"/],
+    ['Etc/Zulu', /write "UTC"/],
     ['XYZ', /write the name of a place/],
     ['Z', /write "UTC"/],
     ['+02:00', /an offset, not a time zone: write the name of a place, such as "Europe\/Lisbon", or "Etc\/GMT-2" for this offset all year/],

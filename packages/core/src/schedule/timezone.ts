@@ -7,13 +7,22 @@ const resolve = (name: string): string | null => {
   }
 }
 
-// Runtimes list some zones under an older name only (V8: Asia/Calcutta) and take both.
+// Runtimes list some zones under an older name only (V8: Asia/Calcutta) and take both. These are the names of today.
 const NEWER_NAMES = [
-  'UTC', 'Africa/Asmara', 'America/Nuuk', 'Asia/Ho_Chi_Minh', 'Asia/Kathmandu', 'Asia/Kolkata', 'Asia/Yangon', 'Atlantic/Faroe', 'Europe/Kyiv',
-  'Pacific/Chuuk', 'Pacific/Kanton', 'Pacific/Pohnpei', 'America/Argentina/Buenos_Aires', 'America/Indiana/Indianapolis', 'America/Kentucky/Louisville',
+  'Africa/Asmara', 'America/Argentina/Buenos_Aires', 'America/Argentina/Catamarca', 'America/Argentina/Cordoba', 'America/Argentina/Jujuy', 'America/Argentina/Mendoza',
+  'America/Atikokan', 'America/Indiana/Indianapolis', 'America/Kentucky/Louisville', 'America/Nuuk', 'Asia/Ho_Chi_Minh', 'Asia/Kathmandu', 'Asia/Kolkata', 'Asia/Yangon',
+  'Atlantic/Faroe', 'Europe/Kyiv', 'Pacific/Chuuk', 'Pacific/Kanton', 'Pacific/Pohnpei',
 ]
+let newer: ReadonlyMap<string, string> | null = null
+/** The name that a zone has today. */
+const todays = (resolved: string): string => {
+  newer ??= new Map(NEWER_NAMES.map((name) => [resolve(name) ?? name, name]))
+  return newer.get(resolved) ?? resolved
+}
+/** Names of the database that runtimes take for UTC. */
+const SAME_AS_UTC = ['UTC', 'GMT', 'Etc/UTC', 'Etc/GMT']
 let known: readonly string[] | null = null
-const knownNames = () => (known ??= [...NEWER_NAMES, ...Intl.supportedValuesOf('timeZone')])
+const knownNames = () => (known ??= ['UTC', ...Intl.supportedValuesOf('timeZone').map(todays)])
 
 /** How many letters have to be added, dropped, changed or swapped with a neighbour. */
 const distance = (one: string, other: string): number => {
@@ -65,8 +74,8 @@ const fixedZone = (sign: string, hours: number): string => (hours === 0 ? 'UTC' 
 export type ZoneAnswer = { zone: string } | { problem: string }
 
 /**
- * A zone is what the IANA database has, under its name or an older one (Asia/Calcutta), in any case. Abbreviations and offsets are
- * not taken: they say nothing about daylight saving, or mean something else elsewhere.
+ * A zone is what the IANA database has under its name of today, in any case. Other names of the same zone (Asia/Calcutta, US/Eastern) are
+ * answered with that name. Abbreviations and offsets are not taken either: they say nothing about daylight saving, or mean something else elsewhere.
  */
 export const readZone = (name: string): ZoneAnswer => {
   const given = name.trim()
@@ -78,15 +87,17 @@ export const readZone = (name: string): ZoneAnswer => {
     return { problem: `"${name}" is an offset, not a time zone: write the name of a place, such as "Europe/Lisbon"${write}` }
   }
   const upper = given.toUpperCase()
-  if (upper === 'UTC' || upper === 'GMT') return { zone: upper }
+  const utc = SAME_AS_UTC.find((candidate) => candidate.toUpperCase() === upper)
+  if (utc) return { zone: utc }
   if (ABBREVIATION.test(given)) {
     const place = PLACES[upper] ?? resolve(given)
     const write = place?.includes('/') || place === 'UTC' ? `"${place}"` : 'the name of a place, such as "Europe/Lisbon"'
     return { problem: `"${name}" is an abbreviation, not an IANA time zone: write ${write}` }
   }
-  if (resolve(given) && !/^SystemV\//i.test(given)) {
-    const folded = given.toLowerCase()
-    return { zone: knownNames().find((candidate) => candidate.toLowerCase() === folded) ?? given }
+  const resolved = /^SystemV\//i.test(given) ? null : resolve(given)
+  if (resolved) {
+    const zone = todays(resolved)
+    return zone.toUpperCase() === upper ? { zone } : { problem: `"${name}" is another name of a time zone: write "${zone}"` }
   }
   const guess = nearest(given)
   const hint = guess ? `did you mean "${guess}"?` : 'write a name such as "Europe/Lisbon" or "UTC"'

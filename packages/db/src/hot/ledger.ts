@@ -1,5 +1,6 @@
-import type { Sql } from '../sql.ts'
 import type { ScheduleRow } from '../rows.ts'
+import type { Sql } from '../sql.ts'
+import { CANCELLED } from './settle.ts'
 
 /** A schedule whose row is locked, with what the decider must know of its surroundings. */
 export type LockedSchedule = ScheduleRow & {
@@ -18,6 +19,8 @@ export type LedgerEntry = {
   decision: 'started' | 'skipped' | 'missed' | 'superseded'
   reason: string | null
   task_id: string | null
+  /** A later one of the same decision takes its place: its task is made, and is over. */
+  cancelled?: boolean
   /** When its task may start: the due time, jitter included. */
   ready_at: Date | null
 }
@@ -34,10 +37,13 @@ export type ScheduleMove = {
   started: boolean
 }
 
+/** What the log of a task says that `cancel_previous` ended. */
+const REPLACED = 'cancelled by its schedule: the next due time came (overlap: cancel_previous)'
+
 const iso = (at: Date | null) => (at ? at.toISOString() : null)
 
 const LOCKED_COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at,
-  s.input_value, s.session_id, s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.max_runs, s.status, s.paused_reason, s.decided_until, s.next_due_at,
+  s.input_value, s.session_id, s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.status, s.paused_reason, s.decided_until, s.next_due_at,
   s.next_run_at, s.last_run_at, s.run_count, s.created_at, s.updated_at, src.status AS source_status, src.hold_from, src.hold_until`
 const FROM_LIVING = `schedules s
   JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL
@@ -63,11 +69,14 @@ export const sqlNow = async (sql: Sql): Promise<Date> => (await sql.query<{ now:
 
 export type OpenTasks = { schedule_id: string; open: number; pending: number }
 
-/** Tasks of these schedules that are not over, also those that wait for their next try: runs by the plan, and by hand from `/schedules/{id}/run`. */
+/**
+ * Tasks of these schedules that are not over, also those that wait for their next try: runs by the plan, and by hand from
+ * `/schedules/{id}/run`. Those by hand never wait behind another, so they are not counted as pending.
+ */
 export const countOpen = async (tx: Sql, schedule_ids: string[]): Promise<OpenTasks[]> =>
   (
     await tx.query<OpenTasks>(
-      `SELECT schedule_id, count(*)::int AS open, (count(*) FILTER (WHERE status = 'pending'))::int AS pending
+      `SELECT schedule_id, count(*)::int AS open, (count(*) FILTER (WHERE status = 'pending' AND trigger = 'schedule'))::int AS pending
        FROM tasks WHERE schedule_id = ANY ($1::uuid[]) AND status IN ('pending', 'running') AND trigger IN ('schedule', 'manual') GROUP BY schedule_id`,
       [schedule_ids],
     )
@@ -75,34 +84,60 @@ export const countOpen = async (tx: Sql, schedule_ids: string[]): Promise<OpenTa
 
 /**
  * Writes decisions: ledger rows, and the task of each `started` row that was really inserted. A row that is there already
- * wins, so that a due time starts at most one task whoever decides it. Returns the ids of the tasks made.
+ * wins, so that a due time starts at most one task whoever decides it. Returns the ids of the tasks made, also of cancelled ones.
  */
 export const writeLedger = async (tx: Sql, entries: LedgerEntry[], now: Date, default_timeout: number): Promise<string[]> => {
   if (entries.length === 0) return []
   const { rows } = await tx.query<{ id: string }>(
     `WITH d AS (
-       SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::int[], $5::bool[], $6::text[], $7::text[], $8::uuid[], $9::timestamptz[])
-         AS d(schedule_id, scheduled_for, until, count, count_at_least, decision, reason, task_id, ready_at)
+       SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::int[], $5::bool[], $6::text[], $7::text[], $8::uuid[], $9::timestamptz[], $12::bool[])
+         AS d(schedule_id, scheduled_for, until, count, count_at_least, decision, reason, task_id, ready_at, cancelled)
      ), o AS (
        INSERT INTO occurrences (schedule_id, scheduled_for, until, decided_at, decision, reason, count, count_at_least, task_id)
        SELECT schedule_id, scheduled_for, until, $10::timestamptz, decision, reason, count, count_at_least, task_id FROM d
        ON CONFLICT (schedule_id, scheduled_for) DO NOTHING
        RETURNING schedule_id, scheduled_for, decision, task_id
-     )
-     INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, serial_key, scheduled_for,
-       input, session_id, tweaks, timeout, max_retries, retry_on, ready_at, created_at, updated_at)
-     SELECT o.task_id, s.workflow_id, w.source_id, s.id, 'pending', 'schedule', 1, CASE WHEN s.overlap = 'allow' THEN NULL ELSE s.id END, o.scheduled_for,
-       s.input_value, s.session_id, s.tweaks, coalesce(s.timeout, $11), s.max_retries, s.retry_on, d.ready_at, $10::timestamptz, $10::timestamptz
-     FROM o JOIN d USING (schedule_id, scheduled_for) JOIN schedules s ON s.id = o.schedule_id JOIN workflows w ON w.id = s.workflow_id
-     WHERE o.decision = 'started'
-     RETURNING id`,
+     ), t AS (
+       INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, serial_key, scheduled_for,
+         input, session_id, tweaks, timeout, max_retries, retry_on, ready_at, finished_at, created_at, updated_at)
+       SELECT o.task_id, s.workflow_id, w.source_id, s.id, CASE WHEN d.cancelled THEN 'cancelled' ELSE 'pending' END, 'schedule', 1, CASE WHEN s.overlap = 'allow' THEN NULL ELSE s.id END, o.scheduled_for,
+         s.input_value, s.session_id, s.tweaks, coalesce(s.timeout, $11), s.max_retries, s.retry_on, d.ready_at, CASE WHEN d.cancelled THEN $10::timestamptz END, $10::timestamptz, $10::timestamptz
+       FROM o JOIN d USING (schedule_id, scheduled_for) JOIN schedules s ON s.id = o.schedule_id JOIN workflows w ON w.id = s.workflow_id
+       WHERE o.decision = 'started'
+       RETURNING id, status
+     ), e AS (INSERT INTO task_events (task_id, at, type, message, try) SELECT id, $10::timestamptz, 'note', '${REPLACED}', 0 FROM t WHERE status = 'cancelled')
+     SELECT id FROM t`,
     [
       entries.map((e) => e.schedule_id), entries.map((e) => iso(e.scheduled_for)), entries.map((e) => iso(e.until)),
       entries.map((e) => e.count), entries.map((e) => e.count_at_least), entries.map((e) => e.decision), entries.map((e) => e.reason),
       entries.map((e) => e.task_id), entries.map((e) => iso(e.ready_at)), iso(now), default_timeout,
+      entries.map((e) => e.cancelled ?? false),
     ],
   )
   return rows.map((row) => row.id)
+}
+
+/** Tasks in one NOTIFY: its payload holds under 8,000 bytes. */
+const NOTIFY_BATCH = 200
+
+/**
+ * Cancels what the plan of these schedules has open, because its next due time has come: what is pending ends, what is running is asked to
+ * stop. Runs by hand go on. The schedules are locked, so no task of theirs is made meanwhile.
+ */
+export const cancelOpen = async (tx: Sql, schedule_ids: string[]): Promise<void> => {
+  const { rows: open } = await tx.query<{ id: string; status: string }>(
+    `SELECT id, status FROM tasks WHERE schedule_id = ANY ($1::uuid[]) AND trigger = 'schedule' AND status IN ('pending', 'running') AND cancel_requested_at IS NULL
+     ORDER BY id FOR NO KEY UPDATE`,
+    [schedule_ids],
+  )
+  if (open.length === 0) return
+  const [pending, running] = ['pending', 'running'].map((status) => open.filter((task) => task.status === status).map((task) => task.id)) as [string[], string[]]
+  await tx.query(`UPDATE tasks SET cancel_requested_at = spark_now(), ${CANCELLED} WHERE id = ANY ($1::uuid[])`, [pending])
+  await tx.query(`UPDATE tasks SET cancel_requested_at = spark_now(), updated_at = spark_now() WHERE id = ANY ($1::uuid[])`, [running])
+  await tx.query(`INSERT INTO task_events (task_id, at, type, message, try) SELECT id, spark_now(), 'note', '${REPLACED}', tries FROM tasks WHERE id = ANY ($1::uuid[])`, [open.map((task) => task.id)])
+  for (const [channel, ids] of [['spark_done', pending], ['spark_cancel', running]] as const) {
+    for (let from = 0; from < ids.length; from += NOTIFY_BATCH) await tx.query(`SELECT pg_notify($1, $2)`, [channel, ids.slice(from, from + NOTIFY_BATCH).join(',')])
+  }
 }
 
 /** Moves locked schedules on. */

@@ -1,11 +1,12 @@
-import { decide, startOf } from '@automagik-spark/core'
-import type { Decision, World } from '@automagik-spark/core'
-import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from '@automagik-spark/db'
-import type { LedgerEntry, LockedSchedule, OpenTasks, ScheduleMove, Sql, SqlPool } from '@automagik-spark/db'
-import { decidable, planOf } from '../decidable.ts'
+import { decide } from '@automagik-spark/core'
+import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow } from '@automagik-spark/db'
+import type { LockedSchedule, ScheduleMove, Sql, SqlPool } from '@automagik-spark/db'
+import { decidable } from '../decidable.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
+import { outcomeOf, worldOf, writeOutcomes } from './outcome.ts'
+import type { Outcome } from './outcome.ts'
 
 type Deps = {
   /** A connection of its own: one batch is under way per process. */
@@ -24,22 +25,18 @@ export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => 
   const decideBatch = async (tx: Sql, due: LockedSchedule[]): Promise<{ started: number; next: Date[] }> => {
     const now = await sqlNow(tx)
     const open = new Map((await countOpen(tx, due.map((s) => s.id))).map((row) => [row.schedule_id, row]))
-    const entries: LedgerEntry[] = []
-    const moves: ScheduleMove[] = []
+    const outcomes: Outcome[] = []
     for (const schedule of due) {
       try {
         const decision = decide(decidable(schedule), worldOf(schedule, open.get(schedule.id), now))
-        entries.push(...entriesOf(schedule, decision, ids))
-        moves.push(moveOf(schedule, decision))
+        outcomes.push(outcomeOf(schedule, decision, ids))
       } catch (error) {
         logger.error({ schedule_id: schedule.id, err: error }, 'schedule could not be decided and is paused')
-        moves.push(pausedMove(schedule, error))
+        outcomes.push({ entries: [], move: pausedMove(schedule, error), cancelsOpen: false })
       }
     }
-    const made = await writeLedger(tx, entries, now, default_timeout)
-    await moveSchedules(tx, moves, now)
-    if (made.length > 0) await tx.query(`SELECT pg_notify('spark_ready', '')`)
-    return { started: made.length, next: moves.flatMap((move) => move.next_run_at ?? []) }
+    const started = await writeOutcomes(tx, outcomes, now, default_timeout)
+    return { started, next: outcomes.flatMap(({ move }) => move.next_run_at ?? []) }
   }
 
   /** Row by row after a batch failed: whoever made it fail is paused, with the reason, and the others go on. */
@@ -129,37 +126,6 @@ const isOfTheRow = (error: unknown): boolean => {
 
 const isDue = (schedule: LockedSchedule, now: Date): boolean =>
   schedule.status === 'active' && schedule.source_status === 'active' && schedule.next_run_at !== null && schedule.next_run_at <= now
-
-export const worldOf = (schedule: LockedSchedule, open: OpenTasks | undefined, now: Date): World => ({
-  now,
-  open: { count: open?.open ?? 0, pending: open?.pending ?? 0 },
-  hold: schedule.hold_from ? { from: schedule.hold_from, until: schedule.hold_until } : null,
-})
-
-export const entriesOf = (schedule: LockedSchedule, decision: Decision, ids: Ids): LedgerEntry[] =>
-  decision.rows.map((row) => ({
-    ...row,
-    schedule_id: schedule.id,
-    task_id: row.decision === 'started' ? ids.next() : null,
-    ready_at: row.decision === 'started' ? startOf(planOf(schedule), row.scheduled_for) : null,
-  }))
-
-/** Where the schedule goes after a decision. A next time that is not later than the last would loop: that is a bug, and it throws. */
-export const moveOf = (schedule: LockedSchedule, decision: Decision): ScheduleMove => {
-  if (decision.next_due_at && decision.decided_until && decision.next_due_at <= decision.decided_until) {
-    throw new RangeError(`the next due time ${decision.next_due_at.toISOString()} is not after ${decision.decided_until.toISOString()}`)
-  }
-  return {
-    id: schedule.id,
-    decided_until: decision.decided_until,
-    next_due_at: decision.next_due_at,
-    next_run_at: decision.status === 'active' ? decision.next_run_at : null,
-    run_count: decision.run_count,
-    status: decision.status,
-    paused_reason: schedule.paused_reason,
-    started: decision.rows.some((row) => row.decision === 'started'),
-  }
-}
 
 const pausedMove = (schedule: LockedSchedule, error: unknown): ScheduleMove => ({
   id: schedule.id,
