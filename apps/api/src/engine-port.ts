@@ -1,6 +1,6 @@
 import type {
-  CreateSchedule, CreateSource, Health, listOccurrences, listRemoteFlows, listSchedules, listSources, listTaskLogs, listTasks, listWorkers, listWorkflows, Occurrence, Page,
-  Ready, RemoteFlowItem, ReplaceSchedule, ReplayTask, RunRequest, Schedule, Source, SyncAll, syncWorkflow, Task, TaskEvent, UpdateSchedule, UpdateSource, Worker, Workflow, WorkflowItem,
+  CreateSchedule, CreateSource, Health, listOccurrences, listRemoteFlows, listSchedules, listSources, listTaskLogs, listTasks, listWorkers, listWorkflows, Occurrence, Page, previewSchedule,
+  Ready, RemoteFlowItem, ReplaceSchedule, ReplayTask, RunRequest, Schedule, SchedulePreview, Source, SyncAll, syncWorkflow, Task, TaskEvent, UpdateSchedule, UpdateSource, Worker, Workflow, WorkflowItem,
 } from '@automagik-spark/core'
 import type { z } from 'zod'
 import type { JsonText } from './http/handle.ts'
@@ -43,6 +43,7 @@ export type ApiEngine = {
   schedules: {
     create(input: CreateSchedule): Promise<Schedule>
     list(query: Query<typeof listSchedules>): Promise<Page<Schedule>>
+    preview(input: Query<typeof previewSchedule>): SchedulePreview
     get(id: string): Promise<Schedule>
     replace(id: string, input: ReplaceSchedule): Promise<Schedule>
     update(id: string, patch: UpdateSchedule): Promise<Schedule>

@@ -38,8 +38,8 @@ describe('what a handler returns beyond the schema', () => {
         } })
       }
     }
-    for (const { id, method, path, body, endpoint } of rows) {
-      const answer = await api.call(method, path, { body })
+    for (const { id, method, path, query, body, endpoint } of rows) {
+      const answer = await api.call(method, path + query, { body })
       expect([id, answer.status]).toEqual([id, endpoint.status])
       expect(JSON.stringify(known(answer.json))).not.toContain(CANARY)
     }
@@ -258,6 +258,27 @@ describe('replay', () => {
   })
   it('takes nothing else', async () => {
     expect((await api.call('POST', `/api/v1/tasks/${ID}/replay`, { body: { input: 'x' } })).status).toBe(400)
+  })
+})
+
+describe('preview', () => {
+  it('gives what was asked for, with the defaults of a schedule', async () => {
+    const answer = await api.call('GET', '/api/v1/schedules/preview?schedule_type=cron&schedule_expr=0%208%20*%20*%20*&count=3&from=2026-01-01T00:00:00%2B01:00')
+    expect(answer.status).toBe(200)
+    expect(api.calls.at(-1)).toEqual(['schedules.preview', { schedule_type: 'cron', schedule_expr: '0 8 * * *', timezone: 'UTC', count: 3, from: new Date('2025-12-31T23:00:00Z') }])
+    await api.call('GET', '/api/v1/schedules/preview?schedule_type=interval&schedule_expr=15m&timezone=Europe/Lisbon')
+    expect(api.calls.at(-1)).toEqual(['schedules.preview', { schedule_type: 'interval', schedule_expr: '15m', timezone: 'Europe/Lisbon', count: 10 }])
+  })
+  it.each([
+    ['schedule_expr=15m', 'schedule_type: must be cron, interval or one-time'],
+    ['schedule_type=cron', 'schedule_expr: '],
+    ['schedule_type=cron&schedule_expr=x&count=0', 'count: must be a whole number from 1 to 100'],
+    ['schedule_type=cron&schedule_expr=x&count=101', 'count: must be a whole number from 1 to 100'],
+    ['schedule_type=cron&schedule_expr=x&from=2026-01-01', 'from: must be an ISO 8601 time'],
+    ['schedule_type=cron&schedule_expr=x&jitter=5', '"jitter": unknown parameter'],
+  ])('refuses ?%s', async (query, message) => {
+    const answer = await api.call('GET', `/api/v1/schedules/preview?${query}`)
+    expect([answer.status, answer.json.detail]).toEqual([400, expect.stringContaining(message)])
   })
 })
 

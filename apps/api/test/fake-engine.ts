@@ -87,6 +87,7 @@ export const makeFakeEngine = () => {
     schedules: {
       create: async () => schedule,
       list: async () => pageOf([schedule]),
+      preview: () => ({ description: 'Every 5 minutes', warnings: [], next_runs: [{ at: NOW, local: '2026-01-01T00:00:00+00:00' }] }),
       get: async (id) => known(id, schedule, 'Schedule'),
       replace: async (id) => known(id, schedule, 'Schedule'),
       update: async (id) => known(id, schedule, 'Schedule'),

@@ -13,9 +13,9 @@ afterAll(() => api.close())
 const MISSING = { detail: 'X-API-Key header is missing' }
 const WRONG = { detail: 'Invalid API key' }
 
-describe.each(rows)('$id', ({ method, path, body, endpoint }) => {
+describe.each(rows)('$id', ({ method, path, query, body, endpoint }) => {
   it('answers with its status and a body of its schema', async () => {
-    const answer = await api.call(method, path, { body })
+    const answer = await api.call(method, path + query, { body })
     expect(answer.status).toBe(endpoint.status)
     endpoint.response.parse(answer.json)
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
@@ -26,7 +26,7 @@ describe.each(rows)('$id', ({ method, path, body, endpoint }) => {
   })
 
   it('works with a slash at the end, without a redirect', async () => {
-    const answer = await api.call(method, path.endsWith('/') ? path : `${path}/`, { body })
+    const answer = await api.call(method, (path.endsWith('/') ? path : `${path}/`) + query, { body })
     expect(answer.status).toBe(endpoint.status)
   })
 
@@ -40,9 +40,9 @@ describe.each(rows)('$id', ({ method, path, body, endpoint }) => {
   })
 })
 
-describe.each(rows.filter(({ method }) => method === 'GET'))('HEAD of $id', ({ path }) => {
+describe.each(rows.filter(({ method }) => method === 'GET'))('HEAD of $id', ({ path, query }) => {
   it('has the headers of GET and no body', async () => {
-    const [get, head] = [await api.call('GET', path), await api.call('HEAD', path)]
+    const [get, head] = [await api.call('GET', path + query), await api.call('HEAD', path + query)]
     expect([head.status, head.text]).toEqual([get.status, ''])
     expect(head.headers.get('content-length')).toBe(get.headers.get('content-length'))
   })

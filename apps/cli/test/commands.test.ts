@@ -210,6 +210,23 @@ describe('schedules', () => {
     expect(api.received).toEqual([])
   })
 
+  it('preview asks for the times, and shows them with what to know', async () => {
+    const when = ['--cron', '0 8 * * *', '--timezone', 'Europe/Lisbon', '--from', '2026-01-31T00:00:00Z', '--count', '1']
+    const { code, stdout, stderr } = await spark(['schedules', 'preview', ...when])
+    expect(code).toBe(0)
+    expect(stderr).toBe('At 08:00 (UTC)\nNote: Mind the clock.\n')
+    expect(stdout).toContain('2026-01-31T08:00:00+00:00')
+    expect(sent()).toEqual([
+      {
+        method: 'GET',
+        path: '/schedules/preview',
+        query: { schedule_type: 'cron', schedule_expr: '0 8 * * *', timezone: 'Europe/Lisbon', from: '2026-01-31T00:00:00Z', count: '1' },
+        body: undefined,
+      },
+    ])
+    expect((await spark(['schedules', 'preview'])).stderr).toContain('Say when')
+  })
+
   it('update changes what was given and clears what should be cleared', async () => {
     await spark(['schedules', 'update', ids.schedule, '--every', '30m', '--clear', 'end_at', '--clear', 'max_runs'])
     expect(sent()).toEqual([

@@ -111,6 +111,7 @@ export const schedule = {
   description: 'At 08:00',
   ...times,
 }
+const preview = { description: 'At 08:00 (UTC)', warnings: ['Mind the clock.'], next_runs: [{ at: AT, local: '2026-01-31T08:00:00+00:00' }] }
 const occurrence = {
   scheduled_for: AT,
   until: null,
@@ -178,6 +179,7 @@ const usual = ({ method, path, query, headers }: Received): Reply => {
     return verb === '*' ? { body: { synced: [workflow], failed: [] } } : { status: 201, body: workflow }
   if (verb === 'run' || verb === 'retry' || verb === 'replay')
     return { status: 202, body: { ...task, status: 'pending', started_at: null, finished_at: null, output_data: null, tries: 0 } }
+  if (id === 'preview') return { body: preview }
   if (verb === 'logs') return { body: page([event], query) }
   if (verb === 'occurrences') return { body: page([occurrence], query) }
   if (verb === 'cancel') return { body: { ...task, status: 'cancelled' } }

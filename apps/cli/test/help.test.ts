@@ -60,6 +60,7 @@ it('has the groups and verbs of the API', () => {
     'workflows delete',
     'schedules',
     'schedules create',
+    'schedules preview',
     'schedules list',
     'schedules get',
     'schedules update',

@@ -6,8 +6,8 @@ export { endpoint } from './contract/endpoint.ts'
 export type { Endpoint, Method, Tag } from './contract/endpoint.ts'
 export { endpoints } from './contract/endpoints.ts'
 export {
-  createSchedule, CreateSchedule, DECISIONS, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, Misfire, Occurrence, Overlap, REASONS,
-  replaceSchedule, ReplaceSchedule, runSchedule, Schedule, SCHEDULE_TYPES, ScheduleStatus, ScheduleType, updateSchedule, UpdateSchedule,
+  createSchedule, CreateSchedule, DECISIONS, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, Misfire, Occurrence, Overlap, previewSchedule, REASONS,
+  replaceSchedule, ReplaceSchedule, runSchedule, Schedule, SCHEDULE_TYPES, SchedulePreview, ScheduleStatus, ScheduleType, updateSchedule, UpdateSchedule,
 } from './contract/schedules.ts'
 export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from './contract/service.ts'
 export {
@@ -40,4 +40,6 @@ export type { Decidable, Decision, LedgerRow, World } from './schedule/decide.ts
 export { describe, descriptionOf } from './schedule/describe.ts'
 export { nextDue, startOf } from './schedule/plan.ts'
 export type { Plan } from './schedule/plan.ts'
+export { preview } from './schedule/preview.ts'
+export type { PreviewInput } from './schedule/preview.ts'
 export { pausedSpan, supersededSpan, whyOver } from './schedule/spans.ts'

@@ -1,5 +1,5 @@
-import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, nextDue, notFound, pausedSpan, startOf, supersededSpan, whyOver } from '@automagik-spark/core'
-import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, ReplaceSchedule, Schedule, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
+import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, nextDue, notFound, pausedSpan, preview, startOf, supersededSpan, whyOver } from '@automagik-spark/core'
+import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, PreviewInput, ReplaceSchedule, Schedule, SchedulePreview, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
 import {
   countOpen, findSchedule, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
 } from '@automagik-spark/db'
@@ -102,6 +102,8 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
       if (shown.next_run_at) await announce(shown.next_run_at)
       return toSchedule(shown)
     },
+
+    preview: (input: Omit<PreviewInput, 'now'>): SchedulePreview => preview({ ...input, now: clock.now() }),
 
     async list(query: PageQuery & { workflow_id?: string | undefined; status?: ScheduleStatus | undefined }): Promise<Page<Schedule>> {
       const rows = await db.schedules.list({ ...pageArgs(query), workflow_id: query.workflow_id, status: query.status })

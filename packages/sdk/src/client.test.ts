@@ -53,6 +53,7 @@ const calls: Calls = {
   tasks_logs: (spark) => spark.tasks.logs(ID, { offset: 5 }),
   schedules_create: (spark) => spark.schedules.create({ workflow_id: ID, schedule_type: 'interval', schedule_expr: '1m' }),
   schedules_list: (spark) => spark.schedules.list({ workflow_id: ID, status: 'paused' }),
+  schedules_preview: (spark) => spark.schedules.preview({ schedule_type: 'interval', schedule_expr: '1m', count: 3 }),
   schedules_get: (spark) => spark.schedules.get(ID),
   schedules_replace: (spark) => spark.schedules.replace(ID, { timezone: 'UTC' }),
   schedules_update: (spark) => spark.schedules.update(ID, { end_at: null }),

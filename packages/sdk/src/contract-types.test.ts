@@ -16,6 +16,7 @@ import type {
   listWorkers,
   listWorkflows,
   Occurrence,
+  previewSchedule,
   Ready,
   RemoteFlowItem,
   ReplaceSchedule,
@@ -24,6 +25,7 @@ import type {
   RunRequest,
   runWorkflow,
   Schedule,
+  SchedulePreview,
   ServiceInfo,
   Source,
   syncWorkflow,
@@ -42,9 +44,9 @@ import type * as types from './contract-types.ts'
 import type { Page } from './page.ts'
 
 type Flag = '0' | '1' | 'true' | 'false'
-/** What a caller gives: flags are booleans, and the page's numbers, which a query holds as text, are numbers. */
+/** What a caller gives: flags are booleans, and numbers, which a query holds as text, are numbers. */
 type Called<Q> = {
-  [K in keyof Q]: K extends 'limit' | 'offset' ? number | undefined : [Q[K]] extends [Flag | undefined] ? boolean | undefined : Q[K]
+  [K in keyof Q]: K extends 'limit' | 'offset' | 'count' ? number | undefined : [Q[K]] extends [Flag | undefined] ? boolean | undefined : Q[K]
 }
 
 it('the committed types are what the contract prints', async () => {
@@ -58,6 +60,7 @@ it('the committed types equal what the schemas take and give', () => {
   expectTypeOf<types.UpdateSchedule>().toEqualTypeOf<z.input<typeof UpdateSchedule>>()
   expectTypeOf<types.DisableSchedule>().toEqualTypeOf<z.input<typeof disableSchedule.body>>()
   expectTypeOf<types.Schedule>().toEqualTypeOf<z.input<typeof Schedule>>()
+  expectTypeOf<types.SchedulePreview>().toEqualTypeOf<z.input<typeof SchedulePreview>>()
   expectTypeOf<types.Occurrence>().toEqualTypeOf<z.input<typeof Occurrence>>()
   expectTypeOf<types.CreateSource>().toEqualTypeOf<z.input<typeof CreateSource>>()
   expectTypeOf<types.UpdateSource>().toEqualTypeOf<z.input<typeof UpdateSource>>()
@@ -87,6 +90,7 @@ it('the committed types equal what the schemas take and give', () => {
   expectTypeOf<types.TasksListQuery>().toEqualTypeOf<Called<z.input<typeof listTasks.query>>>()
   expectTypeOf<types.TasksLogsQuery>().toEqualTypeOf<Called<z.input<typeof listTaskLogs.query>>>()
   expectTypeOf<types.SchedulesListQuery>().toEqualTypeOf<Called<z.input<typeof listSchedules.query>>>()
+  expectTypeOf<types.SchedulesPreviewQuery>().toEqualTypeOf<Called<z.input<typeof previewSchedule.query>>>()
   expectTypeOf<types.SchedulesOccurrencesQuery>().toEqualTypeOf<Called<z.input<typeof listOccurrences.query>>>()
   expectTypeOf<types.WorkersListQuery>().toEqualTypeOf<Called<z.input<typeof listWorkers.query>>>()
 })

@@ -231,6 +231,19 @@ export type SchedulePage = {
   next_cursor: string | null
 }
 
+export type SchedulePreview = {
+  /** the schedule in words */
+  description: string
+  /** what one might not expect of it, each a sentence */
+  warnings: string[]
+  next_runs: Array<{
+    /** ISO 8601, UTC */
+    at: string
+    /** on the clock of the time zone, with its offset */
+    local: string
+  }>
+}
+
 export type ScheduleStatus = 'active' | 'paused' | 'stopped' | 'completed'
 
 export type ScheduleType = 'cron' | 'interval' | 'one-time'
@@ -249,6 +262,17 @@ export type SchedulesOccurrencesQuery = {
   offset?: number | undefined
   /** opaque, from `next_cursor` of the answer before; deep pages stay fast */
   cursor?: string | undefined
+}
+
+export type SchedulesPreviewQuery = {
+  schedule_type: ScheduleType
+  /** cron: `0 8 * * *`; interval: `15m`; one-time: an ISO 8601 time, or `now` */
+  schedule_expr: string
+  /** IANA name */
+  timezone?: string | undefined
+  count?: number | undefined
+  /** no due time before it; now when left out */
+  from?: string | undefined
 }
 
 export type ServiceInfo = {

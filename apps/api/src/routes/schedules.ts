@@ -1,5 +1,5 @@
 import {
-  createSchedule, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, replaceSchedule, runSchedule, updateSchedule,
+  createSchedule, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, previewSchedule, replaceSchedule, runSchedule, updateSchedule,
 } from '@automagik-spark/core'
 import type { ApiEngine } from '../engine-port.ts'
 import { handle, reply } from '../http/handle.ts'
@@ -10,6 +10,8 @@ export const scheduleRoutes = ({ schedules }: Pick<ApiEngine, 'schedules'>) => [
     return reply(schedule, { headers: { Location: `/api/v1/schedules/${schedule.id}` } })
   }),
   handle(listSchedules, ({ query }) => schedules.list(query)),
+  // Before the path with an id, which would take it.
+  handle(previewSchedule, ({ query }) => schedules.preview(query)),
   handle(getSchedule, ({ params }) => schedules.get(params.id)),
   handle(replaceSchedule, ({ params, body }) => schedules.replace(params.id, body)),
   handle(updateSchedule, ({ params, body }) => schedules.update(params.id, body)),

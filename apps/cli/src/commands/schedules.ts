@@ -1,4 +1,4 @@
-import type { CreateSchedule, Occurrence, Schedule, SchedulesListQuery, UpdateSchedule } from '@automagik-spark/sdk'
+import type { CreateSchedule, Occurrence, Schedule, SchedulePreview, SchedulesListQuery, UpdateSchedule } from '@automagik-spark/sdk'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
 import { usage } from '../errors.ts'
@@ -31,6 +31,10 @@ const columns: Array<Column<Schedule>> = [
   { header: 'NEXT RUN', value: ({ next_run_at }) => next_run_at },
   { header: 'LAST RUN', value: ({ last_run_at }) => last_run_at },
 ]
+const previewColumns: Array<Column<SchedulePreview['next_runs'][number]>> = [
+  { header: 'AT', value: ({ at }) => at },
+  { header: 'LOCAL', value: ({ local }) => local },
+]
 const occurrenceColumns: Array<Column<Occurrence>> = [
   { header: 'DUE', value: ({ scheduled_for }) => scheduled_for },
   { header: 'UNTIL', value: ({ until }) => until },
@@ -59,6 +63,7 @@ type FieldOptions = JsonOption &
     maxRuns?: number
     timeout?: number
   }
+type PreviewOptions = JsonOption & When & { timezone?: string; count?: number; from?: string }
 type Clearable = (typeof CLEARABLE)[number]
 
 /** The type and expression that was given in one way or the other; without any, neither. */
@@ -75,17 +80,19 @@ const whenOf = ({ cron, every, at, type, expr }: When): Pick<UpdateSchedule, 'sc
   return one ? { schedule_type: one[0], schedule_expr: one[1] } : given({ schedule_type: type, schedule_expr: expr })
 }
 
+const SAY_WHEN = 'Say when: with --cron, --every or --at (or --type and --expr).'
+
+const addWhenOptions = (command: Command): Command =>
+  command
+    .option('--cron <expression>', "when, as cron has it, such as '0 8 * * *'")
+    .option('--every <interval>', 'when, by the clock: 30s, 15m, 2h, 1d')
+    .option('--at <time>', "when, once: an ISO 8601 time, or 'now'")
+    .addOption(new Option('--type <type>', 'the same in the words of the API, with --expr').choices(TYPES))
+    .option('--expr <expression>', 'see --type')
+    .option('--timezone <name>', 'IANA name for --cron, and for --at without an offset (UTC when left out)')
+
 const addPlanOptions = (command: Command): Command =>
-  addInputOptions(
-    command
-      .option('--cron <expression>', "when, as cron has it, such as '0 8 * * *'")
-      .option('--every <interval>', 'when, by the clock: 30s, 15m, 2h, 1d')
-      .option('--at <time>', "when, once: an ISO 8601 time, or 'now'")
-      .addOption(new Option('--type <type>', 'the same in the words of the API, with --expr').choices(TYPES))
-      .option('--expr <expression>', 'see --type')
-      .option('--timezone <name>', 'IANA name for --cron, and for --at without an offset (UTC when left out)')
-      .option('--input <text>', 'the input of every run'),
-  )
+  addInputOptions(addWhenOptions(command).option('--input <text>', 'the input of every run'))
     .option('--name <name>', 'what to call it')
     .option('--session <id>', 'the conversation at the flow server; a fresh one per run when left out')
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
@@ -146,10 +153,30 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
     ]).requiredOption('--workflow <id>', 'what to run'),
   ).action(async (options: FieldOptions & { workflow: string }) => {
     const { schedule_type, schedule_expr } = whenOf(options)
-    if (!schedule_type || !schedule_expr) throw usage('Say when: with --cron, --every or --at (or --type and --expr).')
+    if (!schedule_type || !schedule_expr) throw usage(SAY_WHEN)
     const schedule: CreateSchedule = { workflow_id: options.workflow, schedule_type, schedule_expr, ...(await fieldsOf(options)) }
     show(await spark().schedules.create(schedule, request()), options, { said: 'Created.' })
   })
+
+  addWhenOptions(
+    addCommand(group, 'preview', 'show when it would run, and what to know about it; nothing is stored', [
+      "automagik-spark schedules preview --cron '0 8 * * 1-5' --timezone Europe/Lisbon",
+      "automagik-spark schedules preview --cron '30 1 * * *' --timezone Europe/Lisbon --from 2026-10-24T00:00:00Z --count 3",
+    ]),
+  )
+    .option('--count <n>', 'how many times to show, up to 100 (10)', wholeNumber(1))
+    .option('--from <time>', 'from then on: ISO 8601 with Z or an offset')
+    .action(async (options: PreviewOptions) => {
+      const { schedule_type, schedule_expr } = whenOf(options)
+      if (!schedule_type || !schedule_expr) throw usage(SAY_WHEN)
+      const fields = given({ timezone: options.timezone, count: options.count, from: options.from })
+      const preview = await spark().schedules.preview({ schedule_type, schedule_expr, ...fields }, request())
+      if (options.json) return out.json(preview)
+      out.note(preview.description)
+      for (const warning of preview.warnings) out.note(`Note: ${warning}`)
+      if (preview.next_runs.length === 0) return out.note('No time to come.')
+      out.table(previewColumns, preview.next_runs)
+    })
 
   addListOptions(addCommand(group, 'list', 'list the schedules, newest first', ['automagik-spark schedules list --status active']))
     .option('--workflow <id>', 'only of that workflow')

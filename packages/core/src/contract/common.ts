@@ -44,7 +44,7 @@ export const Uuid = z.guid()
 export const IdParams = z.object({ id: Id })
 
 /** A number in a query: digits and nothing else, so that `1e1`, `0x10` and an empty text are refused. */
-const digits = (min: number, max: number, message: string) =>
+export const digits = (min: number, max: number, message: string) =>
   z.preprocess((text) => (typeof text === 'string' && !/^\d{1,12}$/.test(text) ? Number.NaN : text), z.coerce.number(message).int(message).min(min, message).max(max, message))
 
 /** What every list takes. */

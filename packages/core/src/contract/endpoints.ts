@@ -12,7 +12,7 @@ export const endpoints: readonly Endpoint[] = [
   sources.createSource, sources.listSources, sources.getSource, sources.updateSource, sources.replaceSource, sources.validateSource, sources.deleteSource,
   workflows.listWorkflows, workflows.listRemoteFlows, workflows.getRemoteFlow, workflows.syncWorkflow, workflows.getWorkflow, workflows.deleteWorkflow, workflows.runWorkflow,
   tasks.listTasks, tasks.getTask, tasks.deleteTask, tasks.cancelTask, tasks.retryTask, tasks.replayTask, tasks.listTaskLogs,
-  schedules.createSchedule, schedules.listSchedules, schedules.getSchedule, schedules.replaceSchedule, schedules.updateSchedule, schedules.deleteSchedule,
+  schedules.createSchedule, schedules.listSchedules, schedules.previewSchedule, schedules.getSchedule, schedules.replaceSchedule, schedules.updateSchedule, schedules.deleteSchedule,
   schedules.enableSchedule, schedules.disableSchedule, schedules.runSchedule, schedules.listOccurrences,
   listWorkers,
 ]

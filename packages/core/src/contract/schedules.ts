@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { MAX_CATCHUP_WINDOW, MAX_JITTER } from '../schedule/check.ts'
 import { MISFIRES, OVERLAPS } from '../schedule/decide.ts'
 import { SCHEDULED_RETRIES } from '../task/retry.ts'
-import { GivenTime, Id, IdParams, Json, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
+import { digits, GivenTime, Id, IdParams, Json, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 import { RetryOn, Task } from './tasks.ts'
 import { runOptions } from './workflows.ts'
@@ -144,6 +144,25 @@ export const createSchedule = endpoint({
 export const listSchedules = endpoint({
   ...common, id: 'schedules_list', method: 'get', path: '/schedules', summary: 'List the schedules, newest first',
   query: z.strictObject({ ...page, workflow_id: Id.optional(), status: ScheduleStatus.optional() }), status: 200, response: pageOf(Schedule, 'SchedulePage'),
+})
+export const SchedulePreview = z
+  .object({
+    description: z.string().describe('the schedule in words'),
+    warnings: z.array(z.string()).describe('what one might not expect of it, each a sentence'),
+    next_runs: z.array(z.object({ at: Timestamp, local: z.string().describe('on the clock of the time zone, with its offset') })),
+  })
+  .meta({ id: 'SchedulePreview' })
+export type SchedulePreview = z.output<typeof SchedulePreview>
+export const previewSchedule = endpoint({
+  ...common, id: 'schedules_preview', method: 'get', path: '/schedules/preview', summary: 'What a schedule would do; nothing is stored',
+  description: 'The due times of a schedule that is made now, or at `from`. An interval counts from there.',
+  query: z.strictObject({
+    ...moves,
+    timezone: defaults.timezone,
+    count: digits(1, 100, 'must be a whole number from 1 to 100').default(10),
+    from: GivenTime.optional().describe('no due time before it; now when left out'),
+  }),
+  status: 200, response: SchedulePreview,
 })
 export const getSchedule = endpoint({ ...common, id: 'schedules_get', method: 'get', path: '/schedules/{id}', summary: 'Get a schedule', params: IdParams, status: 200, response: Schedule })
 export const replaceSchedule = endpoint({

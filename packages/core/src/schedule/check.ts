@@ -20,6 +20,8 @@ export type PlanInput = {
   now: Date
   /** The plan that is edited: what it says already is not refused for having passed. */
   stored?: Plan | null
+  /** To look at only: without a due time it is not refused. */
+  mayNeverFire?: boolean
 }
 
 export type CheckedPlan = Omit<Plan, 'seed'> & {
@@ -45,8 +47,8 @@ const checkInterval = (expression: string): string => {
   return expression
 }
 
-const checkCron = (expression: string, zone: string, now: Date): string => {
-  const problem = cronProblem(expression, localOf(zone, now.getTime()))
+const checkCron = (expression: string, zone: string, { now, mayNeverFire }: PlanInput): string => {
+  const problem = cronProblem(expression, mayNeverFire ? null : localOf(zone, now.getTime()))
   if (problem) throw invalid('schedule_expr', problem)
   return expression
 }
@@ -97,7 +99,7 @@ const checkJitter = (jitter: number, type: Plan['schedule_type'], expression: st
 
 /** The expression as it is stored. */
 const checkExpression = (expression: string, zone: string, input: PlanInput): string => {
-  if (input.schedule_type === 'cron') return checkCron(expression, zone, input.now)
+  if (input.schedule_type === 'cron') return checkCron(expression, zone, input)
   return input.schedule_type === 'interval' ? checkInterval(expression) : checkOneTime(expression, zone, input)
 }
 
@@ -147,7 +149,7 @@ export const checkPlan = (input: PlanInput): CheckedPlan => {
   const sameBounds = same && sameTime(stored.start_at, start_at) && sameTime(stored.end_at, end_at)
   const moves = !sameBounds || stored.timezone !== timezone || stored.jitter !== jitter
   const plan = { schedule_type, schedule_expr, timezone, anchor, start_at, end_at, jitter }
-  if (moves) checkRest({ ...plan, seed: '' }, now)
+  if (moves && !input.mayNeverFire) checkRest({ ...plan, seed: '' }, now)
   return { ...plan, moves }
 }
 

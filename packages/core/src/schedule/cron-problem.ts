@@ -55,8 +55,11 @@ const fieldProblem = (rule: FieldRule, text: string): string => {
   return `the ${rule.name} "${text}" cannot be read: ${write}`
 }
 
-/** What is wrong with a cron expression and what to write instead, as the end of a sentence; null when it can be read and fires some day. */
-export const cronProblem = (expression: string, local: number): string | null => {
+/**
+ * What is wrong with a cron expression and what to write instead, as the end of a sentence; null when it can be read and fires some day
+ * after `local` (null: it need not).
+ */
+export const cronProblem = (expression: string, local: number | null): string | null => {
   const given = expression.trim()
   if (given.startsWith('@')) {
     if (NICKNAMES.includes(given.toLowerCase())) return null
@@ -75,6 +78,6 @@ export const cronProblem = (expression: string, local: number): string | null =>
     const broken = rules.findIndex((_, index) => !readsAlone(index))
     return broken < 0 ? `"${given}" cannot be read: ${wanted}` : fieldProblem(rules[broken]!, fields[broken]!)
   }
-  if (nextLocal(cron, local) !== null) return null
+  if (local === null || nextLocal(cron, local) !== null) return null
   return `"${given}" never fires: no year has such a date; change the day of month, the month or the day of week`
 }

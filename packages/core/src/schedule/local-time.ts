@@ -135,5 +135,12 @@ export const instantsOf = (name: string, local: number): number[] => {
 /** `2026-03-29T02:30:00`, without a zone. */
 export const localText = (local: number): string => new Date(local).toISOString().slice(0, 19)
 
+/** What the clock of a zone shows at an instant, with its offset: `2026-03-29T02:30:00+01:00`. Old offsets may have seconds. */
+export const localWithOffset = (name: string, at: number): string => {
+  const { offset } = segmentAt(name, at)
+  const [, hours, minutes, seconds] = /T(\d\d):(\d\d):(\d\d)/.exec(localText(Math.abs(offset)))!
+  return `${localText(at + offset)}${offset < 0 ? '-' : '+'}${hours}:${minutes}${seconds === '00' ? '' : `:${seconds}`}`
+}
+
 /** `2026-03-29T01:30:00Z`: whole seconds, UTC. */
 export const utcText = (at: number): string => `${localText(at)}Z`

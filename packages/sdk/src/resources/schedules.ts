@@ -4,8 +4,10 @@ import type {
   Occurrence,
   ReplaceSchedule,
   Schedule,
+  SchedulePreview,
   SchedulesListQuery,
   SchedulesOccurrencesQuery,
+  SchedulesPreviewQuery,
   Task,
   UpdateSchedule,
 } from '../contract-types.ts'
@@ -16,6 +18,9 @@ export const makeSchedules = (send: Send) => ({
   create: (schedule: CreateSchedule, options?: RequestOptions) =>
     dataOf(send<Schedule>({ method: 'post', path: ['schedules'], body: schedule, ...options })),
   list: (query?: SchedulesListQuery, options?: RequestOptions) => makeList<Schedule>(send, ['schedules'], query, options),
+  /** The due times that a schedule would have; nothing is stored. */
+  preview: (schedule: SchedulesPreviewQuery, options?: RequestOptions) =>
+    dataOf(send<SchedulePreview>({ method: 'get', path: ['schedules', 'preview'], query: schedule, ...options })),
   get: (id: string, options?: RequestOptions) => dataOf(send<Schedule>({ method: 'get', path: ['schedules', id], ...options })),
   /** Left out: workflow_id, type and expression are kept, everything else gets its default; the status stays. */
   replace: (id: string, schedule: ReplaceSchedule, options?: RequestOptions) =>
