@@ -6,3 +6,6 @@ export type { SetSwitches, StubLangflow, StubLangflowOptions, Unrecorded } from 
 export type { ServerSwitches, Switches, Where } from './langflow/switches.ts'
 export { prepareMongo, requireMongo, startMongo } from './mongo.ts'
 export type { MongoBackend, MongoForTests, MongoOptions, NoMongo } from './mongo.ts'
+export { startCommitProxy } from './postgres/commit-proxy.ts'
+export type { Commit, CommitProxy, Fate } from './postgres/commit-proxy.ts'
+export { writesOf } from './postgres/writes.ts'

@@ -1,0 +1,147 @@
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { boundName, makeReader, parsedText, queryText, startupParameters } from './messages.ts'
+import type { Message } from './messages.ts'
+import { writesOf } from './writes.ts'
+
+/** A commit that changes something: of a transaction, or of a statement on its own. */
+export type Commit = {
+  /** From 1, over all connections. */
+  n: number
+  /** Which connection it comes by: its application_name. */
+  by: string
+  /** What it writes, in order, such as `insert occurrences`. */
+  writes: string[]
+}
+/**
+ * What becomes of a commit. `before`: PostgreSQL never gets it. `after`: it is committed, and the answer is kept back. In both cases nothing
+ * goes either way on any connection from then on, until the process is dead. `lost`: it is committed, and its connection breaks
+ * before the answer; everything else goes on.
+ */
+export type Fate = 'pass' | 'before' | 'after' | 'lost'
+
+type Options = {
+  /** The server; its password is in it. */
+  url: string
+  /** Asked for each commit. */
+  fateOf?: (commit: Commit) => Fate
+  /** A commit met a fate other than `pass`. */
+  onStruck?: (commit: Commit, fate: Fate) => void
+}
+
+/** What a client asks at once: messages up to its Sync, or one simple query. */
+type Request = { bytes: Buffer[]; statements: string[] }
+
+/** A way to PostgreSQL that understands what goes by, and numbers the commits. */
+export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = () => undefined }: Options) => {
+  const target = new URL(url)
+  const sockets = new Set<Socket>()
+  const commits: Commit[] = []
+  let frozen = false
+
+  const freeze = () => {
+    frozen = true
+    for (const socket of sockets) socket.pause()
+  }
+
+  const serve = (inside: Socket) => {
+    const outside = connect(Number(target.port), target.hostname)
+    const [readClient, readServer] = [makeReader({ startsWithStartup: true }), makeReader({ startsWithStartup: false })]
+    const prepared = new Map<string, string>()
+    let by = ''
+    let request: Request = { bytes: [], statements: [] }
+    /** What the open transaction has written so far. */
+    let written: string[] = []
+    let isInTransaction = false
+    let struck: { commit: Commit; fate: Fate } | null = null
+    const held: Buffer[] = []
+    const cut = () => {
+      inside.destroy()
+      outside.destroy()
+    }
+
+    /** The commit that a request is, if it is one: requests are not sent ahead of answers. */
+    const commitOf = (statements: string[]): Commit | null => {
+      const writes = statements.flatMap(writesOf)
+      const isEnd = statements.some((text) => /^\s*(commit|end)\b/i.test(text))
+      if (isInTransaction) written.push(...writes)
+      if (isInTransaction && !isEnd) return null
+      const all = isInTransaction ? written : writes
+      return all.length === 0 ? null : { n: commits.length + 1, by, writes: all }
+    }
+
+    const send = ({ bytes, statements }: Request) => {
+      const commit = commitOf(statements)
+      if (commit) {
+        commits.push(commit)
+        const fate = fateOf(commit)
+        if (fate !== 'pass') struck = { commit, fate }
+        if (fate === 'before') {
+          freeze()
+          return onStruck(commit, fate)
+        }
+      }
+      for (const piece of bytes) outside.write(piece)
+    }
+
+    const fromClient = ({ type, body, bytes }: Message) => {
+      if (type === 'startup') by = startupParameters(body).get('application_name') ?? by
+      if (type === 'P') {
+        const { name, text } = parsedText(body)
+        prepared.set(name, text)
+      }
+      request.bytes.push(bytes)
+      if (type === 'B') request.statements.push(prepared.get(boundName(body)) ?? '')
+      if (type === 'Q') request.statements.push(queryText(body))
+      if (['P', 'B', 'D', 'E', 'C'].includes(type)) return // more of the same request follows
+      const whole = request
+      request = { bytes: [], statements: [] }
+      send(whole)
+    }
+
+    inside.on('data', (chunk: Buffer) => readClient(chunk).forEach(fromClient))
+    let isRefused = false
+    outside.on('data', (chunk: Buffer) => {
+      held.push(chunk)
+      for (const { type, body } of readServer(chunk)) {
+        if (type === 'E') isRefused = true
+        if (type !== 'Z') continue
+        isInTransaction = body.toString('latin1') !== 'I'
+        if (!isInTransaction) written = []
+        if (struck && !isRefused) {
+          if (struck.fate === 'lost') cut()
+          else freeze()
+          return onStruck(struck.commit, struck.fate)
+        }
+        struck = null // PostgreSQL refused it: it was no commit
+        isRefused = false
+      }
+      if (struck) return // its answer is kept back
+      for (const piece of held.splice(0)) inside.write(piece)
+    })
+    for (const [from, to] of [[inside, outside], [outside, inside]] as const) {
+      sockets.add(from)
+      if (frozen) from.pause()
+      from.on('error', () => to.destroy()).on('close', () => sockets.delete(from) && to.destroy())
+    }
+  }
+
+  const server = createServer(serve)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const through = new URL(url)
+  through.hostname = '127.0.0.1'
+  through.port = String((server.address() as AddressInfo).port) // listening on TCP
+
+  return {
+    url: through.href,
+    /** All commits so far, in order. */
+    commits: commits as readonly Commit[],
+    async close() {
+      const closed = once(server.close(), 'close')
+      for (const socket of sockets) socket.destroy()
+      await closed
+    },
+  }
+}
+export type CommitProxy = Awaited<ReturnType<typeof startCommitProxy>>

@@ -1,0 +1,57 @@
+/** A message of PostgreSQL's protocol, with the bytes that carried it. The first of a connection has no type. */
+export type Message = { type: string; body: Buffer; bytes: Buffer }
+
+const SSL_REQUEST = 80877103
+const GSS_REQUEST = 80877104
+
+/** Cuts a stream into messages; what is incomplete waits for more. */
+export const makeReader = ({ startsWithStartup }: { startsWithStartup: boolean }) => {
+  let rest: Buffer = Buffer.alloc(0)
+  let isStartup = startsWithStartup
+  return (chunk: Buffer): Message[] => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const messages: Message[] = []
+    for (;;) {
+      const head = isStartup ? 0 : 1
+      if (rest.length < head + 4) return messages
+      const end = head + rest.readInt32BE(head)
+      if (rest.length < end) return messages
+      const bytes = rest.subarray(0, end)
+      const body = bytes.subarray(head + 4)
+      const type = isStartup ? 'startup' : String.fromCharCode(bytes[0]!)
+      rest = rest.subarray(end)
+      // A question about encryption is answered with one byte, and the startup comes after it. We never say yes to it.
+      if (type === 'startup' && ![SSL_REQUEST, GSS_REQUEST].includes(body.length >= 4 ? body.readInt32BE(0) : 0)) isStartup = false
+      messages.push({ type, body, bytes })
+    }
+  }
+}
+
+const textTo = (body: Buffer, from: number): { text: string; end: number } => {
+  const end = body.indexOf(0, from)
+  return { text: body.toString('utf8', from, end < 0 ? body.length : end), end: (end < 0 ? body.length : end) + 1 }
+}
+
+/** The parameters of a startup message. */
+export const startupParameters = (body: Buffer): Map<string, string> => {
+  const found = new Map<string, string>()
+  for (let at = 4; at < body.length - 1; ) {
+    const name = textTo(body, at)
+    const value = textTo(body, name.end)
+    found.set(name.text, value.text)
+    at = value.end
+  }
+  return found
+}
+
+/** The statement of a simple query. */
+export const queryText = (body: Buffer): string => textTo(body, 0).text
+
+/** Name and statement of a Parse. */
+export const parsedText = (body: Buffer): { name: string; text: string } => {
+  const name = textTo(body, 0)
+  return { name: name.text, text: textTo(body, name.end).text }
+}
+
+/** Which prepared statement a Bind is for. */
+export const boundName = (body: Buffer): string => textTo(body, textTo(body, 0).end).text
