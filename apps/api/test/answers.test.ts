@@ -270,7 +270,7 @@ describe('preview', () => {
     expect(api.calls.at(-1)).toEqual(['schedules.preview', { schedule_type: 'interval', schedule_expr: '15m', timezone: 'Europe/Lisbon', count: 10 }])
   })
   it.each([
-    ['schedule_expr=15m', 'schedule_type: must be cron, interval or one-time'],
+    ['schedule_expr=15m', 'schedule_type: is required and must be cron, interval or one-time'],
     ['schedule_type=cron', 'schedule_expr: '],
     ['schedule_type=cron&schedule_expr=x&count=0', 'count: must be a whole number from 1 to 100'],
     ['schedule_type=cron&schedule_expr=x&count=101', 'count: must be a whole number from 1 to 100'],
