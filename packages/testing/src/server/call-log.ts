@@ -17,11 +17,13 @@ export type StubCall = {
   key_ok: boolean
   /** Runs in flight at arrival, this one counted when it is a run. */
   in_flight: number
+  /** The recording that answered; `none` for an answer that is on no record. */
+  from: string | null
   status: number | null
   ended: Ended
   took_ms: number | null
 }
-export type NewCall = Omit<StubCall, 'id' | 'at' | 'in_flight' | 'status' | 'ended' | 'took_ms'>
+export type NewCall = Omit<StubCall, 'id' | 'at' | 'in_flight' | 'from' | 'status' | 'ended' | 'took_ms'>
 
 /**
  * What a stub received, in order. In the file each call is a line when it comes and a line when it ends; both are written before
@@ -42,7 +44,7 @@ export const makeCallLog = (file: string | undefined) => {
     get inFlight() { return inFlight },
     begin(call: NewCall): StubCall {
       if (call.run) maxInFlight = Math.max(maxInFlight, ++inFlight)
-      const open = { in_flight: inFlight, status: null, ended: null, took_ms: null }
+      const open = { in_flight: inFlight, from: null, status: null, ended: null, took_ms: null }
       const begun: StubCall = { id: ++lastId, at: Date.now(), ...call, ...open }
       started.set(begun.id, performance.now())
       calls.push(begun)
