@@ -1,0 +1,118 @@
+import { readJson, type StubRequest } from '../server/http.ts'
+import type { AskedMessage, Recogniser } from './manners.ts'
+
+export const hiveVersions = ['0.1.1b2', '0.2.0', '1.0.0rc6'] as const
+export type HiveVersion = (typeof hiveVersions)[number]
+
+const KINDS: Record<string, string> = { agents: 'agent', teams: 'team', workflows: 'workflow' }
+
+/** A message is any text, but for those with which the recorded model failed. */
+const classOf = (message: string): string =>
+  message === '' ? 'an empty message'
+  : message.includes('[[fail]]') ? 'a message on which the model fails'
+  : message.includes('[[auth]]') ? 'a message on which the model wants a key'
+  : 'a message'
+
+type Body = { fields: Record<string, unknown>; kind: 'form' | 'multipart' | 'json' | 'none' }
+const readBody = ({ headers, body }: StubRequest): Body => {
+  const type = headers['content-type'] ?? ''
+  if (body === '') return { fields: {}, kind: 'none' }
+  if (type.startsWith('multipart/')) return { fields: {}, kind: 'multipart' }
+  if (type.startsWith('application/x-www-form-urlencoded')) return { fields: Object.fromEntries(new URLSearchParams(body)), kind: 'form' }
+  return { fields: readJson(body), kind: 'json' }
+}
+const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+
+export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
+  const playground = version === '0.1.1b2'
+  const base = playground ? '/playground' : ''
+  /** agno 2.0 to 2.2: workflows that were streamed once, and which plain runs break on from then on. */
+  const streamed = new Set<string>()
+  /** What agents stored: the messages of a session. */
+  const sessions = new Map([['task-1', 'hello']])
+
+  const keyState = ({ headers }: StubRequest, key: string | null): 'good' | 'missing' | 'wrong' => {
+    if (key === null) return 'good'
+    // Each looks at its own header and not at the other.
+    const sent = playground ? headers['x-api-key'] : headers['authorization']
+    if (sent === undefined) return 'missing'
+    return sent === (playground ? key : `Bearer ${key}`) ? 'good' : 'wrong'
+  }
+
+  const recogniseRun = (request: StubRequest, kind: string, id: string): AskedMessage => {
+    const { fields, kind: body } = readBody(request)
+    const input = body === 'json' && playground ? readJson(JSON.stringify(fields['input'] ?? {})) : fields
+    const message = textOf(input['message'])
+    const session = textOf(fields['session_id'])
+    const flag = fields['stream'] === undefined ? null : String(fields['stream']).toLowerCase()
+    const asked = (what: string, more: Partial<AskedMessage> = {}): AskedMessage =>
+      ({ key: `run of ${what}`, run: true, id, message, session, streamed: flag === 'true', ...more })
+    if (body === 'multipart') return asked(`${kind} with a part that is too long`)
+    if (playground && kind === 'workflow' ? body !== 'json' : body === 'json') return asked(`${kind} with a body of the wrong type`)
+    if (message === null) return asked(`${kind} without a message`)
+    if (flag !== null && flag !== 'true' && flag !== 'false') return asked(`${kind} with a bad stream`)
+    if (id === 'nope') return asked(`${kind} that does not exist`)
+    if (fields['input'] !== undefined && body === 'form') return asked(`${kind} with a reserved field`)
+    const how = flag === null ? 'as it likes' : flag === 'true' ? 'streamed' : 'plain'
+    return asked(`${kind} ${id} with ${classOf(message)}, ${how}`)
+  }
+
+  const recognise = (request: StubRequest, key: string | null): AskedMessage | null => {
+    const { method, path, query } = request
+    const plain = (name: string, more: Partial<AskedMessage> = {}): AskedMessage => ({ key: name, run: false, ...more })
+    if (method === 'GET' && ['/', '/health', '/api/v1/health'].includes(path)) {
+      // Of 0.1 nobody asked what stands at the root.
+      return playground && path === '/' ? null : plain(path)
+    }
+    const [, first = '', id, runs, run, cancel, ...rest] = path.slice(path.startsWith(base) ? base.length : 0).split('/')
+    const kind = KINDS[first]
+    const own = path.startsWith(`${base}/`) && (kind !== undefined || ['config', 'sessions', 'status'].includes(first))
+    // A path that no version knows is answered as the recorded ones are: without a look at the key.
+    if (!own) return method === 'GET' ? plain('unknown path') : null
+    const state = keyState(request, key)
+    // One guard for all that only holders of the key may see; in 0.1 it says the same of both.
+    if (state !== 'good') return plain(`key ${playground ? 'refused' : state}`, { run: method === 'POST' && runs === 'runs' })
+    if (first === 'sessions') return recogniseSession(id ?? '', query)
+    if (kind === undefined) return plain(path)
+    if (id === undefined) return method === 'GET' ? plain(`list of ${first}`) : null
+    if (id === '') return plain(`list of ${first} with a slash`)
+    if (runs === undefined) return method === 'GET' ? plain(`${kind} ${id}`) : null
+    if (runs !== 'runs' || rest.length > 0) return null
+    if (run === undefined) return method === 'POST' ? recogniseRun(request, kind, decodeURIComponent(id)) : method === 'GET' ? plain('runs by GET') : null
+    return cancel === 'cancel' && method === 'POST' ? plain('cancel of an unknown run') : null
+  }
+
+  const recogniseSession = (id: string, query: URLSearchParams): AskedMessage | null => {
+    if (query.get('type') !== 'agent') return null
+    const known = sessions.has(id)
+    const asked = { run: false, session: id, message: known ? 'hello' : null }
+    // 0.2.0 has a database for each agent, so it must be told which; 1.0 has one.
+    if (version === '0.2.0' && !query.has('db_id')) return { key: 'session without a database', ...asked }
+    return { key: known ? 'session that is known' : 'session that is unknown', ...asked }
+  }
+
+  const isWorkflow = (key: string): boolean => key.startsWith('run of workflow echo-workflow')
+  return {
+    recognise,
+    key_ok: (request, key) => keyState(request, key) === 'good',
+    states: { 'workflow-run-after-stream': 'run of a workflow after it was streamed' },
+    failed: {
+      plain: 'run of agent echo-agent with a message on which the model fails, plain',
+      streamed: 'run of agent echo-agent with a message on which the model fails, streamed',
+    },
+    instead(asked) {
+      if (playground || !asked.run || asked.id === undefined) return null
+      if (isWorkflow(asked.key)) {
+        if (asked.streamed) streamed.add(asked.id)
+        else if (streamed.has(asked.id)) return 'run of a workflow after it was streamed'
+      }
+      return null
+    },
+    late(asked) {
+      // Over, and stored: also for a client that has left.
+      if (asked.key === 'run of agent echo-agent with a message, plain' && asked.session) sessions.set(asked.session, asked.message ?? '')
+      return null
+    },
+    fill: ({ key, session }) => (key === 'session that is known' && session ? { message: sessions.get(session) ?? 'hello', session } : null),
+  }
+}
