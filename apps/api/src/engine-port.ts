@@ -1,5 +1,5 @@
 import type {
-  CreateSchedule, CreateSource, Health, listOccurrences, listRemoteFlows, listSchedules, listSources, listTaskLogs, listTasks, listWorkers, listWorkflows, Occurrence, Page, previewSchedule,
+  Backfill, BackfillSchedule, CreateSchedule, CreateSource, Health, listOccurrences, listRemoteFlows, listSchedules, listSources, listTaskLogs, listTasks, listWorkers, listWorkflows, Occurrence, Page, previewSchedule,
   Ready, RemoteFlowItem, ReplaceSchedule, ReplayTask, RunRequest, Schedule, SchedulePreview, Source, SyncAll, syncWorkflow, Task, TaskEvent, UpdateSchedule, UpdateSource, Worker, Workflow, WorkflowItem,
 } from '@automagik-spark/core'
 import type { z } from 'zod'
@@ -51,6 +51,7 @@ export type ApiEngine = {
     enable(id: string): Promise<Schedule>
     disable(id: string, reason: string | null): Promise<Schedule>
     run(id: string): Promise<Task>
+    backfill(id: string, input: BackfillSchedule): Promise<Backfill>
     occurrences(id: string, query: Query<typeof listOccurrences>): Promise<Page<Occurrence>>
   }
   workers: { list(query: Query<typeof listWorkers>): Promise<Page<Worker>> }

@@ -282,6 +282,25 @@ describe('preview', () => {
   })
 })
 
+describe('backfill', () => {
+  const span = { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00+01:00' }
+  it('is accepted, and a dry run answers at once', async () => {
+    const answer = await api.call('POST', `/api/v1/schedules/${ID}/backfill`, { body: span })
+    expect([answer.status, answer.json.due_times]).toEqual([202, [{ scheduled_for: expect.any(String), task_id: ID, was: 'missed', reason: 'misfire' }]])
+    expect(api.calls.at(-1)).toEqual(['schedules.backfill', ID, { from: new Date(span.from), to: new Date('2026-01-01T23:00:00Z'), dry_run: false }])
+    expect((await api.call('POST', `/api/v1/schedules/${ID}/backfill`, { body: { ...span, dry_run: true } })).status).toBe(200)
+  })
+  it.each([
+    [{ from: span.from }, 'to: is required and must be an ISO 8601 time'],
+    [{ ...span, from: 'yesterday' }, 'from: must be an ISO 8601 time'],
+    [{ ...span, dry_run: 'yes' }, 'dry_run: must be true or false'],
+    [{ ...span, until: span.to }, '"until": unknown field'],
+  ])('refuses %j', async (body, message) => {
+    const answer = await api.call('POST', `/api/v1/schedules/${ID}/backfill`, { body })
+    expect([answer.status, answer.json.detail]).toEqual([400, expect.stringContaining(message)])
+  })
+})
+
 describe('disable', () => {
   it.each([[undefined, null], [{}, null], [{ reason: null }, null], [{ reason: 'holidays' }, 'holidays']])('%j gives the reason %j', async (body, reason) => {
     const answer = await api.call('POST', `/api/v1/schedules/${ID}/disable`, { body })

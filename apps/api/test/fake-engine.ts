@@ -95,6 +95,8 @@ export const makeFakeEngine = () => {
       enable: async (id) => known(id, schedule, 'Schedule'),
       disable: async (id, reason) => known(id, { ...schedule, status: 'paused' as const, paused_reason: reason }, 'Schedule'),
       run: async (id) => known(id, { ...task, status: 'pending' as const, schedule_id: ID }, 'Schedule'),
+      backfill: async (id, { dry_run }) =>
+        known(id, { dry_run, count: 1, due_times: [{ scheduled_for: NOW, task_id: dry_run ? null : ID, was: 'missed' as const, reason: 'misfire' as const }], already_started: 0, undecided: null }, 'Schedule'),
       occurrences: async (id) =>
         known(id, pageOf([{ scheduled_for: NOW, until: null, decided_at: NOW, decision: 'started' as const, reason: null, count: 1, count_at_least: false, task_id: ID }]), 'Schedule'),
     },

@@ -11,6 +11,7 @@ const bodies: Record<string, unknown> = {
   schedules_create: { workflow_id: ID, schedule_type: 'interval', schedule_expr: '5m' },
   schedules_replace: { schedule_expr: '10m' },
   schedules_update: { name: 'New' },
+  schedules_backfill: { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z' },
   schedules_disable: { reason: 'holidays' },
 }
 

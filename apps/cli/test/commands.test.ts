@@ -227,6 +227,23 @@ describe('schedules', () => {
     expect((await spark(['schedules', 'preview'])).stderr).toContain('Say when')
   })
 
+  it('backfill sends the span, and says what starts and what is left alone', async () => {
+    const span = ['--from', '2026-01-01T00:00:00Z', '--to', '2026-02-01T00:00:00Z']
+    const { code, stdout, stderr } = await spark(['schedules', 'backfill', ids.schedule, ...span])
+    expect(code).toBe(0)
+    expect(stdout).toContain('missed (misfire)')
+    expect(stdout).toContain(ids.task)
+    expect(stderr).toContain('1 started')
+    expect(stderr).toContain('2 had started before')
+    expect(stderr).toContain('1 from 2026-01-31T08:00:00.000Z on is still to be decided')
+    await spark(['schedules', 'backfill', ids.schedule, ...span, '--dry-run'])
+    const [first, second] = sent()
+    const body = { from: '2026-01-01T00:00:00Z', to: '2026-02-01T00:00:00Z' }
+    expect(first).toEqual({ method: 'POST', path: `/schedules/${ids.schedule}/backfill`, query: {}, body })
+    expect(second!.body).toEqual({ ...body, dry_run: true })
+    expect((await spark(['schedules', 'backfill', ids.schedule, '--from', '2026-01-01T00:00:00Z'])).code).toBe(2)
+  })
+
   it('update changes what was given and clears what should be cleared', async () => {
     await spark(['schedules', 'update', ids.schedule, '--every', '30m', '--clear', 'end_at', '--clear', 'max_runs'])
     expect(sent()).toEqual([

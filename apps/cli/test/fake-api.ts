@@ -112,6 +112,13 @@ export const schedule = {
   ...times,
 }
 const preview = { description: 'At 08:00 (UTC)', warnings: ['Mind the clock.'], next_runs: [{ at: AT, local: '2026-01-31T08:00:00+00:00' }] }
+const backfill = {
+  dry_run: false,
+  count: 1,
+  due_times: [{ scheduled_for: AT, task_id: ids.task, was: 'missed', reason: 'misfire' }],
+  already_started: 2,
+  undecided: { scheduled_for: AT, until: null, count: 1, count_at_least: false },
+}
 const occurrence = {
   scheduled_for: AT,
   until: null,
@@ -181,6 +188,7 @@ const usual = ({ method, path, query, headers }: Received): Reply => {
     return { status: 202, body: { ...task, status: 'pending', started_at: null, finished_at: null, output_data: null, tries: 0 } }
   if (id === 'preview') return { body: preview }
   if (verb === 'logs') return { body: page([event], query) }
+  if (verb === 'backfill') return { status: 202, body: backfill }
   if (verb === 'occurrences') return { body: page([occurrence], query) }
   if (verb === 'cancel') return { body: { ...task, status: 'cancelled' } }
   if (method === 'DELETE' && kind === 'sources') return { body: { message: 'Source deleted successfully' } }

@@ -67,6 +67,7 @@ it('has the groups and verbs of the API', () => {
     'schedules enable',
     'schedules disable',
     'schedules run',
+    'schedules backfill',
     'schedules occurrences',
     'schedules delete',
     'tasks',

@@ -6,7 +6,7 @@ export { endpoint } from './contract/endpoint.ts'
 export type { Endpoint, Method, Tag } from './contract/endpoint.ts'
 export { endpoints } from './contract/endpoints.ts'
 export {
-  createSchedule, CreateSchedule, DECISIONS, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, Misfire, Occurrence, Overlap, previewSchedule, REASONS,
+  Backfill, backfillSchedule, BackfillSchedule, createSchedule, CreateSchedule, DECISIONS, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, Misfire, Occurrence, Overlap, previewSchedule, REASONS,
   replaceSchedule, ReplaceSchedule, runSchedule, Schedule, SCHEDULE_TYPES, SchedulePreview, ScheduleStatus, ScheduleType, updateSchedule, UpdateSchedule,
 } from './contract/schedules.ts'
 export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from './contract/service.ts'
@@ -35,6 +35,7 @@ export type { RetryableFailure, RetryPolicy } from './task/retry.ts'
 export { isFinished, TASK_EDGES, TASK_STATUSES } from './task/status.ts'
 export { checkOptions, checkPlan } from './schedule/check.ts'
 export type { CheckedPlan, OptionsInput, PlanInput } from './schedule/check.ts'
+export { backfillSpan, chooseBackfill, splitSpan } from './schedule/backfill.ts'
 export { decide, defaultCatchupWindow } from './schedule/decide.ts'
 export type { Decidable, Decision, LedgerRow, World } from './schedule/decide.ts'
 export { describe, descriptionOf } from './schedule/describe.ts'

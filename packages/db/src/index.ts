@@ -2,6 +2,8 @@ export {
   badEnds, checkedOccurrences, checkedSchedules, checkedTasks, concurrencyLimits, ledgerAndTasks, sharedTokens, staleLeases, tooManyRunning, unclaimed,
 } from './checks.ts'
 export type { CheckedOccurrence, CheckedSchedule, CheckedTask, Wrong } from './checks.ts'
+export { coveringRows, splitSpans, writeBackfill } from './backfill.ts'
+export type { CoveringRow, SpanPiece, StoredPlan } from './backfill.ts'
 export { DatabaseError } from './database-error.ts'
 export { makeDb, makeHotDb } from './db.ts'
 export type { Db, DbOptions, HotDb } from './db.ts'

@@ -115,12 +115,13 @@ describe('a due time of a schedule', () => {
   it('has one task, also when one is written past the ledger', async () => {
     const schedule = await addSchedule(t.sql, workflow_id)
     const due = new Date('2026-01-01T08:00:00Z')
-    const write = async () => {
+    const write = async (trigger: string) => {
       const id = await addTask(t.sql, workflow_id)
-      await t.sql.query(`UPDATE tasks SET trigger = 'schedule', schedule_id = $2, scheduled_for = $3 WHERE id = $1`, [id, schedule, due])
+      await t.sql.query(`UPDATE tasks SET trigger = $4, schedule_id = $2, scheduled_for = $3 WHERE id = $1`, [id, schedule, due, trigger])
     }
-    await write()
-    await expect(write()).rejects.toThrow('tasks_due_once')
+    await write('schedule')
+    await expect(write('schedule')).rejects.toThrow('tasks_due_once')
+    await expect(write('backfill')).rejects.toThrow('tasks_due_once')
   })
 
   it('has one row in the ledger, also when one is written past the statement', async () => {

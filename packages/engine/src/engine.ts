@@ -1,6 +1,7 @@
 import type { HttpPool } from '@automagik-spark/adapters'
 import { listen } from '@automagik-spark/db'
 import type { Db } from '@automagik-spark/db'
+import { makeBackfill } from './backfill.ts'
 import type { DbClock } from './clock.ts'
 import { makeFlows } from './flows.ts'
 import type { Ids } from './ids.ts'
@@ -53,7 +54,7 @@ export const startEngine = async (deps: EngineDeps) => {
     sources: makeSources({ db, clock, ids, vault, pool, addSecret }),
     workflows: { ...makeWorkflows({ db, clock, ids, flows }), run: runs.run },
     tasks: makeTasks({ db, ids, waiters }),
-    schedules: makeSchedules({ db, queue, clock, ids, runs, default_timeout }),
+    schedules: { ...makeSchedules({ db, queue, clock, ids, runs, default_timeout }), backfill: makeBackfill({ db, ids, default_timeout }) },
     workers: makeWorkers({ db, clock }),
     service,
     async close() {

@@ -19,6 +19,7 @@ export const taskLog = (task: TaskRow, kept: TaskEventRow[]): TaskEvent[] => {
 
 const createdBecause = ({ trigger, schedule_id, scheduled_for, replay_of }: TaskRow): string => {
   if (trigger === 'replay') return `created by hand, to replay task ${replay_of ?? 'that is gone'}`
+  if (trigger === 'backfill') return `created by a backfill of its schedule for ${scheduled_for?.toISOString() ?? 'a due time'}`
   if (trigger === 'schedule') return `created by its schedule for ${scheduled_for?.toISOString() ?? 'a due time'}`
   return schedule_id ? 'created by hand from its schedule' : 'created by hand'
 }

@@ -61,6 +61,7 @@ const calls: Calls = {
   schedules_enable: (spark) => spark.schedules.enable(ID),
   schedules_disable: (spark) => spark.schedules.disable(ID, { reason: 'holiday' }),
   schedules_run: (spark) => spark.schedules.run(ID),
+  schedules_backfill: (spark) => spark.schedules.backfill(ID, { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', dry_run: true }),
   schedules_occurrences: (spark) => spark.schedules.occurrences(ID, { limit: 1 }),
   workers_list: (spark) => spark.workers.list(),
 }

@@ -1,5 +1,7 @@
 import { endpoints } from '@automagik-spark/core'
 import type {
+  Backfill,
+  BackfillSchedule,
   CreateSchedule,
   CreateSource,
   deleteSource,
@@ -60,6 +62,8 @@ it('the committed types equal what the schemas take and give', () => {
   expectTypeOf<types.UpdateSchedule>().toEqualTypeOf<z.input<typeof UpdateSchedule>>()
   expectTypeOf<types.DisableSchedule>().toEqualTypeOf<z.input<typeof disableSchedule.body>>()
   expectTypeOf<types.Schedule>().toEqualTypeOf<z.input<typeof Schedule>>()
+  expectTypeOf<types.BackfillSchedule>().toEqualTypeOf<z.input<typeof BackfillSchedule>>()
+  expectTypeOf<types.Backfill>().toEqualTypeOf<z.input<typeof Backfill>>()
   expectTypeOf<types.SchedulePreview>().toEqualTypeOf<z.input<typeof SchedulePreview>>()
   expectTypeOf<types.Occurrence>().toEqualTypeOf<z.input<typeof Occurrence>>()
   expectTypeOf<types.CreateSource>().toEqualTypeOf<z.input<typeof CreateSource>>()

@@ -1,6 +1,41 @@
 // Made from the contract by `npm run types` in packages/sdk; change packages/core/src/contract instead.
 // A test fails while this file and the contract differ.
 
+export type Backfill = {
+  dry_run: boolean
+  /** due times that start */
+  count: number
+  /** oldest first */
+  due_times: Array<{
+    /** ISO 8601, UTC */
+    scheduled_for: string
+    /** null in a dry run */
+    task_id: string | null
+    /** what the ledger said before; null: nothing */
+    was: 'started' | 'skipped' | 'missed' | 'superseded' | null
+    reason: 'overlap' | 'misfire' | 'source_down' | 'paused' | 'ended' | 'edited' | 'backfill' | null
+  }>
+  /** due times of the span that are left alone, since they started before */
+  already_started: number
+  /** due times of the span that are left alone, since the schedule has still to decide them */
+  undecided: {
+    /** ISO 8601, UTC */
+    scheduled_for: string
+    until: string | null
+    count: number
+    count_at_least: boolean
+  } | null
+}
+
+export type BackfillSchedule = {
+  /** the first second of the span */
+  from: string
+  /** its end, not in it */
+  to: string
+  /** only say what would start */
+  dry_run?: boolean | undefined
+}
+
 export type CreateSchedule = {
   workflow_id: string
   schedule_type: ScheduleType
@@ -81,7 +116,7 @@ export type Occurrence = {
   /** ISO 8601, UTC */
   decided_at: string
   decision: 'started' | 'skipped' | 'missed' | 'superseded'
-  reason: 'overlap' | 'misfire' | 'source_down' | 'paused' | 'ended' | 'edited' | null
+  reason: 'overlap' | 'misfire' | 'source_down' | 'paused' | 'ended' | 'edited' | 'backfill' | null
   /** due times in this row */
   count: number
   /** `count` is a lower bound */
@@ -343,7 +378,7 @@ export type Task = {
   workflow_id: string
   schedule_id: string | null
   status: TaskStatus
-  trigger: 'manual' | 'schedule' | 'replay'
+  trigger: 'manual' | 'schedule' | 'backfill' | 'replay'
   /** the nominal due time */
   scheduled_for: string | null
   /** a plain input is shown as `{"value": …}`, an object as it is */
@@ -435,7 +470,7 @@ export type TasksListQuery = {
   workflow_id?: string | undefined
   schedule_id?: string | undefined
   status?: TaskStatus | undefined
-  trigger?: 'manual' | 'schedule' | 'replay' | undefined
+  trigger?: 'manual' | 'schedule' | 'backfill' | 'replay' | undefined
   /** ISO 8601 with Z or an offset */
   created_after?: string | undefined
   /** ISO 8601 with Z or an offset */

@@ -1,11 +1,14 @@
 export { Spark } from './client.ts'
 export type { SparkOptions } from './client.ts'
 export type {
+  Backfill,
+  BackfillSchedule,
   CreateSchedule,
   CreateSource,
   DisableSchedule,
   FlowType,
   Health,
+  Misfire,
   Occurrence,
   Overlap,
   Ready,

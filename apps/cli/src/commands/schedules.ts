@@ -1,4 +1,4 @@
-import type { CreateSchedule, Occurrence, Schedule, SchedulePreview, SchedulesListQuery, UpdateSchedule } from '@automagik-spark/sdk'
+import type { Backfill, CreateSchedule, Occurrence, Schedule, SchedulePreview, SchedulesListQuery, UpdateSchedule } from '@automagik-spark/sdk'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
 import { usage } from '../errors.ts'
@@ -34,6 +34,11 @@ const columns: Array<Column<Schedule>> = [
 const previewColumns: Array<Column<SchedulePreview['next_runs'][number]>> = [
   { header: 'AT', value: ({ at }) => at },
   { header: 'LOCAL', value: ({ local }) => local },
+]
+const backfillColumns: Array<Column<Backfill['due_times'][number]>> = [
+  { header: 'DUE', value: ({ scheduled_for }) => scheduled_for },
+  { header: 'WAS', value: ({ was, reason }) => (was && reason ? `${was} (${reason})` : (was ?? 'not there')) },
+  { header: 'TASK', value: ({ task_id }) => task_id },
 ]
 const occurrenceColumns: Array<Column<Occurrence>> = [
   { header: 'DUE', value: ({ scheduled_for }) => scheduled_for },
@@ -228,6 +233,27 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
     const task = await spark().schedules.run(id, request())
     show(task, options, { said: `Started. Its end: automagik-spark tasks wait ${task.id}` })
   })
+
+  addCommand(group, 'backfill <id>', 'run what a past span has not run, up to 1000 due times, oldest first', [
+    'automagik-spark schedules backfill 0199a1b2-0000-7000-8000-000000000004 --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --dry-run',
+    'automagik-spark schedules backfill 0199a1b2-0000-7000-8000-000000000004 --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z',
+  ])
+    .requiredOption('--from <time>', 'the first second of the span: ISO 8601 with Z or an offset')
+    .requiredOption('--to <time>', 'its end, not in it')
+    .option('--dry-run', 'only say what would start')
+    .action(async (id: string, options: JsonOption & { from: string; to: string; dryRun?: true }) => {
+      const span = given({ from: options.from, to: options.to, dry_run: options.dryRun })
+      const backfill = await spark().schedules.backfill(id, span, request())
+      if (options.json) return out.json(backfill)
+      const { dry_run, count, already_started, undecided } = backfill
+      if (count > 0) out.table(backfillColumns, backfill.due_times)
+      out.note(dry_run ? `${count} would start.` : `${count} started: they run one at a time, after everything else.`)
+      if (already_started > 0) out.note(`${already_started} had started before and stay as they are.`)
+      if (undecided)
+        out.note(
+          `${undecided.count}${undecided.count_at_least ? ' or more' : ''} from ${undecided.scheduled_for} on ${undecided.count === 1 ? 'is' : 'are'} still to be decided by the schedule, and left alone.`,
+        )
+    })
 
   addListOptions(
     addCommand(group, 'occurrences <id>', 'show what was decided for each due time, newest first', [

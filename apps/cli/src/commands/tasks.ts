@@ -6,7 +6,7 @@ import { addCommand, addGroup, addInputOptions, addListOptions, given, readInput
 import type { Column } from '../output.ts'
 
 const STATUSES: Array<Task['status']> = ['pending', 'running', 'completed', 'failed', 'cancelled']
-const TRIGGERS: Array<Task['trigger']> = ['manual', 'schedule', 'replay']
+const TRIGGERS: Array<Task['trigger']> = ['manual', 'schedule', 'backfill', 'replay']
 
 const tookOf = ({ started_at, finished_at }: Task): string | null =>
   started_at && finished_at ? `${((Date.parse(finished_at) - Date.parse(started_at)) / 1000).toFixed(1)} s` : null

@@ -13,6 +13,6 @@ export const endpoints: readonly Endpoint[] = [
   workflows.listWorkflows, workflows.listRemoteFlows, workflows.getRemoteFlow, workflows.syncWorkflow, workflows.getWorkflow, workflows.deleteWorkflow, workflows.runWorkflow,
   tasks.listTasks, tasks.getTask, tasks.deleteTask, tasks.cancelTask, tasks.retryTask, tasks.replayTask, tasks.listTaskLogs,
   schedules.createSchedule, schedules.listSchedules, schedules.previewSchedule, schedules.getSchedule, schedules.replaceSchedule, schedules.updateSchedule, schedules.deleteSchedule,
-  schedules.enableSchedule, schedules.disableSchedule, schedules.runSchedule, schedules.listOccurrences,
+  schedules.enableSchedule, schedules.disableSchedule, schedules.runSchedule, schedules.backfillSchedule, schedules.listOccurrences,
   listWorkers,
 ]

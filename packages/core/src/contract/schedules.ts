@@ -120,7 +120,7 @@ export const UpdateSchedule = z
 export type UpdateSchedule = z.output<typeof UpdateSchedule>
 
 export const DECISIONS = ['started', 'skipped', 'missed', 'superseded'] as const
-export const REASONS = ['overlap', 'misfire', 'source_down', 'paused', 'ended', 'edited'] as const
+export const REASONS = ['overlap', 'misfire', 'source_down', 'paused', 'ended', 'edited', 'backfill'] as const
 export const Occurrence = z
   .object({
     scheduled_for: Timestamp,
@@ -186,6 +186,42 @@ export const disableSchedule = endpoint({
 })
 export const runSchedule = endpoint({
   ...common, id: 'schedules_run', method: 'post', path: '/schedules/{id}/run', summary: 'One run now, outside the plan', params: IdParams, emptyBody: true, status: 202, response: Task, answerHeaders: location,
+})
+export const BackfillSchedule = z
+  .strictObject({
+    from: GivenTime.describe('the first second of the span'),
+    to: GivenTime.describe('its end, not in it'),
+    dry_run: z.boolean('must be true or false').default(false).describe('only say what would start'),
+  })
+  .meta({ id: 'BackfillSchedule', examples: [{ from: '2026-01-01T00:00:00Z', to: '2026-02-01T00:00:00Z', dry_run: true }] })
+export type BackfillSchedule = z.output<typeof BackfillSchedule>
+export const Backfill = z
+  .object({
+    dry_run: z.boolean(),
+    count: z.int().describe('due times that start'),
+    due_times: z
+      .array(
+        z.object({
+          scheduled_for: Timestamp,
+          task_id: Uuid.nullable().describe('null in a dry run'),
+          was: z.enum(DECISIONS).nullable().describe('what the ledger said before; null: nothing'),
+          reason: z.enum(REASONS).nullable(),
+        }),
+      )
+      .describe('oldest first'),
+    already_started: z.int().describe('due times of the span that are left alone, since they started before'),
+    undecided: z
+      .object({ scheduled_for: Timestamp, until: Timestamp.nullable(), count: z.int(), count_at_least: z.boolean() })
+      .nullable()
+      .describe('due times of the span that are left alone, since the schedule has still to decide them'),
+  })
+  .meta({ id: 'Backfill' })
+export type Backfill = z.output<typeof Backfill>
+export const backfillSchedule = endpoint({
+  ...common, id: 'schedules_backfill', method: 'post', path: '/schedules/{id}/backfill', summary: 'Run what was not run in a past span',
+  description:
+    'Every due time in [from, to) that has not started becomes a run, up to 1000, oldest first, one at a time and after everything else. Its row in the ledger becomes `started`, reason `backfill`. 202; with `dry_run` 200, and nothing starts.',
+  params: IdParams, body: BackfillSchedule, status: 202, alsoStatus: [200], response: Backfill,
 })
 export const listOccurrences = endpoint({
   ...common, id: 'schedules_occurrences', method: 'get', path: '/schedules/{id}/occurrences', summary: 'What was decided for each due time, newest first',

@@ -45,7 +45,7 @@ export type LedgerRow = {
   count: number
   count_at_least: boolean
   decision: 'started' | 'skipped' | 'missed' | 'superseded'
-  reason: 'overlap' | 'misfire' | 'source_down' | 'paused' | 'ended' | 'edited' | null
+  reason: 'overlap' | 'misfire' | 'source_down' | 'paused' | 'ended' | 'edited' | 'backfill' | null
 }
 
 export type Decision = {

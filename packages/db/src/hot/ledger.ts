@@ -40,6 +40,10 @@ export type ScheduleMove = {
 /** What the log of a task says that `cancel_previous` ended. */
 const REPLACED = 'cancelled by its schedule: the next due time came (overlap: cancel_previous)'
 
+/** By what plan the due times of a span are counted, should it be split when the schedule has another. */
+const PLAN = `(SELECT jsonb_build_object('schedule_type', s.schedule_type, 'schedule_expr', s.schedule_expr, 'timezone', s.timezone, 'anchor', s.anchor,
+  'start_at', s.start_at, 'end_at', s.end_at) FROM schedules s WHERE s.id = d.schedule_id)`
+
 const iso = (at: Date | null) => (at ? at.toISOString() : null)
 
 const LOCKED_COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at,
@@ -93,8 +97,8 @@ export const writeLedger = async (tx: Sql, entries: LedgerEntry[], now: Date, de
        SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::int[], $5::bool[], $6::text[], $7::text[], $8::uuid[], $9::timestamptz[], $12::bool[])
          AS d(schedule_id, scheduled_for, until, count, count_at_least, decision, reason, task_id, ready_at, cancelled)
      ), o AS (
-       INSERT INTO occurrences (schedule_id, scheduled_for, until, decided_at, decision, reason, count, count_at_least, task_id)
-       SELECT schedule_id, scheduled_for, until, $10::timestamptz, decision, reason, count, count_at_least, task_id FROM d
+       INSERT INTO occurrences (schedule_id, scheduled_for, until, decided_at, decision, reason, count, count_at_least, task_id, plan)
+       SELECT schedule_id, scheduled_for, until, $10::timestamptz, decision, reason, count, count_at_least, task_id, CASE WHEN until IS NOT NULL THEN ${PLAN} END FROM d
        ON CONFLICT (schedule_id, scheduled_for) DO NOTHING
        RETURNING schedule_id, scheduled_for, decision, task_id
      ), t AS (

@@ -1,4 +1,6 @@
 import type {
+  Backfill,
+  BackfillSchedule,
   CreateSchedule,
   DisableSchedule,
   Occurrence,
@@ -36,6 +38,9 @@ export const makeSchedules = (send: Send) => ({
     dataOf(send<Schedule>({ method: 'post', path: ['schedules', id, 'disable'], body: why, ...options })),
   /** One run now, outside the plan; answers with the pending task. */
   run: (id: string, options?: RequestOptions) => dataOf(send<Task>({ method: 'post', path: ['schedules', id, 'run'], ...options })),
+  /** Runs what a past span has not started, up to 1000 due times, oldest first; with `dry_run` it only says which. */
+  backfill: (id: string, span: BackfillSchedule, options?: RequestOptions) =>
+    dataOf(send<Backfill>({ method: 'post', path: ['schedules', id, 'backfill'], body: span, ...options })),
   /** What was decided for each due time, newest first. */
   occurrences: (id: string, query?: SchedulesOccurrencesQuery, options?: RequestOptions) =>
     makeList<Occurrence>(send, ['schedules', id, 'occurrences'], query, options),
