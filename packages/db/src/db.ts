@@ -44,15 +44,18 @@ const BY_INDEX = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort:
 export const makeHotDb = ({ url, name, onError }: Omit<DbOptions, 'max'>) => {
   const pool = (part: string, max: number, settings: Record<string, string> = {}) => makePool({ url, name: `spark-${name}-${part}`, max, settings, onError })
   const fire = pool('fire', 1)
-  const claim = pool('claim', 1, BY_INDEX)
+  // No claim is acted upon before its intent is committed, and whatever makes that one durable has made the claim durable before it.
+  const claim = pool('claim', 1, { ...BY_INDEX, synchronous_commit: 'off' })
+  const intend = pool('intend', 1, BY_INDEX)
   const settle = pool('settle', 2, BY_INDEX)
   const beat = pool('beat', 1)
   return {
     fire,
     claim: claim as Sql,
+    intend: intend as Sql,
     settle: settle as Sql,
     beat: beat as Sql,
-    close: async () => void (await Promise.all([fire.close(), claim.close(), settle.close(), beat.close()])),
+    close: async () => void (await Promise.all([fire.close(), claim.close(), intend.close(), settle.close(), beat.close()])),
   }
 }
 export type HotDb = ReturnType<typeof makeHotDb>

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { makeStatementReader } from '@automagik-spark/testing'
 
 /** What is to happen to one statement, when it comes by. */
 type Rule = {
@@ -26,6 +27,7 @@ export const makeWire = async (serverUrl: string) => {
 
   const server = createServer((inside) => {
     const outside = connect(Number(target.port), target.hostname)
+    const statementsIn = makeStatementReader()
     let asked = ''
     const take = (acts: Rule['act'][], answer?: string): Rule | undefined => {
       const at = rules.findIndex((rule) => acts.includes(rule.act) && asked.includes(rule.statement) && (answer === undefined || answer.includes(rule.answer ?? '')))
@@ -36,7 +38,7 @@ export const makeWire = async (serverUrl: string) => {
       outside.destroy()
     }
     inside.on('data', (bytes: Buffer) => {
-      asked += bytes.toString('latin1')
+      asked += statementsIn(bytes).join('\n')
       const rule = take(['refuse', 'freeze'])
       if (rule?.act === 'refuse') {
         cut()

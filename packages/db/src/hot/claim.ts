@@ -34,7 +34,13 @@ export type SourceTarget = { source_id: string; version: number; source_type: So
 /** Takes up to `slots` ready tasks. `token` is made anew for each call and fences everything that its holder does. */
 export const claim = async (sql: Sql, args: { worker_id: string; token: string; slots: number; leaseMs: number }): Promise<ClaimedTask[]> =>
   (
-    await sql.query<ClaimedTask>(`SELECT * FROM spark_claim($1, $2, $3, $4 * interval '1 millisecond')`, [args.worker_id, args.token, args.slots, args.leaseMs])
+    // By name: a later version's function may tell more, and a prepared statement must keep its shape.
+    await sql.query<ClaimedTask>(
+      `SELECT id, token, tries, workflow_id, source_id, flow_version, flow_changed_at, source_version, input, session_id, tweaks, timeout, scheduled_for,
+         max_retries, retry_on, tries_before
+       FROM spark_claim($1, $2, $3, $4 * interval '1 millisecond')`,
+      [args.worker_id, args.token, args.slots, args.leaseMs],
+    )
   ).rows
 
 /** What a claim call got, when its own answer was lost. */

@@ -19,6 +19,8 @@ type Deps = {
 }
 
 export const BATCH = 500
+/** The first batch of a fire is small: what it starts is running while the next is decided. */
+const FIRST_BATCH = 100
 
 /** Starts what is due, whoever's wake-up it was. */
 export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => {
@@ -66,10 +68,10 @@ export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => 
     return { locked: ids.length, started, next }
   }
 
-  const batch = async (): Promise<{ locked: number; started: number; next: Date[] }> => {
+  const batch = async (size: number): Promise<{ locked: number; started: number; next: Date[] }> => {
     try {
       return await sql.transaction(async (tx) => {
-        const due = await lockDue(tx, BATCH)
+        const due = await lockDue(tx, size)
         return due.length === 0 ? { locked: 0, started: 0, next: [] } : { locked: due.length, ...(await decideBatch(tx, due)) }
       })
     } catch (error) {
@@ -81,8 +83,8 @@ export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => 
 
   const all = async (): Promise<number> => {
     let total = 0
-    for (;;) {
-      const { locked, started, next } = await batch()
+    for (let size = FIRST_BATCH; ; size = BATCH) {
+      const { locked, started, next } = await batch(size)
       total += started
       if (next.length > 0) void queue.wakeAtAll(next)
       if (locked === 0) return total

@@ -13,8 +13,8 @@ type Deps = {
   worker_id: string
   /** The claim's own connection. */
   claimSql: Sql
-  /** Intents share the settler's connections. */
-  settleSql: Sql
+  /** The intents' own: before a call nobody waits for answers that are being written. */
+  intendSql: Sql
   targets: Targets
   attempt: Attempt
   settler: Settler
@@ -41,7 +41,7 @@ const RETRY_MS = 250
 
 /** Claims what is ready, calls it, settles it: as many at once as there are slots. */
 export const makeRunner = (deps: Deps) => {
-  const { worker_id, claimSql, settleSql, targets, attempt, settler, ids, logger, concurrency, leaseMs } = deps
+  const { worker_id, claimSql, intendSql, targets, attempt, settler, ids, logger, concurrency, leaseMs } = deps
   const held = new Map<string, Held>()
   let open = true
   let claiming: Promise<void> | null = null
@@ -50,7 +50,7 @@ export const makeRunner = (deps: Deps) => {
   const intend = makeBatcher<ClaimedTask, boolean>({
     max: 500,
     run: async (tasks) => {
-      const ours = await markCalling(settleSql, tasks)
+      const ours = await markCalling(intendSql, tasks)
       return tasks.map((task) => ours.has(`${task.id}:${task.token}`))
     },
   })

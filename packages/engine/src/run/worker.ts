@@ -60,7 +60,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   const targets = makeTargets(db.sql)
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
-    worker_id, claimSql: hot.claim, settleSql: hot.settle, targets, settler, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
+    worker_id, claimSql: hot.claim, intendSql: hot.intend, targets, settler, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
     attempt: makeAttempt({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     onStreamsOnly: (workflow_id, flow_version) => void db.workflows.markStreamsOnly(workflow_id, flow_version).catch(warn('a flow could not be marked')),
     onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),

@@ -55,3 +55,18 @@ export const parsedText = (body: Buffer): { name: string; text: string } => {
 
 /** Which prepared statement a Bind is for. */
 export const boundName = (body: Buffer): string => textTo(body, textTo(body, 0).end).text
+
+/** Reads along what a client sends on one connection, and says which statements it asks for: a prepared one by its text. */
+export const makeStatementReader = () => {
+  const read = makeReader({ startsWithStartup: true })
+  const prepared = new Map<string, string>()
+  return (chunk: Buffer): string[] =>
+    read(chunk).flatMap(({ type, body }) => {
+      if (type === 'P') {
+        const { name, text } = parsedText(body)
+        prepared.set(name, text)
+      }
+      if (type === 'B') return prepared.get(boundName(body)) ?? []
+      return type === 'Q' ? queryText(body) : []
+    })
+}
