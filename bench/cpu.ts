@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { sum } from './statistics.ts'
 
 /** Milliseconds of CPU that a server and PostgreSQL have used so far. */
 export type Cpu = { node_ms: number; postgres_ms: number }
@@ -6,6 +7,7 @@ export type Cpu = { node_ms: number; postgres_ms: number }
 /** Linux counts in hundredths of a second on every machine that Node runs on. */
 const TICK_MS = 10
 
+/** In milliseconds: by itself, and by children that have ended. */
 type Stat = { parent: number; own: number; reaped: number }
 
 const statOf = (pid: number): Stat | null => {
@@ -18,19 +20,35 @@ const statOf = (pid: number): Stat | null => {
   // The name before it may hold anything, spaces and brackets included.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number)
   const [parent = 0, utime = 0, stime = 0, cutime = 0, cstime = 0] = [fields[1], ...fields.slice(11, 15)]
-  return { parent, own: utime + stime, reaped: cutime + cstime }
+  return { parent, own: (utime + stime) * TICK_MS, reaped: (cutime + cstime) * TICK_MS }
 }
 
-/** Reads what a server process and PostgreSQL, all its backends included, have used. Null where the system doesn't tell. */
+/** To the nanosecond, but of a process with one thread alone: a dozen backends rounded to ticks would hide what an idle minute costs. */
+const exactMsOf = (pid: number): number | null => {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
+  } catch {
+    return null
+  }
+}
+
+/** Reads what servers' processes and PostgreSQL, all its backends included, have used. Null where the system doesn't tell. */
 export const makeCpuMeter = (postgresBackend: number) => {
   const postmaster = process.platform === 'linux' ? statOf(postgresBackend)?.parent : undefined
-  return (pid: number): Cpu | null => {
-    const node = postmaster === undefined ? null : statOf(pid)
-    if (!node || postmaster === undefined) return null
-    const family = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (statOf(Number(name)) ?? []) : [])).filter(({ parent }) => parent === postmaster)
+  return (...pids: number[]): Cpu | null => {
+    if (postmaster === undefined) return null
+    const servers = pids.map(statOf)
+    const backends = readdirSync('/proc').flatMap((name) => {
+      const stat = /^\d+$/.test(name) ? statOf(Number(name)) : null
+      return stat?.parent === postmaster ? [exactMsOf(Number(name)) ?? stat.own] : []
+    })
     const master = statOf(postmaster)
-    const ticks = [...family.map(({ own }) => own), master?.own ?? 0, master?.reaped ?? 0].reduce((sum, part) => sum + part, 0)
-    return { node_ms: node.own * TICK_MS, postgres_ms: ticks * TICK_MS }
+    if (!master || servers.includes(null)) return null
+    return { node_ms: sum(servers.map((server) => server?.own ?? 0)), postgres_ms: sum([...backends, master.own, master.reaped]) }
   }
 }
 export type CpuMeter = ReturnType<typeof makeCpuMeter>
+
+/** What was used between two readings. */
+export const cpuBetween = (before: Cpu | null, after: Cpu | null): Cpu | null =>
+  before && after && { node_ms: after.node_ms - before.node_ms, postgres_ms: after.postgres_ms - before.postgres_ms }

@@ -1,6 +1,7 @@
 import { Pool } from 'undici'
+import { cpuBetween } from './cpu.ts'
 import type { Cpu } from './cpu.ts'
-import { spreadOf } from './statistics.ts'
+import { spreadOf, sum } from './statistics.ts'
 import type { Spread } from './statistics.ts'
 
 export type Answer = { status: number; body: Buffer }
@@ -18,6 +19,9 @@ export const makeCaller = (url: string, { connections, headers }: { connections:
     close: () => pool.destroy(),
   }
 }
+
+/** Callers at once, in parts that measure how fast requests are answered. */
+export const AT_ONCE = [1, 16, 64] as const
 
 /** One of the two that are compared. */
 export type Target = {
@@ -43,11 +47,8 @@ const slice = async ({ once, cpu }: Target, atOnce: number, ms: number, signal: 
   }
   await Promise.all(Array.from({ length: atOnce }, caller))
   const took = performance.now() - start
-  const after = cpu()
-  return { times, ms: took, cpu: before && after && { node_ms: after.node_ms - before.node_ms, postgres_ms: after.postgres_ms - before.postgres_ms } }
+  return { times, ms: took, cpu: cpuBetween(before, cpu()) }
 }
-
-const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 
 const measured = (slices: Slice[]): Measured => {
   const times = slices.flatMap((one) => one.times)
@@ -68,6 +69,8 @@ const WARM_UP_AT_ONCE = 32
 export const warmUp = async (targets: Target[], signal: AbortSignal): Promise<void> => {
   for (const target of targets) await slice(target, WARM_UP_AT_ONCE, WARM_UP_MS, signal)
 }
+
+export type Compared = { at_once: number; spark: Measured; floor: Measured }
 
 /** Both, in halves as floor, Spark, Spark, floor: whatever else the machine does then hits both alike. */
 export const compare = async (args: { spark: Target; floor: Target; atOnce: number; seconds: number; signal: AbortSignal }): Promise<{ spark: Measured; floor: Measured }> => {

@@ -1,30 +1,30 @@
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
-import { readOptions, USAGE } from './options.ts'
+import { readOptions, usage } from './options.ts'
 import type { Options } from './options.ts'
-import { report } from './report.ts'
-import type { Results } from './report.ts'
-import { measureRuns } from './runs.ts'
-import { measureSchedules } from './schedules.ts'
+import type { Bench, Target } from './part.ts'
+import { PARTS } from './parts.ts'
 import { roundedAll } from './statistics.ts'
 import { withSurroundings } from './surroundings.ts'
-import { measureTasks } from './tasks.ts'
+import { targetsTable } from './targets.ts'
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+const NAMES = PARTS.map(({ name }) => name)
 
 const optionsOf = (args: string[]): Options => {
   try {
-    const options = readOptions(args)
+    const options = readOptions(args, NAMES)
     if (options !== 'help') return options
-    process.stdout.write(`${USAGE}\n`)
+    process.stdout.write(`${usage(NAMES)}\n`)
     process.exit(0)
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`)
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${usage(NAMES)}\n`)
     process.exit(2)
   }
 }
 
 const options = optionsOf(process.argv.slice(2))
 const progress = (line: string): void => void process.stderr.write(`… ${line}\n`)
+const print = (text: string): void => void process.stdout.write(`${text}\n\n`)
 const stopping = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {
@@ -34,22 +34,33 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
+const loadNow = (): number => loadavg()[0] ?? Number.NaN
 const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), memory_gib: totalmem() / 2 ** 30, node: process.version }
+let version: string | undefined
+const bench: Bench = {
+  options, progress, signal: stopping.signal,
+  open: (setup, work) =>
+    withSurroundings({ ...setup, signal: stopping.signal, cpuProf: options.cpuProf, progress }, async (surroundings) => {
+      version ??= (await surroundings.spark.client.service.health()).services.api.version
+      return work(surroundings)
+    }),
+}
 
 try {
   const date = new Date().toISOString()
-  const load_before = loadavg()[0] ?? Number.NaN
-  const { version, results } = await withSurroundings({ signal: stopping.signal, cpuProf: options.cpuProf, progress }, async (surroundings) => {
-    const measured: Results = {}
-    const { version: running } = (await surroundings.spark.client.service.health()).services.api
-    if (options.only.includes('tasks')) measured.tasks = await measureTasks(surroundings, options.seconds)
-    if (options.only.includes('runs')) measured.runs = await measureRuns(surroundings, options.seconds)
-    if (options.only.includes('schedules')) measured.schedules = await measureSchedules(surroundings, options.schedules)
-    return { version: running, results: measured }
-  })
-  process.stdout.write(`\nSpark ${version}, Node ${machine.node}, ${machine.cores} cores (${machine.cpu}), load before ${load_before.toFixed(1)}, ${date}\n\n`)
-  process.stdout.write(`${report(results)}\n\n`)
-  process.stdout.write(`${JSON.stringify(roundedAll({ date, version, machine: { ...machine, load_before }, options, ...results }))}\n`)
+  const load_before = loadNow()
+  const results: Record<string, unknown> = {}
+  const targets: Target[] = []
+  for (const { name, measure } of PARTS.filter((part) => options.only.includes(part.name))) {
+    const measured = await measure(bench)
+    results[name] = measured.result
+    targets.push(...measured.targets)
+    print(measured.text) // at once: a run of many parts that is stopped has shown what it had
+  }
+  if (targets.length > 0) print(targetsTable(targets))
+  const load_after = loadNow()
+  print(`Spark ${version ?? ''}, Node ${machine.node}, ${machine.cores} cores (${machine.cpu}), load ${load_before.toFixed(1)} before and ${load_after.toFixed(1)} after, ${date}`)
+  process.stdout.write(`${JSON.stringify(roundedAll({ date, version, machine: { ...machine, load_before, load_after }, options, ...results, targets }))}\n`)
 } catch (error) {
   const stopped = stopping.signal.aborted
   process.stderr.write(`${stopped ? String((stopping.signal.reason as Error).message) : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

@@ -2,22 +2,29 @@ import { describe, expect, it } from 'vitest'
 import { readOptions } from './options.ts'
 
 describe('readOptions', () => {
+  const read = (args: string[]) => readOptions(args, ['tasks', 'runs', 'schedules'])
+
   it('measures everything unless told otherwise', () => {
-    expect(readOptions([])).toEqual({ only: ['tasks', 'runs', 'schedules'], seconds: 5, schedules: 1000, cpuProf: null })
+    expect(read([])).toEqual({ only: ['tasks', 'runs', 'schedules'], seconds: 5, schedules: [1, 100, 1000], concurrency: [100], cpuProf: null })
   })
   it('takes the parts that are asked for, in the order they are run in', () => {
-    expect(readOptions(['--only', 'runs, tasks', '--seconds', '2', '--schedules=50'])).toMatchObject({ only: ['tasks', 'runs'], seconds: 2, schedules: 50 })
+    expect(read(['--only', 'runs, tasks', '--seconds', '2'])).toMatchObject({ only: ['tasks', 'runs'], seconds: 2 })
+  })
+  it('takes several numbers, each once, in the order they are given in', () => {
+    expect(read(['--schedules', '1000, 1,1000', '--concurrency=50'])).toMatchObject({ schedules: [1000, 1], concurrency: [50] })
   })
   it('knows --help', () => {
-    expect(readOptions(['-h'])).toBe('help')
+    expect(read(['-h'])).toBe('help')
   })
   it.each([
     [['--only', 'tasks,sources'], /no part "sources"/],
     [['--seconds', '0'], /--seconds must be a whole number from 1/],
     [['--seconds', '1.5'], /not "1.5"/],
     [['--schedules', 'many'], /--schedules must be/],
+    [['--schedules', '1,,2'], /not ""/],
+    [['--concurrency', '101'], /from 1 to 100, not "101"/],
     [['--fast'], /Unknown option/],
   ])('refuses %j', (args, message) => {
-    expect(() => readOptions(args)).toThrow(message)
+    expect(() => read(args)).toThrow(message)
   })
 })

@@ -1,50 +1,62 @@
 import { parseArgs } from 'node:util'
 
-export const PARTS = ['tasks', 'runs', 'schedules'] as const
-export type Part = (typeof PARTS)[number]
+/** What the source allows at once. */
+export const MAX_CONCURRENCY = 100
+
 export type Options = {
-  only: Part[]
+  only: string[]
   /** Of each measurement of Spark, and of each of its floor. */
   seconds: number
-  schedules: number
+  /** How many schedules are due at one minute: measured one after the other. */
+  schedules: number[]
+  /** Runs at once, in a worker and in its floors: measured one after the other. */
+  concurrency: number[]
   /** Where the CPU profile of Spark goes, to be opened in a browser's developer tools. */
   cpuProf: string | null
 }
 
-export const USAGE = `usage: npm run bench -- [--only ${PARTS.join(',')}] [--seconds N] [--schedules N] [--cpu-prof FOLDER]
+export const usage = (parts: readonly string[]): string => `usage: npm run bench -- [--only PARTS] [--seconds N] [--schedules N,…] [--concurrency N,…] [--cpu-prof FOLDER]
 
-  --only       which parts, separated by commas; all of them unless given
-  --seconds    how long each measurement takes; 5 unless given
-  --schedules  how many schedules are due at one minute; 1000 unless given
-  --cpu-prof   writes a CPU profile of Spark there when it ends`
+  --only         which parts, separated by commas; all of them unless given: ${parts.join(', ')}
+  --seconds      how long each measurement of tasks and runs takes; 5 unless given
+  --schedules    how many schedules are due at one minute, several one after the other; 1,100,1000 unless given
+  --concurrency  runs at once, at most ${MAX_CONCURRENCY}, which the source allows; several one after the other; 100 unless given
+  --cpu-prof     writes a CPU profile of Spark there when it ends`
 
 /** @throws Error with a sentence for people */
-export const readOptions = (args: string[]): Options | 'help' => {
+export const readOptions = (args: string[], parts: readonly string[]): Options | 'help' => {
   const { values } = parseArgs({
     args,
     options: {
       only: { type: 'string' },
       seconds: { type: 'string', default: '5' },
-      schedules: { type: 'string', default: '1000' },
+      schedules: { type: 'string', default: '1,100,1000' },
+      concurrency: { type: 'string', default: '100' },
       'cpu-prof': { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   })
   if (values.help) return 'help'
   return {
-    only: values.only === undefined ? [...PARTS] : partsOf(values.only),
+    only: values.only === undefined ? [...parts] : partsOf(values.only, parts),
     seconds: wholeNumber('--seconds', values.seconds, 1, 3_600),
-    schedules: wholeNumber('--schedules', values.schedules, 1, 100_000),
+    schedules: wholeNumbers('--schedules', values.schedules, 1, 100_000),
+    concurrency: wholeNumbers('--concurrency', values.concurrency, 1, MAX_CONCURRENCY),
     cpuProf: values['cpu-prof'] ?? null,
   }
 }
 
-const partsOf = (text: string): Part[] => {
-  const asked = text.split(',').map((name) => name.trim())
-  const unknown = asked.find((name) => !PARTS.some((part) => part === name))
-  if (unknown !== undefined) throw new Error(`--only: there is no part "${unknown}"; there are ${PARTS.join(', ')}`)
-  return PARTS.filter((part) => asked.includes(part))
+const listOf = (text: string): string[] => text.split(',').map((item) => item.trim())
+
+const partsOf = (text: string, parts: readonly string[]): string[] => {
+  const asked = listOf(text)
+  const unknown = asked.find((name) => !parts.includes(name))
+  if (unknown !== undefined) throw new Error(`--only: there is no part "${unknown}"; there are ${parts.join(', ')}`)
+  return parts.filter((part) => asked.includes(part))
 }
+
+const wholeNumbers = (name: string, text: string, min: number, max: number): number[] =>
+  [...new Set(listOf(text).map((item) => wholeNumber(name, item, min, max)))]
 
 const wholeNumber = (name: string, text: string, min: number, max: number): number => {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN

@@ -21,8 +21,8 @@ type Start = {
   args?: string[]
   nodeArgs?: string[]
   env?: Record<string, string>
-  /** Said on standard output or standard error as soon as it can be used. */
-  ready: RegExp
+  /** Said on standard output or standard error as soon as it can be used; null when it says nothing of the kind. */
+  ready: RegExp | null
   /** Where standard output goes when it is long. */
   logFile?: string
   signal: AbortSignal
@@ -56,11 +56,12 @@ export const startProcess = async ({ name, script, args = [], nodeArgs = [], env
       const fail = (how: string) => reject(new Error(`${name} ${how}${output === '' ? '' : `:\n${output}`}`))
       const look = (chunk: Buffer) => {
         output = (output + chunk.toString()).slice(-KEPT_CHARS)
-        const match = output.match(ready)
+        const match = ready && output.match(ready)
         if (match) resolve(match[1] ?? match[0])
       }
       child.stdout?.on('data', look)
       child.stderr?.on('data', look)
+      if (ready === null) child.once('spawn', () => resolve(''))
       child.once('error', (error) => fail(`could not be started: ${error.message}`))
       timer = setTimeout(() => fail(`was not ready within ${READY_MS / 1000} s`), READY_MS)
       void exited.then((code) => fail(`ended with ${code} before it was ready`))

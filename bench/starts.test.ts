@@ -4,19 +4,23 @@ import { startsOf } from './starts.ts'
 describe('startsOf', () => {
   const due = 1_000_000
   const call = (session_id: string | null, lateMs: number) => ({ session_id, at: due + lateMs })
+  const at = (sessions: string[]) => new Map(sessions.map((session) => [session, due]))
 
   it('counts what started, what did not, and what started twice', () => {
-    const calls = [call('b', 30), call('a', 10), call('a', 500), call('a', 600), call('stranger', 5), call(null, 1)]
-    expect(startsOf(calls, due, ['a', 'b', 'c'])).toEqual({
-      due: 3, started: 2, missed: 1, twice: 1, lateness: { p50_ms: 10, p99_ms: 30, max_ms: 30 }, first_start_ms: 10, last_start_ms: 30,
+    const calls = [call('b', 30), call('a', 500), call('a', 10), call('a', 600), call('stranger', 5), call(null, 1)]
+    expect(startsOf(calls, at(['a', 'b', 'c']))).toEqual({
+      due: 3, started: 2, missed: 1, twice: 1, early: 0, lateness: { p50_ms: 10, p99_ms: 30, max_ms: 30 }, first_start_ms: 10, last_start_ms: 30,
     })
   })
-  it('shows a start before its time as one below zero', () => {
-    expect(startsOf([call('a', -4)], due, ['a'])).toMatchObject({ started: 1, first_start_ms: -4 })
+  it('measures each job from its own due time', () => {
+    expect(startsOf([call('a', 10), call('b', 5_020)], new Map([['a', due], ['b', due + 5_000]]))).toMatchObject({ first_start_ms: 10, last_start_ms: 20 })
+  })
+  it('shows a start before its time as one below zero, and counts it', () => {
+    expect(startsOf([call('a', -4), call('b', 0)], at(['a', 'b']))).toMatchObject({ started: 2, early: 1, first_start_ms: -4 })
   })
   it('knows no times when nothing started', () => {
-    const starts = startsOf([], due, ['a'])
-    expect(starts).toMatchObject({ started: 0, missed: 1, twice: 0 })
+    const starts = startsOf([], at(['a']))
+    expect(starts).toMatchObject({ started: 0, missed: 1, twice: 0, early: 0 })
     expect(starts.first_start_ms).toBeNaN()
   })
 })

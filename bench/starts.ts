@@ -1,35 +1,37 @@
 import { spreadOf } from './statistics.ts'
 import type { Spread } from './statistics.ts'
 
-/** How jobs that were due at one time began, as the flow server saw it. */
+/** How jobs began that were due, as the flow server saw it. */
 export type Starts = {
   due: number
   started: number
   missed: number
   /** Started more than once. */
   twice: number
+  /** Started before its time. */
+  early: number
   /** From the due time to the arrival of the call. */
   lateness: Spread
   first_start_ms: number
   last_start_ms: number
 }
 
-/** @param expected the session of each job; calls of other sessions are not counted */
-export const startsOf = (calls: readonly { at: number; session_id: string | null }[], due: number, expected: readonly string[]): Starts => {
-  const counts = new Map(expected.map((session) => [session, 0]))
-  const lateness: number[] = []
-  for (const { at, session_id } of [...calls].sort((a, b) => a.at - b.at)) {
-    const count = session_id === null ? undefined : counts.get(session_id)
-    if (session_id === null || count === undefined) continue
-    counts.set(session_id, count + 1)
-    if (count === 0) lateness.push(at - due)
+/** @param due when each job was due, by the session that names it; calls of other sessions are not counted */
+export const startsOf = (calls: readonly { at: number; session_id: string | null }[], due: ReadonlyMap<string, number>): Starts => {
+  const times = new Map<string, number[]>()
+  for (const { at, session_id } of calls) {
+    const dueAt = session_id === null ? undefined : due.get(session_id)
+    if (session_id === null || dueAt === undefined) continue
+    times.set(session_id, [...(times.get(session_id) ?? []), at - dueAt])
   }
-  const often = [...counts.values()]
+  const started = [...times.values()]
+  const lateness = started.map((late) => Math.min(...late)).sort((a, b) => a - b)
   return {
-    due: expected.length,
-    started: lateness.length,
-    missed: often.filter((count) => count === 0).length,
-    twice: often.filter((count) => count > 1).length,
+    due: due.size,
+    started: started.length,
+    missed: due.size - started.length,
+    twice: started.filter(({ length }) => length > 1).length,
+    early: lateness.filter((late) => late < 0).length,
     lateness: spreadOf(lateness),
     first_start_ms: lateness[0] ?? Number.NaN,
     last_start_ms: lateness.at(-1) ?? Number.NaN,

@@ -9,6 +9,9 @@ export const spreadOf = (times: readonly number[]): Spread => {
   return { p50_ms: percentile(sorted, 50), p99_ms: percentile(sorted, 99), max_ms: sorted.at(-1) ?? Number.NaN }
 }
 
+export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+export const mean = (values: readonly number[]): number => sum(values) / values.length
+
 /** To three significant digits, as no measurement here is better than that; whole numbers stay whole. */
 export const rounded = (value: number): number => (Math.abs(value) >= 1_000 ? Math.round(value) : Number(value.toPrecision(3)))
 

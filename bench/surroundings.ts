@@ -2,22 +2,31 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startEmbedded } from '@automagik-spark/db'
 import { Spark } from '@automagik-spark/sdk'
 import pg from 'pg'
 import { makeCpuMeter } from './cpu.ts'
 import type { CpuMeter } from './cpu.ts'
+import { MAX_CONCURRENCY } from './options.ts'
 import { root, startProcess } from './processes.ts'
 import type { Running } from './processes.ts'
 
 /** What every run takes at the flow server. */
 export const LATENCY_MS = 20
-/** Runs at once, in Spark's worker and in its floor; more than any part asks for at once. */
-export const CONCURRENCY = 100
+/** How often it is looked whether a second worker is there. */
+const LOOK_MS = 250
+const WORKER_MS = 60_000
+
+export type Setup = {
+  /** Runs at once, in each of Spark's workers and in its floors. The source allows more or as many. */
+  concurrency: number
+}
 
 export type Surroundings = {
   signal: AbortSignal
   progress: (line: string) => void
+  concurrency: number
   spark: Running & { url: string; key: string; client: Spark }
   /** The stub Langflow, a process of its own. */
   stub: Running & { url: string; key: string; flow_id: string }
@@ -26,16 +35,18 @@ export type Surroundings = {
   /** Spark's PostgreSQL, which the floors use too. */
   database: { url: string; client: pg.Client }
   cpu: CpuMeter
+  /** One worker more, as a process of its own beside `automagik-spark start`. */
+  startWorker: () => Promise<Running>
   /** A process of ours from `bench/floor`, with the stores in its environment. */
   startFloor: (name: string, env?: Record<string, string>) => Promise<Running>
 }
 
-type Args = { signal: AbortSignal; cpuProf: string | null; progress: (line: string) => void }
+type Args = Setup & { signal: AbortSignal; cpuProf: string | null; progress: (line: string) => void }
 
 const built = (path: string) => join(root, path)
 
 /** Starts everything in a temporary folder, hands it to `work`, and leaves nothing behind. */
-export const withSurroundings = async <T>({ signal, cpuProf, progress }: Args, work: (surroundings: Surroundings) => Promise<T>): Promise<T> => {
+export const withSurroundings = async <T>({ signal, cpuProf, progress, concurrency }: Args, work: (surroundings: Surroundings) => Promise<T>): Promise<T> => {
   const closers: (() => Promise<void> | void)[] = []
   const opened = <O>(thing: O, close: (thing: O) => Promise<void> | void): O => {
     closers.push(() => close(thing))
@@ -63,30 +74,29 @@ export const withSurroundings = async <T>({ signal, cpuProf, progress }: Args, w
     const { url: stubUrl, flows } = JSON.parse(stub.said) as { url: string; flows: Record<string, string> } // what stub-main prints
 
     const apiKey = randomBytes(24).toString('hex')
-    const process = await started(
-      startProcess({
-        name: 'Spark', script: built('apps/cli/dist/main.js'), args: ['start'], signal, logFile,
-        ready: /Spark is ready at (http:\/\/\S+)/,
-        nodeArgs: cpuProf === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(cpuProf)}`],
-        env: { API_PORT: '0', SPARK_DATA_DIR: dataDir, SPARK_API_KEY: apiKey, SPARK_WORKER_CONCURRENCY: String(CONCURRENCY), LOG_FORMAT: 'json' },
-      }),
-    )
+    const common = {
+      script: built('apps/cli/dist/main.js'), signal, logFile,
+      nodeArgs: cpuProf === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(cpuProf)}`],
+      env: { API_PORT: '0', SPARK_DATA_DIR: dataDir, SPARK_API_KEY: apiKey, SPARK_WORKER_CONCURRENCY: String(concurrency), LOG_FORMAT: 'json' },
+    }
+    const process = await started(startProcess({ ...common, name: 'Spark', args: ['start'], ready: /Spark is ready at (http:\/\/\S+)/ }))
     const spark = { ...process, url: process.said, key: apiKey, client: new Spark({ baseUrl: process.said, apiKey }) }
     const embedded = opened(await startEmbedded({ dataDir }), ({ close }) => close()) // a share in Spark's
     const client = opened(new pg.Client({ connectionString: embedded.url }), (connection) => connection.end())
     await client.connect()
     const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
 
-    const source = await spark.client.sources.create({ url: stubUrl, api_key: key, max_concurrency: CONCURRENCY })
+    const source = await spark.client.sources.create({ url: stubUrl, api_key: key, max_concurrency: MAX_CONCURRENCY })
     const workflow = await spark.client.workflows.sync(flows['echo'] ?? '', { source_url: source.url })
 
-    const floorEnv = { STUB_URL: stubUrl, STUB_KEY: key, STUB_FLOW: flows['echo'] ?? '', CONCURRENCY: String(CONCURRENCY) }
+    const floorEnv = { STUB_URL: stubUrl, STUB_KEY: key, STUB_FLOW: flows['echo'] ?? '', CONCURRENCY: String(concurrency) }
     return await work({
-      signal, progress, spark,
+      signal, progress, concurrency, spark,
       stub: { ...stub, url: stubUrl, key, flow_id: flows['echo'] ?? '' },
       workflow_id: workflow.id,
       database: { url: embedded.url, client },
       cpu: makeCpuMeter(rows[0]?.pid ?? 0),
+      startWorker: () => started(untilAtWork(spark.client, startProcess({ ...common, name: 'a second worker', args: ['worker', 'start'], ready: null }), signal)),
       startFloor: (name, env = {}) =>
         started(
           startProcess({
@@ -103,6 +113,21 @@ export const withSurroundings = async <T>({ signal, cpuProf, progress }: Args, w
     for (const close of closers.reverse()) {
       await Promise.resolve(close()).catch((error: unknown) => progress(`could not be closed: ${error instanceof Error ? error.message : String(error)}`))
     }
+  }
+}
+
+/** The worker, once the API lists it. */
+const untilAtWork = async (client: Spark, starting: Promise<Running>, signal: AbortSignal): Promise<Running> => {
+  const worker = await starting
+  try {
+    for (const began = performance.now(); ; await sleep(LOOK_MS, undefined, { signal })) {
+      const { items } = await client.workers.list()
+      if (items.some(({ pid }) => pid === worker.pid)) return worker
+      if (performance.now() - began > WORKER_MS) throw new Error(`the second worker was not at work within ${WORKER_MS / 1_000} s`)
+    }
+  } catch (error) {
+    await worker.stop()
+    throw error
   }
 }
 

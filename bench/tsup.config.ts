@@ -1,4 +1,6 @@
 import { defineConfig } from 'tsup'
 import { build } from '../tsup.shared.ts'
 
-export default defineConfig(build({ main: 'main.ts', 'list-server': 'floor/list-server.ts', 'job-runner': 'floor/job-runner.ts' }, { dts: false }))
+const floors = Object.fromEntries(['list-server', 'job-runner', 'agenda-runner'].map((name) => [name, `floor/${name}.ts`]))
+
+export default defineConfig(build({ main: 'main.ts', ...floors }, { dts: false }))

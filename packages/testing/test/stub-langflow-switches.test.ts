@@ -194,7 +194,9 @@ describe('what a stub logs', () => {
     expect(await set({ unreachable: true })).toMatchObject({ status: 400 })
     const seen = { calls: [{ input_value: 'hi', status: 503 }], max_in_flight: 1, in_flight: 0, unrecorded: [] }
     expect((await send(stub, 'GET', '/__stub/calls')).json).toMatchObject(seen)
+    expect((await send(stub, 'GET', '/__stub/count')).json).toEqual({ runs: 1, in_flight: 0 })
     await send(stub, 'POST', '/__stub/clear')
+    expect((await send(stub, 'GET', '/__stub/count')).json).toEqual({ runs: 0, in_flight: 0 })
     expect((await send(stub, 'GET', '/__stub/calls')).json).toMatchObject({ calls: [] })
   })
 })

@@ -13,7 +13,7 @@ export type ServerOptions = {
   latencyMs?: number
   /** A file to which calls are appended, to be read with `readCallLog`. */
   logFile?: string
-  /** Opens `POST /__stub/set`, `POST /__stub/release`, `POST /__stub/clear` and `GET /__stub/calls` to other processes. */
+  /** Opens `POST /__stub/set`, `POST /__stub/release`, `POST /__stub/clear`, `GET /__stub/count` and `GET /__stub/calls` to other processes. */
   control?: boolean
 }
 export type Unrecorded = { method: string; path: string; body: string; asked_for: string }
@@ -157,9 +157,10 @@ export const startStubServer = async ({ name, key: firstKey, manners: mannersFor
     if (what === 'GET /__stub/calls') {
       return reply(200, { calls: log.calls, max_in_flight: log.maxInFlight, in_flight: log.inFlight, unrecorded })
     }
+    if (what === 'GET /__stub/count') return reply(200, { runs: log.calls.filter(({ run }) => run).length, in_flight: log.inFlight })
     if (what === 'POST /__stub/release') return reply(200, { released: gate.release() })
     if (what === 'POST /__stub/clear') { clearCalls(); return reply(200, {}) }
-    if (what !== 'POST /__stub/set') return reply(404, { error: 'there are set, release, clear and calls' })
+    if (what !== 'POST /__stub/set') return reply(404, { error: 'there are set, release, clear, count and calls' })
     const { where, ...change } = JSON.parse(body) as Switches & ServerSwitches & { where?: Where } // our own tests send it
     if (change.unreachable === true) {
       return reply(400, { error: 'unreachable needs milliseconds here: nobody could reach the stub to end it' })

@@ -1,15 +1,11 @@
-import { compare, makeCaller, warmUp } from './load.ts'
+import { AT_ONCE, makeCaller, warmUp } from './load.ts'
 import type { Target } from './load.ts'
-import { LATENCY_MS } from './surroundings.ts'
 import type { Surroundings } from './surroundings.ts'
-import { AT_ONCE } from './tasks.ts'
-import type { Compared } from './tasks.ts'
 
-export type RunsResult = { call_ms: number; measured: Compared[] }
 type Runners = { spark: Target; floor: Target; close: () => Promise<void> }
 
 /** Runs by hand, waited for, and the same client calling the flow server itself. */
-const openRunners = ({ spark, stub, workflow_id, cpu }: Surroundings): Runners => {
+export const openRunners = ({ spark, stub, workflow_id, cpu }: Surroundings): Runners => {
   const connections = Math.max(...AT_ONCE)
   const sparkCaller = makeCaller(spark.url, { connections, headers: { 'x-api-key': spark.key } })
   const stubCaller = makeCaller(stub.url, { connections, headers: { 'x-api-key': stub.key } })
@@ -31,23 +27,6 @@ const openRunners = ({ spark, stub, workflow_id, cpu }: Surroundings): Runners =
       cpu: () => null, // there is nothing in between
     },
     close: async () => void (await Promise.all([sparkCaller.close(), stubCaller.close()])),
-  }
-}
-
-export const measureRuns = async (surroundings: Surroundings, seconds: number): Promise<RunsResult> => {
-  const { signal, progress } = surroundings
-  const { spark, floor, close } = openRunners(surroundings)
-  try {
-    progress('runs: warming up')
-    await warmUp([floor, spark], signal)
-    const measured: Compared[] = []
-    for (const atOnce of AT_ONCE) {
-      progress(`runs, ${atOnce} at once`)
-      measured.push({ at_once: atOnce, ...(await compare({ spark, floor, atOnce, seconds, signal })) })
-    }
-    return { call_ms: LATENCY_MS, measured }
-  } finally {
-    await close()
   }
 }
 

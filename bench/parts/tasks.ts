@@ -1,13 +1,14 @@
-import { compare, makeCaller, warmUp } from './load.ts'
-import type { Measured, Target } from './load.ts'
-import type { Surroundings } from './surroundings.ts'
+import { AT_ONCE, compare, makeCaller, warmUp } from '../load.ts'
+import type { Compared, Target } from '../load.ts'
+import { MAX_CONCURRENCY } from '../options.ts'
+import type { Part } from '../part.ts'
+import type { Surroundings } from '../surroundings.ts'
+import { cpuFigure, figure, table } from '../table.ts'
 
-export const AT_ONCE = [1, 16, 64] as const
 const ROWS = 10_000
 const LIMIT = 50
 
-export type Compared = { at_once: number; spark: Measured; floor: Measured }
-export type TasksResult = { rows: number; limit: number; answer_bytes: number; floor_bytes: number; measured: Compared[] }
+type TasksResult = { rows: number; limit: number; answer_bytes: number; floor_bytes: number; measured: Compared[] }
 
 /** A table of finished runs: copies of a real one, a minute apart, looked after as autovacuum would within a minute. */
 const fill = async ({ spark, database, workflow_id }: Surroundings): Promise<void> => {
@@ -24,7 +25,7 @@ const fill = async ({ spark, database, workflow_id }: Surroundings): Promise<voi
 }
 
 /** `GET /tasks` beside a bare server that selects the same rows. */
-export const measureTasks = async (surroundings: Surroundings, seconds: number): Promise<TasksResult> => {
+const measureTasks = async (surroundings: Surroundings, seconds: number): Promise<TasksResult> => {
   const { spark, signal, progress, cpu, startFloor } = surroundings
   progress(`filling the table of runs with ${ROWS}`)
   await fill(surroundings)
@@ -60,4 +61,26 @@ export const measureTasks = async (surroundings: Surroundings, seconds: number):
     await Promise.all([sparkCaller.close(), floorCaller.close()])
     await floorServer.stop()
   }
+}
+
+const tasksTable = ({ rows, limit, answer_bytes, floor_bytes, measured }: TasksResult): string =>
+  [
+    `GET /tasks?limit=${limit} of ${rows} runs, ${figure(answer_bytes / 1024)} KiB an answer; floor: node:http and pg, the same rows without a total, ${figure(floor_bytes / 1024)} KiB`,
+    table(
+      ['at once', 'Spark/s', 'floor/s', 'ratio', 'p50 ms', 'floor', 'ratio', 'p99 ms', 'floor', 'ratio', 'CPU ms (Node + PostgreSQL)', 'floor'],
+      measured.map(({ at_once, spark, floor }) => [
+        String(at_once), figure(spark.per_second), figure(floor.per_second), figure(spark.per_second / floor.per_second),
+        figure(spark.p50_ms), figure(floor.p50_ms), figure(spark.p50_ms / floor.p50_ms),
+        figure(spark.p99_ms), figure(floor.p99_ms), figure(spark.p99_ms / floor.p99_ms),
+        cpuFigure(spark.cpu_ms), cpuFigure(floor.cpu_ms),
+      ]),
+    ),
+  ].join('\n')
+
+export const tasks: Part = {
+  name: 'tasks',
+  async measure({ options, open }) {
+    const result = await open({ concurrency: MAX_CONCURRENCY }, (surroundings) => measureTasks(surroundings, options.seconds))
+    return { result, text: tasksTable(result), targets: [] }
+  },
 }

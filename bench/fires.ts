@@ -1,0 +1,97 @@
+import { allAt, createSchedules, names } from './create.ts'
+import type { NewSchedule } from './create.ts'
+import { watchFire } from './fire.ts'
+import type { Fired } from './fire.ts'
+import { fireFloor } from './floors.ts'
+import type { FlowLog } from './flow-log.ts'
+import type { Target } from './part.ts'
+import type { Surroundings } from './surroundings.ts'
+import { figure, table } from './table.ts'
+import { atMost } from './targets.ts'
+
+export type Kind = NewSchedule['schedule_type']
+export type Beside = { kind: Kind; concurrency: number; created_per_second: number; spark: Fired; table: Fired; agenda: Fired }
+
+const MINUTE = 60_000
+/** A one-time schedule may name any second; a round one is easier to read. */
+const ONE_TIME_STEP = 5_000
+/** Time to create them: they are due at the first such time that lies at least so far ahead. */
+const aheadMs = (count: number) => 10_000 + count * 15
+const OPEN_TASKS = `SELECT count(*) FROM tasks WHERE status IN ('pending', 'running')`
+/** Below this many runs, CPU for one of them is what an idle server uses meanwhile. */
+const ENOUGH_FOR_CPU = 100
+/** The issue sets its times for this many and more. */
+export const MANY = 1_000
+
+/** Creates them over REST, all due at one time, and watches that time. `pids`: of Spark's processes. */
+export const fireSpark = async (surroundings: Surroundings, flows: FlowLog, kind: Kind, count: number, pids: number[]): Promise<{ created_per_second: number; fired: Fired }> => {
+  const step = kind === 'cron' ? MINUTE : ONE_TIME_STEP
+  const due = Math.ceil((Date.now() + aheadMs(count)) / step) * step
+  const at = new Date(due)
+  const schedule_expr = kind === 'cron' ? `${at.getUTCMinutes()} ${at.getUTCHours()} * * *` : at.toISOString()
+  const sessions = names(`${kind}-${count}-${due}`, count)
+  surroundings.progress(`creating ${count} ${kind} schedules that are due at ${at.toISOString()}`)
+  const created_per_second = await createSchedules(surroundings, sessions.map((session_id) => ({ session_id, schedule_type: kind, schedule_expr })))
+  if (Date.now() > due - 2_000) throw new Error('creating the schedules took until they were due: try fewer of them')
+  surroundings.progress('waiting for that time')
+  await flows.clear()
+  return { created_per_second, fired: await watchFire({ surroundings, flows, due: allAt(sessions, due), pids, left: OPEN_TASKS }) }
+}
+
+/** Spark, and then each floor with as many jobs. */
+export const fireBeside = async (surroundings: Surroundings, flows: FlowLog, kind: Kind, count: number): Promise<Beside> => {
+  const { spark, concurrency, progress } = surroundings
+  const { created_per_second, fired } = await fireSpark(surroundings, flows, kind, count, [spark.pid])
+  progress('the same for a table that is asked once a second')
+  const tableFired = await fireFloor(surroundings, flows, 'table', count)
+  progress('the same for Agenda with a job for each')
+  const agendaFired = await fireFloor(surroundings, flows, 'agenda', count)
+  return { kind, concurrency, created_per_second, spark: fired, table: tableFired, agenda: agendaFired }
+}
+
+const cpuTotal = ({ cpu_ms }: Fired): number => (cpu_ms ? cpu_ms.node + cpu_ms.postgres : Number.NaN)
+
+export const firesTable = ({ kind, concurrency, created_per_second, spark, table: floor, agenda }: Beside): string => {
+  const row = (name: string, value: (fired: Fired) => number, withRatio = false) => [
+    name, figure(value(spark)), figure(value(floor)), withRatio ? figure(value(spark) / value(floor)) : '',
+    figure(value(agenda)), withRatio ? figure(value(spark) / value(agenda)) : '',
+  ]
+  return [
+    `${spark.due} ${kind} schedules due at one time, ${concurrency} at once, seen at the flow server`,
+    table(
+      ['', 'Spark', 'table', 'ratio', 'Agenda', 'ratio'],
+      [
+        row('due', ({ due }) => due),
+        row('started', ({ started }) => started),
+        row('missed', ({ missed }) => missed),
+        row('started twice', ({ twice }) => twice),
+        row('started early', ({ early }) => early),
+        row('late, p50 ms', ({ lateness }) => lateness.p50_ms, true),
+        row('late, p99 ms', ({ lateness }) => lateness.p99_ms, true),
+        row('late, max ms', ({ lateness }) => lateness.max_ms, true),
+        row('first start, ms', ({ first_start_ms }) => first_start_ms, true),
+        row('last start, ms', ({ last_start_ms }) => last_start_ms, true),
+        ...(spark.due < ENOUGH_FOR_CPU ? [] : [
+          row('CPU ms a run, Node', ({ cpu_ms }) => cpu_ms?.node ?? Number.NaN, true),
+          row('CPU ms a run, PostgreSQL', ({ cpu_ms }) => cpu_ms?.postgres ?? Number.NaN, true),
+          row('CPU ms a run, both', cpuTotal, true),
+        ]),
+      ],
+    ),
+    `created over REST: ${figure(created_per_second)} schedules/s`,
+  ].join('\n')
+}
+
+export const firesTargets = ({ kind, concurrency, spark, table: floor }: Beside): Target[] => {
+  const name = (what: string) => `${spark.due} ${kind}, ${concurrency} at once: ${what}`
+  return [
+    atMost(name('missed'), spark.missed, 0),
+    atMost(name('twice'), spark.twice, 0),
+    atMost(name('early'), spark.early, 0),
+    atMost(name('first start'), spark.first_start_ms, 100, ' ms'),
+    ...(spark.due < MANY ? [] : [
+      atMost(name('last start'), spark.last_start_ms / floor.last_start_ms, 1.5, ' × table'),
+      atMost(name('CPU a run'), cpuTotal(spark) / cpuTotal(floor), 2, ' × table'),
+    ]),
+  ]
+}

@@ -1,0 +1,34 @@
+import { fireBeside, firesTable, firesTargets } from '../fires.ts'
+import type { Beside } from '../fires.ts'
+import { openFlowLog } from '../flow-log.ts'
+import type { Bench, Part } from '../part.ts'
+import { warmUpRuns } from '../runners.ts'
+
+const measure = async ({ options, open, progress }: Bench): Promise<Beside[]> => {
+  const all: Beside[] = []
+  for (const concurrency of options.concurrency) {
+    const measured = await open({ concurrency }, async (surroundings) => {
+      progress(`schedules, ${concurrency} at once: warming up`)
+      await warmUpRuns(surroundings)
+      const flows = openFlowLog(surroundings)
+      try {
+        const fired: Beside[] = []
+        for (const count of options.schedules) fired.push(await fireBeside(surroundings, flows, 'cron', count))
+        return fired
+      } finally {
+        await flows.close()
+      }
+    })
+    all.push(...measured)
+  }
+  return all
+}
+
+/** Cron schedules that are all due at one minute. */
+export const schedules: Part = {
+  name: 'schedules',
+  async measure(bench) {
+    const result = await measure(bench)
+    return { result, text: result.map(firesTable).join('\n\n'), targets: result.flatMap(firesTargets) }
+  },
+}

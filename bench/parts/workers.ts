@@ -1,0 +1,78 @@
+import { fireSpark, MANY } from '../fires.ts'
+import type { Fired } from '../fire.ts'
+import { openFlowLog } from '../flow-log.ts'
+import { MAX_CONCURRENCY } from '../options.ts'
+import type { Bench, Part } from '../part.ts'
+import { warmUpRuns } from '../runners.ts'
+import { mean } from '../statistics.ts'
+import { figure, table } from '../table.ts'
+import { atMost } from '../targets.ts'
+
+type Result = { concurrency: number; one: Fired[]; two: Fired[] }
+
+/** One worker, two, two, one: whatever else the machine does then hits both alike. */
+const measure = ({ open, progress }: Bench): Promise<Result> =>
+  open({ concurrency: MAX_CONCURRENCY }, async (surroundings) => {
+    const { spark } = surroundings
+    const flows = openFlowLog(surroundings)
+    const fire = async (pids: number[]) => (await fireSpark(surroundings, flows, 'cron', MANY, pids)).fired
+    try {
+      progress('workers: warming up')
+      await warmUpRuns(surroundings)
+      const one = [await fire([spark.pid])]
+      progress('starting a second worker and warming up')
+      const worker = await surroundings.startWorker()
+      await warmUpRuns(surroundings)
+      const both = [spark.pid, worker.pid]
+      const two = [await fire(both), await fire(both)]
+      await worker.stop()
+      one.push(await fire([spark.pid]))
+      return { concurrency: MAX_CONCURRENCY, one, two }
+    } finally {
+      await flows.close()
+    }
+  })
+
+const meanOf = (fires: Fired[], value: (fired: Fired) => number): number => mean(fires.map(value))
+const lastStart = ({ last_start_ms }: Fired) => last_start_ms
+
+const workersTable = ({ concurrency, one, two }: Result): string => {
+  const row = (name: string, value: (fired: Fired) => number, withRatio = false) => [
+    name, figure(meanOf(one, value)), figure(meanOf(two, value)), withRatio ? figure(meanOf(two, value) / meanOf(one, value)) : '',
+  ]
+  return [
+    `${MANY} cron schedules due at one minute with one worker and with two of ${concurrency} at once each; the source allows ${MAX_CONCURRENCY}; means of two fires each`,
+    table(
+      ['', 'one', 'two', 'ratio'],
+      [
+        row('missed', ({ missed }) => missed),
+        row('started twice', ({ twice }) => twice),
+        row('late, p50 ms', ({ lateness }) => lateness.p50_ms, true),
+        row('late, p99 ms', ({ lateness }) => lateness.p99_ms, true),
+        row('first start, ms', ({ first_start_ms }) => first_start_ms, true),
+        row('last start, ms', lastStart, true),
+        row('CPU ms a run, Node', ({ cpu_ms }) => cpu_ms?.node ?? Number.NaN, true),
+        row('CPU ms a run, PostgreSQL', ({ cpu_ms }) => cpu_ms?.postgres ?? Number.NaN, true),
+      ],
+    ),
+  ].join('\n')
+}
+
+/** Two workers beside one. */
+export const workers: Part = {
+  name: 'workers',
+  async measure(bench) {
+    const result = await measure(bench)
+    const { one, two } = result
+    const worst = (value: (fired: Fired) => number) => Math.max(...[...one, ...two].map(value))
+    return {
+      result,
+      text: workersTable(result),
+      targets: [
+        atMost(`${MANY} cron with two workers: last start`, meanOf(two, lastStart) / meanOf(one, lastStart), 1, ' × one worker'),
+        atMost(`${MANY} cron with one and two workers: missed`, worst(({ missed }) => missed), 0),
+        atMost(`${MANY} cron with one and two workers: twice`, worst(({ twice }) => twice), 0),
+      ],
+    }
+  },
+}
