@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readHiveAnswer, readHiveStream } from './hive-answer.ts'
+import { forwardedFailure, readHiveAnswer, readHiveStream } from './hive-answer.ts'
 import type { HiveKind } from './hive-flow.ts'
 import type { JsonValue } from './json.ts'
 
@@ -74,6 +74,11 @@ describe('readHiveStream', () => {
   ])('%s: %j failed', async (kind, events, reason) => {
     await expect(stream(kind, events)).rejects.toMatchObject({ error_code: 'flow_failed', message: `The flow failed: ${reason}` })
   })
+  it('a step is judged by its success, and its run only when it failed', async () => {
+    const completed = (status: string) => stream('workflow', [{ event: 'WorkflowStarted', run_id: 'w' }, { event: 'WorkflowCompleted', run_id: 'w', content: 'x', step_results: [{ success: true }], step_executor_runs: [{ status, content: 'why' }] }])
+    expect(await completed('CANCELLED')).toMatchObject({ text: 'x' })
+    await expect(completed('ERROR')).rejects.toMatchObject({ message: 'The flow failed: why' })
+  })
   it('a failure without an id gives way to the end of the run itself', async () => {
     expect(await stream('agent', [started, { event: 'RunError', content: 'somebody' }, { event: 'RunCompleted', run_id: 'a', content: 'fine' }])).toMatchObject({ text: 'fine' })
   })
@@ -81,4 +86,14 @@ describe('readHiveStream', () => {
     const bytes = Buffer.from('data: {"event":"RunStarted"')
     await expect(readHiveStream(WHERE, 'agent', async function* () { yield bytes })).rejects.toMatchObject({ error_code: 'bad_answer' })
   })
+})
+
+describe('forwardedFailure', () => {
+  it.each<[number, JsonValue]>([[400, { detail: 'model refused: bad request' }], [401, { detail: 'Incorrect API key provided: sk-…' }], [429, { detail: 'Rate limit reached for gpt-4o' }], [503, { detail: 'The engine is overloaded' }]])(
+    '%i of the model, passed on by agno, is a failed flow: %j', (status, body) => expect(forwardedFailure(status, body)).toMatchObject({ error_code: 'flow_failed', failure: 'flow_failed' }),
+  )
+  it.each<[number, JsonValue]>([
+    [401, { detail: 'Authorization header required' }], [401, { detail: 'Invalid authentication token' }], [401, { detail: 'Invalid or missing x-api-key header' }], [404, { detail: 'Agent not found' }],
+    [400, { detail: 'Part exceeded maximum size of 1024KB.' }], [422, { detail: 'anything' }], [429, { message: 'API rate limit exceeded' }], [429, null], [503, 'down'],
+  ])('%i with %j is what it looks like', (status, body) => expect(forwardedFailure(status, body)).toBeNull())
 })

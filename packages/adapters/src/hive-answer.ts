@@ -25,16 +25,30 @@ export const readHiveAnswer = (where: string, answer: JsonValue, { playground }:
   if (status !== SUCCESS && !(playground && status === 'RUNNING')) {
     throw flowFailed(reasonIn(answer) ?? `the server answered before its end, with the status ${oneLine(status, 50)}`)
   }
-  return judged(answer)
+  return judged(answer, (one) => one !== SUCCESS)
+}
+
+/** agno's own words, in all its versions, for a call that it turns away before anything runs. */
+const TURNED_AWAY =
+  /^(authorization\b|invalid (authentication|or missing|token)|(agent|team|workflow) not found|not found|part exceeded|there was an error parsing|service accounts|job queue|insufficient|access denied)/i
+
+/**
+ * agno passes on the status that the provider of its model gave it: a 401, 429 or 503 of that kind is neither our key nor a busy Hive,
+ * and the run has begun. Null: it is what it looks like.
+ */
+export const forwardedFailure = (status: number, body: JsonValue): SourceError | null => {
+  const reason = isObject(body) && typeof body['detail'] === 'string' ? body['detail'] : null
+  if (status < 400 || status === 404 || status === 405 || status === 422 || reason === null || TURNED_AWAY.test(reason)) return null
+  return flowFailed(reason)
 }
 
 /** What a completed run holds, if it is one. */
-const judged = (answer: JsonObject): HiveAnswer => {
+const judged = (answer: JsonObject, hasFailed: (status: string) => boolean): HiveAnswer => {
   const step = failedStep(answer['step_results'], 0)
   if (step !== null) throw flowFailed(step)
   for (const run of objects(answer['step_executor_runs'])) {
     const { status } = run
-    if (typeof status === 'string' && status.toUpperCase() !== SUCCESS) throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
+    if (typeof status === 'string' && hasFailed(status.toUpperCase())) throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
   }
   const text = contentText(answer['content'])
   return { text: text ?? '', notes: text === null ? ['The run completed and gave no content.'] : [] }
@@ -114,7 +128,8 @@ export const readHiveStream = async (
     throw error
   }
   if (failure !== null) throw flowFailed(failure)
-  if (completed) return { ...judged(completed.answer), ...completed }
+  // In a stream agno 3.1 calls a step's run CANCELLED that gave its whole answer.
+  if (completed) return { ...judged(completed.answer, (one) => one === 'ERROR' || one === 'PAUSED'), ...completed }
   if (reason !== null) throw flowFailed(reason)
   throw unknown({ where, purpose: 'run' }, 'its stream ended without saying how the run ended')
 }

@@ -4,7 +4,7 @@ import { HiveHealth, identify, listsAgents, look, Root, saysHive, Status, unheal
 import { reasonOf } from './error-reason.ts'
 import { htmlFailure } from './failure.ts'
 import { isSuccess, makeHttp, openHttp, type HttpCall } from './http.ts'
-import { readHiveAnswer, readHiveStream } from './hive-answer.ts'
+import { forwardedFailure, readHiveAnswer, readHiveStream } from './hive-answer.ts'
 import { canonicalHive, HIVE_KINDS, hiveFlow, isPlaygroundFlow, type HiveKind } from './hive-flow.ts'
 import { recoverHive } from './hive-recover.ts'
 import type { JsonValue } from './json.ts'
@@ -18,6 +18,8 @@ const READ_TIMEOUT_MS = 30_000
 const MAX_MESSAGE_BYTES = 1024 * 1024
 
 const Items = z.array(z.unknown())
+const Text = z.string().nullish().catch(null)
+const Info = z.object({ os_version: Text, agno_version: Text })
 
 /** What a plain run of a workflow says where only the streamed form works: always in Hive 0.1, and on agno 2.0 to 2.2 after anybody streamed that workflow. */
 const STREAMS_ONLY = /async_generator/
@@ -76,7 +78,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
   }
 
   /** What it says without the key; nothing that looks like Hive is an error. */
-  const sight = async (signal?: AbortSignal): Promise<{ name: string; version: string | null; status: string }> => {
+  const sight = async (signal?: AbortSignal): Promise<{ name: string; version: string | null; status: string; agno?: string }> => {
     const open = openHttp({ url, pool })
     const old = await look(open, 'api/v1/health', HiveHealth, signal)
     if (old) {
@@ -89,7 +91,9 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     if (!isHive && !(health?.status === 'ok' && (await listsAgents(open, signal)))) throw wrongKind(url, 'automagik-hive', await identify(open, signal))
     if (health && health.status !== 'ok') throw unhealthy(url)
     const name = /automagik.?hive/i.test(root?.description ?? '') ? 'Automagik Hive' : oneLine(root?.name ?? 'AgentOS', 100)
-    return { name, version: root?.version ?? 'unknown', status: health?.status ?? 'unknown' }
+    // agno 3 tells its versions apart from its name.
+    const info = root?.version ? null : await look(open, 'info', Info, signal)
+    return { name, version: root?.version ?? info?.os_version ?? 'unknown', status: health?.status ?? 'unknown', ...(info?.agno_version && { agno: oneLine(info.agno_version, 100) }) }
   }
 
   const runOnce = async (call: RunCall, base: string, streamed: boolean, timeoutMs: number): Promise<RunAnswer> => {
@@ -108,7 +112,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       signal: call.signal,
     }
     return http.call(request, async (answer) => {
-      if (!isSuccess(answer)) throw await answer.failure()
+      if (!isSuccess(answer)) throw await answer.failure(forwardedFailure)
       if (answer.isHtml) throw htmlFailure(url, 'run')
       if (streamed) return readHiveStream(url, kind, answer.chunks)
       const { value, bytes } = await answer.json()
@@ -144,6 +148,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
         status: seen.status,
         features: base === '' ? ['stream', 'recover'] : ['stream'],
         api: base === '' ? 'agentos' : 'playground',
+        ...(seen.agno !== undefined && { agno: seen.agno }),
       } satisfies VersionInfo
     },
 

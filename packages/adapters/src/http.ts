@@ -44,8 +44,8 @@ export type HttpAnswer = {
   chunks(max?: number): AsyncGenerator<Uint8Array, void>
   /** The whole body as JSON. */
   json(): Promise<{ value: JsonValue; bytes: number }>
-  /** For any status but a success. */
-  failure(): Promise<SourceError>
+  /** For any status but a success. `judge` may know better what the server's reason body means than its status says. */
+  failure(judge?: (status: number, body: JsonValue) => SourceError | null): Promise<SourceError>
 }
 export type Http = ReturnType<typeof makeHttp>
 
@@ -122,9 +122,12 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
         isHtml: /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(response.headers.get('content-type') ?? ''),
         chunks: (max = MAX_ANSWER_BYTES) => chunks(response, max),
         json: () => json(MAX_ANSWER_BYTES),
-        async failure() {
-          const reason = purpose === 'run' ? await json(MAX_ERROR_BYTES).then(({ value }) => reasonOf(value), () => null) : null
+        async failure(judge) {
+          const body = purpose === 'run' ? await json(MAX_ERROR_BYTES).then(({ value }) => value, () => null) : null
           signal?.throwIfAborted()
+          const judged = judge?.(response.status, body) ?? null
+          if (judged) return judged
+          const reason = reasonOf(body)
           const retryAfter = retryAfterOf(response.headers.get('retry-after'), response.headers.get('date'))
           return statusFailure({ where: base, purpose, status: response.status, keyGiven: api_key !== null, retryAfter, reason })
         },
