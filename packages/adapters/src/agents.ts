@@ -89,15 +89,15 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
 
     async probe(signal) {
       const open = openHttp({ url, pool })
-      const root = await look(open, '', Root, signal)
-      if (!root || !saysAgents(root)) throw wrongKind(url, 'automagik-agents', await identify(open, signal))
       const health = await look(open, 'health', Status, signal)
-      if (health && health.status !== 'healthy') throw unhealthy(url)
+      const root = health && (await look(open, '', Root, signal))
+      if (!root || !saysAgents(root)) throw wrongKind(url, 'automagik-agents', await identify(open, signal))
+      if (health.status !== 'healthy') throw unhealthy(url)
       await list(signal)
       return {
         version: oneLine(root.version ?? 'unknown', 100),
         name: 'Automagik Agents',
-        status: health?.status ?? 'unknown',
+        status: health.status,
         features: [],
       } satisfies VersionInfo
     },

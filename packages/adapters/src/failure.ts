@@ -108,7 +108,7 @@ export const statusFailure = ({ where, purpose, status, keyGiven, retryAfter, re
   if (status === 408 || status === 502 || status === 504) return unknown({ where, purpose }, `a gateway gave up (${http})`)
   if (status === 500) {
     if (purpose === 'read') return new SourceError('source_unreachable', 'unknown', `${where} is not healthy: it answered ${http}.`)
-    return new SourceError('flow_failed', 'flow_failed', reason === null ? `The flow failed, and ${where} gave no reason (${http}).` : `The flow failed: ${reason}`)
+    return new SourceError('flow_failed', 'flow_failed', reason === null ? `The flow failed, and ${where} gave no reason (${http}). Its own log may hold one.` : `The flow failed: ${reason}`)
   }
   if (status > 500 && status !== 501 && status !== 505) return unknown({ where, purpose }, `it answered ${http}`)
   return new SourceError('bad_request', 'refused', `${where} refused the call as it is (${http}).${said}`)

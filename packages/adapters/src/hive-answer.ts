@@ -110,7 +110,10 @@ export const readHiveStream = async (
   let completed: { answer: JsonObject; bytes: number } | null = null
   try {
     for await (const { value, bytes } of jsonDocuments(where, chunks)) {
-      if (!isObject(value) || typeof value['event'] !== 'string' || !value['event'].startsWith(prefix)) continue
+      if (!isObject(value)) continue
+      // A server that does not stream gives the answer alone.
+      if (value['event'] === undefined && typeof value['status'] === 'string' && run_id === undefined) return { ...readHiveAnswer(where, value, { playground: false }), answer: value, bytes }
+      if (typeof value['event'] !== 'string' || !value['event'].startsWith(prefix)) continue
       const event = value['event'].slice(prefix.length)
       const mine = run_id !== undefined && value['run_id'] === run_id
       if (event === 'Started') run_id ??= value['run_id']

@@ -24,11 +24,16 @@ export const recoverHive = async ({ url, http }: { url: string; http: Http }, ca
 
   const path = `sessions/${pathSegment(call.session_id)}/runs`
   const query = { type: flow_type, db_id }
-  const { value, bytes } = await http.call({ method: 'GET', purpose: 'read', path, query, timeoutMs: TIMEOUT_MS, signal: call.signal }, async (answer) => {
+  const answered = await http.call({ method: 'GET', purpose: 'read', path, query, timeoutMs: TIMEOUT_MS, signal: call.signal }, async (answer) => {
     if (answer.status === 404) return { value: [] as JsonValue, bytes: 0 }
-    if (!isSuccess(answer)) throw await answer.failure()
-    return answer.json()
+    if (isSuccess(answer)) return answer.json()
+    const failure = await answer.failure()
+    // It will answer the same way the next time.
+    if (failure.failure === 'refused') return null
+    throw failure
   })
+  if (answered === null) return { state: 'unknown' }
+  const { value, bytes } = answered
   const runs = (Array.isArray(value) ? value : []).filter(isObject).filter((run) => isOf(call, run))
   for (const run of runs) {
     const state = stateOf(url, run)

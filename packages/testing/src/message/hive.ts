@@ -1,5 +1,6 @@
 import { readJson, type StubRequest } from '../server/http.ts'
 import type { AskedMessage, Recogniser } from './manners.ts'
+import { readFixtures } from './recorded.ts'
 
 export const hiveVersions = ['0.1.1b2', '0.2.0', '1.0.0rc6'] as const
 export type HiveVersion = (typeof hiveVersions)[number]
@@ -23,9 +24,21 @@ const readBody = ({ headers, body }: StubRequest): Body => {
 }
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
+/** What a server lists, as "agent echo-agent". */
+const listedIds = (version: HiveVersion): Set<string> =>
+  new Set(
+    readFixtures(`hive-${version}`).flatMap(({ case: name, response }) => {
+      const kind = KINDS[name]
+      return kind && Array.isArray(response.json) ? response.json.map((one: Record<string, unknown>) => `${kind} ${String(one['id'] ?? one[`${kind}_id`])}`) : []
+    }),
+  )
+
 export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
   const playground = version === '0.1.1b2'
   const base = playground ? '/playground' : ''
+  const ids = listedIds(version)
+  /** As the one that nobody has. */
+  const known = (kind: string, id: string): string => (ids.has(`${kind} ${id}`) ? id : 'nope')
   /** agno 2.0 to 2.2: workflows that were streamed once, and which plain runs break on from then on. */
   const streamed = new Set<string>()
   /** What agents stored: the messages of a session. */
@@ -67,8 +80,8 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
     const [, first = '', id, runs, run, cancel, ...rest] = path.slice(path.startsWith(base) ? base.length : 0).split('/')
     const kind = KINDS[first]
     const own = path.startsWith(`${base}/`) && (kind !== undefined || ['config', 'sessions', 'status'].includes(first))
-    // A path that no version knows is answered as the recorded ones are: without a look at the key.
-    if (!own) return method === 'GET' ? plain('unknown path') : null
+    // A path that no version knows is answered as the recorded ones are: without a look at the key, whatever the method.
+    if (!own) return plain('unknown path', { run: method === 'POST' && /\/runs$/.test(path) })
     const state = keyState(request, key)
     // One guard for all that only holders of the key may see; in 0.1 it says the same of both.
     if (state !== 'good') return plain(`key ${playground ? 'refused' : state}`, { run: method === 'POST' && runs === 'runs' })
@@ -76,9 +89,9 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
     if (kind === undefined) return plain(path)
     if (id === undefined) return method === 'GET' ? plain(`list of ${first}`) : null
     if (id === '') return plain(`list of ${first} with a slash`)
-    if (runs === undefined) return method === 'GET' ? plain(`${kind} ${id}`) : null
+    if (runs === undefined) return method === 'GET' ? plain(`${kind} ${known(kind, decodeURIComponent(id))}`) : null
     if (runs !== 'runs' || rest.length > 0) return null
-    if (run === undefined) return method === 'POST' ? recogniseRun(request, kind, decodeURIComponent(id)) : method === 'GET' ? plain('runs by GET') : null
+    if (run === undefined) return method === 'POST' ? recogniseRun(request, kind, known(kind, decodeURIComponent(id))) : method === 'GET' ? plain('runs by GET') : null
     return cancel === 'cancel' && method === 'POST' ? plain('cancel of an unknown run') : null
   }
 
