@@ -50,6 +50,26 @@ it('does the main job from the command line', async () => {
   expect(await spk('schedules', 'get', schedule.id)).toMatchObject({ code: 3, text: expect.stringContaining('Schedule not found') })
 })
 
+it('shows the times of a schedule beforehand, and runs those of the past', async () => {
+  const preview = await json<{ next_runs: { at: string; local: string }[] }>(
+    'schedules', 'preview', '--cron', '30 1 * * *', '--timezone', 'Europe/Lisbon', '--from', '2026-10-25T00:00:00Z', '--count', '2',
+  )
+  expect(preview.next_runs).toEqual([
+    { at: '2026-10-25T00:30:00.000Z', local: '2026-10-25T01:30:00+01:00' },
+    { at: '2026-10-26T01:30:00.000Z', local: '2026-10-26T01:30:00+00:00' },
+  ])
+  const [workflow] = await json<Row[]>('workflows', 'list')
+  const options = ['--overlap', 'queue_all', '--misfire', 'all', '--catchup-window', '3600', '--jitter', '60']
+  const schedule = await json<Row>('schedules', 'create', '--workflow', workflow!.id, '--cron', '0 0 1 1 *', '--start-at', '2020-01-01T00:00:00Z', '--input', 'Then', ...options)
+  expect(schedule).toMatchObject({ overlap: 'queue_all', misfire: 'all', catchup_window: 3600, jitter: 60 })
+  const span = ['--from', '2020-01-01T00:00:00Z', '--to', '2023-01-01T00:00:00Z']
+  expect(await json('schedules', 'backfill', schedule.id, ...span, '--dry-run')).toMatchObject({ dry_run: true, count: 3 })
+  expect(await json('schedules', 'backfill', schedule.id, ...span)).toMatchObject({ dry_run: false, count: 3 })
+  await until(() => json<Row[]>('tasks', 'list', '--schedule', schedule.id, '--trigger', 'backfill', '--status', 'completed'), (seen) => seen.length === 3)
+  expect((await spk('schedules', 'occurrences', schedule.id)).text).toMatch(/2022-01-01 00:00:00 .*started .*backfill/)
+  expect(await spk('schedules', 'update', schedule.id, '--overlap', 'skip')).toMatchObject({ code: 2, text: expect.stringContaining('set overlap to "queue_all" or "allow"') })
+})
+
 it('tells a wrong key from a server that is not there', async () => {
   const key = readFileSync(join(dir, 'data', 'api-key'), 'utf8').trim()
   const wrong = run(CLI, ['tasks', 'list'], { env: { SPARK_API_URL: spark.url, SPARK_API_KEY: `${key}x` }, cwd: dir })

@@ -6,7 +6,7 @@ import { nextDue, previousDue, startOf } from '../src/schedule/plan.ts'
 import type { Plan } from '../src/schedule/plan.ts'
 import { enumerate, expand, model } from './decide-model.ts'
 
-const ZONES = ['UTC', 'Europe/Lisbon', 'America/New_York', 'Australia/Lord_Howe', 'Africa/Cairo', 'Asia/Kathmandu', 'America/Havana']
+const ZONES = ['UTC', 'Europe/Lisbon', 'America/New_York', 'Australia/Lord_Howe', 'Africa/Cairo', 'Asia/Kathmandu', 'America/Havana', 'America/Sao_Paulo', 'Asia/Kolkata', 'Pacific/Apia']
 const CRONS = [
   '* * * * *', '*/7 * * * *', '*/25 * * * *', '0 * * * *', '30 1 * * *', '0,30 1 * * *', '*/15 2 * * *', '0 0 * * *', '0 0 L * *', '0 9 * * 1-5', '*/10 * * * * *', '20,50 * * * * *', '0 0 29 2 *',
 ]
@@ -148,6 +148,18 @@ describe('deciding', () => {
         if (decision.decided_until) expect(decision.next_due_at > decision.decided_until).toBe(true)
         expect(decision.next_run_at >= decision.next_due_at).toBe(true)
         if (!world.hold || world.hold.until) expect(decision.next_run_at > world.now).toBe(true)
+      }),
+      RUNS,
+    )
+  })
+
+  it('never starts a due time before its start has come, nor a second that is no due time', () => {
+    fc.assert(
+      fc.property(situation, ({ schedule, world }) => {
+        for (const { scheduled_for } of started(decide(schedule, world))) {
+          expect(startOf(schedule.plan, scheduled_for) <= world.now).toBe(true)
+          expect(nextDue(schedule.plan, new Date(scheduled_for.getTime() - 1))).toEqual(scheduled_for)
+        }
       }),
       RUNS,
     )
