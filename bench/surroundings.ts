@@ -77,7 +77,7 @@ export const withSurroundings = async <T>({ signal, cpuProf, progress, concurren
     const common = {
       script: built('apps/cli/dist/main.js'), signal, logFile,
       nodeArgs: cpuProf === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(cpuProf)}`],
-      env: { API_PORT: '0', SPARK_DATA_DIR: dataDir, SPARK_API_KEY: apiKey, SPARK_WORKER_CONCURRENCY: String(concurrency), LOG_FORMAT: 'json' },
+      env: { API_PORT: '0', SPARK_DATA_DIR: dataDir, SPARK_API_KEY: apiKey, SPARK_WORKER_CONCURRENCY: String(concurrency), LOG_FORMAT: 'json', SPARK_DISCOVERY: 'false' },
     }
     const process = await started(startProcess({ ...common, name: 'Spark', args: ['start'], ready: /Spark is ready at (http:\/\/\S+)/ }))
     const spark = { ...process, url: process.said, key: apiKey, client: new Spark({ baseUrl: process.said, apiKey }) }

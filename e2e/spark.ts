@@ -30,6 +30,8 @@ export const cleanEnv = (env: Record<string, string>): Record<string, string> =>
   PATH: process.env.PATH ?? '',
   HOME: process.env.HOME ?? '',
   LOG_FORMAT: 'json',
+  // What else runs on the developer's machine is no part of a test.
+  SPARK_DISCOVERY: 'false',
   ...env,
 })
 

@@ -67,7 +67,7 @@ const setUp = async (spark) => {
 }
 
 let over = false
-const running = runInForeground(['apps/cli/dist/main.js', 'start'], { cwd: root, env: { ...process.env, SPARK_DATA_DIR: DATA_DIR } })
+const running = runInForeground(['apps/cli/dist/main.js', 'start'], { cwd: root, env: { SPARK_DISCOVERY: 'false', ...process.env, SPARK_DATA_DIR: DATA_DIR } })
 void running.finally(() => (over = true))
 whenReady()
   .then((spark) => spark && setUp(spark))

@@ -1,4 +1,4 @@
-import { startEngine, VERSION } from '@automagik-spark/engine'
+import { startDiscovery, startEngine, VERSION } from '@automagik-spark/engine'
 import type { Foundation } from '@automagik-spark/engine'
 import { makeApi } from './api.ts'
 
@@ -10,12 +10,15 @@ export const startApi = async (foundation: Foundation): Promise<{ url: string; l
   const api = makeApi({ engine, config: { apiKey: api_key, corsOrigins: config.cors_origins, version: VERSION }, logger, clock })
   try {
     const { url } = await api.listen({ host: config.api_host, port: config.api_port })
+    // Now that its own port is taken: nothing waits for it.
+    const discovery = startDiscovery(foundation)
     return {
       url,
       /** Sees at once what changed around it, such as a worker that has just started. */
       look: engine.service.look,
       async close() {
         engine.service.shutDown()
+        await discovery.close()
         await api.close()
         await engine.close()
       },

@@ -1,5 +1,6 @@
 export { addressRefusal, parseSourcePolicy } from './address-policy.ts'
 export type { AddressPolicy } from './address-policy.ts'
+export { SERVER_NAMES } from './detect.ts'
 export { MAX_ANSWER_BYTES } from './http.ts'
 export type { JsonValue } from './json.ts'
 export { detectSourceType, makeSource } from './make-source.ts'

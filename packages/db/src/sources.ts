@@ -21,6 +21,28 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     }
   },
 
+  /**
+   * Makes a source of a server that was found, if nobody has yet: an address becomes one once, also when two processes start at a time.
+   * Null: it was done before, or the URL is taken.
+   */
+  async adopt(row: Omit<SourceRow, 'version'>): Promise<SourceRow | null> {
+    try {
+      return await prisma.$transaction(async (tx) => {
+        await tx.discovery.create({ data: { url: row.url, found_at: row.created_at } })
+        return asRow(await tx.source.create({ data: { ...row, version_info: json(row.version_info) }, omit }))
+      })
+    } catch (error) {
+      if (isDuplicate(error)) return null
+      throw error
+    }
+  },
+
+  /** What discovery has nothing more to do with: what it found before, and what a user has or had there. */
+  async knownUrls(): Promise<string[]> {
+    const { rows } = await sql.query<{ url: string }>(`SELECT url FROM discoveries UNION SELECT url FROM sources`, [])
+    return rows.map(({ url }) => url)
+  },
+
   async find(id: string): Promise<SourceRow | null> {
     const row = await prisma.source.findFirst({ where: { id, deleted_at: null }, omit })
     return row && asRow(row)
@@ -80,7 +102,11 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
   /** Hides the source and all below it, cancels what is pending and asks what is running to stop: one transaction. */
   async hide(id: string): Promise<boolean> {
     return sql.transaction(async (tx) => {
-      const { rowCount } = await tx.query(`UPDATE sources SET deleted_at = spark_now() WHERE id = $1 AND deleted_at IS NULL`, [id])
+      const { rowCount } = await tx.query(
+        `WITH gone AS (UPDATE sources SET deleted_at = spark_now() WHERE id = $1 AND deleted_at IS NULL RETURNING url)
+         INSERT INTO discoveries (url, found_at) SELECT url, spark_now() FROM gone ON CONFLICT (url) DO UPDATE SET url = excluded.url`,
+        [id],
+      )
       if (rowCount === 0) return false
       await tx.query(`UPDATE workflows SET deleted_at = spark_now() WHERE source_id = $1 AND deleted_at IS NULL`, [id])
       await stopTasks(tx, 'source_id', id)

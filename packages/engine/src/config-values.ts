@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { parseSourcePolicy, type AddressPolicy } from '@automagik-spark/adapters'
+import { SourceType } from '@automagik-spark/core'
 import { z } from 'zod'
 import { parseEncryptionKey } from './vault.ts'
 
@@ -30,6 +31,29 @@ export const wholeNumber = (min: number, max: number) =>
 
 export const oneOf = <const T extends string>(allowed: readonly T[]) =>
   check((text, refuse) => allowed.find((value) => value === text.toLowerCase()) ?? refuse(`must be one of ${allowed.join(', ')}`))
+
+const TRUE = new Set(['true', '1', 'yes', 'on'])
+const FALSE = new Set(['false', '0', 'no', 'off'])
+export const yesNo = check((text, refuse) => {
+  const value = text.toLowerCase()
+  return TRUE.has(value) ? true : FALSE.has(value) ? false : refuse('must be true or false')
+})
+
+/** Where to look for which kind of server: `langflow:7860,automagik-hive:8886`. */
+export const discoveryPorts = check((text, refuse) =>
+  listOf(text).map((entry) => {
+    const [type, port = '', ...rest] = entry.split(':')
+    const source_type = SourceType.options.find((one) => one === type)
+    const number = Number(port)
+    const isPort = /^\d{1,5}$/.test(port) && number >= 1 && number <= 65535 && rest.length === 0
+    return source_type && isPort ? { source_type, port: number } : refuse(`must be a comma list of type:port, such as langflow:7860; the types are ${SourceType.options.join(', ')}`)
+  }),
+)
+
+/** The key of a flow server, as it would be given to a source. */
+export const sourceKey = check((text, refuse) =>
+  /^[\x21-\x7e]{1,4096}$/.test(text) ? text : refuse('must consist of printable ASCII characters without spaces, at most 4096 of them'),
+)
 
 const MIN_KEY_CHARACTERS = 16
 const MAX_KEY_CHARACTERS = 512

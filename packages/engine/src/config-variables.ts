@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import {
-  apiKey, corsOrigins, encryptionKey, encryptionKeys, hostList, listenHost, mongoUri, oneOf, postgresUrl, sourcePolicy, wholeNumber,
+  apiKey, corsOrigins, discoveryPorts, encryptionKey, encryptionKeys, hostList, listenHost, mongoUri, oneOf, postgresUrl, sourceKey, sourcePolicy, wholeNumber, yesNo,
 } from './config-values.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './logger.ts'
 
@@ -82,6 +82,26 @@ export const Environment = z.object({
   SPARK_MAX_OUTPUT_BYTES: wholeNumber(1024, 10 * MEBIBYTE).prefault(String(MEBIBYTE)).meta(about({
     description: 'Bytes of an answer up to which all of it is kept, 1024 to 10485760; of a longer one the text is.',
     read_by: RUNS,
+  })),
+  SPARK_DISCOVERY: yesNo.optional().meta(about({
+    description: 'Whether the API looks for flow servers on this machine when it starts. What it finds becomes a source, once; never again after that source was deleted.',
+    read_by: SERVES, unset: '`true` with the embedded PostgreSQL, else `false`', example: 'false',
+  })),
+  SPARK_DISCOVERY_PORTS: discoveryPorts.prefault('langflow:7860,automagik-hive:8886,automagik-agents:8881').meta(about({
+    description: 'Where it looks on localhost, as a comma list of type:port.',
+    read_by: SERVES,
+  })),
+  LANGFLOW_API_KEY: sourceKey.optional().meta(about({
+    description: 'Tried on a Langflow that was found and wants a key.',
+    read_by: SERVES, secret: true, unset: 'none', example: 'sk-the-key-of-that-langflow',
+  })),
+  HIVE_API_KEY: sourceKey.optional().meta(about({
+    description: 'Tried on an Automagik Hive that was found and wants a key.',
+    read_by: SERVES, secret: true, unset: 'none', example: 'the-key-of-that-hive',
+  })),
+  AGENTS_API_KEY: sourceKey.optional().meta(about({
+    description: 'Tried on an Automagik Agents server that was found and wants a key.',
+    read_by: SERVES, secret: true, unset: 'none', example: 'the-key-of-that-server',
   })),
   SPARK_TLS_INSECURE_HOSTS: hostList.prefault('').meta(about({
     description: 'Hosts whose TLS certificates are not verified, separated by commas.',

@@ -24,6 +24,7 @@ describe('loadConfig', () => {
       embedded: true, api_key: null, api_host: '127.0.0.1', api_port: 8883, cors_origins: '*', database_url: null, mongodb_uri: null,
       data_dir: '.spark', encryption_key: null, previous_encryption_keys: [], http_timeout_seconds: 600, worker_concurrency: 50,
       drain_timeout_seconds: 25, max_output_bytes: 1048576, tls_insecure_hosts: [], source_policy: { mode: 'private', hosts: [], ranges: [] },
+      discovery: { places: [{ source_type: 'langflow', port: 7860 }, { source_type: 'automagik-hive', port: 8886 }, { source_type: 'automagik-agents', port: 8881 }], keys: {} },
       log_level: 'info', log_format: null, warnings: [],
     })
   })
@@ -32,6 +33,18 @@ describe('loadConfig', () => {
     expect(loadConfig(complete, 'start')).toMatchObject({ embedded: false, api_host: '0.0.0.0', database_url: DATABASE_URL })
     expect(loadConfig({ ...complete, API_HOST: '::1' }, 'start').api_host).toBe('::1')
     expect(loadConfig({ API_HOST: '0.0.0.0' }, 'start')).toMatchObject({ embedded: true, api_host: '0.0.0.0' })
+  })
+
+  it('looks for flow servers when it is embedded, unless told otherwise', () => {
+    expect(loadConfig(complete, 'start').discovery).toBeNull()
+    expect(loadConfig({ SPARK_DISCOVERY: 'off' }, 'start').discovery).toBeNull()
+    const env = { ...complete, SPARK_DISCOVERY: 'TRUE', SPARK_DISCOVERY_PORTS: 'langflow:7861, automagik-hive:1', LANGFLOW_API_KEY: 'sk-1', HIVE_API_KEY: 'h', AGENTS_API_KEY: 'a' }
+    expect(loadConfig(env, 'start').discovery).toEqual({
+      places: [{ source_type: 'langflow', port: 7861 }, { source_type: 'automagik-hive', port: 1 }], keys: { langflow: 'sk-1', 'automagik-hive': 'h', 'automagik-agents': 'a' },
+    })
+    expect(secretsOf(loadConfig(env, 'start')).has('sk-1')).toBe(true)
+    for (const bad of ['langflow', 'langflow:0', 'langflow:99999', 'hive:8886', 'langflow:1:2']) expect(problems({ SPARK_DISCOVERY_PORTS: bad })).toEqual([expect.stringContaining('comma list of type:port')])
+    expect(problems({ SPARK_DISCOVERY: 'maybe' })).toEqual([expect.stringContaining('must be true or false')])
   })
 
   it.each<[Role, string[]]>([

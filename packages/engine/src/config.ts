@@ -1,6 +1,11 @@
 import type { AddressPolicy } from '@automagik-spark/adapters'
+import type { SourceType } from '@automagik-spark/core'
+import type { z } from 'zod'
 import { ALIASES, aboutVariable, Environment, VARIABLES, type Role, type Variable } from './config-variables.ts'
 import type { LogFormat, LogLevel } from './logger.ts'
+
+/** Where to look for flow servers on this machine, and the keys to try on them. */
+export type Discovery = { places: { source_type: SourceType; port: number }[]; keys: Partial<Record<SourceType, string>> }
 
 export type Config = {
   /** No DATABASE_URL: Spark brings its own PostgreSQL, and keys that are null are made in the data directory. */
@@ -18,6 +23,8 @@ export type Config = {
   worker_concurrency: number
   drain_timeout_seconds: number
   max_output_bytes: number
+  /** Null: it does not look. */
+  discovery: Discovery | null
   tls_insecure_hosts: string[]
   source_policy: AddressPolicy
   log_level: LogLevel
@@ -71,6 +78,7 @@ export const loadConfig = (env: Env, role: Role): Config => {
     worker_concurrency: values.SPARK_WORKER_CONCURRENCY,
     drain_timeout_seconds: values.SPARK_DRAIN_TIMEOUT,
     max_output_bytes: values.SPARK_MAX_OUTPUT_BYTES,
+    discovery: (values.SPARK_DISCOVERY ?? embedded) ? discoveryOf(values) : null,
     tls_insecure_hosts: values.SPARK_TLS_INSECURE_HOSTS,
     source_policy: values.SPARK_SOURCE_POLICY,
     log_level: values.LOG_LEVEL,
@@ -78,6 +86,15 @@ export const loadConfig = (env: Env, role: Role): Config => {
     warnings: warningsOf(values.DATABASE_URL, values.SPARK_TLS_INSECURE_HOSTS),
   }
 }
+
+const discoveryOf = ({ SPARK_DISCOVERY_PORTS: places, LANGFLOW_API_KEY, HIVE_API_KEY, AGENTS_API_KEY }: z.output<typeof Environment>): Discovery => ({
+  places,
+  keys: {
+    ...(LANGFLOW_API_KEY !== undefined && { langflow: LANGFLOW_API_KEY }),
+    ...(HIVE_API_KEY !== undefined && { 'automagik-hive': HIVE_API_KEY }),
+    ...(AGENTS_API_KEY !== undefined && { 'automagik-agents': AGENTS_API_KEY }),
+  },
+})
 
 type Given = Map<Variable, { text: string; name: string }>
 
@@ -137,7 +154,7 @@ const looksPooled = (url: URL): boolean =>
 export const secretsOf = (config: Config): Set<string> => {
   const keys = [config.encryption_key, ...config.previous_encryption_keys].filter((key) => key !== null)
   const passwords = [config.database_url, config.mongodb_uri].flatMap((address) => (address === null ? [] : passwordsIn(address)))
-  return new Set([...(config.api_key === null ? [] : [config.api_key]), ...keys.flatMap(keyTexts), ...passwords])
+  return new Set([...(config.api_key === null ? [] : [config.api_key]), ...keys.flatMap(keyTexts), ...passwords, ...Object.values(config.discovery?.keys ?? {})])
 }
 
 /** How a key of bytes may be written. */

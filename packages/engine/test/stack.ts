@@ -71,7 +71,9 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
   }
 
   return {
-    url, db, engine, stub, clock, queue,
+    url, db, engine, stub, clock, queue, pool,
+    /** For what is started beside the engine. */
+    parts: { db, clock, ids, vault, pool, logger },
     jsonTasks: running.tasks,
     /** `through`: another way to the same PostgreSQL, for its statements and its LISTEN; its queue goes straight there. */
     async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes>, through = url } = {}): Promise<RunningWorker> {
