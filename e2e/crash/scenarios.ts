@@ -6,8 +6,8 @@ import type { Scenario } from './scenario.ts'
 
 const FIRE = 'worker-fire: insert occurrences, insert tasks, insert task_events, update schedules'
 const CLAIM = 'worker-claim: call spark_claim'
-const INTENT = 'worker-settle: update tasks'
-const SETTLE = 'worker-settle: update tasks, insert task_events, insert task_outputs, insert schedule_outcomes'
+const INTENT = 'worker-intend: update tasks'
+const SETTLE = 'worker-settle: update tasks, insert task_events, insert task_outputs, insert source_outcomes, insert schedule_outcomes'
 const HAND_BACK = 'worker-settle: update tasks, insert task_events'
 const MARK = 'worker-beat: update tasks'
 const TAKE_OVER = 'worker-beat: update tasks, insert task_events, insert schedule_outcomes'
@@ -15,6 +15,10 @@ const ARM = 'agenda: insert agenda_jobs'
 const LOCK = 'agenda: update agenda_jobs'
 const END = 'agenda: delete agenda_jobs'
 const BEAT = 'worker-beat: insert workers'
+const TEND = 'main: update sources, update sources'
+const TURN_AWAY = 'main: update tasks'
+const TAKE_CHECK = 'main: update sources'
+const CHECKED_UP = 'main: update sources, update source_outcomes'
 
 /** An input that no other run has. */
 const mark = () => `crash ${randomUUID()}`
@@ -133,6 +137,50 @@ const wake: Scenario<string> = {
     const rows = await until(() => lane.tasks('schedule_id = $1', id), (found) => isTerminal(found[0]?.status))
     assert.equal(rows.length, 1)
     assert.ok(lane.callsOf(rows[0]!.id) <= 1)
+  },
+}
+
+const hold: Scenario<{ before: string[]; waiting: string }> = {
+  name: 'a server that is gone is held',
+  role: 'worker',
+  commits: [CLAIM, INTENT, SETTLE, TEND, TURN_AWAY],
+  strikes: [TEND, TURN_AWAY],
+  async prepare(lane) {
+    await lane.stub.set({ unreachable: true })
+    const before = await Promise.all(Array.from({ length: 5 }, () => run(lane, mark())))
+    // Not ready yet, so it is pending when the source is held.
+    const waiting = await run(lane, mark())
+    await lane.sql(`UPDATE tasks SET ready_at = ready_at + interval '1 hour' WHERE id = $1`, [waiting])
+    return { before, waiting }
+  },
+  isOver: async (lane, { waiting }) => isTerminal((await byId(lane, waiting))?.status),
+  async judge(lane, { context: { before, waiting }, strike }) {
+    const isKilled = strike !== null && strike.fate !== 'lost'
+    for (const id of before) {
+      const row = await over(lane, id)
+      assert.ok(row?.error_code === 'source_unreachable' || (isKilled && row?.error_code === 'outcome_unknown'), row?.error_code ?? row?.status)
+    }
+    assert.deepEqual(expected(await over(lane, waiting), lane.callsOf(waiting)), { status: 'failed', error_code: 'source_unreachable', calls: 0 })
+    await lane.stub.set({ unreachable: false })
+    await lane.engine.sources.validate(lane.source_id)
+  },
+}
+
+const check: Scenario<string> = {
+  name: 'a server is asked how it is',
+  role: 'worker',
+  commits: [TAKE_CHECK, CHECKED_UP],
+  async prepare(lane) {
+    await lane.sql(`UPDATE sources SET check_at = NULL, version_info = NULL WHERE id = $1`, [lane.source_id])
+    return (await schedule(lane, { schedule_type: 'interval', schedule_expr: '1h', input_value: mark() })).id
+  },
+  isOver: async (lane) => (await lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL`, [lane.source_id])).length === 1,
+  async judge(lane, { context: id }) {
+    // Whoever took the check and died made none: the next is due in a minute, or now.
+    const isDone = () => lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL AND health = 'up'`, [lane.source_id])
+    if ((await isDone()).length === 0) await lane.sql(`UPDATE sources SET check_at = NULL WHERE id = $1 AND version_info IS NULL`, [lane.source_id])
+    await until(isDone, (rows) => rows.length === 1)
+    await lane.engine.schedules.remove(id)
   },
 }
 
@@ -375,7 +423,7 @@ const removeSource: Scenario<string> = {
 
 /** All of them, of contexts that each knows itself. */
 export const scenarios = [
-  dueTime, handBack, turnedAway, takeOver, wake, purge, askRun, create, edit, disable, enable, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
+  dueTime, handBack, turnedAway, takeOver, wake, hold, check, purge, askRun, create, edit, disable, enable, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
 ] as unknown as Scenario[] // play hands a scenario what the scenario itself prepared
 
 const isInPostgres = (commit: string) => !commit.startsWith('agenda: ')

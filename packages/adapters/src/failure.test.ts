@@ -65,9 +65,16 @@ describe('connectionFailure', () => {
     expect(connectionFailure(withCode(code), { ...state, sent: true })).toMatchObject({ error_code: 'bad_answer', failure: 'bad_answer' }),
   )
   it('running out of time depends on whether it was sent', () => {
-    expect(connectionFailure(new Error('aborted'), { ...state, sent: false, timedOut: true })).toMatchObject({ error_code: 'timeout', failure: 'not_sent' })
+    expect(connectionFailure(new Error('aborted'), { ...state, sent: false, timedOut: true })).toMatchObject({ error_code: 'timeout', failure: 'not_sent', timed_out: true })
     const sent = connectionFailure(new Error('aborted'), { ...state, sent: true, timedOut: true })
-    expect(sent).toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown' })
+    expect(sent).toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown', timed_out: true })
     expect(sent.message).toContain('longer than 2 s')
+  })
+  it('tells what took too long from what failed', () => {
+    const reading = { ...state, purpose: 'read' as const }
+    for (const code of ['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']) expect(connectionFailure(withCode(code), { ...reading, sent: false }).timed_out).toBe(true)
+    for (const code of ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']) expect(connectionFailure(withCode(code), { ...reading, sent: true }).timed_out).toBe(true)
+    expect(connectionFailure(withCode('ECONNREFUSED'), { ...reading, sent: false }).timed_out).toBe(false)
+    expect(connectionFailure(withCode('ECONNRESET'), { ...reading, sent: true }).timed_out).toBe(false)
   })
 })

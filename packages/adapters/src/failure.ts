@@ -23,13 +23,13 @@ export const connectionFailure = (error: unknown, state: CallState): SourceError
   const refused = chain.find((cause) => cause instanceof AddressRefused)
   const seconds = `${timeoutMs / 1000} s`
   const unreachable = (reason: string, failure: 'not_sent' | 'refused' = 'not_sent') =>
-    new SourceError('source_unreachable', failure, `Cannot reach ${where}: ${reason}`, { cause: error })
+    new SourceError('source_unreachable', failure, `Cannot reach ${where}: ${reason}`, { cause: error, timed_out: code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT' })
 
   if (refused) return new SourceError('address_refused', 'refused', `${where} is not allowed: the address ${refused.message}.`, { cause: error })
 
   if (!sent) {
     if (timedOut) {
-      return new SourceError('timeout', 'not_sent', `The call to ${where} could not be sent within ${seconds}: no connection was free in time.`, { cause: error })
+      return new SourceError('timeout', 'not_sent', `The call to ${where} could not be sent within ${seconds}: no connection was free in time.`, { cause: error, timed_out: true })
     }
     if (isTls(code)) return unreachable(`the TLS handshake failed (${code}). Is it really an https address?`)
     if (isCertificate(code)) {
@@ -44,15 +44,15 @@ export const connectionFailure = (error: unknown, state: CallState): SourceError
   if (isBadAnswer(code)) {
     return new SourceError('bad_answer', 'bad_answer', `The answer of ${where} cannot be read: ${badAnswer(code)} (${code}).`, { cause: error })
   }
-  if (timedOut || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return unknown(state, `it took longer than ${seconds}`, error)
+  if (timedOut || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return unknown(state, `it took longer than ${seconds}`, error, true)
   return unknown(state, purpose === 'run' ? `the connection was lost (${code || 'no reason given'})` : `the connection was lost before the whole answer came (${code})`, error)
 }
 
 /** Sent, and nobody can say what became of it. A read has no effect that could be unknown. */
-export const unknown = ({ where, purpose }: Pick<CallState, 'where' | 'purpose'>, reason: string, cause?: unknown): SourceError =>
+export const unknown = ({ where, purpose }: Pick<CallState, 'where' | 'purpose'>, reason: string, cause?: unknown, timed_out = false): SourceError =>
   purpose === 'run'
-    ? new SourceError('outcome_unknown', 'unknown', `The flow was started at ${where} and its outcome is unknown: ${reason}.`, { cause })
-    : new SourceError('source_unreachable', 'unknown', `No answer from ${where}: ${reason}.`, { cause })
+    ? new SourceError('outcome_unknown', 'unknown', `The flow was started at ${where} and its outcome is unknown: ${reason}.`, { cause, timed_out })
+    : new SourceError('source_unreachable', 'unknown', `No answer from ${where}: ${reason}.`, { cause, timed_out })
 
 const UNSENT: Record<string, string> = {
   ECONNREFUSED: 'the connection was refused. Is the server running, and is the port right?',

@@ -38,17 +38,20 @@ export class SourceError extends DomainError {
   readonly failure: FailureClass
   /** Seconds the server asked to wait, when it did. */
   readonly retry_after: number | null
+  /** It did not fail, it took too long: the server may just be busy. */
+  readonly timed_out: boolean
 
   constructor(
     error_code: TaskErrorCode,
     failure: FailureClass,
     message: string,
-    options: { retry_after?: number | null; cause?: unknown } = {},
+    options: { retry_after?: number | null; timed_out?: boolean; cause?: unknown } = {},
   ) {
     super('invalid', message, options)
     this.name = 'SourceError'
     this.error_code = error_code
     this.failure = failure
     this.retry_after = options.retry_after ?? null
+    this.timed_out = options.timed_out ?? false
   }
 }

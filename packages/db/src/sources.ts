@@ -1,10 +1,11 @@
+import { HELD, RELEASED } from './hot/hold.ts'
 import { CANCELLED } from './hot/settle.ts'
 import { isDuplicate, json } from './prisma.ts'
 import type { Client } from './prisma.ts'
 import type { PageArgs, RowPage, SourceRow } from './rows.ts'
 import type { SqlPool } from './sql.ts'
 
-const omit = { deleted_at: true } as const
+const omit = { deleted_at: true, breaker_until: true, breaker_opens: true, breaker_counted: true, check_at: true, check_failures: true } as const
 // The columns' CHECKs hold the unions that Prisma types as text.
 const asRow = (row: unknown) => row as SourceRow
 
@@ -88,15 +89,40 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     }
   },
 
-  /** Sets the user's switch. While inactive the source is held: its due times wait, and the ledger can say why. */
-  async switchTo(id: string, status: SourceRow['status']): Promise<void> {
-    await sql.query(
-      `UPDATE sources SET status = $2, version = version + 1, updated_at = spark_now(),
-         hold_from = CASE WHEN $2 = 'inactive' THEN spark_now() ELSE hold_from END,
-         hold_until = CASE WHEN $2 = 'inactive' THEN NULL ELSE spark_now() END
-       WHERE id = $1 AND deleted_at IS NULL AND status <> $2`,
+  /**
+   * Sets the user's switch. While inactive the source is held: its due times wait, and the ledger can say why. Whatever its breaker and its
+   * health checks had counted is forgotten with either. True: it was switched.
+   */
+  async switchTo(id: string, status: SourceRow['status']): Promise<boolean> {
+    const { rowCount } = await sql.query(
+      `WITH u AS (
+         UPDATE sources s SET status = $2, version = version + 1, updated_at = spark_now(),
+           breaker_until = NULL, breaker_opens = 0, breaker_counted = 0, check_at = NULL, check_failures = 0,
+           hold_from = CASE WHEN $2 = 'inactive' AND NOT ${HELD('s')} THEN spark_now() ELSE hold_from END,
+           hold_until = CASE WHEN $2 = 'inactive' THEN NULL ELSE spark_now() END
+         WHERE id = $1 AND deleted_at IS NULL AND status <> $2 RETURNING id
+       ), o AS (UPDATE source_outcomes o SET not_sent = 0 FROM u WHERE o.source_id = u.id AND o.not_sent > 0)
+       SELECT id FROM u`,
       [id, status],
     )
+    return rowCount === 1
+  },
+
+  /** The server answered as it should. `released`: with it a hold is over. Null: there is no such source. */
+  async seenUp(id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> {
+    const { rows } = await sql.query<{ released: boolean }>(
+      `WITH x AS (SELECT id, ${HELD('s')} AND status = 'active' AS held FROM sources s WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
+         u AS (UPDATE sources s SET version_info = $2::jsonb, ${RELEASED} FROM x WHERE s.id = x.id RETURNING s.id, x.held),
+         o AS (UPDATE source_outcomes o SET not_sent = 0 FROM u WHERE o.source_id = u.id AND o.not_sent > 0)
+       SELECT held AS released FROM u`,
+      [id, JSON.stringify(version_info)],
+    )
+    return rows[0] ?? null
+  },
+
+  /** The server did not answer as it should when somebody asked. It takes more than that to hold it. */
+  async seenDown(id: string, reason: string): Promise<void> {
+    await sql.query(`UPDATE sources SET health = 'down', health_reason = $2, checked_at = spark_now() WHERE id = $1 AND deleted_at IS NULL`, [id, reason])
   },
 
   /** Hides the source and all below it, cancels what is pending and asks what is running to stop: one transaction. */

@@ -1,5 +1,6 @@
 import { Task } from '@automagik-spark/core'
 import type { RetryOn, TaskQuery } from '@automagik-spark/core'
+import { TURNS_AWAY, whyTurnedAway } from './hot/hold.ts'
 import { CANCELLED } from './hot/settle.ts'
 import { jsonColumns } from './json-columns.ts'
 import type { JsonRow, PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
@@ -27,18 +28,25 @@ export type NewRun = {
   retry_on: RetryOn
 }
 
+/** How a run begins that somebody asked for: pending, or at its end already when its source is held. */
+const BEGINS = `CASE WHEN ${TURNS_AWAY('src')} THEN 'failed' ELSE 'pending' END, CASE WHEN ${TURNS_AWAY('src')} THEN 'source_unreachable' END,
+  CASE WHEN ${TURNS_AWAY('src')} THEN ${whyTurnedAway('src')} END, CASE WHEN ${TURNS_AWAY('src')} THEN now.at END`
+
 /** JSON text for a column where no value is NULL. */
 const jsonOrNull = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value))
 
-/** Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. */
+/**
+ * Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. Those of a
+ * source that is held have failed.
+ */
 export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =>
   (
     await sql.query<TaskRow>(
       `WITH i AS (
-         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, serial_key, status, trigger, priority, input, session_id, tweaks, timeout,
-           max_retries, retry_on, ready_at, created_at, updated_at)
-         SELECT r.id, w.id, w.source_id, r.schedule_id, r.schedule_id, 'pending', 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout,
-           r.max_retries, r.retry_on, now.at, now.at, now.at
+         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, serial_key, trigger, priority, input, session_id, tweaks, timeout,
+           max_retries, retry_on, ready_at, created_at, updated_at, status, error_code, error, finished_at)
+         SELECT r.id, w.id, w.source_id, r.schedule_id, r.schedule_id, 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout,
+           r.max_retries, r.retry_on, now.at, now.at, now.at, ${BEGINS}
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[])
            AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout, max_retries, retry_on)
          JOIN workflows w ON w.id = r.workflow_id AND w.deleted_at IS NULL
@@ -188,10 +196,10 @@ export const makeTasks = (sql: SqlPool) => ({
   async replay(id: string, replay: { id: string; input: { value: unknown } | null }): Promise<TaskRow | null> {
     const { rows } = await sql.query<TaskRow>(
       `WITH i AS (
-         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, session_id, tweaks, timeout,
-           max_retries, retry_on, replay_of, ready_at, created_at, updated_at)
-         SELECT $2, t.workflow_id, t.source_id, t.schedule_id, 'pending', 'replay', 0, CASE WHEN $3 THEN $4::jsonb ELSE t.input END, t.session_id, t.tweaks, t.timeout,
-           t.max_retries, t.retry_on, t.id, now.at, now.at, now.at
+         INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, trigger, priority, input, session_id, tweaks, timeout,
+           max_retries, retry_on, replay_of, ready_at, created_at, updated_at, status, error_code, error, finished_at)
+         SELECT $2, t.workflow_id, t.source_id, t.schedule_id, 'replay', 0, CASE WHEN $3 THEN $4::jsonb ELSE t.input END, t.session_id, t.tweaks, t.timeout,
+           t.max_retries, t.retry_on, t.id, now.at, now.at, now.at, ${BEGINS}
          FROM tasks t JOIN sources src ON src.id = t.source_id AND src.status = 'active' CROSS JOIN (SELECT spark_now() AS at) now
          WHERE t.id = $1 AND ${VISIBLE}
          RETURNING ${PLAIN}, t.output

@@ -27,7 +27,7 @@ const takeOne = async (leaseMs = LEASE) => {
   return task!
 }
 const end = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement => ({
-  id: task.id, token: task.token, status: 'completed', output: '{"result":"x"}', full_output: null, error: null, error_code: null, retry_in_ms: null, ...more,
+  id: task.id, token: task.token, status: 'completed', output: '{"result":"x"}', full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...more,
 })
 const takeOver = (sql: Sql, graceMs: number) => takeOverWith(sql, graceMs, () => 0)
 /** As if its worker had died: the lease is over, and long marked. */
@@ -398,7 +398,7 @@ describe('the edges between statuses', () => {
     const set = (status: string) =>
       t.sql.query(
         `UPDATE tasks SET status = $2, finished_at = CASE WHEN $2 IN ('completed', 'failed', 'cancelled') THEN spark_now() END,
-           error_code = CASE WHEN $2 = 'failed' THEN 'outcome_unknown' END,
+           error_code = CASE WHEN $2 <> 'failed' THEN NULL WHEN status = 'pending' THEN 'source_unreachable' ELSE 'outcome_unknown' END,
            token = CASE WHEN $2 <> 'pending' THEN $3::uuid END, lease_until = spark_now(), phase = 'claimed', tries_before = tries WHERE id = $1`,
         [id, status, randomUUID()],
       )
@@ -408,6 +408,15 @@ describe('the edges between statuses', () => {
     }
     if (allowed) await set(to)
     else await expect(set(to)).rejects.toThrow(`a task cannot go from ${from} to ${to}`)
+  })
+
+  it.each([
+    ['another reason', 'internal', 'manual'],
+    ['a run that nobody asked for by hand', 'source_unreachable', 'schedule'],
+  ])('lead from pending to failed not for %s', async (_, error_code, trigger) => {
+    const id = await addTask(t.sql, workflow_id)
+    await t.sql.query('UPDATE tasks SET trigger = $2 WHERE id = $1', [id, trigger])
+    await expect(t.sql.query(`UPDATE tasks SET status = 'failed', finished_at = spark_now(), error_code = $2 WHERE id = $1`, [id, error_code])).rejects.toThrow('a task cannot go from pending to failed')
   })
 
   it.each(['failed', 'cancelled'] as const)('lead out of %s back to pending only by a retry by hand', async (status) => {

@@ -57,7 +57,7 @@ describe('PostgreSQL announces', () => {
 
   it('all runs that ended together in one word', async () => {
     const [one, two] = [await takeOne(), await takeOne()]
-    const end = { status: 'completed', output: '{}', full_output: null, error: null, error_code: null, retry_in_ms: null } as const
+    const end = { status: 'completed', output: '{}', full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null } as const
     const [word, ...none] = await announcedBy(() => settle(t.sql, [one, two].map(({ id, token }) => ({ id, token, ...end }))))
     expect(none).toEqual([])
     expect(word!.replace('spark_done ', '').split(',').sort()).toEqual([one.id, two.id].sort())
@@ -65,7 +65,7 @@ describe('PostgreSQL announces', () => {
 
   it('nothing when a settle was refused', async () => {
     const { id } = await takeOne()
-    const late = { id, token: randomUUID(), status: 'completed', output: '{}', full_output: null, error: null, error_code: null, retry_in_ms: null } as const
+    const late = { id, token: randomUUID(), status: 'completed', output: '{}', full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null } as const
     expect(await announcedBy(() => settle(t.sql, [late]))).toEqual([])
   })
 

@@ -30,10 +30,10 @@ const takeOne = async (options: Parameters<typeof addTask>[2] = {}): Promise<Cla
 }
 /** A failure that may be tried again, at once unless told otherwise. */
 const again = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement => ({
-  id: task.id, token: task.token, status: 'failed', output: null, full_output: null, error: 'It is busy.', error_code: 'source_busy', retry_in_ms: 0, ...more,
+  id: task.id, token: task.token, status: 'failed', output: null, full_output: null, error: 'It is busy.', error_code: 'source_busy', retry_in_ms: 0, reached: null, ...more,
 })
 const done = (task: { id: string; token: string }): Settlement => ({
-  ...again(task), status: 'completed', output: '{"result":"x"}', error: null, error_code: null, retry_in_ms: null,
+  ...again(task), status: 'completed', output: '{"result":"x"}', error: null, error_code: null, retry_in_ms: null, reached: null,
 })
 const events = async (id: string) => (await t.db.tasks.events(id)).map(({ type, message, try: n }) => ({ type, message, try: n }))
 /** As if its next try had come. */

@@ -51,7 +51,7 @@ export const startEngine = async (deps: EngineDeps) => {
   const flows = makeFlows({ db, openSource })
 
   return {
-    sources: makeSources({ db, clock, ids, vault, pool, addSecret }),
+    sources: makeSources({ db, queue, clock, ids, vault, pool, addSecret }),
     workflows: { ...makeWorkflows({ db, clock, ids, flows }), run: runs.run },
     tasks: makeTasks({ db, ids, waiters }),
     schedules: { ...makeSchedules({ db, queue, clock, ids, runs, default_timeout }), backfill: makeBackfill({ db, ids, default_timeout }) },

@@ -36,7 +36,7 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
     return sourceInactive(workflow.source_url)
   }
 
-  /** The task as it was accepted; it may be running by the time that its caller reads it. */
+  /** The task as it was accepted, or turned away; it may be running by the time that its caller reads it. */
   const start = async (run: Omit<NewRun, 'id'>, id: string): Promise<Task> => {
     const row = await insert({ ...run, id })
     if (!row) throw await refusal(run.workflow_id)
@@ -73,6 +73,10 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
         throw error
       }
       if (!ended) return { task, finished: false }
+      if (isFinished(task.status)) {
+        ended.forget()
+        return { task, finished: true }
+      }
       signal?.addEventListener('abort', ended.forget, { once: true })
       const over = await ended.over
       signal?.removeEventListener('abort', ended.forget)

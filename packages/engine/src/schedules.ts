@@ -48,7 +48,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
 
   /** What is due already is decided under the old version, before anything changes. */
   const decideDue = async (tx: Sql, row: LockedSchedule, now: Date): Promise<LockedSchedule> => {
-    if (row.status !== 'active' || row.source_status !== 'active' || !row.next_run_at || row.next_run_at > now) return row
+    if (row.status !== 'active' || row.held || !row.next_run_at || row.next_run_at > now) return row
     const [open] = await countOpen(tx, [row.id])
     const outcome = outcomeOf(row, decide(decidable(row), worldOf(row, open, now)), ids)
     await writeOutcomes(tx, [outcome], now, default_timeout)

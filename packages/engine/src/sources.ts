@@ -3,16 +3,19 @@ import type { HttpPool } from '@automagik-spark/adapters'
 import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Clock, CreateSource, Page, PageQuery, Source, SourceType, UpdateSource } from '@automagik-spark/core'
 import type { Db, SourceChange, SourceRow } from '@automagik-spark/db'
+import { announceDue } from './announce.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
+import type { Queue } from './queue.ts'
 import { keyPlace } from './remote.ts'
 import type { Vault } from './vault.ts'
 
-type Deps = { db: Db; clock: Clock; ids: Ids; vault: Vault; pool: HttpPool; addSecret: (secret: string) => void }
+type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; vault: Vault; pool: HttpPool; addSecret: (secret: string) => void }
 
 const toSource = ({ hold_from: _, hold_until: __, version: ___, api_key: ____, ...row }: SourceRow): Source => row
 
-export const makeSources = ({ db, clock, ids, vault, pool, addSecret }: Deps) => {
+export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: Deps) => {
+  const announce = announceDue({ sql: db.sql, queue, clock })
   const found = async (id: string): Promise<SourceRow> => {
     const row = await db.sources.find(id)
     if (!row) throw notFound('Source')
@@ -36,7 +39,10 @@ export const makeSources = ({ db, clock, ids, vault, pool, addSecret }: Deps) =>
   }
   const openKey = (row: SourceRow): string | null => (row.api_key === null ? null : vault.open(row.api_key, keyPlace(row.id)))
   const sealKey = (id: string, key: string | null | undefined): string | null => (key ? vault.seal(key, keyPlace(id)) : null)
-  const seenUp = () => ({ health: 'up', health_reason: null, checked_at: clock.now() }) as const
+  /** A server that was seen to work is held no longer: what waited for it is due now. */
+  const seenUp = async (id: string, version_info: SourceRow['version_info']): Promise<void> => {
+    if ((await db.sources.seenUp(id, version_info))?.released) await announce(clock.now())
+  }
 
   return {
     async create(input: CreateSource): Promise<Source> {
@@ -46,8 +52,8 @@ export const makeSources = ({ db, clock, ids, vault, pool, addSecret }: Deps) =>
       const now = clock.now()
       const id = ids.next()
       const row = await db.sources.insert({
-        id, name: input.name ?? null, source_type, url, api_key: sealKey(id, input.api_key), status: 'active', ...seenUp(), hold_from: null, hold_until: null,
-        max_concurrency: input.max_concurrency, version_info, created_at: now, updated_at: now,
+        id, name: input.name ?? null, source_type, url, api_key: sealKey(id, input.api_key), status: 'active', health: 'up', health_reason: null,
+        checked_at: now, hold_from: null, hold_until: null, max_concurrency: input.max_concurrency, version_info, created_at: now, updated_at: now,
       })
       if (!row) throw duplicate(url)
       return toSource(row)
@@ -66,6 +72,7 @@ export const makeSources = ({ db, clock, ids, vault, pool, addSecret }: Deps) =>
       const row = await found(id)
       const { status, api_key, url: givenUrl, ...rest } = patch
       const change: SourceChange = { updated_at: clock.now() }
+      let foundInfo: SourceRow['version_info'] | undefined
       if (rest.name !== undefined) change.name = rest.name
       if (rest.max_concurrency !== undefined) change.max_concurrency = rest.max_concurrency
       const url = givenUrl === undefined ? row.url : normalizeSourceUrl(givenUrl)
@@ -78,12 +85,14 @@ export const makeSources = ({ db, clock, ids, vault, pool, addSecret }: Deps) =>
         }
         const key = api_key === undefined ? openKey(row) : api_key
         const { source_type, version_info } = await probe({ source_type: rest.source_type ?? row.source_type, url, api_key: key })
-        Object.assign(change, { url, source_type, version_info, ...seenUp() }, api_key !== undefined && { api_key: sealKey(id, api_key) })
+        foundInfo = version_info
+        Object.assign(change, { url, source_type }, api_key !== undefined && { api_key: sealKey(id, api_key) })
       }
       const updated = await db.sources.update(id, change)
       if (updated === 'duplicate') throw duplicate(url)
       if (!updated) throw notFound('Source')
-      if (status !== undefined) await db.sources.switchTo(id, status)
+      if (foundInfo !== undefined) await seenUp(id, foundInfo)
+      if (status !== undefined && (await db.sources.switchTo(id, status)) && status === 'active') await announce(clock.now())
       return toSource(await found(id))
     },
 
@@ -92,10 +101,10 @@ export const makeSources = ({ db, clock, ids, vault, pool, addSecret }: Deps) =>
       const row = await found(id)
       try {
         const { version_info } = await probe({ source_type: row.source_type, url: row.url, api_key: openKey(row) })
-        await db.sources.update(id, { version_info, ...seenUp(), updated_at: clock.now() })
+        await seenUp(id, version_info)
       } catch (error) {
         if (error instanceof DomainError && error.cause instanceof SourceError) {
-          await db.sources.update(id, { health: 'down', health_reason: error.cause.message, checked_at: clock.now(), updated_at: clock.now() })
+          await db.sources.seenDown(id, error.cause.message)
         }
         throw error
       }

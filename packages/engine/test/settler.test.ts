@@ -15,7 +15,7 @@ let workflow_id: string
 beforeAll(async () => {
   stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
-  settler = makeSettler({ sql: stack.db.sql, logger: makeLogger({ level: 'silent', format: 'json' }), onRetries: () => undefined })
+  settler = makeSettler({ sql: stack.db.sql, logger: makeLogger({ level: 'silent', format: 'json' }), onRetries: () => undefined, onOutcomes: async () => undefined })
 })
 beforeEach(() => stack.db.sql.query('DELETE FROM tasks'))
 afterAll(() => stack.close())
@@ -26,7 +26,7 @@ const take = async (count: number): Promise<ClaimedTask[]> => {
   return claim(stack.db.sql, { worker_id: randomUUID(), token: randomUUID(), slots: count, leaseMs: 60_000 })
 }
 const end = ({ id, token }: { id: string; token: string }, result = 'x'): Settlement => ({
-  id, token, status: 'completed', output: JSON.stringify({ result }), full_output: null, error: null, error_code: null, retry_in_ms: null,
+  id, token, status: 'completed', output: JSON.stringify({ result }), full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null,
 })
 
 describe('the settler', () => {

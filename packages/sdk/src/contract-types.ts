@@ -329,7 +329,7 @@ export type Source = {
   url: string
   /** the user's switch: an inactive source runs nothing */
   status: 'active' | 'inactive'
-  /** what Spark saw last */
+  /** what Spark saw last, at a call, a health check or when it was asked */
   health: 'up' | 'down' | 'unknown'
   health_reason: string | null
   checked_at: string | null

@@ -19,7 +19,7 @@ export const Source = z
     source_type: SourceType,
     url: z.string(),
     status: SourceStatus.describe("the user's switch: an inactive source runs nothing"),
-    health: z.enum(['up', 'down', 'unknown']).describe('what Spark saw last'),
+    health: z.enum(['up', 'down', 'unknown']).describe('what Spark saw last, at a call, a health check or when it was asked'),
     health_reason: z.string().nullable(),
     checked_at: Timestamp.nullable(),
     max_concurrency: z.int().describe('calls at once, counted over all workers'),

@@ -87,7 +87,7 @@ export const takeOver = async (sql: Sql, graceMs: number, random: () => number):
          WHERE v.happened ORDER BY u.id, v.n
        ), s AS (SELECT id, schedule_id, trigger, status, at, next_retry_at, false AS late FROM u),
        ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE becomes = 'back' LIMIT 1),
-       ${AFTER_SETTLED}
+       ${AFTER_SETTLED()}
        WHERE (SELECT count(*) FROM ready) >= 0`,
       [graceMs, RETRY_WINDOWS_MS, Array.from({ length: BATCH }, random)],
     )

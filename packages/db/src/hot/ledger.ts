@@ -1,3 +1,4 @@
+import { HELD } from './hold.ts'
 import type { ScheduleRow } from '../rows.ts'
 import type { Sql } from '../sql.ts'
 import { CANCELLED } from './settle.ts'
@@ -5,6 +6,8 @@ import { CANCELLED } from './settle.ts'
 /** A schedule whose row is locked, with what the decider must know of its surroundings. */
 export type LockedSchedule = ScheduleRow & {
   source_status: 'active' | 'inactive'
+  /** Its source is down or inactive: nothing is decided. */
+  held: boolean
   hold_from: Date | null
   hold_until: Date | null
 }
@@ -48,17 +51,17 @@ const iso = (at: Date | null) => (at ? at.toISOString() : null)
 
 const LOCKED_COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at,
   s.input_value, s.session_id, s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.status, s.paused_reason, s.decided_until, s.next_due_at,
-  s.next_run_at, s.last_run_at, s.run_count, s.created_at, s.updated_at, src.status AS source_status, src.hold_from, src.hold_until`
+  s.next_run_at, s.last_run_at, s.run_count, s.created_at, s.updated_at, src.status AS source_status, ${HELD('src')} AS held, src.hold_from, src.hold_until`
 const FROM_LIVING = `schedules s
   JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL
   JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL`
 
-/** Locks what is due, oldest first; what another process has locked is its business. Schedules of inactive sources wait. */
+/** Locks what is due, oldest first; what another process has locked is its business. Schedules of sources that are held wait. */
 export const lockDue = async (tx: Sql, limit: number): Promise<LockedSchedule[]> =>
   (
     await tx.query<LockedSchedule>(
       `SELECT ${LOCKED_COLUMNS} FROM ${FROM_LIVING}
-       WHERE s.status = 'active' AND s.next_run_at <= spark_now() AND src.status = 'active'
+       WHERE s.status = 'active' AND s.next_run_at <= spark_now() AND NOT ${HELD('src')}
        ORDER BY s.next_run_at, s.id LIMIT $1 FOR NO KEY UPDATE OF s SKIP LOCKED`,
       [limit],
     )
@@ -159,12 +162,14 @@ export const moveSchedules = async (tx: Sql, moves: ScheduleMove[], now: Date): 
   )
 }
 
-/** The due seconds in [from, to) for which a wake-up is wanted: of schedules and of retries. */
+/** The due seconds in [from, to) for which a wake-up is wanted: of schedules, of retries, and of sources that may be back. */
 export const dueSeconds = async (sql: Sql, from: Date, to: Date): Promise<Date[]> =>
   (
     await sql.query<{ at: Date }>(
       `SELECT next_run_at AS at FROM schedules WHERE status = 'active' AND next_run_at >= $1 AND next_run_at < $2
        UNION SELECT next_retry_at FROM tasks WHERE status = 'pending' AND next_retry_at >= $1 AND next_retry_at < $2
+       UNION SELECT v.at FROM sources s, LATERAL (VALUES (s.breaker_until), (s.check_at)) v(at)
+         WHERE s.status = 'active' AND s.deleted_at IS NULL AND ${HELD('s')} AND v.at >= $1 AND v.at < $2
        ORDER BY at LIMIT 5000`,
       [iso(from), iso(to)],
     )

@@ -14,10 +14,17 @@ export type Settlement = {
   error_code: TaskErrorCode | null
   /** Of a failure that may be tried again: when, counted from now. Null: the task ends here. */
   retry_in_ms: number | null
+  /** Whether the call reached its server, for the breaker; null when that is not known. */
+  reached: boolean | null
 }
 
 /** A settled task, for those who wait. Pending: it waits for its next try, or was given back. */
 export type Settled = { id: string; status: string; next_retry_at: Date | null }
+
+/** A settled task, and whether its statement changed what is counted of sources. */
+export type SettledRun = Settled & { outcomes_changed: boolean }
+/** A source that takes calls is noted no more often than this. */
+const REACHED_EVERY = `interval '10 seconds'`
 
 /** How a pending task is cancelled. What its last attempt said stays in the log: it is not why the task was cancelled. */
 export const CANCELLED = `status = 'cancelled', next_retry_at = NULL, error = NULL, error_code = NULL, finished_at = spark_now(), updated_at = spark_now()`
@@ -34,7 +41,7 @@ export const SETTLE_BATCH = 200
  * After tasks ended (CTE `s`; those in it that are pending did not, those that are `late` had ended before): the outcomes of their
  * schedules, by plan only, cancellations not counted, and the announcement. Counter rows come last in the order of locks, sorted.
  */
-export const AFTER_SETTLED = `
+export const AFTER_SETTLED = (more = ''): string => `
   c AS (
     INSERT INTO schedule_outcomes AS c (schedule_id, last_success_at, consecutive_failures)
     SELECT schedule_id, max(at) FILTER (WHERE status = 'completed'),
@@ -45,7 +52,7 @@ export const AFTER_SETTLED = `
       last_success_at = coalesce(excluded.last_success_at, c.last_success_at),
       consecutive_failures = CASE WHEN excluded.last_success_at IS NULL THEN c.consecutive_failures + excluded.consecutive_failures ELSE 0 END
   )
-  SELECT s.id, s.status, s.next_retry_at, d.sent
+  SELECT s.id, s.status, s.next_retry_at, d.sent${more}
   FROM s, (SELECT pg_notify('spark_done', string_agg(id::text, ',') FILTER (WHERE status <> 'pending')) AS sent FROM s) d`
 
 /** What becomes of a failed attempt (`r`) whose task (`t`) could be tried again: it is, unless a cancel was requested meanwhile. */
@@ -60,14 +67,14 @@ const STOPPED = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_r
  * A failure that may be tried again puts its task back to pending, for `next_retry_at`. The token stays until the next claim makes another,
  * so that a doubtful commit can be read back; nothing accepts it while the task is pending.
  */
-export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settled[]> => {
+export const settle = async (sql: Sql, settlements: Settlement[]): Promise<SettledRun[]> => {
   const sorted = [...settlements].sort((a, b) => (a.id < b.id ? -1 : 1))
   return (
-    await sql.query<Settled>(
+    await sql.query<SettledRun>(
       `WITH n AS MATERIALIZED (SELECT spark_now() AS at), r AS (
          SELECT r.*, n.at AS now, ${wholeSecond(`n.at + retry_in_ms * interval '1 millisecond'`)} AS retry_at
-         FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[])
-           AS r(id, token, status, output, full_output, error, error_code, retry_in_ms)
+         FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::bool[])
+           AS r(id, token, status, output, full_output, error, error_code, retry_in_ms, reached)
        ), s AS (
          UPDATE tasks t SET phase = NULL, output = r.output::jsonb, lease_until = NULL, marked_at = NULL, updated_at = r.now,
            status = CASE WHEN ${AGAIN} THEN 'pending' WHEN ${STOPPED} THEN 'cancelled' ELSE r.status END,
@@ -77,7 +84,8 @@ export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settl
            next_retry_at = CASE WHEN ${AGAIN} THEN r.retry_at END, ready_at = CASE WHEN ${AGAIN} THEN r.retry_at ELSE t.ready_at END
          FROM r WHERE t.id = r.id AND t.token = r.token
            AND (t.status = 'running' OR (t.status = 'failed' AND t.error_code = 'outcome_unknown' AND r.status <> 'cancelled' AND r.error_code IS DISTINCT FROM 'outcome_unknown'))
-         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.finished_at < t.updated_at AS late
+         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.finished_at < t.updated_at AS late,
+           t.source_id, r.reached, r.error AS said, r.now
        ), e AS (
          -- Within one statement \`tasks\` is still as it was: there the attempt that failed has its start.
          INSERT INTO task_events (task_id, at, type, message, try)
@@ -92,10 +100,22 @@ export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settl
        ), f AS (
          INSERT INTO task_outputs (task_id, output) SELECT r.id, r.full_output::jsonb FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
          ON CONFLICT (task_id) DO UPDATE SET output = excluded.output
-       ), ${AFTER_SETTLED}`,
+       ), o AS (
+         -- Most calls get through, and then there is mostly nothing to write: a row that every settle touches would line them all up.
+         INSERT INTO source_outcomes AS o (source_id, not_sent, last_error, reached_at)
+         SELECT source_id, CASE WHEN bool_or(reached) THEN 0 ELSE count(*) END, max(said) FILTER (WHERE NOT reached), max(now) FILTER (WHERE reached)
+         FROM s WHERE reached IS NOT NULL
+         GROUP BY source_id
+         HAVING NOT bool_and(reached) OR NOT EXISTS (SELECT FROM source_outcomes f WHERE f.source_id = s.source_id AND f.not_sent = 0 AND f.reached_at > max(s.now) - ${REACHED_EVERY})
+         ORDER BY source_id
+         ON CONFLICT (source_id) DO UPDATE SET last_error = excluded.last_error, reached_at = coalesce(excluded.reached_at, o.reached_at),
+           not_sent = CASE WHEN excluded.reached_at IS NULL THEN o.not_sent + excluded.not_sent ELSE 0 END
+         RETURNING source_id
+       ), ${AFTER_SETTLED(', EXISTS (SELECT FROM o) AS outcomes_changed')}`,
       [
         sorted.map((r) => r.id), sorted.map((r) => r.token), sorted.map((r) => r.status), sorted.map((r) => r.output),
         sorted.map((r) => r.full_output), sorted.map((r) => r.error), sorted.map((r) => r.error_code), sorted.map((r) => r.retry_in_ms),
+        sorted.map((r) => r.reached),
       ],
     )
   ).rows

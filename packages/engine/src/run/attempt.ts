@@ -38,7 +38,7 @@ export type AttemptEnd = {
 export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps) =>
   async (task: ClaimedTask, { flow, source }: Target, signal: AbortSignal): Promise<AttemptEnd> => {
     const end = (part: Partial<Settlement> & Pick<Settlement, 'status'>, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
-      settlement: { id: task.id, token: task.token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, ...part },
+      settlement: { id: task.id, token: task.token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...part },
       notes: [],
       streams_only: false,
       ...more,
@@ -59,19 +59,25 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
         signal,
       })
       return end(
-        { status: 'completed', ...keepAnswer(answer.text, answer.answer, answer.bytes, maxOutputBytes) },
+        { status: 'completed', reached: true, ...keepAnswer(answer.text, answer.answer, answer.bytes, maxOutputBytes) },
         { notes: answer.notes, streams_only: answer.streams_only === true },
       )
     } catch (error) {
       if (error instanceof Stopped) return error.why === 'gone' ? { settlement: null, notes: [], streams_only: false } : end({ status: 'cancelled' })
       if (error instanceof VaultError) return end({ status: 'failed', error: error.message, error_code: 'key_undecryptable' })
       if (error instanceof SourceError) {
-        return end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms: nextRetryMs(task, error, random()) })
+        const retry_in_ms = nextRetryMs(task, error, random())
+        return end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) })
       }
       logger.error({ task_id: task.id, err: error }, 'attempt threw')
       return end({ status: 'failed', error: 'Internal error in Spark; the log of the worker says more.', error_code: 'internal' })
     }
   }
+/** Whether the server was there. Null: it was we who refused to connect, which says nothing about it. */
+const hasReached = ({ failure, error_code }: SourceError): boolean | null => {
+  if (failure === 'not_sent') return false
+  return failure === 'refused' && (error_code === 'address_refused' || error_code === 'source_unreachable') ? null : true
+}
 export type Attempt = ReturnType<typeof makeAttempt>
 
 /** What came out of a jsonb column is JSON. A column's NULL is no input at all. */

@@ -4,6 +4,8 @@ import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
+import type { Checks } from './checks.ts'
+import type { Holds } from './holds.ts'
 
 type Deps = {
   db: Db
@@ -14,6 +16,8 @@ type Deps = {
   fire: () => Promise<number>
   pump: () => void
   onRetries: (at: Date[]) => void
+  holds: Holds
+  checks: Checks
   random: () => number
   watch: (seconds: Date[]) => void
   /** How long a lease that ran out is left alone before the task is taken over. */
@@ -29,7 +33,7 @@ const PURGE_BATCH = 2_000
  * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
  * done twice, and each is limited.
  */
-export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, random, watch, graceMs }: Deps) => {
+export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, holds, checks, random, watch, graceMs }: Deps) => {
   let round = 0
 
   /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
@@ -55,6 +59,8 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
   const steps: { name: string; every: number; run: () => Promise<unknown> }[] = [
     { name: 'fire', every: 1, run: fire },
     { name: 'take over', every: 1, run: takeOverDead },
+    { name: 'hold sources', every: 1, run: holds },
+    { name: 'check sources', every: 1, run: checks.look },
     { name: 'arm', every: ARM_EVERY, run: arm },
     { name: 'purge', every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },
     { name: 'prune workers', every: PRUNE_EVERY, run: () => db.workers.prune() },

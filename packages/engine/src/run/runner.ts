@@ -95,7 +95,7 @@ export const makeRunner = (deps: Deps) => {
   const settleUnsent = async ({ task, abort }: Held) => {
     if (abort.signal.aborted && abort.signal.reason instanceof Stopped && abort.signal.reason.why === 'gone') return
     await settler.settle(
-      { id: task.id, token: task.token, status: 'cancelled', output: null, full_output: null, error: null, error_code: null, retry_in_ms: null },
+      { id: task.id, token: task.token, status: 'cancelled', output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null },
       task.tries,
     )
   }

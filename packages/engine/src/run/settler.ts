@@ -9,6 +9,8 @@ type Deps = {
   logger: Logger
   /** Tasks wait for their next tries at these times. */
   onRetries: (at: Date[]) => void
+  /** What is counted of sources changed. It is done before the runs count as over, so that no slot is filled in between. */
+  onOutcomes: () => Promise<void>
 }
 
 const FIRST_RETRY_MS = 50
@@ -19,7 +21,7 @@ const HAND_BACK_TRIES = 8
  * Writes how attempts ended. PostgreSQL away is no reason to lose an answer: it is kept and tried again until it is written or
  * until its token holds no longer.
  */
-export const makeSettler = ({ sql, logger, onRetries }: Deps) => {
+export const makeSettler = ({ sql, logger, onRetries, onOutcomes }: Deps) => {
   /** True: written by this token, now or by a try whose answer was lost. */
   const settleAll = async (settlements: Settlement[]): Promise<boolean[]> => {
     for (let waitMs = FIRST_RETRY_MS, doubtful = false; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
@@ -27,6 +29,7 @@ export const makeSettler = ({ sql, logger, onRetries }: Deps) => {
         const rows = await settle(sql, settlements)
         const retries = rows.flatMap((row) => row.next_retry_at ?? [])
         if (retries.length > 0) onRetries(retries)
+        if (rows.some((row) => row.outcomes_changed)) await onOutcomes()
         const done = new Set(rows.map((row) => row.id))
         const rest = settlements.filter((settlement) => !done.has(settlement.id))
         if (doubtful && rest.length > 0) for (const id of await settledBy(sql, rest)) done.add(id)

@@ -1,15 +1,18 @@
-import { addEvent, listen, makeHotDb } from '@automagik-spark/db'
+import { addEvent, BREAKER_MS, listen, makeHotDb } from '@automagik-spark/db'
 import type { Db } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { announceDue } from '../announce.ts'
 import type { DbClock } from '../clock.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
 import type { OpenSource } from '../remote.ts'
 import { makeAttempt } from './attempt.ts'
+import { makeChecks } from './checks.ts'
 import { makeFire } from './fire.ts'
 import { makeGuard } from './guard.ts'
 import { makeHeartbeat } from './heartbeat.ts'
+import { makeHolds } from './holds.ts'
 import { loop } from './loop.ts'
 import { makeReconcile } from './reconcile.ts'
 import { makeRunner } from './runner.ts'
@@ -17,8 +20,8 @@ import { makeSettler } from './settler.ts'
 import { makeTargets } from './targets.ts'
 
 /** Lengths in milliseconds; tests bring shorter ones. */
-export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; pollMs: number; drainMs: number }
-export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, pollMs: 1_000 } as const
+export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; pollMs: number; drainMs: number; breakerMs: number; checkMs: number }
+export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, pollMs: 1_000, breakerMs: BREAKER_MS, checkMs: 60_000 } as const
 
 /** How long aborted calls may take to let go, at the end of a drain. */
 const LAST_WAIT_MS = 1_000
@@ -51,12 +54,18 @@ export const startWorker = async (deps: WorkerDeps) => {
   const log = logger.child({ worker_id })
   const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message)
   const hot = makeHotDb({ url, name: 'worker', onError: warn('a connection to PostgreSQL broke') })
-  /** They are woken like schedules. Lost on the way, the reconciler arms them. */
-  const onRetries = (at: Date[]) => {
+  /** Retries, and sources that may be back, are woken like schedules. Lost on the way, the reconciler arms them. */
+  const arm = (at: Date[]) => {
     if (nets) guard.watch(at)
     void queue.wakeAtAll(at)
   }
-  const settler = makeSettler({ sql: hot.settle, logger: log, onRetries })
+  const announce = announceDue({ sql: db.sql, queue, clock })
+  const onReleased = () => void announce(clock.now())
+  const holds = makeHolds({ sql: db.sql, logger: log, arm, onReleased, breakerMs: times.breakerMs })
+  const checks = makeChecks({ sql: db.sql, openSource: deps.openSource, logger: log, random, everyMs: times.checkMs, arm, onReleased })
+  const settler = makeSettler({
+    sql: hot.settle, logger: log, onRetries: arm, onOutcomes: () => holds().catch(warn('sources could not be held; the reconciler tries again')),
+  })
   const targets = makeTargets(db.sql)
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
@@ -70,14 +79,16 @@ export const startWorker = async (deps: WorkerDeps) => {
     worker: { id: worker_id, hostname: deps.hostname, pid: deps.pid, concurrency: deps.concurrency, version: deps.version },
   })
   const fireQuietly = () => fire().catch(warn('firing failed; the reconciler tries again'))
-  /** At a due second: schedules to fire, and tasks whose next try has come. */
+  const checkQuietly = () => checks.look().catch(warn('sources could not be checked; the reconciler tries again'))
+  /** At a due second: schedules to fire, tasks whose next try has come, sources that may be back. */
   const look = () => {
     runner.pump()
+    void checkQuietly()
     return fireQuietly()
   }
   const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
-    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries, random, watch: guard.watch, graceMs: times.graceMs,
+    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries: arm, holds, checks, random, watch: guard.watch, graceMs: times.graceMs,
   })
 
   await heartbeat.once() // it can be counted, and its clock is right, before it does anything
@@ -135,6 +146,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     async stop() {
       guard.stop()
       await Promise.all(looking.map((one) => one.stop()))
+      await checks.stop()
       await drain() // with heartbeats on
       await beating.stop()
       await listener.close()
