@@ -1,6 +1,8 @@
 import type { Part } from './part.ts'
 import { idle } from './parts/idle.ts'
+import { large } from './parts/large.ts'
 import { oneTime } from './parts/one-time.ts'
+import { overhead } from './parts/overhead.ts'
 import { runs } from './parts/runs.ts'
 import { schedules } from './parts/schedules.ts'
 import { spread } from './parts/spread.ts'
@@ -8,4 +10,4 @@ import { tasks } from './parts/tasks.ts'
 import { workers } from './parts/workers.ts'
 
 /** In the order in which they are measured. */
-export const PARTS: readonly Part[] = [tasks, runs, schedules, oneTime, workers, spread, idle]
+export const PARTS: readonly Part[] = [tasks, runs, overhead, large, schedules, oneTime, workers, spread, idle]

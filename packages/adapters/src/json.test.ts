@@ -11,6 +11,16 @@ describe('parseJson', () => {
     expect(parse(JSON.stringify('['.repeat(500) + '\\"'))).toBe('['.repeat(500) + '\\"')
     expect(parse('['.repeat(100) + ']'.repeat(100))).toBeDefined()
   })
+  it('finds the end of any string', () => {
+    const deep = '['.repeat(101)
+    for (const length of [0, 1, 46, 47, 48, 49, 50, 97, 1000]) {
+      for (const end of ['', '"', '\\', '\\"', '"\\', '\\\\"', '""""', `"${'x'.repeat(60)}"`]) {
+        const text = 'x'.repeat(length) + end
+        expect(parse(JSON.stringify([text, deep, text, { [text + deep]: text }]))).toEqual([text, deep, text, { [text + deep]: text }])
+        expect(() => parse(`[${JSON.stringify(text)},${deep}${']'.repeat(102)}`)).toThrow('nested deeper')
+      }
+    }
+  })
   it.each([
     ['deeper than 100 levels', Buffer.from('['.repeat(101) + ']'.repeat(101)), 'is JSON nested deeper than 100 levels'],
     ['millions of levels deep', Buffer.alloc(5_000_000, '{"a":'), 'is JSON nested deeper than 100 levels'],

@@ -25,21 +25,43 @@ export const parseJson = (bytes: Uint8Array): JsonValue => {
   }
 }
 
+const [QUOTE, BACKSLASH] = [0x22, 0x5c]
+
 /** The deepest nesting of brackets outside of strings; every byte of a multi-byte character is above the ones looked for. */
 const depthOf = (bytes: Uint8Array): number => {
   let depth = 0
   let deepest = 0
-  let inString = false
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]
-    if (inString) {
-      if (byte === 0x5c) i++
-      else if (byte === 0x22) inString = false
-    } else if (byte === 0x22) inString = true
-    else if (byte === 0x5b || byte === 0x7b) {
+    if (byte === QUOTE) {
+      // Strings are most of an answer, and are searched natively.
+      i = endOfString(bytes, i + 1)
+    } else if (byte === 0x5b || byte === 0x7b) {
       depth++
       if (depth > deepest) deepest = depth
     } else if (byte === 0x5d || byte === 0x7d) depth--
   }
   return deepest
+}
+
+/** A native search pays from about here on. */
+const NEAR = 48
+
+/** Where the quote is that ends the string; the end of all where none does. */
+const endOfString = (bytes: Uint8Array, from: number): number => {
+  for (let start = from; ; ) {
+    const near = Math.min(start + NEAR, bytes.length)
+    let at = start
+    for (; at < near; at++) {
+      const byte = bytes[at]
+      if (byte === QUOTE) return at
+      if (byte === BACKSLASH) at++
+    }
+    const quote = bytes.indexOf(QUOTE, at)
+    if (quote === -1) return bytes.length
+    let backslashes = 0
+    while (quote - backslashes > at && bytes[quote - backslashes - 1] === BACKSLASH) backslashes++
+    if (backslashes % 2 === 0) return quote
+    start = quote + 1
+  }
 }

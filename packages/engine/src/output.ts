@@ -12,7 +12,8 @@ export const storableJson = (json: string): string => json.replace(/(?<!\\)((?:\
 const bytesOf = (text: string) => Buffer.byteLength(text)
 /** Cuts text to so many bytes, never inside a character. */
 const cutToBytes = (text: string, bytes: number): string => {
-  const buffer = Buffer.from(text)
+  // A character has a byte at least: more than so many of them need not be looked at.
+  const buffer = Buffer.from(text.slice(0, bytes + 1))
   if (buffer.length <= bytes) return text
   let end = bytes
   while (end > 0 && (buffer[end]! & 0xc0) === 0x80) end--
@@ -24,8 +25,9 @@ const cutToBytes = (text: string, bytes: number): string => {
  * Returns JSON texts: `output` for the task's row, `full_output` for the table of large answers.
  */
 export const keepAnswer = (text: string, answer: unknown, bytes: number, maxBytes: number): { output: string; full_output: string | null } => {
-  let whole = storableJson(JSON.stringify({ result: text, answer }))
-  if (bytesOf(whole) > maxBytes) {
+  // What is too large anyway is not written out first: of 10 MiB that takes longer than all else that is done with an answer.
+  let whole = bytes > maxBytes ? null : storableJson(JSON.stringify({ result: text, answer }))
+  if (whole === null || bytesOf(whole) > maxBytes) {
     const room = (budget: number) => storableJson(JSON.stringify({ result: cutToBytes(text, budget), truncated: true, bytes }))
     whole = room(Math.max(maxBytes - 64, 0))
     // Escapes take more room in JSON than in the text: shrink by what is too much.
