@@ -171,9 +171,15 @@ const fieldsOf = (row: ScheduleRow): CreateSchedule => ({
   max_runs: row.max_runs, max_retries: row.max_retries, retry_on: row.retry_on, timeout: row.timeout,
 })
 
-/** From when on due times count for a new, an edited or an enabled schedule: after this second. A one-time schedule has but one. */
-const watermark = ({ schedule_type }: Pick<ScheduleRow, 'schedule_type'>, now: Date): Date | null =>
-  schedule_type === 'one-time' ? null : floorToSecond(now)
+/**
+ * From when on due times count for a new, an edited or an enabled schedule: after this second, and never before what is decided, should the
+ * clock have gone back. A one-time schedule has but one.
+ */
+const watermark = ({ schedule_type, decided_until }: Pick<ScheduleRow, 'schedule_type'> & { decided_until?: Date | null }, now: Date): Date | null => {
+  if (schedule_type === 'one-time') return null
+  const second = floorToSecond(now)
+  return decided_until && decided_until > second ? decided_until : second
+}
 
 /** The first due time after the watermark and its start; there is one, or the plan would have been refused. */
 const firstOf = (row: ScheduleRow): Pick<ScheduleRow, 'next_due_at' | 'next_run_at'> => {

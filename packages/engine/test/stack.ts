@@ -44,8 +44,8 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
   const openSource = makeOpenSource({ pool, vault, addSecret: () => undefined })
   const db = makeDb({ url, name: 'test', onError: () => undefined })
   const queues: ReturnType<typeof makeAgendaQueue>[] = []
-  const newQueue = () => {
-    const queue = makeAgendaQueue({ databaseUrl: url, mongodbUri, clock, logger })
+  const newQueue = (ownClock = clock) => {
+    const queue = makeAgendaQueue({ databaseUrl: url, mongodbUri, clock: ownClock, logger })
     queues.push(queue)
     return queue
   }
@@ -75,10 +75,14 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
     /** For what is started beside the engine. */
     parts: { db, clock, ids, vault, pool, logger },
     jsonTasks: running.tasks,
-    /** `through`: another way to the same PostgreSQL, for its statements and its LISTEN; its queue goes straight there. */
-    async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes>, through = url } = {}): Promise<RunningWorker> {
-      const queue = newQueue()
-      const worker = await startWorker({ ...common, url: through, queue, hostname: 'test', pid: process.pid, concurrency, maxOutputBytes, times: { ...TEST_TIMES, ...times }, nets })
+    /**
+     * `through`: another way to the same PostgreSQL, for its statements and its LISTEN; its queue goes straight there.
+     * `clockAheadMs`: what its machine's own clock shows too much.
+     */
+    async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes>, through = url, clockAheadMs = 0 } = {}): Promise<RunningWorker> {
+      const ownClock = clockAheadMs === 0 ? clock : makeDbClock(() => Date.now() + clockAheadMs)
+      const queue = newQueue(ownClock)
+      const worker = await startWorker({ ...common, clock: ownClock, url: through, queue, hostname: 'test', pid: process.pid, concurrency, maxOutputBytes, times: { ...TEST_TIMES, ...times }, nets })
       await engine.service.look() // so that runs are waited for from now on
       workers.push({ worker, queue })
       return worker
