@@ -1,10 +1,9 @@
-import { fireSpark, MANY } from '../fires.ts'
+import { fireSpark, lastStart, MANY, meanOf } from '../fires.ts'
 import type { Fired } from '../fire.ts'
 import { openFlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part } from '../part.ts'
 import { warmUpRuns } from '../runners.ts'
-import { mean } from '../statistics.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
 
@@ -32,9 +31,6 @@ const measure = ({ open, progress }: Bench): Promise<Result> =>
       await flows.close()
     }
   })
-
-const meanOf = (fires: Fired[], value: (fired: Fired) => number): number => mean(fires.map(value))
-const lastStart = ({ last_start_ms }: Fired) => last_start_ms
 
 const workersTable = ({ concurrency, one, two }: Result): string => {
   const row = (name: string, value: (fired: Fired) => number, withRatio = false) => [
