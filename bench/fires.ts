@@ -71,6 +71,7 @@ export const firesTable = ({ kind, concurrency, created_per_second, spark, table
         row('missed', ({ missed }) => missed),
         row('started twice', ({ twice }) => twice),
         row('started early', ({ early }) => early),
+        row('unfinished', ({ unfinished }) => unfinished),
         row('late, p50 ms', ({ lateness }) => lateness.p50_ms, true),
         row('late, p99 ms', ({ lateness }) => lateness.p99_ms, true),
         row('late, max ms', ({ lateness }) => lateness.max_ms, true),
@@ -92,6 +93,7 @@ export const firesTargets = ({ kind, concurrency, spark, table: floor }: Beside)
   return [
     atMost(name('missed'), spark.missed, 0),
     atMost(name('twice'), spark.twice, 0),
+    atMost(name('unfinished'), spark.unfinished, 0),
     atMost(name('early'), spark.early, 0),
     atMost(name('first start'), spark.first_start_ms, 100, ' ms'),
     ...(spark.due < MANY ? [] : [

@@ -46,23 +46,27 @@ const bench: Bench = {
     }),
 }
 
+const date = new Date().toISOString()
+const load_before = loadNow()
+const results: Record<string, unknown> = {}
+const targets: Target[] = []
 try {
-  const date = new Date().toISOString()
-  const load_before = loadNow()
-  const results: Record<string, unknown> = {}
-  const targets: Target[] = []
   for (const { name, measure } of PARTS.filter((part) => options.only.includes(part.name))) {
     const measured = await measure(bench)
     results[name] = measured.result
     targets.push(...measured.targets)
     print(measured.text) // at once: a run of many parts that is stopped has shown what it had
   }
-  if (targets.length > 0) print(targetsTable(targets))
-  const load_after = loadNow()
-  print(`Spark ${version ?? ''}, Node ${machine.node}, ${machine.cores} cores (${machine.cpu}), load ${load_before.toFixed(1)} before and ${load_after.toFixed(1)} after, ${date}`)
-  process.stdout.write(`${JSON.stringify(roundedAll({ date, version, machine: { ...machine, load_before, load_after }, options, ...results, targets }))}\n`)
 } catch (error) {
   const stopped = stopping.signal.aborted
   process.stderr.write(`${stopped ? String((stopping.signal.reason as Error).message) : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   if (!stopped) process.exitCode = 1
+}
+
+// Also when a later part failed, or was stopped: what was measured is worth reading.
+if (Object.keys(results).length > 0) {
+  if (targets.length > 0) print(targetsTable(targets))
+  const load_after = loadNow()
+  print(`Spark ${version ?? ''}, Node ${machine.node}, ${machine.cores} cores (${machine.cpu}), load ${load_before.toFixed(1)} before and ${load_after.toFixed(1)} after, ${date}`)
+  process.stdout.write(`${JSON.stringify(roundedAll({ date, version, machine: { ...machine, load_before, load_after }, options, ...results, targets }))}\n`)
 }

@@ -51,6 +51,7 @@ export const startProcess = async ({ name, script, args = [], nodeArgs = [], env
   }
   let output = ''
   let timer: NodeJS.Timeout | undefined
+  let giveUp = (): void => {}
   try {
     const said = await new Promise<string>((resolve, reject) => {
       const fail = (how: string) => reject(new Error(`${name} ${how}${output === '' ? '' : `:\n${output}`}`))
@@ -65,7 +66,8 @@ export const startProcess = async ({ name, script, args = [], nodeArgs = [], env
       child.once('error', (error) => fail(`could not be started: ${error.message}`))
       timer = setTimeout(() => fail(`was not ready within ${READY_MS / 1000} s`), READY_MS)
       void exited.then((code) => fail(`ended with ${code} before it was ready`))
-      signal.addEventListener('abort', () => fail('was not waited for'), { once: true })
+      giveUp = () => fail('was not waited for')
+      signal.addEventListener('abort', giveUp)
     })
     return { pid: child.pid!, said, exited, stop } // without a pid it could not have said anything
   } catch (error) {
@@ -73,5 +75,6 @@ export const startProcess = async ({ name, script, args = [], nodeArgs = [], env
     throw error
   } finally {
     clearTimeout(timer)
+    signal.removeEventListener('abort', giveUp)
   }
 }
