@@ -28,7 +28,8 @@ type Start = {
   signal: AbortSignal
 }
 
-const READY_MS = 60_000
+/** Agenda's floor saves 10,000 jobs one by one before it is ready. */
+const READY_MS = 180_000
 const STOP_MS = 40_000
 const KEPT_CHARS = 4_000
 
