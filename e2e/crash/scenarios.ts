@@ -24,9 +24,9 @@ const CHECKED_UP = 'main: update sources, update source_outcomes'
 const mark = () => `crash ${randomUUID()}`
 const OPTIONS = {
   name: null, timezone: 'UTC', session_id: null, tweaks: null, timeout: null, overlap: 'skip', misfire: 'last', catchup_window: null, jitter: 0, start_at: null, end_at: null,
-  max_runs: null, max_retries: 0, retry_on: 'safe',
+  max_runs: null, pause_after_failures: null, max_retries: 0, retry_on: 'safe',
 } as const
-const schedule = (lane: Lane, more: { schedule_type: 'one-time' | 'interval'; schedule_expr: string; input_value: string; max_runs?: number }) =>
+const schedule = (lane: Lane, more: { schedule_type: 'one-time' | 'interval'; schedule_expr: string; input_value: string; max_runs?: number; pause_after_failures?: number }) =>
   lane.engine.schedules.create({ workflow_id: lane.workflow_id, ...OPTIONS, ...more })
 const run = async (lane: Lane, input_value: string, more: { max_retries?: number } = {}) =>
   (await lane.engine.workflows.run(lane.workflow_id, { input_value, max_retries: 0, retry_on: 'safe', ...more }, { wait: false })).task.id
@@ -197,6 +197,25 @@ const purge: Scenario<string> = {
   async judge(lane, { context: id }) {
     await until(() => lane.sql('SELECT FROM sources WHERE id = $1', [id]), (rows) => rows.length === 0)
     assert.deepEqual(await lane.tasks('source_id = $1', id), [])
+  },
+}
+
+const PAUSE = 'main: update schedules'
+const pauseFailing: Scenario<string> = {
+  name: 'a schedule whose runs fail is paused',
+  role: 'worker',
+  commits: [FIRE, CLAIM, INTENT, SETTLE, PAUSE],
+  strikes: [PAUSE],
+  async prepare(lane) {
+    await lane.stub.set({ failing: true })
+    return (await schedule(lane, { schedule_type: 'interval', schedule_expr: '1s', input_value: mark(), pause_after_failures: 2 })).id
+  },
+  isOver: async (lane, id) => (await stored(lane, id))?.status === 'paused',
+  async judge(lane, { context: id }) {
+    await until(() => stored(lane, id), (row) => row?.status === 'paused')
+    const [counted] = await lane.sql<{ failures: number }>('SELECT consecutive_failures AS failures FROM schedule_outcomes WHERE schedule_id = $1', [id])
+    assert.ok(counted!.failures >= 2)
+    lane.stub.clearSwitches()
   },
 }
 
@@ -423,7 +442,7 @@ const removeSource: Scenario<string> = {
 
 /** All of them, of contexts that each knows itself. */
 export const scenarios = [
-  dueTime, handBack, turnedAway, takeOver, wake, hold, check, purge, askRun, create, edit, disable, enable, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
+  dueTime, handBack, turnedAway, takeOver, wake, hold, check, pauseFailing, purge, askRun, create, edit, disable, enable, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
 ] as unknown as Scenario[] // play hands a scenario what the scenario itself prepared
 
 const isInPostgres = (commit: string) => !commit.startsWith('agenda: ')

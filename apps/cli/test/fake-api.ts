@@ -105,6 +105,7 @@ export const schedule = {
   start_at: null,
   end_at: null,
   max_runs: null,
+  pause_after_failures: null,
   max_retries: 3,
   retry_on: 'safe',
   timeout: null,

@@ -77,6 +77,7 @@ export type ScheduleRow = {
   /** Seconds. */
   jitter: number
   max_runs: number | null
+  pause_after_failures: number | null
   status: ScheduleStatus
   paused_reason: string | null
   decided_until: Date | null

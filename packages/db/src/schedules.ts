@@ -3,14 +3,14 @@ import type { PageArgs, RowPage, ScheduleRow, ScheduleView } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
 
 const COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at, s.input_value, s.session_id,
-  s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.status, s.paused_reason, s.decided_until, s.next_due_at, s.next_run_at, s.last_run_at, s.run_count,
+  s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.pause_after_failures, s.status, s.paused_reason, s.decided_until, s.next_due_at, s.next_run_at, s.last_run_at, s.run_count,
   s.created_at, s.updated_at, c.last_success_at, coalesce(c.consecutive_failures, 0) AS consecutive_failures`
 const FROM = `schedules s JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL LEFT JOIN schedule_outcomes c ON c.schedule_id = s.id`
 
 /** Columns that an insert or an edit writes; json ones go as text. */
 const WRITTEN = [
   'workflow_id', 'name', 'schedule_type', 'schedule_expr', 'timezone', 'anchor', 'start_at', 'end_at', 'input_value', 'session_id', 'tweaks', 'timeout',
-  'max_retries', 'retry_on', 'overlap', 'misfire', 'catchup_window', 'jitter', 'max_runs', 'status', 'paused_reason', 'decided_until', 'next_due_at', 'next_run_at', 'run_count', 'updated_at',
+  'max_retries', 'retry_on', 'overlap', 'misfire', 'catchup_window', 'jitter', 'max_runs', 'pause_after_failures', 'status', 'paused_reason', 'decided_until', 'next_due_at', 'next_run_at', 'run_count', 'updated_at',
 ] as const
 const JSON_COLUMNS = new Set<string>(['input_value', 'tweaks'])
 const written = (row: ScheduleRow) =>
@@ -47,8 +47,41 @@ export const removeSchedule = async (tx: Sql, id: string): Promise<void> => {
   await tx.query(`DELETE FROM schedules WHERE id = $1`, [id])
 }
 
+/** Failures in a row begin anew: a schedule that was paused for them and is enabled is not paused at once. The caller holds the lock. */
+export const forgetFailures = async (tx: Sql, id: string): Promise<void> => {
+  await tx.query(`UPDATE schedule_outcomes SET consecutive_failures = 0 WHERE schedule_id = $1 AND consecutive_failures > 0`, [id])
+}
+
+const FAILED_TOO_OFTEN = `s.status = 'active' AND c.consecutive_failures > 0 AND c.consecutive_failures >= s.pause_after_failures`
+/** Of the newest tasks of a schedule, the one that failed last. */
+const LAST_ERROR = `(SELECT t.error FROM (SELECT * FROM tasks t WHERE t.schedule_id = x.id ORDER BY t.id DESC LIMIT 100) t
+  WHERE t.status = 'failed' AND t.trigger = 'schedule' ORDER BY t.finished_at DESC LIMIT 1)`
+
+/**
+ * Pauses the schedules whose runs failed as often in a row as they permit. It follows the counters that settling writes, in a transaction of
+ * its own: schedules are locked before tasks and counters. What somebody else has locked comes the next time. Returns their ids.
+ */
+const pauseFailing = async (sql: Sql): Promise<string[]> => {
+  // Mostly there is none, and looking locks nothing.
+  const { rowCount } = await sql.query(`SELECT FROM schedule_outcomes c JOIN schedules s ON s.id = c.schedule_id WHERE ${FAILED_TOO_OFTEN} LIMIT 1`, [])
+  if (rowCount === 0) return []
+  return (
+    await sql.query<{ id: string }>(
+      `WITH x AS (
+         SELECT s.id, c.consecutive_failures AS failures FROM schedules s JOIN schedule_outcomes c ON c.schedule_id = s.id
+         WHERE ${FAILED_TOO_OFTEN} ORDER BY s.id LIMIT 500 FOR NO KEY UPDATE OF s SKIP LOCKED
+       )
+       UPDATE schedules s SET status = 'paused', next_due_at = NULL, next_run_at = NULL, updated_at = spark_now(),
+         paused_reason = 'Paused by Spark: ' || CASE x.failures WHEN 1 THEN 'its last run' ELSE 'its last ' || x.failures || ' runs' END || ' failed.' || coalesce(' The last one: ' || ${LAST_ERROR}, '')
+       FROM x WHERE s.id = x.id RETURNING s.id`,
+      [],
+    )
+  ).rows.map((row) => row.id)
+}
+
 export const makeSchedules = (sql: SqlPool) => ({
   find: (id: string) => findSchedule(sql, id),
+  pauseFailing: () => pauseFailing(sql),
 
   async list({ limit, offset, after, workflow_id, status }: PageArgs & { workflow_id?: string | undefined; status?: string | undefined }): Promise<RowPage<ScheduleView>> {
     const values: unknown[] = []

@@ -1,7 +1,7 @@
 import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, nextDue, notFound, pausedSpan, preview, startOf, supersededSpan, whyOver } from '@automagik-spark/core'
 import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, PreviewInput, ReplaceSchedule, Schedule, SchedulePreview, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
 import {
-  countOpen, findSchedule, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
+  countOpen, findSchedule, forgetFailures, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
 } from '@automagik-spark/db'
 import type { Db, LockedSchedule, ScheduleRow, ScheduleView, Sql } from '@automagik-spark/db'
 import { announceDue } from './announce.ts'
@@ -76,6 +76,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
     const over = whyOver(decidable(row), now)
     if (over) throw new DomainError('invalid', `The schedule is over and cannot be enabled: ${over}`)
     if (row.status !== 'completed') await writeSpan(tx, row.id, pausedSpan(planOf(row), row.decided_until, now), now)
+    if (row.pause_after_failures !== null) await forgetFailures(tx, row.id)
     const going = { ...row, status: 'active' as const, paused_reason: null, decided_until: watermark(row, now) }
     return { ...going, ...firstOf(going) }
   }
@@ -168,7 +169,7 @@ const fieldsOf = (row: ScheduleRow): CreateSchedule => ({
   workflow_id: row.workflow_id, schedule_type: row.schedule_type, schedule_expr: row.schedule_expr, name: row.name, timezone: row.timezone,
   input_value: row.input_value, session_id: row.session_id, tweaks: row.tweaks, overlap: row.overlap, misfire: row.misfire,
   catchup_window: row.catchup_window, jitter: row.jitter, start_at: row.start_at, end_at: row.end_at,
-  max_runs: row.max_runs, max_retries: row.max_retries, retry_on: row.retry_on, timeout: row.timeout,
+  max_runs: row.max_runs, pause_after_failures: row.pause_after_failures, max_retries: row.max_retries, retry_on: row.retry_on, timeout: row.timeout,
 })
 
 /**

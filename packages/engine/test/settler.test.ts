@@ -15,7 +15,7 @@ let workflow_id: string
 beforeAll(async () => {
   stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
-  settler = makeSettler({ sql: stack.db.sql, logger: makeLogger({ level: 'silent', format: 'json' }), onRetries: () => undefined, onOutcomes: async () => undefined })
+  settler = makeSettler({ sql: stack.db.sql, logger: makeLogger({ level: 'silent', format: 'json' }), onRetries: () => undefined, onOutcomes: async () => undefined, onFailed: () => undefined })
 })
 beforeEach(() => stack.db.sql.query('DELETE FROM tasks'))
 afterAll(() => stack.close())

@@ -61,6 +61,8 @@ export type CreateSchedule = {
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
+  /** pauses the schedule when so many of its runs in a row have failed for good; null for never */
+  pause_after_failures?: number | null | undefined
   /** how many tries may follow the first */
   max_retries?: number | undefined
   /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */
@@ -191,6 +193,8 @@ export type ReplaceSchedule = {
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
+  /** pauses the schedule when so many of its runs in a row have failed for good; null for never */
+  pause_after_failures?: number | null | undefined
   /** how many tries may follow the first */
   max_retries?: number | undefined
   /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */
@@ -246,6 +250,7 @@ export type Schedule = {
   start_at: string | null
   end_at: string | null
   max_runs: number | null
+  pause_after_failures: number | null
   max_retries: number
   retry_on: RetryOn
   timeout: number | null
@@ -509,6 +514,8 @@ export type UpdateSchedule = {
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
+  /** pauses the schedule when so many of its runs in a row have failed for good; null for never */
+  pause_after_failures?: number | null | undefined
   /** how many tries may follow the first */
   max_retries?: number | undefined
   /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */

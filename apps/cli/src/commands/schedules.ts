@@ -21,7 +21,7 @@ const TYPES: Array<Schedule['schedule_type']> = ['cron', 'interval', 'one-time']
 const STATUSES: Array<Schedule['status']> = ['active', 'paused', 'stopped', 'completed']
 const OVERLAPS: Array<Schedule['overlap']> = ['skip', 'queue_all', 'queue_one', 'cancel_previous', 'allow']
 const MISFIRES: Array<Schedule['misfire']> = ['last', 'skip', 'all']
-const CLEARABLE = ['name', 'input_value', 'session_id', 'tweaks', 'catchup_window', 'start_at', 'end_at', 'max_runs', 'timeout'] as const
+const CLEARABLE = ['name', 'input_value', 'session_id', 'tweaks', 'catchup_window', 'start_at', 'end_at', 'max_runs', 'pause_after_failures', 'timeout'] as const
 
 const columns: Array<Column<Schedule>> = [
   { header: 'ID', value: ({ id }) => id },
@@ -66,6 +66,7 @@ type FieldOptions = JsonOption &
     startAt?: string
     endAt?: string
     maxRuns?: number
+    pauseAfterFailures?: number
     timeout?: number
   }
 type PreviewOptions = JsonOption & When & { timezone?: string; count?: number; from?: string }
@@ -108,6 +109,7 @@ const addPlanOptions = (command: Command): Command =>
     .option('--start-at <time>', 'no run due before it: ISO 8601 with Z or an offset')
     .option('--end-at <time>', 'no run due at or after it')
     .option('--max-runs <n>', 'completed after so many', wholeNumber(1))
+    .option('--pause-after-failures <n>', 'paused when so many runs in a row have failed', wholeNumber(1))
 
 const addFieldOptions = (command: Command): Command =>
   addRetryOptions(addPlanOptions(command), '3 for a new schedule').option(
@@ -144,6 +146,7 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
       start_at: options.startAt,
       end_at: options.endAt,
       max_runs: options.maxRuns,
+      pause_after_failures: options.pauseAfterFailures,
       max_retries: options.maxRetries,
       retry_on: options.retryOn,
       timeout: options.timeout,

@@ -23,6 +23,7 @@ const seconds = (most: number, what: string) => {
   const message = `must be a whole number of seconds from 0 to ${most} (${what})`
   return z.int(message).min(0, message).max(most, message)
 }
+const failures = 'must be a whole number from 1 to 1000000, or null for never'
 const timezone = Text.min(1, 'must be an IANA name such as Europe/Lisbon').max(64, 'must be an IANA name such as Europe/Lisbon')
 
 /** What a client gives; each has a default of its own in create and none in PATCH. */
@@ -41,6 +42,7 @@ const given = {
   start_at: GivenTime.nullable().describe('no due time before it (inclusive)'),
   end_at: GivenTime.nullable().describe('no due time at or after it'),
   max_runs: z.int('must be a whole number').min(1, 'must be 1 or more').max(1_000_000_000, 'must be at most 1000000000').nullable(),
+  pause_after_failures: z.int(failures).min(1, failures).max(1_000_000, failures).nullable().describe('pauses the schedule when so many of its runs in a row have failed for good; null for never'),
   max_retries: runOptions.max_retries,
   retry_on: runOptions.retry_on,
   timeout: runOptions.timeout.nullable(),
@@ -58,6 +60,7 @@ const defaults = {
   start_at: given.start_at.default(null),
   end_at: given.end_at.default(null),
   max_runs: given.max_runs.default(null),
+  pause_after_failures: given.pause_after_failures.default(null),
   max_retries: given.max_retries.default(SCHEDULED_RETRIES),
   retry_on: given.retry_on.default('safe'),
   timeout: given.timeout.default(null),
@@ -93,6 +96,7 @@ export const Schedule = z
     start_at: Timestamp.nullable(),
     end_at: Timestamp.nullable(),
     max_runs: z.int().nullable(),
+    pause_after_failures: z.int().nullable(),
     max_retries: z.int(),
     retry_on: RetryOn,
     timeout: z.int().nullable(),

@@ -18,6 +18,7 @@ type Deps = {
   onRetries: (at: Date[]) => void
   holds: Holds
   checks: Checks
+  pauseFailing: () => Promise<void>
   random: () => number
   watch: (seconds: Date[]) => void
   /** How long a lease that ran out is left alone before the task is taken over. */
@@ -33,7 +34,7 @@ const PURGE_BATCH = 2_000
  * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
  * done twice, and each is limited.
  */
-export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, holds, checks, random, watch, graceMs }: Deps) => {
+export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, holds, checks, pauseFailing, random, watch, graceMs }: Deps) => {
   let round = 0
 
   /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
@@ -60,6 +61,7 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
     { name: 'fire', every: 1, run: fire },
     { name: 'take over', every: 1, run: takeOverDead },
     { name: 'hold sources', every: 1, run: holds },
+    { name: 'pause schedules', every: 1, run: pauseFailing },
     { name: 'check sources', every: 1, run: checks.look },
     { name: 'arm', every: ARM_EVERY, run: arm },
     { name: 'purge', every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },

@@ -11,6 +11,8 @@ type Deps = {
   onRetries: (at: Date[]) => void
   /** What is counted of sources changed. It is done before the runs count as over, so that no slot is filled in between. */
   onOutcomes: () => Promise<void>
+  /** Runs failed for good. */
+  onFailed: () => void
 }
 
 const FIRST_RETRY_MS = 50
@@ -21,7 +23,7 @@ const HAND_BACK_TRIES = 8
  * Writes how attempts ended. PostgreSQL away is no reason to lose an answer: it is kept and tried again until it is written or
  * until its token holds no longer.
  */
-export const makeSettler = ({ sql, logger, onRetries, onOutcomes }: Deps) => {
+export const makeSettler = ({ sql, logger, onRetries, onOutcomes, onFailed }: Deps) => {
   /** True: written by this token, now or by a try whose answer was lost. */
   const settleAll = async (settlements: Settlement[]): Promise<boolean[]> => {
     for (let waitMs = FIRST_RETRY_MS, doubtful = false; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
@@ -30,6 +32,7 @@ export const makeSettler = ({ sql, logger, onRetries, onOutcomes }: Deps) => {
         const retries = rows.flatMap((row) => row.next_retry_at ?? [])
         if (retries.length > 0) onRetries(retries)
         if (rows.some((row) => row.outcomes_changed)) await onOutcomes()
+        if (rows.some((row) => row.status === 'failed')) onFailed()
         const done = new Set(rows.map((row) => row.id))
         const rest = settlements.filter((settlement) => !done.has(settlement.id))
         if (doubtful && rest.length > 0) for (const id of await settledBy(sql, rest)) done.add(id)

@@ -63,8 +63,12 @@ export const startWorker = async (deps: WorkerDeps) => {
   const onReleased = () => void announce(clock.now())
   const holds = makeHolds({ sql: db.sql, logger: log, arm, onReleased, breakerMs: times.breakerMs })
   const checks = makeChecks({ sql: db.sql, openSource: deps.openSource, logger: log, random, everyMs: times.checkMs, arm, onReleased })
+  const pauseFailing = async () => {
+    for (const schedule_id of await db.schedules.pauseFailing()) log.warn({ schedule_id }, 'schedule is paused: its runs failed too often')
+  }
   const settler = makeSettler({
-    sql: hot.settle, logger: log, onRetries: arm, onOutcomes: () => holds().catch(warn('sources could not be held; the reconciler tries again')),
+    sql: hot.settle, logger: log, onRetries: arm, onFailed: () => void pauseFailing().catch(warn('schedules could not be paused; the reconciler tries again')),
+    onOutcomes: () => holds().catch(warn('sources could not be held; the reconciler tries again')),
   })
   const targets = makeTargets(db.sql)
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
@@ -88,7 +92,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   }
   const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
-    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries: arm, holds, checks, random, watch: guard.watch, graceMs: times.graceMs,
+    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries: arm, holds, checks, pauseFailing, random, watch: guard.watch, graceMs: times.graceMs,
   })
 
   await heartbeat.once() // it can be counted, and its clock is right, before it does anything

@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { forgetFailures, settle } from '../src/index.ts'
+import { addSchedule, addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
+
+let t: Awaited<ReturnType<typeof openTestDb>>
+let workflow_id: string
+let schedule: string
+beforeAll(async () => {
+  t = await openTestDb()
+})
+beforeEach(async () => {
+  await t.sql.query('DELETE FROM sources')
+  workflow_id = await addWorkflow(t.sql, await addSource(t.sql))
+  schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
+  await t.sql.query('UPDATE schedules SET pause_after_failures = 3 WHERE id = $1', [schedule])
+})
+afterAll(() => t.close())
+
+/** A run of the schedule that is over. */
+const ran = async (status: 'completed' | 'failed' | 'cancelled', trigger = 'schedule') => {
+  const id = await addTask(t.sql, workflow_id)
+  const token = randomUUID()
+  await t.sql.query(
+    `UPDATE tasks SET schedule_id = $2, trigger = $3, status = 'running', phase = 'calling', tries = 1, token = $4, lease_until = spark_now(), started_at = spark_now() WHERE id = $1`,
+    [id, schedule, trigger, token],
+  )
+  const failure = status === 'failed' ? { error: 'It broke.', error_code: 'flow_failed' as const } : { error: null, error_code: null }
+  await settle(t.sql, [{ id, token, status, output: null, full_output: null, retry_in_ms: null, reached: true, ...failure }])
+}
+const pauseFailing = () => t.db.schedules.pauseFailing()
+const row = async () => (await t.db.schedules.find(schedule))!
+
+describe('a schedule whose runs fail', () => {
+  it('is paused at the last failure that it permits, not before, and says why', async () => {
+    await ran('failed')
+    await ran('failed')
+    expect(await pauseFailing()).toEqual([])
+    await ran('failed')
+    expect(await pauseFailing()).toEqual([schedule])
+    expect(await row()).toMatchObject({ status: 'paused', next_run_at: null, next_due_at: null, paused_reason: 'Paused by Spark: its last 3 runs failed. The last one: It broke.' })
+    expect(await pauseFailing()).toEqual([])
+  })
+
+  it('goes on when one succeeded in between; cancelled runs and those by hand, of a backfill or a replay count nowhere', async () => {
+    await ran('failed')
+    await ran('failed')
+    for (const trigger of ['manual', 'backfill', 'replay']) await ran('failed', trigger)
+    await ran('cancelled')
+    expect(await pauseFailing()).toEqual([])
+    await ran('completed', 'manual')
+    await ran('failed')
+    expect(await pauseFailing()).toEqual([schedule])
+    await t.sql.query(`UPDATE schedules SET status = 'active', next_run_at = spark_now() WHERE id = $1`, [schedule])
+    await ran('completed')
+    await ran('failed')
+    expect(await pauseFailing()).toEqual([])
+  })
+
+  it('is never paused without a limit, and stays paused by whoever paused it', async () => {
+    await t.sql.query('UPDATE schedules SET pause_after_failures = NULL WHERE id = $1', [schedule])
+    for (let i = 0; i < 4; i++) await ran('failed')
+    expect(await pauseFailing()).toEqual([])
+    await t.sql.query(`UPDATE schedules SET pause_after_failures = 3, status = 'paused', paused_reason = 'mine', next_run_at = NULL WHERE id = $1`, [schedule])
+    expect(await pauseFailing()).toEqual([])
+    expect((await row()).paused_reason).toBe('mine')
+  })
+
+  it('begins anew when its failures are forgotten', async () => {
+    for (let i = 0; i < 3; i++) await ran('failed')
+    await forgetFailures(t.sql, schedule)
+    await ran('failed')
+    expect(await pauseFailing()).toEqual([])
+    expect((await row()).consecutive_failures).toBe(1)
+  })
+
+  it('is paused once when many see it, and left for the next time by who finds it locked', async () => {
+    for (let i = 0; i < 3; i++) await ran('failed')
+    await t.sql.transaction(async (tx) => {
+      await tx.query('SELECT FROM schedules WHERE id = $1 FOR NO KEY UPDATE', [schedule])
+      expect(await pauseFailing()).toEqual([])
+    })
+    expect((await Promise.all(Array.from({ length: 8 }, pauseFailing))).flat()).toEqual([schedule])
+  })
+})
