@@ -31,6 +31,8 @@ export const readHiveAnswer = (where: string, answer: JsonValue, { playground }:
 /** agno's own words, in all its versions, for a call that it turns away before anything runs. */
 const TURNED_AWAY =
   /^(authorization\b|invalid (authentication|or missing|token)|(agent|team|workflow) not found|not found|part exceeded|there was an error parsing|service accounts|job queue|insufficient|access denied)/i
+/** A status and nothing else: said by whatever stands in front. */
+const PHRASES = new Set(['bad request', 'unauthorized', 'forbidden', 'request timeout', 'too many requests', 'service unavailable', 'bad gateway', 'gateway timeout'])
 
 /**
  * agno passes on the status that the provider of its model gave it: a 401, 429 or 503 of that kind is neither our key nor a busy Hive,
@@ -38,7 +40,7 @@ const TURNED_AWAY =
  */
 export const forwardedFailure = (status: number, body: JsonValue): SourceError | null => {
   const reason = isObject(body) && typeof body['detail'] === 'string' ? body['detail'] : null
-  if (status < 400 || status === 404 || status === 405 || status === 422 || reason === null || TURNED_AWAY.test(reason)) return null
+  if (status < 400 || status === 404 || status === 405 || status === 422 || reason === null || TURNED_AWAY.test(reason) || PHRASES.has(reason.toLowerCase())) return null
   return flowFailed(reason)
 }
 

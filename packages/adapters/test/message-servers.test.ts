@@ -1,6 +1,7 @@
 import { SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
 import { hiveVersions, startStubAgents, startStubHive, startStubLangflow, type StubServer } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { serve } from './servers.ts'
 import { detectSourceType, makeHttpPool, makeSource, type JsonValue, type LostCall, type RunCall, type Source } from '../src/index.ts'
 
 const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } })
@@ -115,7 +116,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
   it('is busy, breaks, is late, is left: told apart', async () => {
     const run = async (more: Partial<RunCall> = {}) => source().run(await synced(source(), kind, id, more))
     await stub.set({ busy: { status: 503, retry_after: 17 } })
-    await expect(run()).rejects.toMatchObject(type === 'automagik-agents' ? { error_code: 'source_busy', failure: 'turned_away', retry_after: 17 } : { error_code: 'flow_failed' })
+    await expect(run()).rejects.toMatchObject({ error_code: 'source_busy', failure: 'turned_away', retry_after: 17 })
     stub.clearSwitches()
     await stub.set({ reset: true })
     await expect(run()).rejects.toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown' })
@@ -201,6 +202,23 @@ describe('what Hive does in its own ways', () => {
     const flow = (await source.getFlow({ id: 'echo-agent', flow_type: 'agent' }))!
     expect(source.components(flow, { input_component: 'input', output_component: 'output' }).warnings).toEqual([])
     expect(source.components(flow, { input_component: 'ChatInput-1' })).toMatchObject({ input_component: 'message', warnings: ['The agent has no component "ChatInput-1"; message is used.'] })
+  })
+})
+
+describe('a server that is up and not well', () => {
+  it.each<[SourceType, Record<string, unknown>]>([
+    ['automagik-hive', { '/api/v1/health': { status: 'degraded CANARY', service: 'Automagik Hive Multi-Agent System' } }],
+    ['automagik-hive', { '/': { name: 'AgentOS API', version: '1.0.0' }, '/health': { status: 'CANARY' } }],
+    ['automagik-agents', { '/': { name: 'Automagik API', version: '0.6.19' }, '/health': { status: 'CANARY' } }],
+    ['langflow', { '/api/v1/version': { version: '1.13.0', package: 'Langflow' }, '/health': { status: 'CANARY' } }],
+  ])('%s says so, and the probe does not repeat its words', async (source_type, pages) => {
+    const { url } = await serve((request, response) => {
+      const page = pages[request.url ?? '']
+      response.writeHead(page ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(page ?? {}))
+    })
+    await expect(makeSource({ source_type, url, api_key: null, pool }).probe()).rejects.toMatchObject({
+      error_code: 'source_unreachable', failure: 'unknown', message: `${url} answers, and says that it is not healthy. Look at the server's own log.`,
+    })
   })
 })
 
