@@ -82,17 +82,24 @@ const failedStep = (steps: JsonValue | undefined, depth: number): string | null 
   return null
 }
 
-/** What a paused run asks for, in words. */
-const waitsFor = (answer: JsonObject): string => {
+/** What a run still waits for from a person, in words. */
+const openRequests = (answer: JsonObject): string[] => {
   const asked = objects(answer['tools']).flatMap((tool): string[] => {
     const name = typeof tool['tool_name'] === 'string' ? oneLine(tool['tool_name'], 100) : 'a tool'
-    if (tool['requires_confirmation'] === true) return [`a confirmation of ${name}`]
-    if (tool['external_execution_required'] === true) return [`${name} to be run outside`]
-    if (tool['requires_user_input'] !== true) return []
+    if (tool['requires_confirmation'] === true && typeof tool['confirmed'] !== 'boolean') return [`a confirmation of ${name}`]
+    if (tool['external_execution_required'] === true && typeof tool['result'] !== 'string') return [`${name} to be run outside`]
+    if (tool['requires_user_input'] !== true || tool['answered'] === true) return []
     const fields = objects(tool['user_input_schema']).map((field) => field['name']).filter((field) => typeof field === 'string')
     return [`an input for ${name}${fields.length > 0 ? ` (${oneLine(fields.join(', '), 200)})` : ''}`]
   })
-  return [...new Set(asked)].join(', ') || 'a person'
+  return [...new Set(asked)]
+}
+const waitsFor = (answer: JsonObject): string => openRequests(answer).join(', ') || 'a person'
+
+/** Sessions of agno 2.0 to 2.2 keep no status: what waits for nothing is completed, as failed runs are not kept there at all. */
+export const statusOfKept = (run: JsonObject): string => {
+  if (typeof run['status'] === 'string') return run['status'].toUpperCase()
+  return openRequests(run).length > 0 ? 'PAUSED' : SUCCESS
 }
 
 /** The names of a kind's own events; those of members and steps come in the same stream. */

@@ -1,7 +1,7 @@
 import { SourceError } from '@automagik-spark/core'
 import { isObject, type JsonObject } from './canonical.ts'
 import { flowFailed } from './failure.ts'
-import { readHiveAnswer } from './hive-answer.ts'
+import { readHiveAnswer, statusOfKept } from './hive-answer.ts'
 import { isPlaygroundFlow } from './hive-flow.ts'
 import { isSuccess, type Http } from './http.ts'
 import type { JsonValue } from './json.ts'
@@ -32,8 +32,11 @@ export const recoverHive = async ({ url, http }: { url: string; http: Http }, ca
     if (failure.failure === 'refused') return null
     throw failure
   })
-  if (answered === null) return { state: 'unknown' }
-  const { value, bytes } = answered
+  return answered === null ? { state: 'unknown' } : recoveryIn(url, call, answered.value, answered.bytes)
+}
+
+/** What a session's runs say about a lost call. */
+export const recoveryIn = (url: string, call: LostCall, value: JsonValue, bytes: number): Recovery => {
   const runs = (Array.isArray(value) ? value : []).filter(isObject).filter((run) => isOf(call, run))
   for (const run of runs) {
     const state = stateOf(url, run)
@@ -52,15 +55,13 @@ const isOf = ({ flow_id, flow_type, input_value }: LostCall, run: JsonObject): b
 }
 
 const stateOf = (url: string, run: JsonObject): Recovery => {
-  const status = typeof run['status'] === 'string' ? run['status'].toUpperCase() : null
+  const status = statusOfKept(run)
   if (status === 'RUNNING' || status === 'PENDING') return { state: 'running' }
-  // Up to agno 2.2 there is no status, and only completed runs are kept.
-  if (status === null && (run['content'] === undefined || run['content'] === null)) return { state: 'running' }
+  if (run['status'] === undefined && (run['content'] === undefined || run['content'] === null)) return { state: 'running' }
   try {
-    const { text, notes } = readHiveAnswer(url, { ...run, status: status ?? 'COMPLETED' }, { playground: false })
+    const { text, notes } = readHiveAnswer(url, { ...run, status }, { playground: false })
     return { state: 'completed', text, notes, answer: run, bytes: 0 }
   } catch (error) {
-    if (error instanceof SourceError && error.failure === 'flow_failed') return { state: 'failed', error }
-    return { state: 'failed', error: flowFailed(null) }
+    return { state: 'failed', error: error instanceof SourceError ? error : flowFailed(null) }
   }
 }

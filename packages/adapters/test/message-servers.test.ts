@@ -243,6 +243,19 @@ describe('what became of a lost call', () => {
     stub.assertOnlyRecorded()
     await stub.close()
   })
+  it('is asked for by kind and database, in the session of the task, and only where that can tell', async () => {
+    let status = 404
+    const { url, seen } = await serve((_, response) => response.writeHead(status, { 'content-type': 'application/json' }).end('{"detail":"Session not found"}'))
+    const source = makeSource({ source_type: 'automagik-hive', url, api_key: 'k', pool })
+    const ask = (more: Partial<LostCall> = {}) => source.recover!(lost(call('team', 'a', { session_id: 'task/1', data: { id: 'a', db_id: 'd&b' } }), { session_id: 'task-1', ...more }))
+    expect(await ask()).toEqual({ state: 'running' })
+    expect(seen).toEqual(['GET /sessions/task-1/runs?type=team&db_id=d%26b'])
+    for (const more of [{ own_session: false }, { data: { id: 'a' } }, { data: { team_id: 'a' } }, { data: null }, { flow_type: 'flow' as const }]) expect(await ask(more)).toEqual({ state: 'unknown' })
+    expect(seen).toHaveLength(1)
+    // One that refuses to tell will not tell later; one that is away may.
+    for (status of [400, 401, 403]) expect(await ask()).toEqual({ state: 'unknown' })
+    for (status of [429, 500, 502]) await expect(ask()).rejects.toBeInstanceOf(SourceError)
+  })
   it('Langflow and Agents cannot be asked', async () => {
     const stubs = [await startStubLangflow(), await startStubAgents()]
     expect(makeSource({ source_type: 'langflow', url: stubs[0]!.url, api_key: null, pool })).not.toHaveProperty('recover')
