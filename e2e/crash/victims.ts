@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url'
 import type { WorkerTimes } from '@automagik-spark/engine'
 import { cleanEnv } from '../spark.ts'
 
-const SCRIPT = fileURLToPath(new URL('child.mjs', import.meta.url))
+// From here and from e2e/dist alike.
+const SCRIPT = fileURLToPath(new URL('../crash/child.mjs', import.meta.url))
+
+const KEPT_CHARS = 20_000
 
 export type Victim = {
   child: ChildProcess
@@ -22,17 +25,23 @@ export const makeVictims = (dir: string, ahead: number) => {
     const child = fork(SCRIPT, [], { cwd: dir, env: cleanEnv({}), stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     all.add(child)
     child.once('close', () => all.delete(child))
-    await once(child, 'message')
+    let said = ''
+    child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    await Promise.race([once(child, 'message'), once(child, 'close').then(() => Promise.reject(new Error(`it could not be loaded:\n${said}`)))])
     return child
   }
   const loaded: Promise<ChildProcess>[] = []
 
   return {
     async start(role: 'api' | 'worker', env: Record<string, string>, times: WorkerTimes): Promise<Victim> {
-      while (loaded.length <= ahead) loaded.push(load())
+      while (loaded.length <= ahead) {
+        const child = load()
+        child.catch(() => undefined) // whoever takes it hears of it
+        loaded.push(child)
+      }
       const child = await loaded.shift()!
       let output = ''
-      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-KEPT_CHARS)))
       const exited = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
       const up = new Promise<string>((resolve, reject) => {
         child.once('message', ({ url }: { url?: string }) => resolve(url ?? ''))

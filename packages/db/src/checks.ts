@@ -116,7 +116,7 @@ export const sharedTokens = async (sql: Sql, since: Date): Promise<Wrong[]> =>
     )
   ).rows
 
-/** More at once than allowed, by what the tasks say: over a source's limit, or two of one schedule that must not overlap. */
+/** More at once than allowed, by what the tasks say: over a source's limit, or two of one schedule that must not overlap; a run by hand may start beside anything. */
 export const tooManyRunning = async (sql: Sql): Promise<Wrong[]> =>
   (
     await sql.query<Wrong>(
@@ -124,7 +124,7 @@ export const tooManyRunning = async (sql: Sql): Promise<Wrong[]> =>
          FROM tasks t JOIN sources s ON s.id = t.source_id WHERE t.status = 'running' GROUP BY s.id HAVING count(*) > s.max_concurrency
        UNION ALL
        SELECT serial_key, 'has ' || count(*) || ' running tasks, which must not overlap: ' || string_agg(id::text, ', ' ORDER BY id)
-         FROM tasks WHERE status = 'running' AND serial_key IS NOT NULL GROUP BY serial_key HAVING count(*) > 1`,
+         FROM tasks WHERE status = 'running' AND serial_key IS NOT NULL AND trigger <> 'manual' GROUP BY serial_key HAVING count(*) > 1`,
     )
   ).rows
 
