@@ -33,6 +33,9 @@ export type WorkflowRow = {
   graph_hash: string
   input_component: string | null
   output_component: string | null
+  /** Named by a user; null: found in the flow. */
+  chosen_input: string | null
+  chosen_output: string | null
   is_component: boolean
   folder_id: string | null
   folder_name: string | null
@@ -47,7 +50,7 @@ export type WorkflowRow = {
   updated_at: Date
 }
 /** With what lists show beside the row itself. */
-export type WorkflowView = Omit<WorkflowRow, 'graph_hash' | 'streams_only'> & {
+export type WorkflowView = Omit<WorkflowRow, 'graph_hash' | 'streams_only' | 'chosen_input' | 'chosen_output'> & {
   source: string
   latest_run: string
   task_count: number

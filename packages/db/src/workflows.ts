@@ -32,6 +32,11 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => ({
     })
   },
 
+  /** The components that a user named for a flow, when it is copied already. */
+  async chosen({ source_id, flow_type, remote_flow_id }: Pick<WorkflowRow, 'source_id' | 'flow_type' | 'remote_flow_id'>): Promise<Pick<WorkflowRow, 'chosen_input' | 'chosen_output'> | null> {
+    return prisma.workflow.findFirst({ where: { source_id, flow_type, remote_flow_id, deleted_at: null }, select: { chosen_input: true, chosen_output: true } })
+  },
+
   async find(id: string): Promise<(WorkflowView & { source_status: 'active' | 'inactive' }) | null> {
     const { rows } = await sql.query<WorkflowView & { source_status: 'active' | 'inactive' }>(
       `SELECT ${COLUMNS}, w.data, src.status AS source_status FROM ${FROM} WHERE w.id = $1 AND w.deleted_at IS NULL`,

@@ -40,7 +40,7 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
             return (await withComponents(remote, await remote.listFlows())).map((flow) => toItem(flow, row, simplified))
           } catch (error) {
             if (!isOfTheSource(error)) throw error
-            if (source_url !== undefined) throw unreachableSource(row, error)
+            if (source_url !== undefined) throw sourceFailure(row, error)
             unreachable.push(row.url)
             return []
           }
@@ -74,7 +74,7 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
       if (hits.length > 1) throw invalid('source_url', `flow ${flow_id} is in several sources; take one of ${[...new Set(hits.map((hit) => hit.row.url))].join(', ')}`)
       if (first) return first
       // A source that did not answer may have the flow: saying "not found" would be a guess.
-      if (failures[0]) throw unreachableSource(failures[0].row, failures[0].error)
+      if (failures[0]) throw sourceFailure(failures[0].row, failures[0].error)
       throw new DomainError('not_found', `Flow ${flow_id} not found in ${rows.length === 0 ? 'any source: none is active' : `source ${rows.map((row) => row.url).join(', ')}`}`)
     },
   }
@@ -113,8 +113,9 @@ export const eachOf = async <T>(items: readonly T[], atOnce: number, work: (item
 /** What concerns this source alone: its server, or its key, which cannot be decrypted here. */
 const isOfTheSource = (error: unknown): error is SourceError | VaultError => error instanceof SourceError || error instanceof VaultError
 
-const unreachableSource = (row: SourceRow, error: Error) =>
-  new DomainError('invalid', `Source ${row.url} did not answer as it should: ${error.message}`, { cause: error })
+/** Says which source it was, once: most reasons name it already. */
+export const sourceFailure = ({ url }: Pick<SourceRow, 'url'>, error: Error): DomainError =>
+  new DomainError('invalid', error.message.includes(new URL(url).host) ? error.message : `Source ${url} did not answer as it should: ${error.message}`, { cause: error })
 
 const isNamed = (url: string, named: string): boolean => {
   const { host, hostname } = new URL(url)

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
+import { invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Clock, Page, PageQuery, RemoteFlowItem, SyncAll, Workflow, WorkflowItem } from '@automagik-spark/core'
 import type { Db, WorkflowView } from '@automagik-spark/db'
-import { eachOf, toItem } from './flows.ts'
+import { eachOf, sourceFailure, toItem } from './flows.ts'
 import type { Flows, FoundFlow, OpenedSource } from './flows.ts'
 import type { Ids } from './ids.ts'
 import { storableJson, storableText } from './output.ts'
@@ -24,7 +24,9 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
 
   /** Stores the copy of a flow. */
   const keep = async ({ row, remote, flow }: FoundFlow, wanted: Omit<SyncQuery, 'source_url'>): Promise<{ created: boolean; workflow: Workflow }> => {
-    const { input_component, output_component, warnings } = remote.components(flow, wanted)
+    const before = await db.workflows.chosen({ source_id: row.id, flow_type: flow.flow_type, remote_flow_id: flow.id })
+    const asked = { input_component: wanted.input_component ?? before?.chosen_input, output_component: wanted.output_component ?? before?.chosen_output }
+    const { input_component, output_component, warnings } = remote.components(flow, asked)
     const now = clock.now()
     const { id, created } = await db.workflows.upsert({
       id: ids.next(),
@@ -36,6 +38,8 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
       graph_hash: createHash('sha256').update(JSON.stringify(remote.canonicalGraph(flow))).digest('hex'),
       input_component,
       output_component,
+      chosen_input: asked.input_component === input_component ? input_component : null,
+      chosen_output: asked.output_component === output_component ? output_component : null,
       is_component: flow.is_component,
       folder_id: flow.folder_id,
       folder_name: flow.folder_name,
@@ -89,8 +93,7 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
       try {
         return await syncAll(flows.open(row!), wanted)
       } catch (error) {
-        if (error instanceof SourceError) throw new DomainError('invalid', `Source ${row!.url} did not answer as it should: ${error.message}`, { cause: error })
-        throw error
+        throw error instanceof SourceError ? sourceFailure(row!, error) : error
       }
     },
 

@@ -77,7 +77,7 @@ describe('remote flows', () => {
     const one = await stack.engine.workflows.remoteList({ simplified: true })
     expect(one.unreachable).toEqual([other.url])
     expect(one.flows.length).toBe(both.flows.length / 2)
-    await expect(stack.engine.workflows.remoteList({ source_url: new URL(other.url).host, simplified: true })).rejects.toThrow(`Source ${other.url} did not answer`)
+    await expect(stack.engine.workflows.remoteList({ source_url: new URL(other.url).host, simplified: true })).rejects.toThrow(new RegExp(`^Cannot reach (http://)?${new URL(other.url).host}: (?!.*${new URL(other.url).host})`))
     await other.set({ unreachable: false })
   })
 
@@ -127,6 +127,30 @@ describe('remote flows', () => {
     expect(named.workflow.warnings.join(' ')).toMatch(/input/)
     const empty = await stack.engine.workflows.sync(stack.stub.flows.empty, { source_url: stack.stub.url })
     expect('workflow' in empty && empty.workflow.warnings.length).toBeGreaterThan(0)
+  })
+
+  it('keep the components that a user chose, as long as the flow has them', async () => {
+    const { mixed } = stack.stub.flows
+    const sync = async (wanted: object = {}) => {
+      const synced = await stack.engine.workflows.sync(mixed, { source_url: stack.stub.url, ...wanted })
+      if (!('workflow' in synced)) throw new Error('one was asked for')
+      const { input_component, output_component, warnings } = synced.workflow
+      return { input_component, output_component, warnings }
+    }
+    const found = await sync()
+    const chosen = await sync({ input_component: 'TextInput-mixed3' })
+    expect(chosen).toMatchObject({ input_component: 'TextInput-mixed3', output_component: found.output_component })
+    expect(chosen.input_component).not.toBe(found.input_component)
+    expect(await sync()).toEqual(chosen)
+    const all = await stack.engine.workflows.sync('*', { source_url: stack.stub.url })
+    expect('synced' in all && all.synced.find((workflow) => workflow.remote_flow_id === mixed)).toMatchObject({ input_component: 'TextInput-mixed3' })
+    await stack.db.sql.query(`UPDATE workflows SET chosen_input = 'TextInput-gone', input_component = 'TextInput-gone' WHERE remote_flow_id = $1`, [mixed])
+    const gone = await sync()
+    expect(gone).toMatchObject({ input_component: found.input_component, warnings: expect.arrayContaining([expect.stringContaining('TextInput-gone')]) })
+    expect(await sync()).toEqual(found)
+    await sync({ input_component: 'TextInput-mixed3' })
+    expect(await sync({ input_component: '' })).toEqual(found) // an empty name gives the choice back
+    expect(await sync()).toEqual(found)
   })
 
   it('raise flow_version when the graph changed', async () => {

@@ -672,6 +672,8 @@ export type WorkflowsRunQuery = {
 export type WorkflowsSyncQuery = {
   /** a source's URL or host */
   source_url?: string | undefined
+  /** where the input goes; left out: what was named before, while the flow has it, else found; empty: found */
   input_component?: string | undefined
+  /** where the answer comes from; left out: what was named before, while the flow has it, else found; empty: found */
   output_component?: string | undefined
 }

@@ -109,11 +109,13 @@ export const getRemoteFlow = endpoint({
   ...common, id: 'workflows_remote_get', method: 'get', path: '/workflows/remote/{flow_id}', summary: 'Get one whole flow from its server',
   params: FlowParams, query: z.strictObject({ source_url: sourceUrl }), status: 200, response: RemoteFlowItem,
 })
+const chosen = (what: string) => Text.max(500).optional().describe(`${what}; left out: what was named before, while the flow has it, else found; empty: found`)
+
 export const syncWorkflow = endpoint({
   ...common, id: 'workflows_sync', method: 'post', path: '/workflows/sync/{flow_id}',
   summary: 'Copy a flow to Spark, or refresh the copy', description: 'Created 201, updated 200. `*` with `source_url` copies every flow of that source and answers 200 with `synced` and `failed`.',
   params: FlowParams,
-  query: z.strictObject({ source_url: sourceUrl, input_component: Text.max(500).optional(), output_component: Text.max(500).optional() }),
+  query: z.strictObject({ source_url: sourceUrl, input_component: chosen('where the input goes'), output_component: chosen('where the answer comes from') }),
   emptyBody: true, status: 201, alsoStatus: [200], response: z.union([Workflow, SyncAll]), answerHeaders: location,
 })
 export const getWorkflow = endpoint({
