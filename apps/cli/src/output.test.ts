@@ -41,6 +41,11 @@ describe('table', () => {
     expect(table(columns, [{ id: 'a'.repeat(20), name: 'n'.repeat(40) }], lisbon(10))).toContain('a'.repeat(20))
   })
 
+  it('cuts an answer to 200 characters where there is no terminal', () => {
+    const lines = table(columns, [{ id: 'a'.repeat(300), name: 'n'.repeat(5000), at: AT }], lisbon()).split('\n')
+    expect(lines[1]).toBe(`${'a'.repeat(300)}  ${'n'.repeat(199)}…  2026-07-01 08:00:00`)
+  })
+
   it('keeps a row on one line and the terminal as it is, whatever strangers call their flows', () => {
     expect(table(columns, [{ id: '1', name: 'two\nlines\u001b[2J\u0007' }], lisbon())).toContain('1   two lines[2J  -\n')
   })

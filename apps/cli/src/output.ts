@@ -9,6 +9,8 @@ export type Column<T> = {
 
 const GAP = '  '
 const LEAST_WIDTH = 8
+/** Of a flexible column where no terminal sets the width: whole answers are for --json. */
+const MOST_WIDTH = 200
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 
 /** Text of strangers without what would move the cursor or change the terminal. */
@@ -68,7 +70,7 @@ export const table = <T>(
   const natural = columns.map((_, index) => Math.max(...rows.map((row) => widthOf(row[index]!))))
   const widths =
     width === undefined
-      ? natural
+      ? natural.map((one, index) => (columns[index]!.flexible ? Math.min(one, MOST_WIDTH) : one))
       : fit(
           natural,
           columns.map(({ flexible }) => flexible === true),

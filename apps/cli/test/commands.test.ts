@@ -117,6 +117,13 @@ describe('workflows', () => {
     expect(stdout).toContain(workflow.id)
     expect(stderr).toBe('flow-2: has no input\nerror: 1 of 2 flows could not be synced.\n')
   })
+  it('sync --all says what to know about each flow, and when there is none', async () => {
+    const all = () => spark(['workflows', 'sync', '--all', '--source', 'http://localhost:7860'])
+    api.answer(() => ({ body: { synced: [{ ...workflow, warnings: ['no chat input'] }], failed: [] } }))
+    expect(await all()).toMatchObject({ code: 0, stderr: 'Warning: Echo: no chat input\n' })
+    api.answer(() => ({ body: { synced: [], failed: [] } }))
+    expect(await all()).toMatchObject({ code: 0, stdout: '', stderr: 'The server has no flows.\n' })
+  })
   it.each([
     [[], 'Name a flow'],
     [['--all'], 'Say which server'],

@@ -41,6 +41,10 @@ describe('workflows run', () => {
       body: { input_value: 'Hello' },
     })
   })
+  it('says that the input is empty', async () => {
+    expect(await run(['', '--no-wait'])).toMatchObject({ code: 0, stderr: expect.stringMatching(/^The input is empty\.\n/) })
+    expect((await run([])).stderr).toContain('An input is missing')
+  })
   it('prints the task as JSON', async () => {
     expect(JSON.parse((await run(['Hello', '--json'])).stdout)).toEqual(task)
   })

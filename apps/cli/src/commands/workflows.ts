@@ -114,6 +114,8 @@ export const addWorkflows = (program: Command, context: Context): void => {
     if (json) out.json({ synced, failed })
     else {
       if (synced.length > 0) out.table(columns, synced)
+      else if (failed.length === 0) out.note('The server has no flows.')
+      for (const { name, warnings } of synced) for (const warning of warnings) out.note(`Warning: ${name}: ${warning}`)
       for (const { flow_id, detail } of failed) out.note(`${flow_id}: ${detail}`)
     }
     if (failed.length > 0) throw new CliError(`${failed.length} of ${synced.length + failed.length} flows could not be synced.`)
@@ -133,6 +135,7 @@ export const addWorkflows = (program: Command, context: Context): void => {
     .action(async (id: string, input: string | undefined, options: RunCommandOptions) => {
       const value = await readInput(given({ input, jsonInput: options.jsonInput, inputFile: options.inputFile }), io)
       if (value === undefined) throw usage('An input is missing: give it as text, with --json-input or with --input-file.')
+      if (value === '') out.note('The input is empty.')
       const run: RunOptions = given({
         session_id: options.session,
         tweaks: options.tweaks,
