@@ -328,6 +328,33 @@ const enable: Scenario<string> = {
   },
 }
 
+const BACKFILL = 'main: delete occurrences, insert occurrences, insert occurrences, insert tasks'
+const backfill: Scenario<{ id: string; from: string; to: string }> = {
+  name: 'what passed in a pause is backfilled',
+  role: 'api',
+  commits: [BACKFILL],
+  async prepare(lane) {
+    const id = await pausedSchedule(lane)
+    const passed = () => lane.sql(`SELECT FROM schedules WHERE id = $1 AND decided_until < spark_now() - interval '4 seconds'`, [id])
+    await until(passed, (rows) => rows.length === 1)
+    await lane.engine.schedules.enable(id)
+    await lane.engine.schedules.disable(id, null)
+    const [span] = await lane.sql<{ scheduled_for: Date; until: Date }>('SELECT scheduled_for, until FROM occurrences WHERE schedule_id = $1', [id])
+    return { id, from: new Date(span!.scheduled_for.getTime() + 1_000).toISOString(), to: span!.until.toISOString() } // a piece is left on either side
+  },
+  ask: (spark, { id, from, to }) => spark.schedules.backfill(id, { from, to }),
+  isOver: async (lane, { id }) => (await lane.tasks('schedule_id = $1', id)).length > 0,
+  async judge(lane, { context: { id, from, to }, isCommitted, isAcknowledged }) {
+    const count = isCommitted(BACKFILL) ? (Date.parse(to) - Date.parse(from)) / 1_000 : 0
+    assert.ok(!isAcknowledged || count > 0)
+    const rows = await until(() => lane.tasks('schedule_id = $1', id), (found) => found.every(({ status }) => isTerminal(status)))
+    assert.deepEqual(rows.map((row) => expected(row, lane.callsOf(row.id))), Array.from({ length: count }, () => ({ status: 'completed', error_code: null, calls: 1 })))
+    const ledger = await lane.sql<{ n: number; started: number }>(
+      `SELECT sum(count)::int AS n, (count(*) FILTER (WHERE decision = 'started' AND reason = 'backfill'))::int AS started FROM occurrences WHERE schedule_id = $1`, [id])
+    assert.deepEqual(ledger, [{ n: (Date.parse(to) - Date.parse(from)) / 1_000 + 2, started: count }])
+  },
+}
+
 const DELETE_SCHEDULE = 'main: update tasks, delete schedules'
 const removeSchedule: Scenario<{ id: string; task_id: string }> = {
   name: 'a schedule is deleted that has a pending run',
@@ -442,7 +469,7 @@ const removeSource: Scenario<string> = {
 
 /** All of them, of contexts that each knows itself. */
 export const scenarios = [
-  dueTime, handBack, turnedAway, takeOver, wake, hold, check, pauseFailing, purge, askRun, create, edit, disable, enable, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
+  dueTime, handBack, turnedAway, takeOver, wake, hold, check, pauseFailing, purge, askRun, create, edit, disable, enable, backfill, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
 ] as unknown as Scenario[] // play hands a scenario what the scenario itself prepared
 
 const isInPostgres = (commit: string) => !commit.startsWith('agenda: ')
