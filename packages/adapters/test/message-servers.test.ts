@@ -192,6 +192,15 @@ describe('what Hive does in its own ways', () => {
     const old = call('agent', 'echo-agent', { data: { agent_id: 'echo-agent' }, input_value: 'hi' })
     expect((await source.run(old)).text).toBe('Echo: hi')
   })
+  it.each<[number, string, string]>([
+    // agno passes on what the provider of its model said, with its status.
+    [401, 'Incorrect API key provided: sk-…', 'flow_failed'], [429, 'Rate limit reached for gpt-4o', 'flow_failed'], [400, 'model refused: bad request', 'flow_failed'],
+    [401, 'Invalid authentication token', 'key_refused'], [429, 'Too Many Requests', 'source_busy'], [404, 'Agent not found', 'flow_not_found'],
+  ])('%i with "%s" is %s', async (status, detail, error_code) => {
+    const { url } = await serve((_, response) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ detail })))
+    const source = makeSource({ source_type: 'automagik-hive', url, api_key: 'k', pool })
+    await expect(source.run(call('agent', 'a'))).rejects.toMatchObject({ error_code, message: expect.stringContaining(detail) })
+  })
   it('an input over 1 MiB is refused before it is sent', async () => {
     const { stub, source } = await hive()
     await expect(source.run(call('agent', 'echo-agent', { input_value: 'ü'.repeat(600_000) }))).rejects.toMatchObject({ error_code: 'bad_request', failure: 'refused', message: 'The input has 1200000 bytes, and Automagik Hive takes at most 1048576.' })

@@ -85,6 +85,7 @@ export const addWorkflows = (program: Command, context: Context): void => {
 
   addCommand(group, 'sync [flow_id]', 'copy a flow to Spark, or refresh the copy', [
     'automagik-spark workflows sync 5f1f5a1c-3f1e-4d42-8b66-1a3e3cf0b111',
+    'automagik-spark workflows sync team:research --source http://localhost:8886',
     'automagik-spark workflows sync --all --source http://localhost:7860',
   ])
     .option('--all', 'every flow of the server named with --source')
