@@ -65,10 +65,10 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     return (await list(signal)).map((agent) => agentFlow(agent, true)).find((agent) => agent?.id === id) ?? null
   }
 
-  const runWith = async (call: RunCall, origin: typeof ORIGIN | null): Promise<RunAnswer | 'no such origin'> => {
+  const runWith = async (call: RunCall, origin: typeof ORIGIN | null, timeoutMs: number): Promise<RunAnswer | 'no such origin'> => {
     const json = { message_content: messageText(call.input_value), session_name: call.session_id, ...(origin && { session_origin: origin }) }
     const path = `api/v1/agent/${pathSegment(call.flow_id)}/run`
-    return http.call({ method: 'POST', purpose: 'run', path, json, timeoutMs: call.timeoutMs, signal: call.signal }, async (answer) => {
+    return http.call({ method: 'POST', purpose: 'run', path, json, timeoutMs, signal: call.signal }, async (answer) => {
       if (answer.status === 422) {
         const failure = await answer.failure()
         if (origin !== null && failure.message.includes('session_origin')) return 'no such origin'
@@ -118,9 +118,10 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     async run(call) {
       refuseTweaks(call)
       if (call.flow_type !== 'agent') throw new SourceError('flow_not_found', 'refused', `${url} has agents and nothing else.`)
-      const answer = await runWith(call, ORIGIN)
+      const until = performance.now() + call.timeoutMs
+      const answer = await runWith(call, ORIGIN, call.timeoutMs)
       // Refused before anything ran: an older server that does not know where the call comes from.
-      const again = answer === 'no such origin' ? await runWith(call, null) : answer
+      const again = answer === 'no such origin' ? await runWith(call, null, Math.max(1, Math.ceil(until - performance.now()))) : answer
       if (again === 'no such origin') throw new Error('asked only with an origin')
       return again
     },

@@ -121,15 +121,13 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
   }
 
   /** Plain, unless only the streamed form works: the server goes on with a plain run when the connection breaks, and can be asked about it. */
-  const runAt = async (call: RunCall, base: string): Promise<RunAnswer> => {
-    const startedAt = performance.now()
+  const runAt = async (call: RunCall, base: string, leftMs: () => number): Promise<RunAnswer> => {
     try {
-      return await runOnce(call, base, call.streams_only, call.timeoutMs)
+      return await runOnce(call, base, call.streams_only, leftMs())
     } catch (error) {
       const broken = !call.streams_only && call.flow_type === 'workflow' && error instanceof SourceError && error.failure === 'flow_failed' && STREAMS_ONLY.test(error.message)
       if (!broken) throw error
-      const left = Math.max(1, Math.ceil(call.timeoutMs - (performance.now() - startedAt)))
-      const answer = await runOnce(call, base, true, left)
+      const answer = await runOnce(call, base, true, leftMs())
       const note = 'This server can run the workflow only in the streamed form now; it was run again like that, and so are its next runs.'
       return { ...answer, streams_only: true, notes: [note, ...answer.notes] }
     }
@@ -176,15 +174,19 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       if (call.flow_type === 'flow') throw new SourceError('flow_not_found', 'refused', `${url} has agents, teams and workflows, and no flows.`)
       const size = Buffer.byteLength(messageText(call.input_value))
       if (size > MAX_MESSAGE_BYTES) throw new SourceError('bad_request', 'refused', `The input has ${size} bytes, and Automagik Hive takes at most ${MAX_MESSAGE_BYTES}.`)
+      pathSegment(call.flow_id) // before anything is asked
+      const until = performance.now() + call.timeoutMs
+      const leftMs = (): number => Math.max(1, Math.ceil(until - performance.now()))
       const base = isPlaygroundFlow(call.data) ? 'playground/' : ''
       try {
-        return await runAt(call, base)
+        return await runAt(call, base, leftMs)
       } catch (error) {
-        if (!(error instanceof SourceError) || error.error_code !== 'flow_not_found' || call.signal.aborted) throw error
+        if (!(error instanceof SourceError) || error.error_code !== 'flow_not_found') throw error
         // Nothing ran. The server may have been upgraded since the sync.
-        const now = await agentsAt(call.signal).then(({ base: found }) => found, () => base)
+        const now = await agentsAt(AbortSignal.any([call.signal, AbortSignal.timeout(leftMs())])).then(({ base: found }) => found, () => base)
+        call.signal.throwIfAborted()
         if (now === base) throw error
-        return runAt(call, now)
+        return runAt(call, now, leftMs)
       }
     },
 

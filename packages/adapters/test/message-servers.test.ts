@@ -1,7 +1,7 @@
 import { SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
 import { hiveVersions, startStubAgents, startStubHive, startStubLangflow, type StubServer } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { serve } from './servers.ts'
+import { bodyOf, serve } from './servers.ts'
 import { detectSourceType, makeHttpPool, makeSource, type JsonValue, type LostCall, type RunCall, type Source } from '../src/index.ts'
 
 const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } })
@@ -82,6 +82,9 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
       expect(await source().getFlow({ flow_type: kind, id: bad })).toBeNull()
       await expect(source().run(call(kind, bad))).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
     }
+    stub.clearCalls()
+    await expect(source().run(call(kind, '../agents'))).rejects.toMatchObject({ error_code: 'flow_not_found' })
+    expect(stub.calls).toEqual([])
     await expect(source().run(await synced(source(), kind, id, { flow_id: 'nope' }))).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
   })
 
@@ -212,6 +215,20 @@ describe('what Hive does in its own ways', () => {
     expect(source.components(flow, { input_component: 'input', output_component: 'output' }).warnings).toEqual([])
     expect(source.components(flow, { input_component: 'ChatInput-1' })).toMatchObject({ input_component: 'message', warnings: ['The agent has no component "ChatInput-1"; message is used.'] })
   })
+})
+
+it('Agents: an older server that does not know where the call comes from is called without that', async () => {
+  const bodies: string[] = []
+  const { url } = await serve((request, response) => void bodyOf(request).then((body) => {
+    bodies.push(body)
+    const known = !body.includes('session_origin')
+    response.writeHead(known ? 200 : 422, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(known ? { message: 'fine', success: true } : { detail: [{ loc: ['body', 'session_origin'], msg: "Input should be 'web' or 'cli'" }] }))
+  }))
+  expect(await makeSource({ source_type: 'automagik-agents', url, api_key: null, pool }).run(call('agent', 'simple', { input_value: 'hi' }))).toMatchObject({ text: 'fine' })
+  expect(bodies.map((body) => JSON.parse(body) as unknown)).toEqual([
+    { message_content: 'hi', session_name: 'task-own', session_origin: 'automagik-spark' }, { message_content: 'hi', session_name: 'task-own' },
+  ])
 })
 
 describe('a server that is up and not well', () => {
