@@ -26,7 +26,7 @@ const OPTIONS = {
   name: null, timezone: 'UTC', session_id: null, tweaks: null, timeout: null, overlap: 'skip', misfire: 'last', catchup_window: null, jitter: 0, start_at: null, end_at: null,
   max_runs: null, pause_after_failures: null, max_retries: 0, retry_on: 'safe',
 } as const
-const schedule = (lane: Lane, more: { schedule_type: 'one-time' | 'interval'; schedule_expr: string; input_value: string; max_runs?: number; pause_after_failures?: number }) =>
+const schedule = (lane: Lane, more: { schedule_type: 'one-time' | 'interval'; schedule_expr: string; input_value: string; max_runs?: number; pause_after_failures?: number; overlap?: 'cancel_previous' }) =>
   lane.engine.schedules.create({ workflow_id: lane.workflow_id, ...OPTIONS, ...more })
 const run = async (lane: Lane, input_value: string, more: { max_retries?: number } = {}) =>
   (await lane.engine.workflows.run(lane.workflow_id, { input_value, max_retries: 0, retry_on: 'safe', ...more }, { wait: false })).task.id
@@ -63,6 +63,34 @@ const dueTime: Scenario<string> = {
     const isKilled = strike !== null && strike.fate !== 'lost'
     await judgeCall(lane, rows[0]!.id, { intended: isCommitted(INTENT), settled: isCommitted(SETTLE) }, isKilled, strike?.commit === SETTLE)
     assert.equal((await stored(lane, id))?.status, 'completed')
+  },
+}
+
+const FIRE_AND_CANCEL = 'worker-fire: update tasks, update tasks, insert task_events, insert occurrences, insert tasks, insert task_events, update schedules'
+const cancelPrevious: Scenario<{ id: string; older: string }> = {
+  name: 'a due time cancels the run before it',
+  role: 'worker',
+  commits: [FIRE_AND_CANCEL, CLAIM, INTENT, SETTLE],
+  strikes: [FIRE_AND_CANCEL],
+  async prepare(lane) {
+    const { id } = await schedule(lane, { schedule_type: 'interval', schedule_expr: '1s', input_value: mark(), overlap: 'cancel_previous', max_runs: 1 })
+    const older = randomUUID()
+    // Not ready yet, so it is pending when the next is due.
+    await lane.sql(
+      `WITH made AS (
+         INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, serial_key, scheduled_for, timeout, ready_at, created_at, updated_at)
+         SELECT $2, w.id, w.source_id, s.id, 'pending', 'schedule', 1, s.id, s.decided_until - interval '1 hour', 60, s.created_at + interval '1 hour', s.created_at, s.created_at
+         FROM schedules s JOIN workflows w ON w.id = s.workflow_id WHERE s.id = $1 RETURNING *
+       ) INSERT INTO occurrences (schedule_id, scheduled_for, decided_at, decision, task_id) SELECT schedule_id, scheduled_for, created_at, 'started', id FROM made`,
+      [id, older],
+    )
+    return { id, older }
+  },
+  isOver: async (lane, { id }) => (await lane.tasks(`schedule_id = $1 AND status = 'completed'`, id)).length === 1,
+  async judge(lane, { context: { id, older } }) {
+    const [next, ...none] = await until(() => lane.tasks('schedule_id = $1 AND id <> $2', id, older), (found) => isTerminal(found[0]?.status))
+    assert.deepEqual([none, expected(next, lane.callsOf(next!.id))], [[], { status: 'completed', error_code: null, calls: 1 }])
+    assert.deepEqual(expected(await byId(lane, older), lane.callsOf(older)), { status: 'cancelled', error_code: null, calls: 0 })
   },
 }
 
@@ -469,7 +497,7 @@ const removeSource: Scenario<string> = {
 
 /** All of them, of contexts that each knows itself. */
 export const scenarios = [
-  dueTime, handBack, turnedAway, takeOver, wake, hold, check, pauseFailing, purge, askRun, create, edit, disable, enable, backfill, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
+  dueTime, cancelPrevious, handBack, turnedAway, takeOver, wake, hold, check, pauseFailing, purge, askRun, create, edit, disable, enable, backfill, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
 ] as unknown as Scenario[] // play hands a scenario what the scenario itself prepared
 
 const isInPostgres = (commit: string) => !commit.startsWith('agenda: ')
