@@ -12,6 +12,9 @@ const MAKERS: Record<SourceType, (options: SourceOptions) => Source> = {
   'automagik-agents': makeAgents,
 }
 
+/** Whose servers can be asked what became of a lost call: those with a `recover`. */
+export const CAN_BE_ASKED: readonly SourceType[] = ['automagik-hive']
+
 export const makeSource = ({ source_type, ...options }: SourceOptions & { source_type: SourceType }): Source => MAKERS[source_type](options)
 
 /** Which kind of flow server answers at this URL. None that Spark can talk to: a SourceError that says what was found. */

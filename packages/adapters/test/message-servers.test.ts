@@ -2,7 +2,7 @@ import { SourceError, type FlowType, type SourceType } from '@automagik-spark/co
 import { hiveVersions, startStubAgents, startStubHive, startStubLangflow, type StubServer } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { bodyOf, serve } from './servers.ts'
-import { detectSourceType, makeHttpPool, makeSource, type JsonValue, type LostCall, type RunCall, type Source } from '../src/index.ts'
+import { CAN_BE_ASKED, detectSourceType, makeHttpPool, makeSource, type JsonValue, type LostCall, type RunCall, type Source } from '../src/index.ts'
 
 const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } })
 afterAll(() => pool.close())
@@ -283,6 +283,7 @@ describe('what became of a lost call', () => {
     for (status of [429, 500, 502]) await expect(ask()).rejects.toBeInstanceOf(SourceError)
   })
   it('Langflow and Agents cannot be asked', async () => {
+    expect(CAN_BE_ASKED).toEqual(['automagik-hive'])
     const stubs = [await startStubLangflow(), await startStubAgents()]
     expect(makeSource({ source_type: 'langflow', url: stubs[0]!.url, api_key: null, pool })).not.toHaveProperty('recover')
     expect(makeSource({ source_type: 'automagik-agents', url: stubs[1]!.url, api_key: null, pool })).not.toHaveProperty('recover')

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
+import type { SourceType } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { claim, claimedBy, handBack, markCalling, markExpired, prolong, settle, settledBy, takeOver as takeOverWith } from '../src/index.ts'
+import { askedBy, claim, claimedBy, handBack, markAsking, markCalling, markExpired, prolong, settle, settledBy, takeOver as takeOverWith } from '../src/index.ts'
 import type { Settlement, Sql } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb, taskRow } from './fixtures.ts'
 
@@ -361,6 +362,63 @@ describe('take-over', () => {
     expect((await counted()).consecutive_failures).toBe(1)
     await settle(t.sql, [end(await lost())])
     expect(await counted()).toMatchObject({ consecutive_failures: 0, last_success_at: expect.any(Date) as Date })
+  })
+
+  it('hands a lost call to who can ask its server, with a lease; its token stays, and so does its attempt', async () => {
+    const [asker, other] = [randomUUID(), randomUUID()]
+    const ask = (worker_id: string, source_types: SourceType[] = ['langflow']) => takeOverWith(t.sql, 10_000, () => 0, { worker_id, leaseMs: LEASE, source_types })
+    const task = await takeOne()
+    await markCalling(t.sql, [task])
+    await expire(task.id)
+    expect(await ask(asker)).toMatchObject([{ id: task.id, status: 'running' }])
+    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'running', phase: 'asking', token: task.token, crashes: 1, finished_at: null, error_code: null })
+    expect(await askedBy(t.sql, other)).toEqual([])
+    const [asked] = await askedBy(t.sql, asker)
+    expect(asked).toMatchObject({ id: task.id, token: task.token, tries: 1 })
+    expect(asked!.left_ms).toBeGreaterThan(0)
+    expect(await prolong(t.sql, [asked!], LEASE)).toHaveLength(1)
+    // The asker dies as well.
+    await expire(task.id)
+    expect(await ask(other)).toMatchObject([{ id: task.id, status: 'running' }])
+    expect(await askedBy(t.sql, other)).toHaveLength(1)
+    expect(await settle(t.sql, [end(task)])).toHaveLength(1) // the call itself has come back
+    expect(await settle(t.sql, [end(asked!)])).toEqual([])
+  })
+
+  it('asks only servers that can be asked, for nothing that was not sent or is to be cancelled, and not for ever', async () => {
+    const ask = (source_types: SourceType[]) => takeOverWith(t.sql, 10_000, () => 0, { worker_id: randomUUID(), leaseMs: LEASE, source_types })
+    const lost = async () => {
+      const task = await takeOne()
+      await markCalling(t.sql, [task])
+      return task
+    }
+    const [stranger, unsent] = [await lost(), await takeOne()]
+    await expire(stranger.id)
+    await ask(['automagik-hive'])
+    expect(await taskRow(t.sql, stranger.id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
+    await expire(unsent.id)
+    await ask(['langflow'])
+    expect((await taskRow(t.sql, unsent.id))!.status).toBe('pending')
+    await t.sql.query('DELETE FROM tasks')
+    const [cancelled, third] = [await lost(), await lost()]
+    await t.db.tasks.cancel(cancelled.id)
+    await t.sql.query('UPDATE tasks SET crashes = 2 WHERE id = $1', [third.id])
+    for (const { id } of [cancelled, third]) await expire(id)
+    await ask(['langflow'])
+    expect((await taskRow(t.sql, cancelled.id))!.status).toBe('cancelled')
+    expect(await taskRow(t.sql, third.id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
+  })
+
+  it('writes that a call is asked for in the name of its token alone, and only once it was sent', async () => {
+    const task = await takeOne()
+    const phaseNow = async () => (await taskRow(t.sql, task.id))!.phase
+    await markAsking(t.sql, task)
+    expect(await phaseNow()).toBe('claimed')
+    await markCalling(t.sql, [task])
+    await markAsking(t.sql, { id: task.id, token: randomUUID() })
+    expect(await phaseNow()).toBe('calling')
+    await markAsking(t.sql, task)
+    expect(await phaseNow()).toBe('asking')
   })
 
   it('carries out a cancel that the dead worker was asked for', async () => {

@@ -14,6 +14,7 @@ import type { Engine } from '../src/engine.ts'
 import { makeIds } from '../src/ids.ts'
 import { makeLogger } from '../src/logger.ts'
 import { makeOpenSource } from '../src/remote.ts'
+import type { OpenSource } from '../src/remote.ts'
 import { startWorker } from '../src/run/worker.ts'
 import type { RunningWorker, WorkerTimes } from '../src/run/worker.ts'
 import { makeVault } from '../src/vault.ts'
@@ -28,10 +29,12 @@ type Options = {
   maxOutputBytes?: number
   /** For the backoff: 0 makes retries come within a second. */
   random?: () => number
+  /** What a server says about a lost call. Then it is one that can be asked. */
+  recover?: NonNullable<ReturnType<OpenSource>['recover']>
 }
 
 /** The engine on real parts: a database of its own, Agenda, a stub Langflow, and as many workers as a test starts. */
-export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random }: Options = {}) => {
+export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random, recover }: Options = {}) => {
   const database = await freshDatabase(inject('postgresUrl'))
   const url = database.url
   const logger = makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
@@ -41,7 +44,8 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
   const policy = parseSourcePolicy('private')
   if (typeof policy === 'string') throw new Error(policy)
   const pool = makeHttpPool({ policy })
-  const openSource = makeOpenSource({ pool, vault, addSecret: () => undefined })
+  const openStored = makeOpenSource({ pool, vault, addSecret: () => undefined })
+  const openSource: OpenSource = recover ? (source) => ({ ...openStored(source), recover }) : openStored
   const db = makeDb({ url, name: 'test', onError: () => undefined })
   const queues: ReturnType<typeof makeAgendaQueue>[] = []
   const newQueue = (ownClock = clock) => {
@@ -82,7 +86,7 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
     async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes>, through = url, clockAheadMs = 0 } = {}): Promise<RunningWorker> {
       const ownClock = clockAheadMs === 0 ? clock : makeDbClock(() => Date.now() + clockAheadMs)
       const queue = newQueue(ownClock)
-      const worker = await startWorker({ ...common, clock: ownClock, url: through, queue, hostname: 'test', pid: process.pid, concurrency, maxOutputBytes, times: { ...TEST_TIMES, ...times }, nets })
+      const worker = await startWorker({ ...common, clock: ownClock, url: through, queue, hostname: 'test', pid: process.pid, concurrency, ...(recover && { can_be_asked: ['langflow'] as const }), maxOutputBytes, times: { ...TEST_TIMES, ...times }, nets })
       await engine.service.look() // so that runs are waited for from now on
       workers.push({ worker, queue })
       return worker

@@ -143,7 +143,7 @@ export const checkedDown = async (sql: Sql, check: Check, reason: string, busy: 
     await sql.query<{ failures: number; began: boolean }>(
       `WITH x AS (
          SELECT id, ${HELD('s')} AS held FROM sources s WHERE id = $1 AND check_at = $2 AND url = $3 AND status = 'active' AND deleted_at IS NULL
-           AND NOT ($5 AND (EXISTS (SELECT FROM tasks t WHERE t.source_id = s.id AND t.status = 'running' AND t.phase = 'calling')
+           AND NOT ($5 AND (EXISTS (SELECT FROM tasks t WHERE t.source_id = s.id AND t.status = 'running' AND t.phase <> 'claimed')
              OR EXISTS (SELECT FROM source_outcomes o WHERE o.source_id = s.id AND o.reached_at > spark_now() - interval '1 minute')))
          FOR NO KEY UPDATE
        )

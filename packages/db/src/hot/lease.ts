@@ -1,4 +1,5 @@
 import { RETRY_WINDOWS_MS } from '@automagik-spark/core'
+import type { SourceType } from '@automagik-spark/core'
 import { AFTER_SETTLED, utcText, wholeSecond } from './settle.ts'
 import type { Settled } from './settle.ts'
 import type { Sql } from '../sql.ts'
@@ -39,48 +40,56 @@ export const markExpired = async (sql: Sql): Promise<number> =>
 
 const BATCH = 200
 
+/** A worker that takes lost calls over to ask their servers what became of them. */
+export type Asker = { worker_id: string; leaseMs: number; source_types: readonly SourceType[] }
+const NOBODY: Asker = { worker_id: '00000000-0000-0000-0000-000000000000', leaseMs: 0, source_types: [] }
+
 /**
- * Second step: what was marked for `graceMs`. Before its call: back to the queue, its try given back. During its call: nobody can say
- * what became of it; with `retry_on: unknown` and tries left it is tried again, in its own good time. A requested cancel is carried out.
+ * Second step: what was marked for `graceMs`. Before its call: back to the queue, its try given back. During its call: the asker gets
+ * it, where its kind of server can be asked. Else nobody can say what became of it; with `retry_on: unknown` and tries left it is tried again, in its own good time. A requested cancel is carried out.
  * The token stays, so that the attempt may still report.
  * @param random in [0, 1), for the backoff
  */
-export const takeOver = async (sql: Sql, graceMs: number, random: () => number): Promise<Settled[]> =>
+export const takeOver = async (sql: Sql, graceMs: number, random: () => number, asker: Asker = NOBODY): Promise<Settled[]> =>
   (
     await sql.query<Settled>(
       `WITH n AS MATERIALIZED (SELECT spark_now() AS at), locked AS (
          SELECT id, phase, crashes, tries, started_at, cancel_requested_at IS NOT NULL AS cancel, tries - tries_before AS retry,
-           phase = 'calling' AND retry_on = 'unknown' AND tries - tries_before <= max_retries AS again
+           phase <> 'claimed' AS sent, phase <> 'claimed' AND retry_on = 'unknown' AND tries - tries_before <= max_retries AS again,
+           EXISTS (SELECT FROM sources src WHERE src.id = source_id AND src.source_type = ANY ($4::text[])) AS asks
          FROM tasks WHERE status = 'running' AND lease_until < spark_now() AND marked_at < spark_now() - $1 * interval '1 millisecond'
          ORDER BY id LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED
        ), x AS (
          SELECT locked.*,
-           CASE WHEN cancel THEN 'cancelled' WHEN phase = 'calling' AND NOT again THEN 'unknown' WHEN crashes + 1 >= ${MAX_CRASHES} THEN 'lost'
-             WHEN phase = 'calling' THEN 'again' ELSE 'back' END AS becomes,
+           CASE WHEN cancel THEN 'cancelled' WHEN sent AND asks AND crashes + 1 < ${MAX_CRASHES} THEN 'asking' WHEN sent AND NOT again THEN 'unknown' WHEN crashes + 1 >= ${MAX_CRASHES} THEN 'lost'
+             WHEN sent THEN 'again' ELSE 'back' END AS becomes,
            ${wholeSecond(`n.at + ($2::int[])[least(retry, ${RETRY_WINDOWS_MS.length})] * ($3::float8[])[row_number() OVER (ORDER BY id)] * interval '1 millisecond'`)} AS retry_at
          FROM locked, n
        ), u AS (
-         UPDATE tasks t SET phase = NULL, crashes = t.crashes + 1, lease_until = NULL, marked_at = NULL, updated_at = n.at,
-           status = CASE x.becomes WHEN 'cancelled' THEN 'cancelled' WHEN 'unknown' THEN 'failed' WHEN 'lost' THEN 'failed' ELSE 'pending' END,
+         UPDATE tasks t SET phase = CASE WHEN x.becomes = 'asking' THEN 'asking' END, crashes = t.crashes + 1, marked_at = NULL, updated_at = n.at,
+           lease_until = CASE WHEN x.becomes = 'asking' THEN n.at + $6 * interval '1 millisecond' END,
+           worker_id = CASE WHEN x.becomes = 'asking' THEN $5::uuid ELSE t.worker_id END,
+           status = CASE x.becomes WHEN 'asking' THEN 'running' WHEN 'cancelled' THEN 'cancelled' WHEN 'unknown' THEN 'failed' WHEN 'lost' THEN 'failed' ELSE 'pending' END,
            tries = CASE WHEN x.becomes = 'back' THEN t.tries - 1 ELSE t.tries END,
            started_at = CASE WHEN x.becomes IN ('back', 'again') THEN NULL ELSE t.started_at END,
-           finished_at = CASE WHEN x.becomes IN ('back', 'again') THEN NULL ELSE n.at END,
+           finished_at = CASE WHEN x.becomes IN ('back', 'again', 'asking') THEN NULL ELSE n.at END,
            next_retry_at = CASE WHEN x.becomes = 'again' THEN x.retry_at END,
            ready_at = CASE WHEN x.becomes = 'again' THEN x.retry_at ELSE t.ready_at END,
            error_code = CASE x.becomes WHEN 'unknown' THEN 'outcome_unknown' WHEN 'again' THEN 'outcome_unknown' WHEN 'lost' THEN 'worker_lost' END,
            error = CASE
-             WHEN x.becomes = 'unknown' THEN 'The worker was stopped or died during the call, and this kind of server cannot be asked what became of it. Look there before you run it again.'
+             WHEN x.becomes = 'unknown' THEN 'The worker was stopped or died during the call, and its server cannot be asked what became of it. Look there before you run it again.'
              WHEN x.becomes = 'again' THEN 'The worker was stopped or died during the call, and nobody knows what became of it.'
-             WHEN x.becomes = 'lost' AND x.phase = 'calling' THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one during the call: nobody knows what became of it.'
+             WHEN x.becomes = 'lost' AND x.sent THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one during the call: nobody knows what became of it.'
              WHEN x.becomes = 'lost' THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one before it could call the flow.' END
          FROM x, n WHERE t.id = x.id
-         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.error, x.becomes, x.phase, x.tries, x.started_at
+         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.error, x.becomes, x.sent, x.tries, x.started_at
        ), e AS (
          INSERT INTO task_events (task_id, at, type, message, try)
          SELECT u.id, v.at, v.type, v.message, u.tries
          FROM u, n, LATERAL (VALUES
            (1, u.started_at, 'attempt_started', 'attempt ' || u.tries || ' started', u.becomes = 'again'),
-           (2, n.at, 'taken_over', CASE WHEN u.phase = 'calling' THEN 'the worker was lost during the call' WHEN u.becomes = 'back'
+           (2, n.at, 'taken_over', CASE WHEN u.becomes = 'asking' THEN 'the worker was lost during the call; the server is asked what became of it'
+             WHEN u.sent THEN 'the worker was lost during the call' WHEN u.becomes = 'back'
              THEN 'the worker was lost before the call; the try is given back' ELSE 'the worker was lost before the call' END, true),
            (3, n.at, 'attempt_failed', u.error || ' Next try at ' || ${utcText('u.next_retry_at')} || '.', u.becomes = 'again')
          ) v(n, at, type, message, happened)
@@ -89,6 +98,6 @@ export const takeOver = async (sql: Sql, graceMs: number, random: () => number):
        ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE becomes = 'back' LIMIT 1),
        ${AFTER_SETTLED()}
        WHERE (SELECT count(*) FROM ready) >= 0`,
-      [graceMs, RETRY_WINDOWS_MS, Array.from({ length: BATCH }, random)],
+      [graceMs, RETRY_WINDOWS_MS, Array.from({ length: BATCH }, random), asker.source_types, asker.worker_id, asker.leaseMs],
     )
   ).rows

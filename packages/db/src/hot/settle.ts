@@ -38,7 +38,7 @@ export const utcText = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC'
 export const SETTLE_BATCH = 200
 
 /**
- * After tasks ended (CTE `s`; those in it that are pending did not, those that are `late` had ended before): the outcomes of their
+ * After tasks ended (CTE `s`; those in it that are pending or running did not, those that are `late` had ended before): the outcomes of their
  * schedules, by plan only, cancellations not counted, and the announcement. Counter rows come last in the order of locks, sorted.
  */
 export const AFTER_SETTLED = (more = ''): string => `
@@ -53,7 +53,7 @@ export const AFTER_SETTLED = (more = ''): string => `
       consecutive_failures = CASE WHEN excluded.last_success_at IS NULL THEN c.consecutive_failures + excluded.consecutive_failures ELSE 0 END
   )
   SELECT s.id, s.status, s.next_retry_at, d.sent${more}
-  FROM s, (SELECT pg_notify('spark_done', string_agg(id::text, ',') FILTER (WHERE status <> 'pending')) AS sent FROM s) d`
+  FROM s, (SELECT pg_notify('spark_done', string_agg(id::text, ',') FILTER (WHERE status NOT IN ('pending', 'running'))) AS sent FROM s) d`
 
 /** What becomes of a failed attempt (`r`) whose task (`t`) could be tried again: it is, unless a cancel was requested meanwhile. */
 const AGAIN = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_requested_at IS NULL)`

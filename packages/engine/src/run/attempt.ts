@@ -32,19 +32,37 @@ export type AttemptEnd = {
   notes: string[]
   /** The flow answers with text only when streamed: remember it. */
   streams_only: boolean
+  /** Nobody knows what became of the call, and its server can be asked. */
+  lost: SourceError | null
+}
+
+/** How an attempt at a task can end. */
+export const makeEnds = (task: ClaimedTask, random: () => number) => {
+  const end = (part: Partial<Settlement> & Pick<Settlement, 'status'>, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
+    settlement: { id: task.id, token: task.token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...part },
+    notes: [],
+    streams_only: false,
+    lost: null,
+    ...more,
+  })
+  return {
+    end,
+    failed: (error: SourceError, retry_in_ms = nextRetryMs(task, error, random())): AttemptEnd =>
+      end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) }),
+    /** Gone: nothing is to be written. */
+    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: false, lost: null } : end({ status: 'cancelled' })),
+  }
 }
 
 /** Calls the flow once and says how it ended. It never throws: whatever happens is an end of the attempt. */
 export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps) =>
   async (task: ClaimedTask, { flow, source }: Target, signal: AbortSignal): Promise<AttemptEnd> => {
-    const end = (part: Partial<Settlement> & Pick<Settlement, 'status'>, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
-      settlement: { id: task.id, token: task.token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...part },
-      notes: [],
-      streams_only: false,
-      ...more,
-    })
+    const { end, failed, stopped } = makeEnds(task, random)
+    let canBeAsked = false
     try {
-      const answer = await openSource(source).run({
+      const remote = openSource(source)
+      canBeAsked = remote.recover !== undefined
+      const answer = await remote.run({
         flow_id: flow.remote_flow_id,
         flow_type: flow.flow_type,
         input_value: toJson(task.input),
@@ -63,12 +81,9 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
         { notes: answer.notes, streams_only: answer.streams_only === true },
       )
     } catch (error) {
-      if (error instanceof Stopped) return error.why === 'gone' ? { settlement: null, notes: [], streams_only: false } : end({ status: 'cancelled' })
+      if (error instanceof Stopped) return stopped(error)
       if (error instanceof VaultError) return end({ status: 'failed', error: error.message, error_code: 'key_undecryptable' })
-      if (error instanceof SourceError) {
-        const retry_in_ms = nextRetryMs(task, error, random())
-        return end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) })
-      }
+      if (error instanceof SourceError) return { ...failed(error), lost: error.failure === 'unknown' && canBeAsked ? error : null }
       logger.error({ task_id: task.id, err: error }, 'attempt threw')
       return end({ status: 'failed', error: 'Internal error in Spark; the log of the worker says more.', error_code: 'internal' })
     }

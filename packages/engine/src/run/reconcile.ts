@@ -1,11 +1,12 @@
-import { dueSeconds, markExpired, takeOver } from '@automagik-spark/db'
-import type { Db, Sql } from '@automagik-spark/db'
+import { askedBy, dueSeconds, markExpired, takeOver } from '@automagik-spark/db'
+import type { Asker, Db, Sql } from '@automagik-spark/db'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
 import type { Checks } from './checks.ts'
 import type { Holds } from './holds.ts'
+import type { Runner } from './runner.ts'
 
 type Deps = {
   db: Db
@@ -19,6 +20,9 @@ type Deps = {
   holds: Holds
   checks: Checks
   pauseFailing: () => Promise<void>
+  /** This worker, for calls of dead ones whose servers can be asked. */
+  asker: Asker
+  adopt: Runner['adopt']
   random: () => number
   watch: (seconds: Date[]) => void
   /** How long a lease that ran out is left alone before the task is taken over. */
@@ -34,7 +38,7 @@ const PURGE_BATCH = 2_000
  * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
  * done twice, and each is limited.
  */
-export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, holds, checks, pauseFailing, random, watch, graceMs }: Deps) => {
+export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, holds, checks, pauseFailing, asker, adopt, random, watch, graceMs }: Deps) => {
   let round = 0
 
   /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
@@ -51,7 +55,8 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
 
   const takeOverDead = async () => {
     await markExpired(sql)
-    const taken = await takeOver(sql, graceMs, random)
+    const taken = await takeOver(sql, graceMs, random, asker)
+    if (taken.some(({ status }) => status === 'running')) await adopt(await askedBy(sql, asker.worker_id))
     for (const task of taken) logger.warn({ task_id: task.id, status: task.status }, 'task taken over from a dead worker')
     const retries = taken.flatMap((task) => task.next_retry_at ?? [])
     if (retries.length > 0) onRetries(retries)

@@ -1,11 +1,13 @@
-import { claim, claimedBy, markCalling } from '@automagik-spark/db'
-import type { ClaimedTask, Sql } from '@automagik-spark/db'
+import { SourceError } from '@automagik-spark/core'
+import { claim, claimedBy, markAsking, markCalling } from '@automagik-spark/db'
+import type { AskedTask, ClaimedTask, Sql } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import { Stopped } from './attempt.ts'
-import type { Attempt } from './attempt.ts'
+import type { Attempt, AttemptEnd } from './attempt.ts'
+import type { Ask } from './ask.ts'
 import type { Settler } from './settler.ts'
 import type { Target, Targets } from './targets.ts'
 
@@ -17,6 +19,7 @@ type Deps = {
   intendSql: Sql
   targets: Targets
   attempt: Attempt
+  ask: Ask
   settler: Settler
   ids: Ids
   logger: Logger
@@ -29,8 +32,8 @@ type Deps = {
 /** A task in hand. */
 export type Held = {
   task: ClaimedTask
-  /** `calling` from the moment that the request may be on its way. */
-  phase: 'claimed' | 'calling'
+  /** `calling` from the moment that the request may be on its way, `asking` when it is lost and its server is asked what became of it. */
+  phase: 'claimed' | 'calling' | 'asking'
   abort: AbortController
   /** By the monotonic clock: past it nothing new is sent. */
   leaseEndsAt: number
@@ -41,7 +44,7 @@ const RETRY_MS = 250
 
 /** Claims what is ready, calls it, settles it: as many at once as there are slots. */
 export const makeRunner = (deps: Deps) => {
-  const { worker_id, claimSql, intendSql, targets, attempt, settler, ids, logger, concurrency, leaseMs } = deps
+  const { worker_id, claimSql, intendSql, targets, attempt, ask, settler, ids, logger, concurrency, leaseMs } = deps
   const held = new Map<string, Held>()
   let open = true
   let claiming: Promise<void> | null = null
@@ -61,6 +64,32 @@ export const makeRunner = (deps: Deps) => {
     pump()
   }
 
+  const finish = async (task: ClaimedTask, { settlement, notes }: AttemptEnd) => {
+    for (const note of notes) await deps.onNote(task, note)
+    if (!settlement) return
+    const written = await settler.settle(settlement, task.tries)
+    const { status, error_code, retry_in_ms } = settlement
+    if (retry_in_ms === null) logger.info({ task_id: task.id, status, error_code, written }, 'task finished')
+    else logger.info({ task_id: task.id, error_code, retry_in_ms, try: task.tries, written }, 'attempt failed and will be repeated')
+  }
+
+  const askFor = async (entry: Held, target: Target, lost: SourceError, untilMs: number): Promise<AttemptEnd> => {
+    entry.phase = 'asking'
+    // That it is being asked for is for others to see; a worker that dies here is taken over as one that died during the call.
+    await markAsking(intendSql, entry.task).catch((error: unknown) => logger.warn({ task_id: entry.task.id, err: error }, 'asking could not be written'))
+    return ask(entry.task, target, entry.abort.signal, { lost, untilMs })
+  }
+
+  /** A call of a worker that is gone. */
+  const runAsked = async (entry: Held, target: Target, leftMs: number) => {
+    try {
+      const lost = new SourceError('outcome_unknown', 'unknown', 'The worker was stopped or died during the call.')
+      await finish(entry.task, await ask(entry.task, target, entry.abort.signal, { lost, untilMs: performance.now() + leftMs }))
+    } finally {
+      drop(entry)
+    }
+  }
+
   const run = async (entry: Held, target: Target | undefined) => {
     const { task } = entry
     try {
@@ -70,18 +99,13 @@ export const makeRunner = (deps: Deps) => {
       if (entry.abort.signal.aborted) return void (await settleUnsent(entry))
       if (performance.now() >= entry.leaseEndsAt) return void (await settler.handBack([task], 'the lease ended before the call was sent'))
       entry.phase = 'calling'
+      const untilMs = performance.now() + task.timeout * 1000
       const end = await attempt(task, target, entry.abort.signal)
       if (end.streams_only) {
         targets.streamsOnly(target.flow)
         deps.onStreamsOnly(task.workflow_id, target.flow.flow_version)
       }
-      for (const note of end.notes) await deps.onNote(task, note)
-      if (end.settlement) {
-        const written = await settler.settle(end.settlement, task.tries)
-        const { status, error_code, retry_in_ms } = end.settlement
-        if (retry_in_ms === null) logger.info({ task_id: task.id, status, error_code, written }, 'task finished')
-        else logger.info({ task_id: task.id, error_code, retry_in_ms, try: task.tries, written }, 'attempt failed and will be repeated')
-      }
+      await finish(task, end.lost ? await askFor(entry, target, end.lost, untilMs) : end)
     } catch (error) {
       // The intent could not be written: nothing was sent, so it goes back, or its lease runs out.
       logger.warn({ task_id: task.id, err: error }, 'task could not be started')
@@ -163,6 +187,19 @@ export const makeRunner = (deps: Deps) => {
     /** Stops a task in hand: the call is aborted. */
     stop(task_id: string, why: 'cancelled' | 'gone') {
       held.get(task_id)?.abort.abort(new Stopped(why))
+    },
+    /** Takes over calls of workers that are gone, to ask what became of them. What is in hand already is not taken again. */
+    async adopt(tasks: AskedTask[]) {
+      const fresh = open ? tasks.filter((task) => !held.has(task.id)) : []
+      if (fresh.length === 0) return
+      const found = await targets.of(fresh)
+      for (const { left_ms, ...task } of fresh) {
+        const target = found.get(task.id)
+        if (!target || held.has(task.id)) continue // what it calls has just been deleted, and so is it
+        const entry: Held = { task, phase: 'asking', abort: new AbortController(), leaseEndsAt: performance.now() + leaseMs }
+        held.set(task.id, entry)
+        void runAsked(entry, target, left_ms).catch((error: unknown) => logger.error({ task_id: task.id, err: error }, 'asking threw'))
+      }
     },
     /** Claims nothing more. What is in hand goes on. */
     async close() {

@@ -1,3 +1,5 @@
+import { CAN_BE_ASKED } from '@automagik-spark/adapters'
+import type { SourceType } from '@automagik-spark/core'
 import { addEvent, BREAKER_MS, listen, makeHotDb } from '@automagik-spark/db'
 import type { Db } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,6 +9,7 @@ import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
 import type { OpenSource } from '../remote.ts'
+import { makeAsk } from './ask.ts'
 import { makeAttempt } from './attempt.ts'
 import { makeChecks } from './checks.ts'
 import { makeFire } from './fire.ts'
@@ -35,6 +38,8 @@ export type WorkerDeps = {
   logger: Logger
   random: () => number
   openSource: OpenSource
+  /** Kinds of servers that can be asked what became of a lost call; left out: those of the adapters. */
+  can_be_asked?: readonly SourceType[]
   hostname: string
   pid: number
   version: string
@@ -75,6 +80,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   const runner = makeRunner({
     worker_id, claimSql: hot.claim, intendSql: hot.intend, targets, settler, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
     attempt: makeAttempt({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
+    ask: makeAsk({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     onStreamsOnly: (workflow_id, flow_version) => void db.workflows.markStreamsOnly(workflow_id, flow_version).catch(warn('a flow could not be marked')),
     onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
@@ -92,7 +98,8 @@ export const startWorker = async (deps: WorkerDeps) => {
   }
   const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
-    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries: arm, holds, checks, pauseFailing, random, watch: guard.watch, graceMs: times.graceMs,
+    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries: arm, holds, checks, pauseFailing, adopt: runner.adopt,
+    asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? CAN_BE_ASKED }, random, watch: guard.watch, graceMs: times.graceMs,
   })
 
   await heartbeat.once() // it can be counted, and its clock is right, before it does anything
