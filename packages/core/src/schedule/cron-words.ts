@@ -108,10 +108,16 @@ export const cronWords = (expression: string): string => {
   return text
 }
 
+/** cronstrue says "at 02:00" of an hour in which several minutes match. */
+const hoursInWords = (time: string): string =>
+  /(?:every \d+ minutes|minutes past the hour), at /i.test(time)
+    ? time.replace(/, at (\d\d):00$/, ', between $1:00 and $1:59').replace(/, at (\d\d:00,? .*)$/, ', in the hours from $1')
+    : time
+
 const putInWords = (expression: string): string => {
   const given = cronFields(expression)
   const [second, minute, hour, date, month, weekday] = [0, 1, 2, 3, 4, 5].map((index) => spellOut(given, index)) as SixFields
-  const time = words(`${second} ${minute} ${hour} * * *`)
+  const time = hoursInWords(words(`${second} ${minute} ${hour} * * *`))
   const byDate = dayWords(date, (group) => `0 0 ${group} * *`)
   const byWeekday = dayWords(weekday, (group) => `0 0 * * ${group}`)
   const byMonth = month === '*' ? '' : words(`0 0 * ${month} *`).replace(MIDNIGHT, '')
