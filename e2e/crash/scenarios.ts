@@ -479,7 +479,7 @@ const removeTask: Scenario<string> = {
   },
 }
 
-const DELETE_SOURCE = 'main: update sources, update workflows, update tasks, update tasks'
+const DELETE_SOURCE = 'main: update sources, insert discoveries, update workflows, update tasks, update tasks'
 const removeSource: Scenario<string> = {
   name: 'a source is deleted that has a schedule and a pending run',
   role: 'api',

@@ -1,0 +1,86 @@
+// `node scripts/mutations.mjs [text]`: takes each fence, lock and unique index away, one at a time, and says which tests notice. By hand, for
+// some minutes: it changes files of the working tree and puts them back. Fails when nothing notices. `text`: only those whose name has it.
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const hot = (name) => `packages/db/src/hot/${name}.ts`
+const migration = (name) => `packages/db/prisma/migrations/${name}/migration.sql`
+const CLAIM = 'packages/db/test/claim.test.ts'
+const LEDGER = 'packages/db/test/ledger.test.ts'
+const RETRY = 'packages/db/test/retry.test.ts'
+const LOST = 'packages/engine/test/lost.test.ts'
+const CLAIM_FUNCTION = migration('20261124141000_holds')
+
+/** What is taken away: `from` must stand in the file exactly once from `after` on. */
+const mutations = [
+  { name: 'the token of settle', file: hot('settle'), after: 'UPDATE tasks t SET phase = NULL', from: 'AND t.token = r.token', tests: [CLAIM] },
+  { name: 'the status of settle', file: hot('settle'), from: "AND (t.status = 'running' OR", to: 'AND (true OR', tests: [CLAIM] },
+  { name: 'the token of reading a settlement back', file: hot('settle'), after: 'ON t.id = r.id', from: 'AND t.token = r.token', tests: [CLAIM, RETRY, 'packages/engine/test/settler.test.ts', LOST] },
+  { name: 'the token of handing back', file: hot('settle'), after: 'token = NULL', from: 'AND t.token = h.token', tests: [CLAIM] },
+  { name: 'the token of the intent', file: hot('claim'), after: "SET phase = 'calling'", from: 'AND t.token = h.token', tests: [CLAIM, LOST] },
+  { name: 'the cancel that an intent minds', file: hot('claim'), from: 'AND t.cancel_requested_at IS NULL', tests: [CLAIM, LOST, 'packages/engine/test/calls.test.ts'] },
+  { name: 'the token of reading a claim back', file: hot('claim'), from: "t.token = $1 AND t.status = 'running'", to: "t.status = 'running' AND $1::uuid IS NOT NULL", tests: [CLAIM, LOST] },
+  { name: 'the token of a heartbeat', file: hot('lease'), from: 'AND t.token = h.token', tests: [CLAIM] },
+  { name: 'the mark of a heartbeat', file: hot('lease'), from: ', marked_at = NULL\n       FROM unnest', to: '\n       FROM unnest', tests: [CLAIM] },
+  { name: 'the lease of a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: 'lease_until < spark_now() AND marked_at', to: 'marked_at', tests: [CLAIM] },
+  { name: 'the wait before a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: "- $1 * interval '1 millisecond'", to: "- 0 * $1 * interval '1 millisecond'", tests: [CLAIM] },
+  { name: 'the row lock of a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: 'FOR NO KEY UPDATE SKIP LOCKED', tests: [CLAIM] },
+  { name: 'the row lock of sources in the claim', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim', from: 'ORDER BY s.id FOR NO KEY UPDATE OF s', to: 'ORDER BY s.id', tests: [CLAIM] },
+  { name: 'one at a time, of a schedule', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim', from: "(t.serial_key IS NULL OR t.trigger = 'manual' OR", to: '(true OR', tests: [CLAIM] },
+  { name: 'the row lock of what is due', file: hot('ledger'), from: ' FOR NO KEY UPDATE OF s SKIP LOCKED', tests: [LEDGER] },
+  { name: 'the row lock of one schedule', file: hot('ledger'), after: 'lockSchedule =', from: ' FOR NO KEY UPDATE OF s', tests: [LEDGER] },
+  { name: 'the unique index on tasks', file: migration('20261124130000_backfill'), from: 'CREATE UNIQUE INDEX', to: 'CREATE INDEX', tests: [LEDGER] },
+  { name: 'ON CONFLICT of the ledger', file: hot('ledger'), from: 'ON CONFLICT (schedule_id, scheduled_for) DO NOTHING', tests: [LEDGER] },
+  { name: 'the row lock of a cancel', file: 'packages/db/src/tasks.ts', after: 'async cancel(', from: ' FOR UPDATE OF t', tests: ['packages/db/test/races.test.ts'] },
+  { name: 'the row lock of a retry', file: 'packages/db/src/tasks.ts', after: 'async retry(', from: ' FOR NO KEY UPDATE OF t', tests: [RETRY, 'packages/db/test/races.test.ts'] },
+]
+
+const mutate = ({ name, file, after = '', from, to = '' }, text) => {
+  const begin = text.indexOf(after)
+  const at = text.indexOf(from, begin)
+  if (begin < 0 || at < 0) throw new Error(`"${name}" does not stand in ${file} any more: change scripts/mutations.mjs with it`)
+  return text.slice(0, at) + to + text.slice(at + from.length)
+}
+
+/** The names of the tests that fail. */
+const failing = (tests) => {
+  const folder = mkdtempSync(join(tmpdir(), 'spark-mutation-'))
+  const report = join(folder, 'report.json')
+  try {
+    spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'integration', '--reporter=json', `--outputFile=${report}`, ...tests], { cwd: root, stdio: 'ignore' })
+    const { testResults } = JSON.parse(readFileSync(report, 'utf8'))
+    return testResults.flatMap(({ name, message, assertionResults }) => {
+      const failed = assertionResults.filter(({ status }) => status === 'failed').map(({ title }) => title)
+      return failed.length > 0 || message === '' ? failed : [`${name.replace(root, '')} as a whole`]
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+let unnoticed = 0
+for (const mutation of mutations.filter(({ name }) => name.includes(process.argv[2] ?? ''))) {
+  const path = join(root, mutation.file)
+  const original = readFileSync(path, 'utf8')
+  const changed = mutate(mutation, original)
+  const restore = () => writeFileSync(path, original)
+  const interrupted = () => {
+    restore()
+    process.exit(1)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, interrupted)
+  try {
+    writeFileSync(path, changed)
+    const names = failing(mutation.tests)
+    if (names.length === 0) unnoticed++
+    console.log(`${names.length === 0 ? 'NOT NOTICED' : 'noticed'}: without ${mutation.name} (${mutation.file})${names.map((name) => `\n    ${name}`).join('')}`)
+  } finally {
+    restore()
+    for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupted)
+  }
+}
+process.exitCode = unnoticed > 0 ? 1 : 0
