@@ -1,6 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { makeDbClock } from '../src/clock.ts'
+import { makeLogger } from '../src/logger.ts'
+import { makeHeartbeat } from '../src/run/heartbeat.ts'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { openStack, until } from './stack.ts'
+import { moveClock, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 import { makeWire } from './wire.ts'
 import type { Wire } from './wire.ts'
@@ -94,6 +98,38 @@ describe('a worker', () => {
     expect(await over(id)).toMatchObject({ status: 'completed', tries: 1 })
     expect(await logOf(id)).toContain('handed_back')
     expect(callsOf('not announced')).toHaveLength(1)
+  })
+
+  it('does not let go of a task that it has in hand again when its earlier call ends', async () => {
+    const worker = await addWorker({ times: { leaseMs: MINUTE_MS } })
+    await stack.stub.set({ slow: 3_000 })
+    const id = await start('twice in hand')
+    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await stack.stub.set({ slow: 'held' })
+    // As if it had been taken over and given back meanwhile: this worker claims it anew.
+    await stack.db.sql.query(`UPDATE tasks SET status = 'pending', phase = NULL, token = NULL, lease_until = NULL, started_at = NULL WHERE id = $1`, [id])
+    worker.runner.pump()
+    await until(() => logOf(id), (types) => types.includes('late_answer'))
+    await until(async () => callsOf('twice in hand').length, (n) => n === 2)
+    expect(worker.runner.held().map(({ task, phase }) => [task.id, phase])).toEqual([[id, 'calling']])
+    stack.stub.release()
+    expect(await over(id)).toMatchObject({ status: 'completed', tries: 2 })
+  })
+
+  it("learns PostgreSQL's time with each heartbeat", async () => {
+    const worker = await addWorker()
+    const clock = makeDbClock(Date.now)
+    const heartbeat = makeHeartbeat({
+      sql: stack.db.sql, clock, logger: makeLogger({ level: 'silent', format: 'json' }), runner: worker.runner, leaseMs: MINUTE_MS,
+      worker: { id: randomUUID(), hostname: 'test', pid: process.pid, concurrency: 1, version: 'test' },
+    })
+    await moveClock(stack, 60 * MINUTE_MS)
+    try {
+      await heartbeat.once()
+      expect(Math.round(clock.skewMs() / MINUTE_MS)).toBe(-60)
+    } finally {
+      await moveClock(stack, 0)
+    }
   })
 
   it('does not call what was cancelled between its claim and its call', async () => {
