@@ -13,7 +13,7 @@ export { askedBy, claim, claimedBy, flowTargets, markAsking, markCalling, source
 export type { AskedTask, ClaimedTask, FlowTarget, SourceTarget } from './hot/claim.ts'
 export { BREAKER_MS, checkedDown, checkedUp, claimChecks, sourcesToTend, tendBreakers, turnAway } from './hot/hold.ts'
 export type { Check, Turn } from './hot/hold.ts'
-export { markExpired, MAX_CRASHES, prolong, takeOver } from './hot/lease.ts'
+export { markExpired, MAX_CRASHES, prolong, takeOver, whatIsOverdue } from './hot/lease.ts'
 export type { Asker, Held } from './hot/lease.ts'
 export { cancelOpen, countOpen, dueSeconds, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from './hot/ledger.ts'
 export type { LedgerEntry, LockedSchedule, OpenTasks, ScheduleMove } from './hot/ledger.ts'

@@ -14,12 +14,13 @@ export const makeWorkers = (prisma: Client, sql: Sql) => ({
     return { rows: rows.slice(0, limit) as WorkerRow[], total, has_more: rows.length > limit } // status: written by us alone
   },
 
-  /** How many workers beat within the last 30 s. */
-  async countAlive(): Promise<number> {
-    const { rows } = await sql.query<{ alive: number }>(
-      `SELECT count(*)::int AS alive FROM workers WHERE status = 'active' AND last_heartbeat > spark_now() - interval '${WORKER_STALE_SECONDS} seconds'`,
+  /** How many workers beat within the last 30 s, and PostgreSQL's time. */
+  async countAlive(): Promise<{ alive: number; now: Date }> {
+    const { rows } = await sql.query<{ alive: number; now: Date }>(
+      `SELECT count(*)::int AS alive, spark_now() AS now FROM workers WHERE status = 'active' AND last_heartbeat > spark_now() - interval '${WORKER_STALE_SECONDS} seconds'`,
+      [],
     )
-    return rows[0]?.alive ?? 0
+    return rows[0]!
   },
 
   /** Rows of workers that are long gone. */

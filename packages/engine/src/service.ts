@@ -1,5 +1,4 @@
 import type { Health, Ready } from '@automagik-spark/core'
-import { sqlNow } from '@automagik-spark/db'
 import type { Db } from '@automagik-spark/db'
 import type { DbClock } from './clock.ts'
 import type { Logger } from './logger.ts'
@@ -18,9 +17,9 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
   const look = async () => {
     try {
       const askedAt = performance.now()
-      const now = await sqlNow(db.sql)
+      const { now, alive } = await db.workers.countAlive()
       clock.learn(now, performance.now() - askedAt)
-      workers = await db.workers.countAlive()
+      workers = alive
       if (!database) logger.info({}, 'database is back')
       database = true
     } catch (error) {

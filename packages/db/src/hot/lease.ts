@@ -26,6 +26,16 @@ export const prolong = async (sql: Sql, pairs: { id: string; token: string }[], 
 /** Whose workers died three times over it. */
 export const MAX_CRASHES = 3
 
+/** Whether a schedule is due, or a lease over: asked once a second by each worker, and mostly neither is. */
+export const whatIsOverdue = async (sql: Sql): Promise<{ schedules: boolean; leases: boolean }> =>
+  (
+    await sql.query<{ schedules: boolean; leases: boolean }>(
+      `SELECT EXISTS (SELECT FROM schedules WHERE status = 'active' AND next_run_at <= spark_now()) AS schedules,
+         EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < spark_now()) AS leases`,
+      [],
+    )
+  ).rows[0]!
+
 /**
  * First step of a take-over: marks what runs with its lease over. The second comes only after a while, so that an outage of PostgreSQL
  * itself, which lets every lease run out at once, kills no call that its worker can still report.

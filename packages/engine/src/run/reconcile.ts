@@ -1,4 +1,4 @@
-import { askedBy, dueSeconds, markExpired, takeOver } from '@automagik-spark/db'
+import { askedBy, dueSeconds, markExpired, takeOver, whatIsOverdue } from '@automagik-spark/db'
 import type { Asker, Db, Sql } from '@automagik-spark/db'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
@@ -30,6 +30,7 @@ type Deps = {
 }
 
 const ARM_EVERY = 5
+const PAUSE_EVERY = 5
 const PURGE_EVERY = 2
 const PRUNE_EVERY = 600
 const PURGE_BATCH = 2_000
@@ -53,6 +54,16 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
     if (missing.length > 0) await queue.wakeAtAll(missing)
   }
 
+  /** No step keeps another from being done. */
+  const quietly = (name: string, run: () => Promise<unknown>) =>
+    run().catch((error: unknown) => logger.warn({ err: error, step: name }, 'reconcile step failed'))
+
+  const overdue = async () => {
+    const found = await whatIsOverdue(sql)
+    if (found.leases) await quietly('take over', takeOverDead)
+    if (found.schedules) await quietly('fire', fire)
+  }
+
   const takeOverDead = async () => {
     await markExpired(sql)
     const taken = await takeOver(sql, graceMs, random, asker)
@@ -63,10 +74,9 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
   }
 
   const steps: { name: string; every: number; run: () => Promise<unknown> }[] = [
-    { name: 'fire', every: 1, run: fire },
-    { name: 'take over', every: 1, run: takeOverDead },
+    { name: 'what is overdue', every: 1, run: overdue },
     { name: 'hold sources', every: 1, run: holds },
-    { name: 'pause schedules', every: 1, run: pauseFailing },
+    { name: 'pause schedules', every: PAUSE_EVERY, run: pauseFailing },
     { name: 'check sources', every: 1, run: checks.look },
     { name: 'arm', every: ARM_EVERY, run: arm },
     { name: 'purge', every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },
@@ -77,7 +87,7 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
     pump()
     for (const { name, every, run } of steps) {
       if (round % every !== 0) continue
-      await run().catch((error: unknown) => logger.warn({ err: error, step: name }, 'reconcile step failed'))
+      await quietly(name, run)
     }
     round++
   }
