@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const shared = { resolve: { conditions: ['spark-source'] }, ssr: { resolve: { conditions: ['spark-source'] } } }
 
 export default defineConfig({
   test: {
+    // Most tests wait more than they compute: also a machine of two cores takes two files at once.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       { ...shared, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'bench/*.test.ts', 'scripts/**/*.test.mjs'] } },
       {

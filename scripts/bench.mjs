@@ -1,24 +1,7 @@
-// `npm run bench`: builds what is due, bundles bench/ and runs it. What stands behind `--` goes to it.
-import { join } from 'node:path'
+// `npm run bench`: what stands behind `--` goes to it.
 import { fileURLToPath } from 'node:url'
-import { runInForeground } from './lib/foreground.mjs'
 import { requireNode } from './lib/node-version.mjs'
-import { prepare } from './lib/prepare.mjs'
-import { runStep, StepFailed } from './lib/step.mjs'
+import { runBundled } from './lib/run-bundled.mjs'
 
 requireNode()
-const root = fileURLToPath(new URL('..', import.meta.url))
-
-const bundle = async () => {
-  try {
-    await runStep('Bundling bench', process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js')], { cwd: join(root, 'bench') })
-    return true
-  } catch (error) {
-    if (!(error instanceof StepFailed)) throw error
-    console.error([error.message, ...error.lines.map((line) => `  ${line}`)].join('\n'))
-    return false
-  }
-}
-
-const isReady = (await prepare(root)) && (await bundle())
-process.exitCode = isReady ? await runInForeground(['bench/dist/main.js', ...process.argv.slice(2)], { cwd: root }) : 1
+process.exitCode = await runBundled(fileURLToPath(new URL('..', import.meta.url)), 'bench', 'main.js')

@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto'
+import assert from 'node:assert/strict'
+import { until } from '../spark.ts'
+import type { Scenario } from './scenario.ts'
+import { BEAT, CHECKED_UP, CLAIM, END, FIRE, HAND_BACK, INTENT, LOCK, MARK, SETTLE, TAKE_CHECK, TAKE_OVER, TEND, TURN_AWAY, addSource, byId, expected, isTerminal, judgeCall, mark, over, run, schedule, stored } from './steps.ts'
+
+export const dueTime: Scenario<string> = {
+  name: 'a due time: fire, claim, call, settle',
+  role: 'worker',
+  commits: [FIRE, CLAIM, INTENT, SETTLE],
+  prepare: (lane) => schedule(lane, { schedule_type: 'one-time', schedule_expr: 'now', input_value: mark() }).then(({ id }) => id),
+  isOver: async (lane, id) => isTerminal((await lane.tasks('schedule_id = $1', id))[0]?.status),
+  async judge(lane, { context: id, strike, isCommitted }) {
+    const rows = await until(() => lane.tasks('schedule_id = $1', id), (found) => found.length > 0)
+    assert.equal(rows.length, 1)
+    const isKilled = strike !== null && strike.fate !== 'lost'
+    await judgeCall(lane, rows[0]!.id, { intended: isCommitted(INTENT), settled: isCommitted(SETTLE) }, isKilled, strike?.commit === SETTLE)
+    assert.equal((await stored(lane, id))?.status, 'completed')
+  },
+}
+
+const FIRE_AND_CANCEL = 'worker-fire: update tasks, update tasks, insert task_events, insert occurrences, insert tasks, insert task_events, update schedules'
+export const cancelPrevious: Scenario<{ id: string; older: string }> = {
+  name: 'a due time cancels the run before it',
+  role: 'worker',
+  commits: [FIRE_AND_CANCEL, CLAIM, INTENT, SETTLE],
+  strikes: [FIRE_AND_CANCEL],
+  async prepare(lane) {
+    const { id } = await schedule(lane, { schedule_type: 'interval', schedule_expr: '1s', input_value: mark(), overlap: 'cancel_previous', max_runs: 1 })
+    const older = randomUUID()
+    // Not ready yet, so it is pending when the next is due.
+    await lane.sql(
+      `WITH made AS (
+         INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, serial_key, scheduled_for, timeout, ready_at, created_at, updated_at)
+         SELECT $2, w.id, w.source_id, s.id, 'pending', 'schedule', 1, s.id, s.decided_until - interval '1 hour', 60, s.created_at + interval '1 hour', s.created_at, s.created_at
+         FROM schedules s JOIN workflows w ON w.id = s.workflow_id WHERE s.id = $1 RETURNING *
+       ) INSERT INTO occurrences (schedule_id, scheduled_for, decided_at, decision, task_id) SELECT schedule_id, scheduled_for, created_at, 'started', id FROM made`,
+      [id, older],
+    )
+    return { id, older }
+  },
+  isOver: async (lane, { id }) => (await lane.tasks(`schedule_id = $1 AND status = 'completed'`, id)).length === 1,
+  async judge(lane, { context: { id, older } }) {
+    const [next, ...none] = await until(() => lane.tasks('schedule_id = $1 AND id <> $2', id, older), (found) => isTerminal(found[0]?.status))
+    assert.deepEqual([none, expected(next, lane.callsOf(next!.id))], [[], { status: 'completed', error_code: null, calls: 1 }])
+    assert.deepEqual(expected(await byId(lane, older), lane.callsOf(older)), { status: 'cancelled', error_code: null, calls: 0 })
+  },
+}
+
+export const handBack: Scenario<string> = {
+  name: 'a run is given back, whose intent nobody heard of',
+  role: 'worker',
+  commits: [CLAIM, INTENT, HAND_BACK, SETTLE],
+  strikes: [HAND_BACK],
+  given: [{ commit: INTENT, fate: 'lost' }],
+  prepare: (lane) => run(lane, mark()),
+  isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
+  async judge(lane, { context: id, strike, isCommitted }) {
+    // Its intent stands until it is given back, so a death before that leaves it unknown; nothing was sent.
+    const isUnknown = strike?.fate === 'before' && !isCommitted(HAND_BACK)
+    await judgeCall(lane, id, { intended: isUnknown, settled: !isUnknown }, isUnknown, false)
+  },
+}
+
+export const turnedAway: Scenario<string> = {
+  name: 'a run is turned away and tried again',
+  role: 'worker',
+  commits: [CLAIM, INTENT, SETTLE],
+  strikes: [SETTLE],
+  async prepare(lane) {
+    await lane.stub.set({ busy: { status: 503, retry_after: 1 } })
+    return run(lane, mark(), { max_retries: 2 })
+  },
+  async meanwhile(lane, id) {
+    await until(async () => lane.callsOf(id), (calls) => calls > 0)
+    lane.stub.clearSwitches()
+  },
+  isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
+  async judge(lane, { context: id, strike, isCommitted }) {
+    const row = await over(lane, id)
+    const isUnknown = strike !== null && strike.fate !== 'lost' && isCommitted(INTENT) && !isCommitted(SETTLE)
+    assert.deepEqual([row?.status, row?.error_code], isUnknown ? ['failed', 'outcome_unknown'] : ['completed', null])
+    assert.ok(lane.callsOf(id) <= 3)
+  },
+}
+
+export const takeOver: Scenario<{ claimed: string; calling: string }> = {
+  name: 'what a dead worker left is taken over',
+  role: 'worker',
+  commits: [MARK, TAKE_OVER, CLAIM, INTENT, SETTLE],
+  strikes: [MARK, TAKE_OVER],
+  async prepare(lane) {
+    const context = { claimed: await run(lane, mark()), calling: await run(lane, mark()) }
+    for (const [phase, id] of Object.entries(context)) {
+      await lane.sql(
+        `UPDATE tasks SET status = 'running', phase = $2, tries = 1, worker_id = $3, token = $4, started_at = spark_now(), lease_until = spark_now() - interval '1 second' WHERE id = $1`,
+        [id, phase, randomUUID(), randomUUID()],
+      )
+    }
+    return context
+  },
+  isOver: async (lane, { claimed }) => isTerminal((await byId(lane, claimed))?.status),
+  async judge(lane, { context: { claimed, calling } }) {
+    const [before, during] = [await over(lane, claimed), await over(lane, calling)]
+    assert.deepEqual(expected(during, lane.callsOf(calling)), { status: 'failed', error_code: 'outcome_unknown', calls: 0 })
+    assert.deepEqual(expected(before, lane.callsOf(claimed)), { status: 'completed', error_code: null, calls: 1 })
+  },
+}
+
+export const wake: Scenario<string> = {
+  name: 'a wake-up comes',
+  role: 'worker',
+  commits: [LOCK, FIRE, END, CLAIM, INTENT, SETTLE, BEAT],
+  strikes: [LOCK, END, BEAT],
+  prepare: (lane) => schedule(lane, { schedule_type: 'one-time', schedule_expr: new Date(Date.now() + 3_000).toISOString(), input_value: mark() }).then(({ id }) => id),
+  isOver: async (lane, id) => isTerminal((await lane.tasks('schedule_id = $1', id))[0]?.status),
+  async judge(lane, { context: id }) {
+    const rows = await until(() => lane.tasks('schedule_id = $1', id), (found) => isTerminal(found[0]?.status))
+    assert.equal(rows.length, 1)
+    assert.ok(lane.callsOf(rows[0]!.id) <= 1)
+  },
+}
+
+export const hold: Scenario<{ before: string[]; waiting: string }> = {
+  name: 'a server that is gone is held',
+  role: 'worker',
+  commits: [CLAIM, INTENT, SETTLE, TEND, TURN_AWAY],
+  strikes: [TEND, TURN_AWAY],
+  async prepare(lane) {
+    await lane.stub.set({ unreachable: true })
+    const before = await Promise.all(Array.from({ length: 5 }, () => run(lane, mark())))
+    // Not ready yet, so it is pending when the source is held.
+    const waiting = await run(lane, mark())
+    await lane.sql(`UPDATE tasks SET ready_at = ready_at + interval '1 hour' WHERE id = $1`, [waiting])
+    return { before, waiting }
+  },
+  isOver: async (lane, { waiting }) => isTerminal((await byId(lane, waiting))?.status),
+  async judge(lane, { context: { before, waiting }, strike }) {
+    const isKilled = strike !== null && strike.fate !== 'lost'
+    for (const id of before) {
+      const row = await over(lane, id)
+      assert.ok(row?.error_code === 'source_unreachable' || (isKilled && row?.error_code === 'outcome_unknown'), row?.error_code ?? row?.status)
+    }
+    assert.deepEqual(expected(await over(lane, waiting), lane.callsOf(waiting)), { status: 'failed', error_code: 'source_unreachable', calls: 0 })
+    await lane.stub.set({ unreachable: false })
+    await lane.engine.sources.validate(lane.source_id)
+  },
+}
+
+export const check: Scenario<string> = {
+  name: 'a server is asked how it is',
+  role: 'worker',
+  commits: [TAKE_CHECK, CHECKED_UP],
+  async prepare(lane) {
+    await lane.sql(`UPDATE sources SET check_at = NULL, version_info = NULL WHERE id = $1`, [lane.source_id])
+    return (await schedule(lane, { schedule_type: 'interval', schedule_expr: '1h', input_value: mark() })).id
+  },
+  isOver: async (lane) => (await lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL`, [lane.source_id])).length === 1,
+  async judge(lane, { context: id }) {
+    // Whoever took the check and died made none: the next is due in a minute, or now.
+    const isDone = () => lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL AND health = 'up'`, [lane.source_id])
+    if ((await isDone()).length === 0) await lane.sql(`UPDATE sources SET check_at = NULL WHERE id = $1 AND version_info IS NULL`, [lane.source_id])
+    await until(isDone, (rows) => rows.length === 1)
+    await lane.engine.schedules.remove(id)
+  },
+}
+
+export const purge: Scenario<string> = {
+  name: 'what was deleted is cleared away',
+  role: 'worker',
+  commits: ['main: delete tasks', 'main: delete workflows', 'main: delete sources', 'main: delete workers'],
+  async prepare(lane) {
+    const id = await addSource(lane)
+    await lane.engine.sources.remove(id)
+    return id
+  },
+  isOver: async (lane, id) => (await lane.sql('SELECT FROM sources WHERE id = $1', [id])).length === 0,
+  async judge(lane, { context: id }) {
+    await until(() => lane.sql('SELECT FROM sources WHERE id = $1', [id]), (rows) => rows.length === 0)
+    assert.deepEqual(await lane.tasks('source_id = $1', id), [])
+  },
+}
+
+const PAUSE = 'main: update schedules'
+export const pauseFailing: Scenario<string> = {
+  name: 'a schedule whose runs fail is paused',
+  role: 'worker',
+  commits: [FIRE, CLAIM, INTENT, SETTLE, PAUSE],
+  strikes: [PAUSE],
+  async prepare(lane) {
+    await lane.stub.set({ failing: true })
+    return (await schedule(lane, { schedule_type: 'interval', schedule_expr: '1s', input_value: mark(), pause_after_failures: 2 })).id
+  },
+  isOver: async (lane, id) => (await stored(lane, id))?.status === 'paused',
+  async judge(lane, { context: id }) {
+    await until(() => stored(lane, id), (row) => row?.status === 'paused')
+    const [counted] = await lane.sql<{ failures: number }>('SELECT consecutive_failures AS failures FROM schedule_outcomes WHERE schedule_id = $1', [id])
+    assert.ok(counted!.failures >= 2)
+    lane.stub.clearSwitches()
+  },
+}
