@@ -1,6 +1,6 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
@@ -14,8 +14,7 @@ beforeAll(async () => {
   source_id = source.id
 })
 afterEach(async () => {
-  await stack.db.sql.query('DELETE FROM schedules')
-  await stack.db.sql.query('DELETE FROM tasks')
+  await clear(stack, 'schedules', 'tasks')
   await moveClock(stack, 0)
 })
 afterAll(() => stack.close())

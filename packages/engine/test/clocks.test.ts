@@ -1,7 +1,7 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 import { makeWire } from './wire.ts'
 
@@ -18,8 +18,7 @@ afterEach(async () => {
   for (const worker of workers.splice(0)) await stack.stopWorker(worker)
   stack.stub.clearSwitches()
   stack.stub.clearCalls()
-  await stack.db.sql.query('DELETE FROM schedules')
-  await stack.db.sql.query('DELETE FROM tasks')
+  await clear(stack, 'schedules', 'tasks')
   await moveClock(stack, 0)
 })
 afterAll(() => stack.close())

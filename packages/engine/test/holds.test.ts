@@ -2,7 +2,7 @@ import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Task } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
@@ -24,7 +24,7 @@ const addWorker = async (options: Parameters<Stack['addWorker']>[0] = {}) => {
 afterEach(async () => {
   await stack.stub.set({ unreachable: false })
   stack.stub.clearSwitches()
-  await stack.db.sql.query('DELETE FROM schedules')
+  await clear(stack, 'schedules')
   for (const worker of workers.splice(0)) await stack.stopWorker(worker)
   await stack.engine.sources.validate(source_id) // whatever a test left, it is let go
   await moveClock(stack, 0)

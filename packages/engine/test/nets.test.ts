@@ -3,7 +3,7 @@ import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BATCH } from '../src/run/fire.ts'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 import { makeWire } from './wire.ts'
 import type { Wire } from './wire.ts'
@@ -28,7 +28,7 @@ afterEach(async () => {
   wire = undefined
   stack.stub.release()
   stack.stub.clearSwitches()
-  await stack.db.sql.query('DELETE FROM schedules')
+  await clear(stack, 'schedules')
   await moveClock(stack, 0)
 })
 afterAll(() => stack.close())
@@ -201,7 +201,7 @@ describe('firing', () => {
     )
     const worker = await addWorker({ nets: false, times: { pollMs: NEVER_MS }, concurrency: 1 })
     expect(await worker.fire()).toBe(BATCH + 1)
-    await stack.db.sql.query('DELETE FROM tasks')
+    await clear(stack, 'tasks')
   })
 
   it('goes row by row when PostgreSQL refuses a batch, and pauses the schedule that it refuses', async () => {

@@ -1,7 +1,7 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
@@ -20,8 +20,7 @@ afterEach(async () => {
   await stack.stub.set({ slow: null })
   stack.stub.release()
   await until(async () => stack.stub.inFlight, (n) => n === 0)
-  await stack.db.sql.query('DELETE FROM schedules')
-  await stack.db.sql.query('DELETE FROM tasks')
+  await clear(stack, 'schedules', 'tasks')
   stack.stub.clearCalls()
   await moveClock(stack, 0)
 })

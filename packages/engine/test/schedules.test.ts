@@ -1,6 +1,6 @@
 import { DAY, HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
@@ -182,7 +182,7 @@ describe('firing', () => {
     const { rows } = await stack.db.sql.query('SELECT status, paused_reason FROM schedules WHERE id = $1', [bad.id])
     expect(rows).toEqual([{ status: 'paused', paused_reason: expect.stringContaining('nonsense') }])
     await moveClock(stack, 0)
-    await stack.db.sql.query('DELETE FROM schedules')
+    await clear(stack, 'schedules')
   })
 
   it('counts a long outage without enumerating it', async () => {

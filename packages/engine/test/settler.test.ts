@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeLogger } from '../src/logger.ts'
 import { makeSettler } from '../src/run/settler.ts'
 import type { Settler } from '../src/run/settler.ts'
-import { openStack } from './stack.ts'
+import { clear, openStack } from './stack.ts'
 import type { Stack } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
@@ -17,7 +17,7 @@ beforeAll(async () => {
   workflow_id = (await stack.sync()).workflow.id
   settler = makeSettler({ sql: stack.db.sql, logger: makeLogger({ level: 'silent', format: 'json' }), onRetries: () => undefined, onOutcomes: async () => undefined, onFailed: () => undefined })
 })
-beforeEach(() => stack.db.sql.query('DELETE FROM tasks'))
+beforeEach(() => clear(stack, 'tasks'))
 afterAll(() => stack.close())
 
 /** Tasks in hand, as a worker's claim gives them. */

@@ -133,6 +133,12 @@ export const newSchedule = (fields: Partial<CreateSchedule> & Pick<CreateSchedul
     ...(fields.end_at && { end_at: fields.end_at.toISOString() }),
   })
 
+/** Deletes all rows. An answer may be settled just then, which locks in the other order: a transaction is tried again. */
+export const clear = (stack: Pick<Stack, 'db'>, ...tables: ('schedules' | 'tasks')[]): Promise<void> =>
+  stack.db.sql.transaction(async (tx) => {
+    for (const table of tables) await tx.query(`DELETE FROM ${table}`)
+  })
+
 /** Moves PostgreSQL's clock, which is the one that decides. */
 export const moveClock = async (stack: Pick<Stack, 'db' | 'engine'>, ms: number): Promise<void> => {
   await stack.db.sql.query(
