@@ -128,8 +128,10 @@ describe('claim', () => {
     const serial_key = randomUUID()
     const older = await addTask(t.sql, workflow_id, { serial_key, dueInSeconds: -10 })
     const byHand = await addTask(t.sql, workflow_id, { serial_key })
-    await t.sql.query(`UPDATE tasks SET trigger = 'manual', created_at = spark_now() WHERE id = $1`, [byHand])
     const later = await addTask(t.sql, workflow_id, { serial_key, dueInSeconds: -5 })
+    await t.sql.query(`UPDATE tasks SET trigger = 'manual' WHERE id = $1`, [byHand])
+    // Within one millisecond the ids would decide, and here they are random.
+    for (const [at, id] of [older, byHand, later].entries()) await t.sql.query(`UPDATE tasks SET created_at = spark_now() + $2 * interval '1 minute' WHERE id = $1`, [id, at])
     const both = await take()
     expect(both.map((task) => task.id).sort()).toEqual([older, byHand].sort())
     const [first, hand] = both.sort((a, b) => (a.id === older ? -1 : b.id === older ? 1 : 0))
