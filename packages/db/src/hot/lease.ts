@@ -1,5 +1,6 @@
 import { RETRY_WINDOWS_MS } from '@automagik-spark/core'
 import type { SourceType } from '@automagik-spark/core'
+import { DUE } from './ledger.ts'
 import { AFTER_SETTLED, utcText, wholeSecond } from './settle.ts'
 import type { Settled } from './settle.ts'
 import type { Sql } from '../sql.ts'
@@ -30,7 +31,7 @@ export const MAX_CRASHES = 3
 export const whatIsOverdue = async (sql: Sql): Promise<{ schedules: boolean; leases: boolean }> =>
   (
     await sql.query<{ schedules: boolean; leases: boolean }>(
-      `SELECT EXISTS (SELECT FROM schedules WHERE status = 'active' AND next_run_at <= spark_now()) AS schedules,
+      `SELECT EXISTS (SELECT FROM ${DUE}) AS schedules,
          EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < spark_now()) AS leases`,
       [],
     )

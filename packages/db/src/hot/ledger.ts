@@ -56,12 +56,14 @@ const FROM_LIVING = `schedules s
   JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL
   JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL`
 
-/** Locks what is due, oldest first; what another process has locked is its business. Schedules of sources that are held wait. */
+/** What is to be decided now. Schedules of sources that are held wait. */
+export const DUE = `${FROM_LIVING} WHERE s.status = 'active' AND s.next_run_at <= spark_now() AND NOT ${HELD('src')}`
+
+/** Locks what is due, oldest first; what another process has locked is its business. */
 export const lockDue = async (tx: Sql, limit: number): Promise<LockedSchedule[]> =>
   (
     await tx.query<LockedSchedule>(
-      `SELECT ${LOCKED_COLUMNS} FROM ${FROM_LIVING}
-       WHERE s.status = 'active' AND s.next_run_at <= spark_now() AND NOT ${HELD('src')}
+      `SELECT ${LOCKED_COLUMNS} FROM ${DUE}
        ORDER BY s.next_run_at, s.id LIMIT $1 FOR NO KEY UPDATE OF s SKIP LOCKED`,
       [limit],
     )
