@@ -1,3 +1,4 @@
+import type { JsonValue } from '@automagik-spark/adapters'
 import { nextRetryMs, SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
@@ -36,10 +37,15 @@ export type AttemptEnd = {
   lost: SourceError | null
 }
 
+/** What is not said of an end is nothing. */
+export const settlementOf = ({ id, token }: ClaimedTask, part: Partial<Settlement> & Pick<Settlement, 'status'>): Settlement => ({
+  id, token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...part,
+})
+
 /** How an attempt at a task can end. */
 export const makeEnds = (task: ClaimedTask, random: () => number) => {
   const end = (part: Partial<Settlement> & Pick<Settlement, 'status'>, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
-    settlement: { id: task.id, token: task.token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...part },
+    settlement: settlementOf(task, part),
     notes: [],
     streams_only: false,
     lost: null,
@@ -96,4 +102,4 @@ const hasReached = ({ failure, error_code }: SourceError): boolean | null => {
 export type Attempt = ReturnType<typeof makeAttempt>
 
 /** What came out of a jsonb column is JSON. A column's NULL is no input at all. */
-const toJson = (value: unknown) => (value ?? '') as Parameters<ReturnType<OpenSource>['run']>[0]['input_value']
+export const toJson = (value: unknown) => (value ?? '') as JsonValue

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
-import { Stopped } from './attempt.ts'
+import { settlementOf, Stopped } from './attempt.ts'
 import type { Attempt, AttemptEnd } from './attempt.ts'
 import type { Ask } from './ask.ts'
 import type { Settler } from './settler.ts'
@@ -118,10 +118,7 @@ export const makeRunner = (deps: Deps) => {
   /** Its intent was refused or it was stopped before the call: cancelled, or no longer ours. */
   const settleUnsent = async ({ task, abort }: Held) => {
     if (abort.signal.aborted && abort.signal.reason instanceof Stopped && abort.signal.reason.why === 'gone') return
-    await settler.settle(
-      { id: task.id, token: task.token, status: 'cancelled', output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null },
-      task.tries,
-    )
+    await settler.settle(settlementOf(task, { status: 'cancelled' }), task.tries)
   }
 
   const claimOnce = async (slots: number): Promise<ClaimedTask[]> => {
