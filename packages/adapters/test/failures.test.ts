@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { SourceError } from '@automagik-spark/core'
+import { certificate } from '@automagik-spark/testing'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { detectSourceType, makeHttpPool, makeSource, type HttpPoolOptions, type RunCall } from '../src/index.ts'
-import { certificate } from './certificate.ts'
 import { bodyOf, closedPort, serve, serveTcp } from './servers.ts'
 
 const pools: { close(): Promise<void> }[] = []

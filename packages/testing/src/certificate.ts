@@ -1,4 +1,4 @@
-/** Self-signed, for localhost and 127.0.0.1, good for a hundred years: nobody trusts it. */
+/** Self-signed, for localhost and 127.0.0.1, good for a hundred years: trusted only by whom NODE_EXTRA_CA_CERTS tells. */
 export const certificate = {
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQguWVuoX+w3rgWg78C
