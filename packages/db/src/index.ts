@@ -17,7 +17,7 @@ export { markExpired, MAX_CRASHES, prolong, takeOver, whatIsOverdue } from './ho
 export type { Asker, Held } from './hot/lease.ts'
 export { cancelOpen, countOpen, dueSeconds, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from './hot/ledger.ts'
 export type { LedgerEntry, LockedSchedule, OpenTasks, ScheduleMove } from './hot/ledger.ts'
-export { addEvent, handBack, settle, SETTLE_BATCH, settledBy } from './hot/settle.ts'
+export { addEvent, handBack, settle, SETTLE_BATCH, settledBy, settlementOf } from './hot/settle.ts'
 export type { Settled, SettledRun, Settlement } from './hot/settle.ts'
 export { listen } from './listen.ts'
 export type { Channel, Listener } from './listen.ts'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
 import type { SourceType } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { askedBy, claim, claimedBy, handBack, markAsking, markCalling, markExpired, prolong, settle, settledBy, takeOver as takeOverWith } from '../src/index.ts'
+import { askedBy, claim, claimedBy, handBack, markAsking, markCalling, markExpired, prolong, settle, settledBy, settlementOf, takeOver as takeOverWith } from '../src/index.ts'
 import type { Settlement, Sql } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb, taskRow } from './fixtures.ts'
 
@@ -27,9 +27,8 @@ const takeOne = async (leaseMs = LEASE) => {
   const [task] = await take(1, leaseMs)
   return task!
 }
-const end = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement => ({
-  id: task.id, token: task.token, status: 'completed', output: '{"result":"x"}', full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...more,
-})
+const end = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement =>
+  settlementOf(task, { status: 'completed', output: '{"result":"x"}', ...more })
 const takeOver = (sql: Sql, graceMs: number) => takeOverWith(sql, graceMs, () => 0)
 /** As if its worker had died: the lease is over, and long marked. */
 const expire = async (id: string) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { claim, handBack, listen, markCalling, markExpired, settle, takeOver } from '../src/index.ts'
+import { claim, handBack, listen, markCalling, markExpired, settle, settlementOf, takeOver } from '../src/index.ts'
 import type { Channel, Listener } from '../src/index.ts'
 import { addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
 
@@ -57,15 +57,14 @@ describe('PostgreSQL announces', () => {
 
   it('all runs that ended together in one word', async () => {
     const [one, two] = [await takeOne(), await takeOne()]
-    const end = { status: 'completed', output: '{}', full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null } as const
-    const [word, ...none] = await announcedBy(() => settle(t.sql, [one, two].map(({ id, token }) => ({ id, token, ...end }))))
+    const [word, ...none] = await announcedBy(() => settle(t.sql, [one, two].map((task) => settlementOf(task, { status: 'completed', output: '{}' }))))
     expect(none).toEqual([])
     expect(word!.replace('spark_done ', '').split(',').sort()).toEqual([one.id, two.id].sort())
   })
 
   it('nothing when a settle was refused', async () => {
     const { id } = await takeOne()
-    const late = { id, token: randomUUID(), status: 'completed', output: '{}', full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null } as const
+    const late = settlementOf({ id, token: randomUUID() }, { status: 'completed', output: '{}' })
     expect(await announcedBy(() => settle(t.sql, [late]))).toEqual([])
   })
 

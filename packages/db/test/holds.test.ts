@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
-  checkedDown, checkedUp, claim, claimChecks, dueSeconds, lockDue, lockSchedule, markCalling, settle, sqlNow, tendBreakers, turnAway,
+  checkedDown, checkedUp, claim, claimChecks, dueSeconds, lockDue, lockSchedule, markCalling, settle, settlementOf, sqlNow, tendBreakers, turnAway,
 } from '../src/index.ts'
 import type { Check, ClaimedTask, Settlement } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb, taskRow } from './fixtures.ts'
@@ -24,12 +24,10 @@ const BREAKER = 30 * SECOND
 const take = (slots = 50) => claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots, leaseMs: MINUTE })
 const addTasks = (count: number) => Promise.all(Array.from({ length: count }, () => addTask(t.sql, workflow_id)))
 type Outcome = 'reached' | 'not sent' | 'unclear'
-const ended = ({ id, token }: { id: string; token: string }, outcome: Outcome): Settlement => ({
-  id, token, output: null, full_output: null, retry_in_ms: null,
-  ...(outcome === 'reached'
-    ? { status: 'completed', error: null, error_code: null, reached: true }
-    : { status: 'failed', error: 'Nobody is there.', error_code: 'source_unreachable', reached: outcome === 'not sent' ? false : null }),
-})
+const ended = (task: { id: string; token: string }, outcome: Outcome): Settlement =>
+  settlementOf(task, outcome === 'reached'
+    ? { status: 'completed', reached: true }
+    : { status: 'failed', error: 'Nobody is there.', error_code: 'source_unreachable', reached: outcome === 'not sent' ? false : null })
 /** Calls that end one after the other, whatever the breaker says. */
 const calls = async (...outcomes: Outcome[]) => {
   for (const outcome of outcomes) {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { forgetFailures, settle } from '../src/index.ts'
+import { forgetFailures, settle, settlementOf } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -25,8 +25,8 @@ const ran = async (status: 'completed' | 'failed' | 'cancelled', trigger = 'sche
     `UPDATE tasks SET schedule_id = $2, trigger = $3, status = 'running', phase = 'calling', tries = 1, token = $4, lease_until = spark_now(), started_at = spark_now() WHERE id = $1`,
     [id, schedule, trigger, token],
   )
-  const failure = status === 'failed' ? { error: 'It broke.', error_code: 'flow_failed' as const } : { error: null, error_code: null }
-  await settle(t.sql, [{ id, token, status, output: null, full_output: null, retry_in_ms: null, reached: true, ...failure }])
+  const failure = status === 'failed' ? { error: 'It broke.', error_code: 'flow_failed' as const } : {}
+  await settle(t.sql, [settlementOf({ id, token }, { status, reached: true, ...failure })])
 }
 const pauseFailing = () => t.db.schedules.pauseFailing()
 const row = async () => (await t.db.schedules.find(schedule))!

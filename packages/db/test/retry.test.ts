@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { claim, countOpen, dueSeconds, handBack, listen, markCalling, markExpired, prolong, settle, settledBy, sqlNow, takeOver, writeLedger } from '../src/index.ts'
+import { claim, countOpen, dueSeconds, handBack, listen, markCalling, markExpired, prolong, settle, settledBy, settlementOf, sqlNow, takeOver, writeLedger } from '../src/index.ts'
 import type { ClaimedTask, Settlement } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb, taskRow } from './fixtures.ts'
 
@@ -29,12 +29,9 @@ const takeOne = async (options: Parameters<typeof addTask>[2] = {}): Promise<Cla
   return (await take()).find((task) => task.id === id)!
 }
 /** A failure that may be tried again, at once unless told otherwise. */
-const again = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement => ({
-  id: task.id, token: task.token, status: 'failed', output: null, full_output: null, error: 'It is busy.', error_code: 'source_busy', retry_in_ms: 0, reached: null, ...more,
-})
-const done = (task: { id: string; token: string }): Settlement => ({
-  ...again(task), status: 'completed', output: '{"result":"x"}', error: null, error_code: null, retry_in_ms: null, reached: null,
-})
+const again = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement =>
+  settlementOf(task, { status: 'failed', error: 'It is busy.', error_code: 'source_busy', retry_in_ms: 0, ...more })
+const done = (task: { id: string; token: string }): Settlement => settlementOf(task, { status: 'completed', output: '{"result":"x"}' })
 const events = async (id: string) => (await t.db.tasks.events(id)).map(({ type, message, try: n }) => ({ type, message, try: n }))
 /** As if its next try had come. */
 const comes = (id: string) => t.sql.query(`UPDATE tasks SET ready_at = spark_now() - interval '1 second', next_retry_at = spark_now() - interval '1 second' WHERE id = $1`, [id])

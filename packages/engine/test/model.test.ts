@@ -1,4 +1,4 @@
-import { claim, markCalling, markExpired, prolong, settle, takeOver } from '@automagik-spark/db'
+import { claim, markCalling, markExpired, prolong, settle, settlementOf, takeOver } from '@automagik-spark/db'
 import fc from 'fast-check'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -174,8 +174,7 @@ const beat = onClaim('heartbeat', none, async (m, claimed) => {
   if (held) model.beat(m, held)
 })
 const settleOne = onClaim('settle', fc.constantFrom('completed', 'failed', 'cancelled'), async (m, claimed, status) => {
-  const failed = status === 'failed'
-  const settlement = { ...claimed, status, output: null, full_output: null, error: failed ? 'it failed' : null, error_code: failed ? ('flow_failed' as const) : null, retry_in_ms: null, reached: null }
+  const settlement = settlementOf(claimed, { status, ...(status === 'failed' && { error: 'it failed', error_code: 'flow_failed' }) })
   expect((await settle(stack.db.sql, [settlement])).length).toBe(model.settle(m, claimed, status) ? 1 : 0)
 })
 const cancel = onTask('cancel', async (_, task) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { claim, prolong } from '@automagik-spark/db'
+import { claim, prolong, settlementOf } from '@automagik-spark/db'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeLogger } from '../src/logger.ts'
@@ -25,9 +25,7 @@ const take = async (count: number): Promise<ClaimedTask[]> => {
   for (let i = 0; i < count; i++) await stack.engine.workflows.run(workflow_id, 'x', { wait: false })
   return claim(stack.db.sql, { worker_id: randomUUID(), token: randomUUID(), slots: count, leaseMs: 60_000 })
 }
-const end = ({ id, token }: { id: string; token: string }, result = 'x'): Settlement => ({
-  id, token, status: 'completed', output: JSON.stringify({ result }), full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null,
-})
+const end = (task: { id: string; token: string }, result = 'x'): Settlement => settlementOf(task, { status: 'completed', output: JSON.stringify({ result }) })
 
 describe('the settler', () => {
   it('fails the run whose answer PostgreSQL refuses, and writes those that came with it', async () => {

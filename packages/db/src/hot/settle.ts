@@ -18,6 +18,11 @@ export type Settlement = {
   reached: boolean | null
 }
 
+/** What is not said of an end is nothing. */
+export const settlementOf = ({ id, token }: Pick<Settlement, 'id' | 'token'>, part: Partial<Settlement> & Pick<Settlement, 'status'>): Settlement => ({
+  id, token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...part,
+})
+
 /** A settled task, for those who wait. Pending: it waits for its next try, or was given back. */
 export type Settled = { id: string; status: string; next_retry_at: Date | null }
 

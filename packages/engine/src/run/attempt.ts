@@ -1,5 +1,6 @@
 import type { JsonValue } from '@automagik-spark/adapters'
 import { nextRetryMs, SourceError } from '@automagik-spark/core'
+import { settlementOf } from '@automagik-spark/db'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 import { keepAnswer, storableText } from '../output.ts'
@@ -36,11 +37,6 @@ export type AttemptEnd = {
   /** Nobody knows what became of the call, and its server can be asked. */
   lost: SourceError | null
 }
-
-/** What is not said of an end is nothing. */
-export const settlementOf = ({ id, token }: ClaimedTask, part: Partial<Settlement> & Pick<Settlement, 'status'>): Settlement => ({
-  id, token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...part,
-})
 
 /** How an attempt at a task can end. */
 export const makeEnds = (task: ClaimedTask, random: () => number) => {
