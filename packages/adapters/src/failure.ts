@@ -25,7 +25,7 @@ export const connectionFailure = (error: unknown, state: CallState): SourceError
   const unreachable = (reason: string, failure: 'not_sent' | 'refused' = 'not_sent') =>
     new SourceError('source_unreachable', failure, `Cannot reach ${where}: ${reason}`, { cause: error, timed_out: code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT' })
 
-  if (refused) return new SourceError('address_refused', 'refused', `${where} is not allowed: the address ${refused.message}.`, { cause: error })
+  if (refused) return new SourceError('address_refused', 'refused', `${where} is not allowed: ${refused.message}.`, { cause: error })
 
   if (!sent) {
     if (timedOut) {

@@ -4,7 +4,7 @@ import { Agent, buildConnector, Pool, type Dispatcher } from 'undici'
 import { addressRefusal, type AddressPolicy } from './address-policy.ts'
 import { makeOwnServices, type Lookup, type OwnService } from './own-services.ts'
 
-/** An address that must not be connected to; the message goes on from "the address". */
+/** An address that must not be connected to; the message goes on from "is not allowed:". */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
 }
@@ -50,7 +50,7 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
   const refusal = async (hostname: string, address: string, port: number): Promise<AddressRefused | null> => {
     const reason = addressRefusal(policy, hostname, address) ?? ((await own.includes(address, port)) ? "is Spark's own database or API" : null)
     // What a name resolves to is not told: it would map a network that the asker may not see.
-    return reason === null ? null : new AddressRefused(hostname === address ? `${address} ${reason}` : `of ${hostname} ${reason}`)
+    return reason === null ? null : new AddressRefused(hostname === address ? `the address ${address} ${reason}` : `the address of ${hostname} ${reason}`)
   }
 
   const connectorFor = (origin: URL): buildConnector.connector => {
@@ -99,7 +99,7 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
 
   return {
     request: async ({ url, method, headers, body, signal, timeoutMs, onSent }) => {
-      if (BAD_PORTS.has(Number(url.port))) throw new AddressRefused('has a port that is reserved for another protocol than HTTP')
+      if (BAD_PORTS.has(Number(url.port))) throw new AddressRefused('its port is reserved for another protocol than HTTP')
       // undici's own limits of 300 s would end long flows.
       const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
       const answer = sender.request({

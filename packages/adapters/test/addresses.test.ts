@@ -63,7 +63,9 @@ describe('the address is checked where it is connected to', () => {
     expect(seen).toHaveLength(2)
   })
   it('a port of another protocol is refused', async () => {
-    expect(await probe('http://127.0.0.1:6000', poolWith('private'))).toMatchObject({ error_code: 'address_refused', failure: 'refused' })
+    expect(await probe('http://127.0.0.1:6000', poolWith('private'))).toMatchObject({
+      error_code: 'address_refused', failure: 'refused', message: 'http://127.0.0.1:6000 is not allowed: its port is reserved for another protocol than HTTP.',
+    })
   })
   it("Spark's own database and API are no sources, by whatever name", async () => {
     const canary = await serve((_, response) => response.end('{}'))
