@@ -1,12 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SourceError } from '@automagik-spark/core'
-import ky from 'ky'
 import type { z } from 'zod'
 import { connectionFailure, htmlFailure, retryAfterOf, statusFailure, type CallPurpose, type CallState } from './failure.ts'
 import { JsonError, parseJson, type JsonValue } from './json.ts'
 import type { HttpPool } from './pool.ts'
 import { callUrl } from './source-url.ts'
-import { ACCEPTED_ENCODINGS, makeTransport } from './transport.ts'
+import { ACCEPTED_ENCODINGS, send, type Answer } from './transport.ts'
 
 export const MAX_ANSWER_BYTES = 10 * 1024 * 1024
 const MAX_REDIRECTS = 5
@@ -82,22 +81,21 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
         throw connectionFailure(error, state)
       }
     }
-    const send = async (url: string): Promise<Response> => {
+    const sendTo = async (url: string): Promise<Answer> => {
       state.sent = false
       // Together with undici's own wait before it reuses a connection this is a whole turn of the event loop: a connection that its server
       // has closed meanwhile is noticed, instead of leaving the outcome of a call unknown that never arrived.
       await nextTurn()
-      const fetch = makeTransport(pool, { method, headers: sentHeaders, body, signal: ending.signal, timeoutMs, onSent: () => (state.sent = true) })
-      return network(() => ky(url, { method, retry: 0, timeout: false, throwHttpErrors: false, fetch: () => fetch(url) }))
+      const sending = { url: new URL(url), method, headers: sentHeaders, body, signal: ending.signal, timeoutMs, onSent: () => void (state.sent = true) }
+      return network(() => send(pool, sending))
     }
-    const chunks = async function* (response: Response, max: number): AsyncGenerator<Uint8Array, void> {
+    const chunks = async function* (response: Answer, max: number): AsyncGenerator<Uint8Array, void> {
       // One encoding is what any server uses; each further one multiplies a bomb.
-      if (response.headers.get('content-encoding')?.includes(',')) throw badAnswer(base, 'is compressed more than once')
-      const reader = response.body?.getReader()
-      if (!reader) return
+      if (response.header('content-encoding')?.includes(',')) throw badAnswer(base, 'is compressed more than once')
+      const pieces = response.body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
       let total = 0
       for (;;) {
-        const { done, value } = await network(() => reader.read())
+        const { done, value } = await network(() => pieces.next())
         if (done) {
           isRead = true
           return
@@ -107,7 +105,7 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
         yield value
       }
     }
-    const answerOf = (response: Response): HttpAnswer => {
+    const answerOf = (response: Answer): HttpAnswer => {
       const json = async (max: number) => {
         const body = await collect(chunks(response, max))
         try {
@@ -119,7 +117,7 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
       }
       return {
         status: response.status,
-        isHtml: /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(response.headers.get('content-type') ?? ''),
+        isHtml: /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(response.header('content-type') ?? ''),
         chunks: (max = MAX_ANSWER_BYTES) => chunks(response, max),
         json: () => json(MAX_ANSWER_BYTES),
         async failure(judge) {
@@ -128,7 +126,7 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
           const judged = judge?.(response.status, body) ?? null
           if (judged) return judged
           const reason = reasonOf(body)
-          const retryAfter = retryAfterOf(response.headers.get('retry-after'), response.headers.get('date'))
+          const retryAfter = retryAfterOf(response.header('retry-after'), response.header('date'))
           return statusFailure({ where: base, purpose, status: response.status, keyGiven: api_key !== null, retryAfter, reason })
         },
       }
@@ -137,10 +135,10 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
     try {
       let url = callUrl(base, request.path, request.query)
       for (let redirects = 0; ; redirects++) {
-        const response = await send(url)
-        const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null
+        const response = await sendTo(url)
+        const location = response.status >= 300 && response.status < 400 ? response.header('location') : null
         if (location === null) return await use(answerOf(response))
-        await response.body?.cancel().catch(() => undefined)
+        response.body.destroy()
         url = redirectTarget({ from: url, location, status: response.status, method, origin, base })
         if (redirects >= MAX_REDIRECTS) throw refusedRedirect(base, `it redirects more than ${MAX_REDIRECTS} times`)
       }
