@@ -107,11 +107,6 @@ describe('ready tasks are found', () => {
     await addWorker({ times: { reconcileMs: NEVER_MS } })
     await isCompleted((await addQuietly())[0]!)
   })
-
-  it('by the reconciler alone', async () => {
-    await addWorker({ times: { pollMs: NEVER_MS } })
-    await isCompleted((await addQuietly())[0]!)
-  })
 })
 
 it('a worker never has more in hand than its slots', async () => {

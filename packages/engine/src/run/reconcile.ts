@@ -15,7 +15,6 @@ type Deps = {
   clock: Clock
   logger: Logger
   fire: () => Promise<number>
-  pump: () => void
   onRetries: (at: Date[]) => void
   holds: Holds
   checks: Checks
@@ -39,7 +38,7 @@ const PURGE_BATCH = 2_000
  * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
  * done twice, and each is limited.
  */
-export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, holds, checks, pauseFailing, asker, adopt, random, watch, graceMs }: Deps) => {
+export const makeReconcile = ({ db, sql, queue, clock, logger, fire, onRetries, holds, checks, pauseFailing, asker, adopt, random, watch, graceMs }: Deps) => {
   let round = 0
 
   /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
@@ -84,7 +83,6 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
   ]
 
   return async () => {
-    pump()
     for (const { name, every, run } of steps) {
       if (round % every !== 0) continue
       await quietly(name, run)

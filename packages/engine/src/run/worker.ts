@@ -98,7 +98,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   }
   const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
-    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries: arm, holds, checks, pauseFailing, adopt: runner.adopt,
+    db, sql: hot.beat, queue, clock, logger: log, fire, onRetries: arm, holds, checks, pauseFailing, adopt: runner.adopt,
     asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? CAN_BE_ASKED }, random, watch: guard.watch, graceMs: times.graceMs,
   })
 
