@@ -18,9 +18,17 @@ type Deps = {
 export const keyPlace = (source_id: string) => `sources:${source_id}:api_key`
 
 /** Makes the client of a stored source. */
-export const makeOpenSource = ({ pool, vault, addSecret }: Deps): OpenSource =>
-  ({ source_id, source_type, url, api_key: sealed }) => {
+export const makeOpenSource = ({ pool, vault, addSecret }: Deps): OpenSource => {
+  // By the row itself: a source that changed is another one.
+  const opened = new WeakMap<StoredSource, RemoteSource>()
+  return (source) => {
+    const { source_id, source_type, url, api_key: sealed } = source
+    const known = opened.get(source)
+    if (known) return known
     const api_key = sealed === null ? null : vault.open(sealed, keyPlace(source_id))
     if (api_key) addSecret(api_key)
-    return makeSource({ source_type, url, api_key, pool })
+    const remote = makeSource({ source_type, url, api_key, pool })
+    opened.set(source, remote)
+    return remote
   }
+}
