@@ -31,7 +31,7 @@ export const makeBatcher = <Item, Answer>({ max, parallel = 1, run }: {
   return (item: Item): Promise<Answer> =>
     new Promise((resolve, reject) => {
       queue.push({ item, resolve, reject })
-      // After this turn of the event loop's microtasks, so that what is asked for together goes together.
-      if (queue.length === 1) queueMicrotask(flush)
+      // After this turn of the event loop, so that what came from many sockets at once goes together.
+      if (queue.length === 1) setImmediate(flush)
     })
 }

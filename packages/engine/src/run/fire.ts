@@ -3,6 +3,7 @@ import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow } from '@automa
 import type { LockedSchedule, ScheduleMove, Sql, SqlPool } from '@automagik-spark/db'
 import { decidable } from '../decidable.ts'
 import type { Ids } from '../ids.ts'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
 import { outcomeOf, worldOf, writeOutcomes } from './outcome.ts'
@@ -19,8 +20,10 @@ type Deps = {
 }
 
 export const BATCH = 500
-/** The first batch of a fire is small: what it starts is running while the next is decided. */
-const FIRST_BATCH = 100
+/** A fire begins small and doubles: what the first batch starts is running while the next ones are decided. */
+const FIRST_BATCH = 32
+/** So many decisions are made in one turn of the event loop; between them calls go out. */
+const TURN = 25
 
 /** Starts what is due, whoever's wake-up it was. */
 export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => {
@@ -28,7 +31,8 @@ export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => 
     const now = await sqlNow(tx)
     const open = new Map((await countOpen(tx, due.map((s) => s.id))).map((row) => [row.schedule_id, row]))
     const outcomes: Outcome[] = []
-    for (const schedule of due) {
+    for (const [i, schedule] of due.entries()) {
+      if (i % TURN === TURN - 1) await turn()
       try {
         const decision = decide(decidable(schedule), worldOf(schedule, open.get(schedule.id), now))
         outcomes.push(outcomeOf(schedule, decision, ids))
@@ -83,7 +87,7 @@ export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => 
 
   const all = async (): Promise<number> => {
     let total = 0
-    for (let size = FIRST_BATCH; ; size = BATCH) {
+    for (let size = FIRST_BATCH; ; size = Math.min(size * 2, BATCH)) {
       const { locked, started, next } = await batch(size)
       total += started
       if (next.length > 0) void queue.wakeAtAll(next)

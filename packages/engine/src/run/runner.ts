@@ -1,7 +1,7 @@
 import { SourceError } from '@automagik-spark/core'
 import { claim, claimedBy, markAsking, markCalling, settlementOf } from '@automagik-spark/db'
 import type { AskedTask, ClaimedTask, Sql } from '@automagik-spark/db'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
@@ -141,6 +141,8 @@ export const makeRunner = (deps: Deps) => {
 
   const claimAll = async () => {
     do {
+      // Runs that were settled together leave their slots together.
+      await turn()
       again = false
       const slots = concurrency - held.size
       if (!open || slots <= 0) return
