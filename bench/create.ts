@@ -5,7 +5,7 @@ import type { Surroundings } from './surroundings.ts'
 const CREATORS = 16
 
 /** `session_id` names the schedule in the flow server's log. */
-export type NewSchedule = { session_id: string; schedule_type: 'cron' | 'one-time'; schedule_expr: string }
+export type NewSchedule = { session_id: string; schedule_expr: string } & ({ schedule_type: 'cron' | 'one-time' } | { schedule_type: 'interval'; start_at: string; max_runs: number })
 
 /** Over REST. How many a second they were. */
 export const createSchedules = async ({ spark, workflow_id, signal }: Surroundings, schedules: readonly NewSchedule[]): Promise<number> => {

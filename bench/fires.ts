@@ -1,5 +1,4 @@
 import { allAt, createSchedules, names } from './create.ts'
-import type { NewSchedule } from './create.ts'
 import { watchFire } from './fire.ts'
 import type { Fired } from './fire.ts'
 import { fireFloor } from './floors.ts'
@@ -10,7 +9,7 @@ import type { Surroundings } from './surroundings.ts'
 import { figure, table } from './table.ts'
 import { atMost } from './targets.ts'
 
-export type Kind = NewSchedule['schedule_type']
+export type Kind = 'cron' | 'one-time'
 /** Two fires of the table, before and after Spark: whatever else the machine does then hits both alike. */
 export type Beside = { kind: Kind; concurrency: number; created_per_second: number; spark: Fired; table: [Fired, Fired]; agenda: Fired }
 

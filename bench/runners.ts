@@ -1,4 +1,4 @@
-import { AT_ONCE, makeCaller, warmUp } from './load.ts'
+import { AT_ONCE, makeCaller } from './load.ts'
 import type { Target } from './load.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -28,10 +28,4 @@ export const openRunners = ({ spark, stub, workflow_id, cpu }: Surroundings): Ru
     },
     close: async () => void (await Promise.all([sparkCaller.close(), stubCaller.close()])),
   }
-}
-
-/** Some runs, so that the first due ones are not the first of all. */
-export const warmUpRuns = async (surroundings: Surroundings): Promise<void> => {
-  const { spark, close } = openRunners(surroundings)
-  await warmUp([spark], surroundings.signal).finally(close)
 }

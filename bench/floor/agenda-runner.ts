@@ -4,6 +4,7 @@ import { Agenda } from 'agenda'
 import pg from 'pg'
 import { afterFirst, env, firstDueMs, untilAskedToEnd } from './env.ts'
 import { openFlow } from './flow-call.ts'
+import { WARM_UP_JOBS } from './warm-up.ts'
 
 /**
  * Agenda as its documentation shows it, with one job for each schedule: the call, and the answer kept by one write beside those that Agenda
@@ -11,7 +12,6 @@ import { openFlow } from './flow-call.ts'
  */
 const concurrency = Number(env('CONCURRENCY'))
 const jobs = Number(env('JOBS'))
-const WARM_UP = 300
 const WARM_UP_LOOK_MS = 100
 const SAVED_AT_ONCE = 16
 const FAR_MS = 86_400_000
@@ -44,8 +44,8 @@ const countDone = async (): Promise<number> => {
 }
 
 await agenda.start()
-await save(WARM_UP, 'warm-up', new Date())
-while ((await countDone()) < WARM_UP) await sleep(WARM_UP_LOOK_MS)
+await save(WARM_UP_JOBS, 'warm-up', new Date())
+while ((await countDone()) < WARM_UP_JOBS) await sleep(WARM_UP_LOOK_MS)
 await database.query(`DELETE FROM ${TABLE}; TRUNCATE bench_agenda_outputs`)
 
 // Saved for another day and then put to their time in one go: however long saving takes, they lie ahead.

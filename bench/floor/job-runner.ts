@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterFirst, env, firstDueMs, untilAskedToEnd } from './env.ts'
 import { openFlow } from './flow-call.ts'
+import { WARM_UP_JOBS } from './warm-up.ts'
 
 /**
  * What starts jobs at their time with the least that Node can do: a table of due times that is asked once a second, just after the full one,
@@ -9,7 +10,6 @@ import { openFlow } from './flow-call.ts'
  */
 const concurrency = Number(env('CONCURRENCY'))
 const jobs = Number(env('JOBS'))
-const WARM_UP = 300
 const database = new pg.Pool({ connectionString: env('DATABASE_URL'), max: 10 })
 const flow = openFlow(concurrency)
 
@@ -34,8 +34,8 @@ const add = (count: number, firstMs: number, spreadMs: number) =>
     new Date(firstMs), count, spreadMs,
   ])
 
-await add(WARM_UP, Date.now(), 0)
-await runAll(Array.from({ length: WARM_UP }, (_, i) => i + 1), 'warm-up')
+await add(WARM_UP_JOBS, Date.now(), 0)
+await runAll(Array.from({ length: WARM_UP_JOBS }, (_, i) => i + 1), 'warm-up')
 await database.query('TRUNCATE bench_jobs')
 const first = firstDueMs(Number(env('AHEAD_MS')))
 await add(jobs, first, Number(env('SPREAD_MS')))

@@ -2,14 +2,14 @@ import { fireBeside, firesTable, firesTargets } from '../fires.ts'
 import type { Beside } from '../fires.ts'
 import { openFlowLog } from '../flow-log.ts'
 import type { Bench, Part } from '../part.ts'
-import { warmUpRuns } from '../runners.ts'
+import { warmUpFires } from '../warm-up.ts'
 
 const measure = async ({ options, open, progress }: Bench): Promise<Beside[]> => {
   const all: Beside[] = []
   for (const concurrency of options.concurrency) {
     const measured = await open({ concurrency }, async (surroundings) => {
       progress(`schedules, ${concurrency} at once: warming up`)
-      await warmUpRuns(surroundings)
+      await warmUpFires(surroundings)
       const flows = openFlowLog(surroundings)
       try {
         const fired: Beside[] = []

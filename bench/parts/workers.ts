@@ -3,7 +3,7 @@ import type { Fired } from '../fire.ts'
 import { openFlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part } from '../part.ts'
-import { warmUpRuns } from '../runners.ts'
+import { warmUpFires } from '../warm-up.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
 
@@ -17,11 +17,11 @@ const measure = ({ open, progress }: Bench): Promise<Result> =>
     const fire = async (pids: number[]) => (await fireSpark(surroundings, flows, 'cron', MANY, pids)).fired
     try {
       progress('workers: warming up')
-      await warmUpRuns(surroundings)
+      await warmUpFires(surroundings)
       const one = [await fire([spark.pid])]
       progress('starting a second worker and warming up')
       const worker = await surroundings.startWorker()
-      await warmUpRuns(surroundings)
+      await warmUpFires(surroundings)
       const both = [spark.pid, worker.pid]
       const two = [await fire(both), await fire(both)]
       await worker.stop()
