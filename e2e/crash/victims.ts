@@ -22,7 +22,8 @@ export type Victim = {
 export const makeVictims = (dir: string, ahead: number) => {
   const all = new Set<ChildProcess>()
   const load = async () => {
-    const child = fork(SCRIPT, [], { cwd: dir, env: cleanEnv({}), stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    // Without our own Node arguments: `npm run storm` has one that lets go of this channel.
+    const child = fork(SCRIPT, [], { cwd: dir, execArgv: [], env: cleanEnv({}), stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
     all.add(child)
     child.once('close', () => all.delete(child))
     let said = ''
