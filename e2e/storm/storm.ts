@@ -111,7 +111,12 @@ export const runStorm = async (options: StormOptions, progress: (line: string) =
       { name: 'PostgreSQL crashes', run: postgres.crash },
       {
         name: 'the store of wake-ups is emptied',
-        run: mongo ? mongo.empty : async () => void (await sql.query('TRUNCATE spark_agenda.agenda_jobs')),
+        run: async () => {
+          if (mongo) return mongo.empty()
+          // PostgreSQL may be away just then.
+          const isDone = () => sql.query('TRUNCATE spark_agenda.agenda_jobs').then(() => true, () => false)
+          await until(isDone, (done) => done, CALM_MS)
+        },
       },
     ]
     progress(`storming over ${processes.length} processes and ${schedules.length} schedules`)
