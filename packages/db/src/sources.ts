@@ -1,15 +1,15 @@
 import { HELD, RELEASED } from './hot/hold.ts'
 import { CANCELLED } from './hot/settle.ts'
-import { isDuplicate, json } from './prisma.ts'
+import { isDuplicate, json, sqlOf } from './prisma.ts'
 import type { Client } from './prisma.ts'
 import type { PageArgs, RowPage, SourceRow } from './rows.ts'
-import type { SqlPool } from './sql.ts'
+import type { Sql, SqlPool } from './sql.ts'
 
 const omit = { deleted_at: true, breaker_until: true, breaker_opens: true, breaker_counted: true, check_at: true, check_failures: true } as const
 // The columns' CHECKs hold the unions that Prisma types as text.
 const asRow = (row: unknown) => row as SourceRow
 
-export type SourceChange = Partial<Omit<SourceRow, 'id' | 'created_at' | 'version'>>
+export type SourceChange = Partial<Pick<SourceRow, 'name' | 'source_type' | 'url' | 'api_key' | 'status' | 'max_concurrency' | 'updated_at'>> & { seen?: SourceRow['version_info'] }
 
 export const makeSources = (prisma: Client, sql: SqlPool) => ({
   /** Null: the URL is taken. */
@@ -73,52 +73,28 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     return { rows: rows.slice(0, limit).map(asRow), total, has_more: rows.length > limit }
   },
 
-  /** `'duplicate'`: the new URL is taken. Null: there is no such source. */
-  async update(id: string, change: SourceChange): Promise<SourceRow | null | 'duplicate'> {
-    const { version_info, ...rest } = change
+  /**
+   * What a user changed, all of it or nothing: with it goes what its server was seen to say (`seen`), and the user's switch (`status`).
+   * `due`: what waited for it is due now. `'duplicate'`: the new URL is taken. Null: there is no such source.
+   */
+  async update(id: string, { status, seen, ...change }: SourceChange): Promise<{ due: boolean } | null | 'duplicate'> {
     try {
-      const [row] = await prisma.source.updateManyAndReturn({
-        where: { id, deleted_at: null },
-        data: { ...rest, ...(version_info !== undefined && { version_info: json(version_info) }), version: { increment: 1 } },
-        omit,
+      return await prisma.$transaction(async (tx) => {
+        const { count } = await tx.source.updateMany({ where: { id, deleted_at: null }, data: { ...change, version: { increment: 1 } } })
+        if (count === 0) return null
+        const on = sqlOf(tx)
+        const released = seen !== undefined && (await seenUp(on, id, seen))?.released === true
+        const switched = status !== undefined && (await switchTo(on, id, status))
+        return { due: released || (switched && status === 'active') }
       })
-      return row ? asRow(row) : null
     } catch (error) {
       if (isDuplicate(error)) return 'duplicate'
       throw error
     }
   },
 
-  /**
-   * Sets the user's switch. While inactive the source is held: its due times wait, and the ledger can say why. Whatever its breaker and its
-   * health checks had counted is forgotten with either. True: it was switched.
-   */
-  async switchTo(id: string, status: SourceRow['status']): Promise<boolean> {
-    const { rowCount } = await sql.query(
-      `WITH u AS (
-         UPDATE sources s SET status = $2, version = version + 1, updated_at = spark_now(),
-           breaker_until = NULL, breaker_opens = 0, breaker_counted = 0, check_at = NULL, check_failures = 0,
-           hold_from = CASE WHEN $2 = 'inactive' AND NOT ${HELD('s')} THEN spark_now() ELSE hold_from END,
-           hold_until = CASE WHEN $2 = 'inactive' THEN NULL ELSE spark_now() END
-         WHERE id = $1 AND deleted_at IS NULL AND status <> $2 RETURNING id
-       ), o AS (UPDATE source_outcomes o SET not_sent = 0 FROM u WHERE o.source_id = u.id AND o.not_sent > 0)
-       SELECT id FROM u`,
-      [id, status],
-    )
-    return rowCount === 1
-  },
-
   /** The server answered as it should. `released`: with it a hold is over. Null: there is no such source. */
-  async seenUp(id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> {
-    const { rows } = await sql.query<{ released: boolean }>(
-      `WITH x AS (SELECT id, ${HELD('s')} AND status = 'active' AS held FROM sources s WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
-         u AS (UPDATE sources s SET version_info = $2::jsonb, ${RELEASED} FROM x WHERE s.id = x.id RETURNING s.id, x.held),
-         o AS (UPDATE source_outcomes o SET not_sent = 0 FROM u WHERE o.source_id = u.id AND o.not_sent > 0)
-       SELECT held AS released FROM u`,
-      [id, JSON.stringify(version_info)],
-    )
-    return rows[0] ?? null
-  },
+  seenUp: (id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> => seenUp(sql, id, version_info),
 
   /** The server did not answer as it should when somebody asked. It takes more than that to hold it. */
   async seenDown(id: string, reason: string): Promise<void> {
@@ -140,6 +116,36 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     })
   },
 })
+
+/**
+ * Sets the user's switch. While inactive the source is held: its due times wait, and the ledger can say why. Whatever its breaker and its
+ * health checks had counted is forgotten with either. True: it was switched.
+ */
+const switchTo = async (sql: Sql, id: string, status: SourceRow['status']): Promise<boolean> => {
+  const { rowCount } = await sql.query(
+    `WITH u AS (
+       UPDATE sources s SET status = $2, version = version + 1, updated_at = spark_now(),
+         breaker_until = NULL, breaker_opens = 0, breaker_counted = 0, check_at = NULL, check_failures = 0,
+         hold_from = CASE WHEN $2 = 'inactive' AND NOT ${HELD('s')} THEN spark_now() ELSE hold_from END,
+         hold_until = CASE WHEN $2 = 'inactive' THEN NULL ELSE spark_now() END
+       WHERE id = $1 AND deleted_at IS NULL AND status <> $2 RETURNING id
+     ), o AS (UPDATE source_outcomes o SET not_sent = 0 FROM u WHERE o.source_id = u.id AND o.not_sent > 0)
+     SELECT id FROM u`,
+    [id, status],
+  )
+  return rowCount === 1
+}
+
+const seenUp = async (sql: Sql, id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> => {
+  const { rows } = await sql.query<{ released: boolean }>(
+    `WITH x AS (SELECT id, ${HELD('s')} AND status = 'active' AS held FROM sources s WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
+       u AS (UPDATE sources s SET version_info = $2::jsonb, ${RELEASED} FROM x WHERE s.id = x.id RETURNING s.id, x.held),
+       o AS (UPDATE source_outcomes o SET not_sent = 0 FROM u WHERE o.source_id = u.id AND o.not_sent > 0)
+     SELECT held AS released FROM u`,
+    [id, JSON.stringify(version_info)],
+  )
+  return rows[0] ?? null
+}
 
 /** Cancels the pending tasks of something that is going, and asks the running ones to stop. */
 export const stopTasks = async (tx: Pick<SqlPool, 'query'>, column: 'source_id' | 'workflow_id', id: string): Promise<void> => {

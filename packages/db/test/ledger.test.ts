@@ -195,7 +195,7 @@ describe('lockDue', () => {
     expect(await locked()).toContain(due)
     expect(await locked()).not.toContain(later)
     expect(await locked()).not.toContain(paused)
-    await t.db.sources.switchTo(source, 'inactive')
+    await t.db.sources.update(source, { status: 'inactive' })
     expect(await locked()).not.toContain(due)
   })
 })

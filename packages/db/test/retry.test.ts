@@ -296,7 +296,7 @@ describe('a retry by hand', () => {
 
     const failed = await takeOne()
     await settle(t.sql, [again(failed, { retry_in_ms: null })])
-    await t.db.sources.switchTo(source_id, 'inactive')
+    await t.db.sources.update(source_id, { status: 'inactive' })
     expect(await t.db.tasks.retry(failed.id)).toBe('inactive')
     expect((await taskRow(t.sql, failed.id))!.status).toBe('failed')
     await t.db.sources.hide(source_id)
@@ -333,7 +333,7 @@ describe('a replay', () => {
   it('is none of an inactive source, or of a task that is gone', async () => {
     const id = await original()
     expect(await t.db.tasks.replay(randomUUID(), { id: randomUUID(), input: null })).toBeNull()
-    await t.db.sources.switchTo(source_id, 'inactive')
+    await t.db.sources.update(source_id, { status: 'inactive' })
     expect(await t.db.tasks.replay(id, { id: randomUUID(), input: null })).toBeNull()
   })
 

@@ -67,12 +67,12 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
       return toSource(await found(id))
     },
 
-    /** A new url, key or type is validated before anything is stored. */
+    /** A new url, key or type is validated before anything is stored; then all of it is stored, or nothing. */
     async update(id: string, patch: UpdateSource): Promise<Source> {
       const row = await found(id)
       const { status, api_key, url: givenUrl, ...rest } = patch
       const change: SourceChange = { updated_at: clock.now() }
-      let foundInfo: SourceRow['version_info'] | undefined
+      if (status !== undefined) change.status = status
       if (rest.name !== undefined) change.name = rest.name
       if (rest.max_concurrency !== undefined) change.max_concurrency = rest.max_concurrency
       const url = givenUrl === undefined ? row.url : normalizeSourceUrl(givenUrl)
@@ -85,14 +85,12 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
         }
         const key = api_key === undefined ? openKey(row) : api_key
         const { source_type, version_info } = await probe({ source_type: rest.source_type ?? row.source_type, url, api_key: key })
-        foundInfo = version_info
-        Object.assign(change, { url, source_type }, api_key !== undefined && { api_key: sealKey(id, api_key) })
+        Object.assign(change, { url, source_type, seen: version_info }, api_key !== undefined && { api_key: sealKey(id, api_key) })
       }
       const updated = await db.sources.update(id, change)
       if (updated === 'duplicate') throw duplicate(url)
       if (!updated) throw notFound('Source')
-      if (foundInfo !== undefined) await seenUp(id, foundInfo)
-      if (status !== undefined && (await db.sources.switchTo(id, status)) && status === 'active') await announce(clock.now())
+      if (updated.due) await announce(clock.now())
       return toSource(await found(id))
     },
 
