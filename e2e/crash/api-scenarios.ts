@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { until } from '../spark.ts'
 import type { Lane } from './lane.ts'
 import type { Scenario } from './scenario.ts'
-import { ARM, addSource, byId, byInput, expected, isTerminal, judgeCall, mark, over, pause, run, schedule, stored } from './steps.ts'
+import { ARM, byId, byInput, expected, isTerminal, judgeCall, mark, over, pause, run, schedule, stored } from './steps.ts'
 
 export const askRun: Scenario<string> = {
   name: 'a run is asked for',
@@ -221,21 +221,5 @@ export const removeTask: Scenario<string> = {
     assert.equal((await byId(lane, id)) === undefined, isCommitted(DELETE_TASK))
     assert.ok(!isAcknowledged || isCommitted(DELETE_TASK))
     assert.equal(lane.callsOf(id), isCommitted(DELETE_TASK) ? 0 : 1)
-  },
-}
-
-const DELETE_SOURCE = 'main: update sources, insert discoveries, update workflows, update tasks, update tasks'
-export const removeSource: Scenario<string> = {
-  name: 'a source is deleted that has a schedule and a pending run',
-  role: 'api',
-  commits: [DELETE_SOURCE],
-  prepare: addSource,
-  ask: (spark, id) => spark.sources.delete(id),
-  isOver: async (lane, id) => (await lane.sql('SELECT FROM sources WHERE id = $1 AND deleted_at IS NULL', [id])).length === 0,
-  async judge(lane, { context: id, isCommitted, isAcknowledged }) {
-    const there = await lane.sql('SELECT FROM sources WHERE id = $1 AND deleted_at IS NULL', [id])
-    assert.equal(there.length, isCommitted(DELETE_SOURCE) ? 0 : 1)
-    assert.ok(!isAcknowledged || there.length === 0)
-    if (there.length > 0) await lane.engine.sources.remove(id)
   },
 }

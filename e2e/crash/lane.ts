@@ -2,20 +2,22 @@ import { randomBytes } from 'node:crypto'
 import { boot, loadConfig, makeChecker, startEngine, startWorker, VERSION } from '@automagik-spark/engine'
 import type { Finding, WorkerTimes } from '@automagik-spark/engine'
 import { freshDatabase } from '@automagik-spark/db/testing'
-import { startStubLangflow } from '@automagik-spark/testing'
+import { startStubHive, startStubLangflow } from '@automagik-spark/testing'
 import { until } from '../spark.ts'
 
 /** Short, so that a dead worker is noticed within seconds. */
 export const TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, pollMs: 200, drainMs: 2_000, breakerMs: 60_000, checkMs: 60_000 }
 const FLOW_KEY = 'sk-crash'
+const HIVE_KEY = 'hive-crash'
+const AGENT = 'echo-agent'
 const SURROUNDINGS = { isTerminal: false, wallNow: Date.now, random: () => 0 }
 
 export type Row = { id: string; status: string; error_code: string | null; tries: number; schedule_id: string | null; scheduled_for: Date | null; input: unknown }
 
-/** A database of its own with a source and a flow, for one scenario at a time. */
+/** A database of its own with a source and a flow, and a Hive with an agent, for one scenario at a time. */
 export const openLane = async (postgresUrl: string, mongodbUri?: string) => {
   const database = await freshDatabase(postgresUrl)
-  const stub = await startStubLangflow({ key: FLOW_KEY })
+  const [stub, hive] = [await startStubLangflow({ key: FLOW_KEY }), await startStubHive({ key: HIVE_KEY })]
   const apiKey = randomBytes(16).toString('hex')
   const env: Record<string, string> = {
     DATABASE_URL: database.url, SPARK_API_KEY: apiKey, SPARK_ENCRYPTION_KEY: randomBytes(32).toString('base64'), API_PORT: '0', API_HOST: '127.0.0.1',
@@ -23,16 +25,19 @@ export const openLane = async (postgresUrl: string, mongodbUri?: string) => {
   }
   const foundation = await boot(loadConfig({ ...env, LOG_LEVEL: 'silent' }, 'start'), SURROUNDINGS)
   const engine = await startEngine({ ...foundation, version: VERSION })
+  const hiveSource = await engine.sources.create({ url: hive.url, api_key: HIVE_KEY, max_concurrency: 40 })
+  const agent = await engine.workflows.sync(AGENT, { source_url: hive.url })
   const source = await engine.sources.create({ url: stub.url, api_key: FLOW_KEY, max_concurrency: 40 })
-  const synced = await engine.workflows.sync(stub.flows.echo, {})
-  if (!('workflow' in synced)) throw new Error('one flow was asked for')
+  const synced = await engine.workflows.sync(stub.flows.echo, { source_url: stub.url }) // the newest
+  if (!('workflow' in synced && 'workflow' in agent)) throw new Error('one flow was asked for')
   const check = makeChecker({ sql: foundation.db.sql, armed: foundation.queue.armed })
   const sql = async <T>(text: string, values: unknown[] = []) => (await foundation.db.sql.query<T>(text, values)).rows
 
   return {
     env, apiKey, stub, engine, sql, source_id: source.id, workflow_id: synced.workflow.id, flow_key: FLOW_KEY,
+    hive: { stub: hive, key: HIVE_KEY, agent: AGENT, workflow_id: agent.workflow.id },
     tasks: (where: string, ...values: unknown[]) => sql<Row>(`SELECT id, status, error_code, tries, schedule_id, scheduled_for, input FROM tasks WHERE ${where} ORDER BY id`, values),
-    callsOf: (task_id: string) => stub.runs.filter((call) => call.session_id === task_id).length,
+    callsOf: (task_id: string) => [...stub.runs, ...hive.runs].filter((call) => call.session_id === task_id).length,
     /** Another worker, which finds what the dead one left. */
     async rescue() {
       const own = await boot(loadConfig({ ...env, LOG_LEVEL: 'silent' }, 'worker'), SURROUNDINGS)
@@ -48,13 +53,16 @@ export const openLane = async (postgresUrl: string, mongodbUri?: string) => {
     async settled() {
       await until(() => sql<{ id: string; status: string }>(`SELECT id, status FROM tasks WHERE status IN ('pending', 'running')`), (open) => open.length === 0)
       const log = { source_id: source.id, isWhole: true, calls: () => [...stub.runs] }
-      await until(() => check({ since: new Date(0), log }), (found: Finding[]) => found.length === 0)
+      // A Hive whose answer was lost can be asked for it, so what is completed may have no answer in its log.
+      const hiveLog = { source_id: hiveSource.id, isWhole: false, calls: () => [...hive.runs] }
+      for (const one of [log, hiveLog]) await until(() => check({ since: new Date(0), log: one }), (found: Finding[]) => found.length === 0)
     },
     async close() {
       stub.release()
       await engine.close()
       await foundation.close()
       await stub.close()
+      await hive.close()
       await database.drop()
     },
   }

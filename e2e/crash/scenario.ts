@@ -59,11 +59,16 @@ export const ALWAYS: ReadonlySet<string> = new Set([
 
 export const nameOf = ({ by, writes }: Commit): string => `${by.replace(/^spark-/, '')}: ${writes.join(', ')}`
 
+/** The name of a commit that a scenario makes a second time, and means to strike then. */
+export const again = (commit: string): string => `${commit}, again`
+
 /** Runs a scenario, struck at one commit or at none; then whoever lives on has to make it good. Returns the commits that it saw. */
 export const play = async <Context>(scenario: Scenario<Context>, lane: Lane, victims: Victims, strike: Strike | null): Promise<string[]> => {
   const context = await scenario.prepare(lane)
   const seen: string[] = []
   const pending = new Set([...(scenario.given ?? []), ...(strike ? [strike] : [])])
+  /** By the number of the commit. */
+  const meant = new Map<number, Strike>()
   let hit = () => {}
   const isHit = new Promise<void>((resolve) => (hit = resolve))
   /** Its turn has come when what is named before it has been seen: a claim that finds nothing yet is not the one that is meant. */
@@ -74,13 +79,15 @@ export const play = async <Context>(scenario: Scenario<Context>, lane: Lane, vic
   const proxy = await startCommitProxy({
     url: lane.env.DATABASE_URL!,
     fateOf(commit) {
-      const name = nameOf(commit)
+      const first = nameOf(commit)
+      const name = seen.includes(first) && scenario.commits.includes(again(first)) ? again(first) : first
       const found = [...pending].find((one) => one.commit === name && isDue(one))
+      if (found) meant.set(commit.n, found)
       seen.push(name)
       return found?.fate ?? 'pass'
     },
-    onStruck(commit, fate) {
-      const found = [...pending].find((one) => one.commit === nameOf(commit) && one.fate === fate)
+    onStruck({ n }) {
+      const found = meant.get(n)
       if (!found) return
       pending.delete(found)
       if (found === strike) hit()

@@ -1,11 +1,14 @@
-import { askRun, create, edit, disable, enable, backfill, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource } from './api-scenarios.ts'
+import { askRun, create, edit, disable, enable, backfill, removeSchedule, cancelPending, cancelRunning, retry, removeTask } from './api-scenarios.ts'
+import { lostCall, takeOverAsking } from './ask-scenarios.ts'
 import type { Scenario } from './scenario.ts'
+import { createSource, editSource, removeSource, validateSource } from './source-scenarios.ts'
 import { FIRE } from './steps.ts'
 import { dueTime, cancelPrevious, handBack, turnedAway, takeOver, wake, hold, check, purge, pauseFailing } from './worker-scenarios.ts'
 
 /** All of them, of contexts that each knows itself. */
 export const scenarios = [
-  dueTime, cancelPrevious, handBack, turnedAway, takeOver, wake, hold, check, pauseFailing, purge, askRun, create, edit, disable, enable, backfill, removeSchedule, cancelPending, cancelRunning, retry, removeTask, removeSource,
+  dueTime, cancelPrevious, handBack, turnedAway, takeOver, wake, hold, check, pauseFailing, purge, lostCall, takeOverAsking,
+  askRun, create, edit, disable, enable, backfill, removeSchedule, cancelPending, cancelRunning, retry, removeTask, createSource, editSource, validateSource, removeSource,
 ] as unknown as Scenario[] // play hands a scenario what the scenario itself prepared
 
 const isInPostgres = (commit: string) => !commit.startsWith('agenda: ')

@@ -2,10 +2,14 @@ import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
 import { until } from '../spark.ts'
 import type { Lane } from './lane.ts'
+import { again } from './scenario.ts'
 
 export const FIRE = 'worker-fire: insert occurrences, insert tasks, insert task_events, update schedules'
 export const CLAIM = 'worker-claim: call spark_claim'
 export const INTENT = 'worker-intend: update tasks'
+/** The same statement as far as the proxy sees, the second time in the scenario. */
+export const ASKING = again(INTENT)
+export const NOTE = 'main: insert task_events'
 export const SETTLE = 'worker-settle: update tasks, insert task_events, insert task_outputs, insert source_outcomes, insert schedule_outcomes'
 export const HAND_BACK = 'worker-settle: update tasks, insert task_events'
 export const MARK = 'worker-beat: update tasks'
@@ -50,9 +54,12 @@ export const judgeCall = async (lane: Lane, id: string, { intended, settled }: {
   })
 }
 
-/** A source of its own with a flow, a schedule and a pending run. Its address is the same server's by another name. */
+/** The same server's address, which is another source's. */
+export const byOtherName = (url: string) => url.replace('127.0.0.1', 'localhost')
+
+/** A source of its own with a flow, a schedule and a pending run. */
 export const addSource = async (lane: Lane): Promise<string> => {
-  const url = lane.stub.url.replace('127.0.0.1', 'localhost')
+  const url = byOtherName(lane.stub.url)
   const source = await lane.engine.sources.create({ url, api_key: lane.flow_key, max_concurrency: 40 })
   const synced = await lane.engine.workflows.sync(lane.stub.flows.echo, { source_url: url })
   if (!('workflow' in synced)) throw new Error('one flow was asked for')
