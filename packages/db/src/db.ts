@@ -43,12 +43,12 @@ const BY_INDEX = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort:
 /** The engine's own connections: one each, so that no part ever waits for another's. */
 export const makeHotDb = ({ url, name, onError }: Omit<DbOptions, 'max'>) => {
   const pool = (part: string, max: number, settings: Record<string, string> = {}) => makePool({ url, name: `spark-${name}-${part}`, max, settings, onError })
-  const fire = pool('fire', 1)
+  const fire = pool('fire', 1, BY_INDEX)
   // No claim is acted upon before its intent is committed, and whatever makes that one durable has made the claim durable before it.
   const claim = pool('claim', 1, { ...BY_INDEX, synchronous_commit: 'off' })
   const intend = pool('intend', 1, BY_INDEX)
   const settle = pool('settle', 2, BY_INDEX)
-  const beat = pool('beat', 1)
+  const beat = pool('beat', 1, BY_INDEX)
   return {
     fire,
     claim: claim as Sql,
