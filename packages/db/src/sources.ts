@@ -1,6 +1,6 @@
 import { HELD, RELEASED } from './hot/hold.ts'
 import { CANCELLED } from './hot/settle.ts'
-import { isDuplicate, json, sqlOf } from './prisma.ts'
+import { isDuplicate, json } from './prisma.ts'
 import type { Client } from './prisma.ts'
 import type { PageArgs, RowPage, SourceRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
@@ -79,12 +79,12 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
    */
   async update(id: string, { status, seen, ...change }: SourceChange): Promise<{ due: boolean } | null | 'duplicate'> {
     try {
-      return await prisma.$transaction(async (tx) => {
-        const { count } = await tx.source.updateMany({ where: { id, deleted_at: null }, data: { ...change, version: { increment: 1 } } })
-        if (count === 0) return null
-        const on = sqlOf(tx)
-        const released = seen !== undefined && (await seenUp(on, id, seen))?.released === true
-        const switched = status !== undefined && (await switchTo(on, id, status))
+      return await sql.transaction(async (tx) => {
+        const sets = Object.keys(change).map((column, i) => `${column} = $${i + 2}, `)
+        const { rowCount } = await tx.query(`UPDATE sources SET ${sets.join('')}version = version + 1 WHERE id = $1 AND deleted_at IS NULL`, [id, ...Object.values(change)])
+        if (rowCount === 0) return null
+        const released = seen !== undefined && (await seenUp(tx, id, seen))?.released === true
+        const switched = status !== undefined && (await switchTo(tx, id, status))
         return { due: released || (switched && status === 'active') }
       })
     } catch (error) {
