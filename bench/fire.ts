@@ -21,6 +21,13 @@ const FINISH_MS = 30_000
 /** So long after the last expected call a second one for the same due time would have come. */
 const AFTERMATH_MS = 3_000
 
+/** Spark's runs that are not over, in SQL. */
+export const OPEN_TASKS = `SELECT count(*) FROM tasks WHERE status IN ('pending', 'running')`
+
+/** `left`: SQL that counts what is not over. */
+export const countLeft = async ({ database }: Pick<Surroundings, 'database'>, left: string): Promise<number> =>
+  (await database.client.query<{ left: number }>(`SELECT (${left})::int AS left`)).rows[0]?.left ?? 0
+
 type Args = {
   surroundings: Surroundings
   flows: FlowLog
@@ -34,7 +41,7 @@ type Args = {
 
 /** Watches one fire, the same way for Spark and for its floors. The flow server's log was cleared before. */
 export const watchFire = async ({ surroundings, flows, due, pids, left }: Args): Promise<Fired> => {
-  const { signal, database, cpu } = surroundings
+  const { signal, cpu } = surroundings
   const at = Math.max(...due.values())
   await sleep(Math.max(at - LEAD_MS - Date.now(), 0), undefined, { signal })
   const before = cpu(...pids)
@@ -46,9 +53,8 @@ export const watchFire = async ({ surroundings, flows, due, pids, left }: Args):
     if (now > count) cameAt = performance.now()
     count = now
   }
-  const countLeft = async () => (await database.client.query<{ left: number }>(`SELECT (${left})::int AS left`)).rows[0]?.left ?? 0
-  let unfinished = await countLeft()
-  for (const began = performance.now(); unfinished > 0 && performance.now() - began < FINISH_MS; unfinished = await countLeft()) {
+  let unfinished = await countLeft(surroundings, left)
+  for (const began = performance.now(); unfinished > 0 && performance.now() - began < FINISH_MS; unfinished = await countLeft(surroundings, left)) {
     await sleep(LOOK_MS / 4, undefined, { signal })
   }
   const used = cpuBetween(before, cpu(...pids))

@@ -1,5 +1,5 @@
 import { allAt, createSchedules, names } from './create.ts'
-import { watchFire } from './fire.ts'
+import { OPEN_TASKS, watchFire } from './fire.ts'
 import type { Fired } from './fire.ts'
 import { fireFloor } from './floors.ts'
 import type { FlowLog } from './flow-log.ts'
@@ -18,7 +18,6 @@ const MINUTE = 60_000
 const ONE_TIME_STEP = 5_000
 /** Time to create them: they are due at the first such time that lies at least so far ahead. */
 const aheadMs = (count: number) => 10_000 + count * 15
-const OPEN_TASKS = `SELECT count(*) FROM tasks WHERE status IN ('pending', 'running')`
 /** Below this many runs, CPU for one of them is what an idle server uses meanwhile. */
 const ENOUGH_FOR_CPU = 100
 /** The issue sets its times for this many and more. */

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSchedules, names } from './create.ts'
-import { WARM_UP_JOBS } from './floor/warm-up.ts'
-import { openRunners } from './runners.ts'
+import { countLeft, OPEN_TASKS } from './fire.ts'
+import { WARM_UP_JOBS } from './floor/env.ts'
 import { warmUp } from './load.ts'
+import { openRunners } from './runners.ts'
 import type { Surroundings } from './surroundings.ts'
 
 const FIRES = 3
@@ -19,16 +20,13 @@ export const warmUpRuns = async (surroundings: Surroundings): Promise<void> => {
 
 /** Some fires: schedules that are due together, several times. */
 export const warmUpFires = async (surroundings: Surroundings): Promise<void> => {
-  const { database, signal } = surroundings
+  const { signal } = surroundings
   const start_at = new Date(Math.ceil((Date.now() + AHEAD_MS) / 1_000) * 1_000).toISOString()
   const sessions = names(`warm-up-${start_at}`, WARM_UP_JOBS / FIRES)
   await createSchedules(surroundings, sessions.map((session_id) => ({ session_id, schedule_type: 'interval', schedule_expr: `${EVERY_S}s`, start_at, max_runs: FIRES })))
-  const left = async () =>
-    (await database.client.query<{ left: number }>(
-      `SELECT ((SELECT count(*) FROM schedules WHERE status = 'active' AND max_runs = $1) + (SELECT count(*) FROM tasks WHERE status IN ('pending', 'running')))::int AS left`,
-      [FIRES],
-    )).rows[0]?.left
-  for (const began = performance.now(); (await left()) !== 0; await sleep(250, undefined, { signal })) {
+  // A schedule of the warm-up is active until it has run its last time.
+  const left = `(${OPEN_TASKS}) + (SELECT count(*) FROM schedules WHERE status = 'active' AND max_runs = ${FIRES})`
+  for (const began = performance.now(); (await countLeft(surroundings, left)) > 0; await sleep(250, undefined, { signal })) {
     if (performance.now() - began > PATIENCE_MS) throw new Error('the fires of the warm-up were not over in time')
   }
 }

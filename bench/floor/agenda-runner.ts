@@ -2,9 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresBackend } from '@agendajs/postgres-backend'
 import { Agenda } from 'agenda'
 import pg from 'pg'
-import { afterFirst, env, firstDueMs, untilAskedToEnd } from './env.ts'
+import { afterFirst, env, firstDueMs, untilAskedToEnd, WARM_UP_JOBS } from './env.ts'
 import { openFlow } from './flow-call.ts'
-import { WARM_UP_JOBS } from './warm-up.ts'
 
 /**
  * Agenda as its documentation shows it, with one job for each schedule: the call, and the answer kept by one write beside those that Agenda

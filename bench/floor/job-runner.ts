@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { afterFirst, env, firstDueMs, untilAskedToEnd } from './env.ts'
+import { afterFirst, env, firstDueMs, untilAskedToEnd, WARM_UP_JOBS } from './env.ts'
 import { openFlow } from './flow-call.ts'
-import { WARM_UP_JOBS } from './warm-up.ts'
 
 /**
  * What starts jobs at their time with the least that Node can do: a table of due times that is asked once a second, just after the full one,
