@@ -1,7 +1,7 @@
 import { SourceError } from '@automagik-spark/core'
 import { claim, claimedBy, markAsking, markCalling, settlementOf } from '@automagik-spark/db'
 import type { AskedTask, ClaimedTask, Sql } from '@automagik-spark/db'
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
@@ -49,6 +49,7 @@ export const makeRunner = (deps: Deps) => {
   let open = true
   let claiming: Promise<void> | null = null
   let again = false
+  let leaving: NodeJS.Immediate | null = null
 
   const intend = makeBatcher<ClaimedTask, boolean>({
     max: 500,
@@ -61,7 +62,11 @@ export const makeRunner = (deps: Deps) => {
   const drop = (entry: Held) => {
     // Only this very attempt: the task may be in hand again under another token.
     if (held.get(entry.task.id) === entry) held.delete(entry.task.id)
-    pump()
+    // Runs that were settled together leave their slots together.
+    leaving ??= setImmediate(() => {
+      leaving = null
+      pump()
+    })
   }
 
   const finish = async (task: ClaimedTask, { settlement, notes }: AttemptEnd) => {
@@ -141,8 +146,6 @@ export const makeRunner = (deps: Deps) => {
 
   const claimAll = async () => {
     do {
-      // Runs that were settled together leave their slots together.
-      await turn()
       again = false
       const slots = concurrency - held.size
       if (!open || slots <= 0) return
