@@ -73,7 +73,7 @@ describe.runIf(isRoot)('started by root', () => {
     await spark.close()
   })
 
-  it('a database of an ordinary user goes on under that user', async () => {
+  it.runIf(othersCanRun)('a database of an ordinary user goes on under that user', async () => {
     const dataDir = join(folder('theirs', 0o755, other), 'data')
     mkdirSync(dataDir, { mode: 0o700 })
     chownSync(dataDir, other.uid, other.gid)
