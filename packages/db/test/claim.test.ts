@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
 import type { SourceType } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { askedBy, claim, claimedBy, handBack, markAsking, markCalling, markExpired, prolong, settle, settledBy, settlementOf, takeOver as takeOverWith } from '../src/index.ts'
+import { askedBy, claim, claimedBy, handBack, makeHotDb, markAsking, markCalling, markExpired, prolong, settle, settledBy, settlementOf, takeOver as takeOverWith } from '../src/index.ts'
 import type { Settlement, Sql } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb, taskRow } from './fixtures.ts'
 
@@ -66,6 +66,40 @@ describe('claim', () => {
       return { waiting }
     })
     expect(await waiting).toEqual([])
+  })
+
+  it('walks little more than what it takes, also by a plan that was made while hardly anything was open', async () => {
+    const [COUNT, SLOTS] = [2_000, 20]
+    const hot = makeHotDb({ url: t.url, name: 'test', onError: () => undefined })
+    const takeHot = () => claim(hot.claim, { worker_id, token: randomUUID(), slots: SLOTS, leaseMs: LEASE })
+    /** A task of each schedule, in the order of their ids. */
+    const addMany = (status: 'pending' | 'completed') =>
+      t.sql.query(
+        `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, serial_key, schedule_id, timeout, ready_at, scheduled_for, finished_at, created_at, updated_at)
+         SELECT gen_random_uuid(), w.id, w.source_id, $2::text, 'schedule', 1, s.id, s.id, 60, n.at, n.at, CASE WHEN $2::text = 'completed' THEN n.at END, n.at, n.at
+         FROM schedules s JOIN workflows w ON w.id = s.workflow_id, (SELECT spark_now() AS at) n WHERE w.id = $1 ORDER BY s.id`,
+        [workflow_id, status],
+      )
+    const fetched = async (): Promise<number> => {
+      await hot.claim.query('SELECT pg_stat_force_next_flush()')
+      const { rows } = await t.sql.query<{ n: number }>(`SELECT idx_tup_fetch::int AS n FROM pg_stat_user_tables WHERE relname = 'tasks'`)
+      return rows[0]!.n
+    }
+    try {
+      for (let i = 0; i < COUNT; i++) await addSchedule(t.sql, workflow_id)
+      await addMany('completed')
+      await t.sql.query('VACUUM (ANALYZE) tasks') // by then the indexes of open tasks are empty
+      for (let i = 0; i < 10; i++) {
+        await addTask(t.sql, workflow_id, { serial_key: randomUUID(), dueInSeconds: -1 })
+        expect(await takeHot()).toHaveLength(1) // from the sixth time on the plan is kept
+      }
+      await addMany('pending')
+      const before = await fetched()
+      expect(await takeHot()).toHaveLength(SLOTS)
+      expect(await fetched() - before).toBeLessThan(COUNT / 4)
+    } finally {
+      await hot.close()
+    }
   })
 
   it('leaves a task that is cancelled at this very moment, and takes the others', async () => {
