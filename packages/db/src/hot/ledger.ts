@@ -85,8 +85,11 @@ export type OpenTasks = { schedule_id: string; open: number; pending: number }
 export const countOpen = async (tx: Sql, schedule_ids: string[]): Promise<OpenTasks[]> =>
   (
     await tx.query<OpenTasks>(
-      `SELECT schedule_id, count(*)::int AS open, (count(*) FILTER (WHERE status = 'pending' AND trigger = 'schedule'))::int AS pending
-       FROM tasks WHERE schedule_id = ANY ($1::uuid[]) AND status IN ('pending', 'running') AND trigger IN ('schedule', 'manual') GROUP BY schedule_id`,
+      // One by one: for many at once the planner walks everything that is open.
+      `SELECT d.id AS schedule_id, o.open, o.pending FROM unnest($1::uuid[]) AS d(id) CROSS JOIN LATERAL (
+         SELECT count(*)::int AS open, (count(*) FILTER (WHERE status = 'pending' AND trigger = 'schedule'))::int AS pending
+         FROM tasks WHERE schedule_id = d.id AND status IN ('pending', 'running') AND trigger IN ('schedule', 'manual')
+       ) o WHERE o.open > 0`,
       [schedule_ids],
     )
   ).rows
