@@ -11,7 +11,7 @@ import type { Wire } from './wire.ts'
 const PAGE = { limit: 100, offset: 0 }
 const NEVER_MS = HOUR
 /** It looks once, when it starts; then it lives on what it is told. */
-const DEAF_TO_TIME = { pollMs: NEVER_MS, reconcileMs: NEVER_MS }
+const DEAF_TO_TIME = { reconcileMs: NEVER_MS }
 
 let stack: Stack
 let workflow_id: string
@@ -103,8 +103,8 @@ describe('ready tasks are found', () => {
     await isCompleted(id!)
   })
 
-  it('by polling alone', async () => {
-    await addWorker({ times: { reconcileMs: NEVER_MS } })
+  it('by the reconciler alone', async () => {
+    await addWorker()
     await isCompleted((await addQuietly())[0]!)
   })
 })
@@ -177,7 +177,7 @@ it('wake-ups that the store lost are armed again', async () => {
 
 describe('firing', () => {
   it('by several workers at once starts each due time once', async () => {
-    const two = [await addWorker({ nets: false, times: { pollMs: NEVER_MS } }), await addWorker({ nets: false, times: { pollMs: NEVER_MS } })]
+    const two = [await addWorker({ nets: false }), await addWorker({ nets: false })]
     const schedules = await Promise.all(Array.from({ length: 30 }, () => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))))
     await moveClock(stack, HOUR + SECOND)
     await Promise.all([...two, ...two].map((worker) => worker.fire()))
@@ -194,13 +194,13 @@ describe('firing', () => {
        FROM generate_series(1, $2), (SELECT date_trunc('second', spark_now()) AS at) t`,
       [workflow_id, BATCH + 1],
     )
-    const worker = await addWorker({ nets: false, times: { pollMs: NEVER_MS }, concurrency: 1 })
+    const worker = await addWorker({ nets: false, concurrency: 1 })
     expect(await worker.fire()).toBe(BATCH + 1)
     await clear(stack, 'tasks')
   })
 
   it('goes row by row when PostgreSQL refuses a batch, and pauses the schedule that it refuses', async () => {
-    const worker = await addWorker({ nets: false, times: { pollMs: NEVER_MS } })
+    const worker = await addWorker({ nets: false })
     const [good, bad, other] = await Promise.all([1, 2, 3].map(() => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))))
     await stack.db.sql.query(
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused here' USING ERRCODE = '22023'; END $$;
@@ -215,7 +215,7 @@ describe('firing', () => {
 
   it('row by row leaves a schedule that was paused meanwhile', async () => {
     wire = await makeWire(stack.url)
-    const worker = await addWorker({ nets: false, times: { pollMs: NEVER_MS }, through: wire.url })
+    const worker = await addWorker({ nets: false, through: wire.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     await stack.db.sql.query('CREATE TRIGGER refuse BEFORE INSERT ON occurrences FOR EACH ROW EXECUTE FUNCTION refuse()')
     await moveClock(stack, HOUR + SECOND)
@@ -238,7 +238,7 @@ describe('firing', () => {
 
   it('starts a due time once when the word of its commit got lost', async () => {
     wire = await makeWire(stack.url)
-    const worker = await addWorker({ nets: false, times: { pollMs: NEVER_MS }, through: wire.url })
+    const worker = await addWorker({ nets: false, through: wire.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value: 'commit' }))
     await moveClock(stack, HOUR + SECOND)
     const decided = wire.holdAnswer('INSERT INTO occurrences')
@@ -256,7 +256,7 @@ describe('firing', () => {
 
   it('looks once more when it was called while it looked', async () => {
     wire = await makeWire(stack.url)
-    const worker = await addWorker({ nets: false, times: { pollMs: NEVER_MS }, through: wire.url })
+    const worker = await addWorker({ nets: false, through: wire.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     const looked = wire.holdAnswer('FOR NO KEY UPDATE OF s SKIP LOCKED')
     const first = worker.fire()

@@ -20,7 +20,7 @@ import type { RunningWorker, WorkerTimes } from '../src/run/worker.ts'
 import { makeVault } from '../src/vault.ts'
 
 /** Short, so that a dead worker is noticed within seconds. */
-export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, pollMs: 200, drainMs: 2_000, breakerMs: 1_000, checkMs: 60_000 }
+export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, drainMs: 2_000, breakerMs: 1_000, checkMs: 60_000 }
 const LANGFLOW_KEY = 'sk-stack-test'
 
 type Options = {

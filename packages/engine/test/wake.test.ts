@@ -14,7 +14,7 @@ afterAll(async () => {
   await mongoDatabase.drop()
 })
 
-/** Guard, reconciler, polling and announcements are off: nothing but Agenda's wake-ups starts a run here, and nothing else a retry. */
+/** Guard, reconciler and announcements are off: nothing but Agenda's wake-ups starts a run here, and nothing else a retry. */
 describe.each([
   ['postgres', undefined],
   ['mongodb', mongo?.uri],

@@ -34,14 +34,17 @@ const TO_TEND = `s.status = 'active' AND s.deleted_at IS NULL AND CASE
 const TO_CHECK = (every: string): string => `s.status = 'active' AND s.deleted_at IS NULL
   AND (s.check_at IS NULL OR s.check_at <= spark_now() OR s.check_at > spark_now() + 3 * ${every} * interval '1 millisecond')`
 
+/** Whether a breaker has to be opened or closed. */
+export const BREAKERS_TO_TEND = `EXISTS (SELECT FROM sources s JOIN source_outcomes o ON o.source_id = s.id WHERE ${TO_TEND})`
+/** Whether somebody could wait in vain. */
+export const SOMEBODY_WAITS = `EXISTS (SELECT FROM sources s WHERE s.deleted_at IS NULL AND ${TURNS_AWAY('s')})`
+/** Whether a source's check is due. @param every as for `TO_CHECK` */
+export const CHECKS_DUE = (every: string): string => `EXISTS (SELECT FROM sources s WHERE ${TO_CHECK(every)})`
+
+export type SourcesToTend = { breakers: boolean; waiting: boolean }
 /** What there is to do about sources: mostly nothing, so it is asked for before anything is locked or written. */
-export const sourcesToTend = async (sql: Sql): Promise<{ breakers: boolean; waiting: boolean }> =>
-  (
-    await sql.query<{ breakers: boolean; waiting: boolean }>(
-      `SELECT EXISTS (SELECT FROM sources s JOIN source_outcomes o ON o.source_id = s.id WHERE ${TO_TEND}) AS breakers,
-         EXISTS (SELECT FROM sources s WHERE s.deleted_at IS NULL AND ${TURNS_AWAY('s')}) AS waiting`,
-    )
-  ).rows[0]!
+export const sourcesToTend = async (sql: Sql): Promise<SourcesToTend> =>
+  (await sql.query<SourcesToTend>(`SELECT ${BREAKERS_TO_TEND} AS breakers, ${SOMEBODY_WAITS} AS waiting`, [])).rows[0]!
 
 /** What became of a hold: it began or went on (`until`: when one call may try again), or it is over. */
 export type Turn = { source_id: string; held: boolean; until: Date | null; reason: string | null }

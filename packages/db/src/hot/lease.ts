@@ -1,6 +1,5 @@
 import { RETRY_WINDOWS_MS } from '@automagik-spark/core'
 import type { SourceType } from '@automagik-spark/core'
-import { DUE } from './ledger.ts'
 import { AFTER_SETTLED, utcText, wholeSecond } from './settle.ts'
 import type { Settled } from './settle.ts'
 import type { Sql } from '../sql.ts'
@@ -26,19 +25,6 @@ export const prolong = async (sql: Sql, pairs: { id: string; token: string }[], 
 
 /** Whose workers died three times over it. */
 export const MAX_CRASHES = 3
-
-/**
- * Whether a schedule is due, or a lease over: asked once a second by each worker, and mostly neither is. The order makes the planner walk the
- * index of due times; any one row would send it through all schedules of a workflow.
- */
-export const whatIsOverdue = async (sql: Sql): Promise<{ schedules: boolean; leases: boolean }> =>
-  (
-    await sql.query<{ schedules: boolean; leases: boolean }>(
-      `SELECT (SELECT true FROM ${DUE} ORDER BY s.next_run_at LIMIT 1) IS NOT NULL AS schedules,
-         EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < spark_now()) AS leases`,
-      [],
-    )
-  ).rows[0]!
 
 /**
  * First step of a take-over: marks what runs with its lease over. The second comes only after a while, so that an outage of PostgreSQL

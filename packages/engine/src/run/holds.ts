@@ -1,5 +1,5 @@
 import { sourcesToTend, tendBreakers, turnAway } from '@automagik-spark/db'
-import type { Sql } from '@automagik-spark/db'
+import type { SourcesToTend, Sql } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 
 type Deps = {
@@ -25,11 +25,18 @@ export const makeHolds = ({ sql, logger, arm, onReleased, breakerMs }: Deps) => 
     if (turns.some(({ held }) => !held)) onReleased()
   }
 
-  /** After calls ended, and every second: it follows what the calls of all workers have counted. */
-  return async (): Promise<void> => {
-    const { breakers, waiting } = await sourcesToTend(sql)
+  const act = async ({ breakers, waiting }: SourcesToTend): Promise<void> => {
     if (breakers) await tend()
     if (breakers || waiting) await turnAway(sql)
+  }
+
+  return {
+    /** Does what was found to be done: every second, as it follows what the calls of all workers have counted. */
+    act,
+    /** After calls ended. */
+    async look(): Promise<void> {
+      await act(await sourcesToTend(sql))
+    },
   }
 }
 export type Holds = ReturnType<typeof makeHolds>

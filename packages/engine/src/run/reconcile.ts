@@ -1,5 +1,5 @@
-import { askedBy, dueSeconds, markExpired, takeOver, whatIsOverdue } from '@automagik-spark/db'
-import type { Asker, Db, Sql } from '@automagik-spark/db'
+import { askedBy, dueSeconds, markExpired, takeOver, whatIsToDo } from '@automagik-spark/db'
+import type { Asker, Db, Sql, ToDo } from '@automagik-spark/db'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
 import type { Logger } from '../logger.ts'
@@ -15,9 +15,13 @@ type Deps = {
   clock: Clock
   logger: Logger
   fire: () => Promise<number>
+  /** Claims when there is room. */
+  pump: Runner['pump']
   onRetries: (at: Date[]) => void
   holds: Holds
   checks: Checks
+  /** Between two checks of a source. */
+  checkMs: number
   pauseFailing: () => Promise<void>
   /** This worker, for calls of dead ones whose servers can be asked. */
   asker: Asker
@@ -38,7 +42,7 @@ const PURGE_BATCH = 2_000
  * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
  * done twice, and each is limited.
  */
-export const makeReconcile = ({ db, sql, queue, clock, logger, fire, onRetries, holds, checks, pauseFailing, asker, adopt, random, watch, graceMs }: Deps) => {
+export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, holds, checks, checkMs, pauseFailing, asker, adopt, random, watch, graceMs }: Deps) => {
   let round = 0
 
   /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
@@ -53,16 +57,6 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, onRetries, 
     if (missing.length > 0) await queue.wakeAtAll(missing)
   }
 
-  /** No step keeps another from being done. */
-  const quietly = (name: string, run: () => Promise<unknown>) =>
-    run().catch((error: unknown) => logger.warn({ err: error, step: name }, 'reconcile step failed'))
-
-  const overdue = async () => {
-    const found = await whatIsOverdue(sql)
-    if (found.leases) await quietly('take over', takeOverDead)
-    if (found.schedules) await quietly('fire', fire)
-  }
-
   const takeOverDead = async () => {
     await markExpired(sql)
     const taken = await takeOver(sql, graceMs, random, asker)
@@ -72,20 +66,25 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, onRetries, 
     if (retries.length > 0) onRetries(retries)
   }
 
-  const steps: { name: string; every: number; run: () => Promise<unknown> }[] = [
-    { name: 'what is overdue', every: 1, run: overdue },
-    { name: 'hold sources', every: 1, run: holds },
+  /** `when`: by what was found, left out: always. `every`: in so many rounds once. What may take long comes last. */
+  const steps: { name: string; when?: (found: ToDo) => boolean; every?: number; run: (found: ToDo) => Promise<unknown> }[] = [
+    { name: 'claim', when: ({ tasks }) => tasks, run: async () => pump() },
+    { name: 'take over', when: ({ leases }) => leases, run: takeOverDead },
+    { name: 'hold sources', when: ({ breakers, waiting }) => breakers || waiting, run: holds.act },
+    { name: 'check sources', when: ({ checks }) => checks, run: checks.look },
     { name: 'pause schedules', every: PAUSE_EVERY, run: pauseFailing },
-    { name: 'check sources', every: 1, run: checks.look },
     { name: 'arm', every: ARM_EVERY, run: arm },
-    { name: 'purge', every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },
+    { name: 'fire', when: ({ schedules }) => schedules, run: fire },
+    { name: 'purge', when: ({ deleted }) => deleted, every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },
     { name: 'prune workers', every: PRUNE_EVERY, run: () => db.workers.prune() },
   ]
 
   return async () => {
-    for (const { name, every, run } of steps) {
-      if (round % every !== 0) continue
-      await quietly(name, run)
+    const found = await whatIsToDo(sql, checkMs)
+    for (const { name, when, every = 1, run } of steps) {
+      if (round % every !== 0 || when?.(found) === false) continue
+      // No step keeps another from being done.
+      await run(found).catch((error: unknown) => logger.warn({ err: error, step: name }, 'reconcile step failed'))
     }
     round++
   }

@@ -23,8 +23,8 @@ import { makeSettler } from './settler.ts'
 import { makeTargets } from './targets.ts'
 
 /** Lengths in milliseconds; tests bring shorter ones. */
-export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; pollMs: number; drainMs: number; breakerMs: number; checkMs: number }
-export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, pollMs: 1_000, breakerMs: BREAKER_MS, checkMs: 60_000 } as const
+export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; drainMs: number; breakerMs: number; checkMs: number }
+export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, breakerMs: BREAKER_MS, checkMs: 60_000 } as const
 
 /** How long aborted calls may take to let go, at the end of a drain. */
 const LAST_WAIT_MS = 1_000
@@ -48,7 +48,7 @@ export type WorkerDeps = {
   /** Seconds. */
   default_timeout: number
   times: WorkerTimes
-  /** Only for the test that proves that Agenda alone wakes everything: without the guard, the reconciler, polling and announcements. */
+  /** Only for the test that proves that Agenda alone wakes everything: without the guard, the reconciler and announcements. */
   nets?: boolean
 }
 
@@ -73,7 +73,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   }
   const settler = makeSettler({
     sql: hot.settle, logger: log, onRetries: arm, onFailed: () => void pauseFailing().catch(warn('schedules could not be paused; the reconciler tries again')),
-    onOutcomes: () => holds().catch(warn('sources could not be held; the reconciler tries again')),
+    onOutcomes: () => holds.look().catch(warn('sources could not be held; the reconciler tries again')),
   })
   const targets = makeTargets(db.sql)
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
@@ -98,7 +98,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   }
   const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
-    db, sql: hot.beat, queue, clock, logger: log, fire, onRetries: arm, holds, checks, pauseFailing, adopt: runner.adopt,
+    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries: arm, holds, checks, checkMs: times.checkMs, pauseFailing, adopt: runner.adopt,
     asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? CAN_BE_ASKED }, random, watch: guard.watch, graceMs: times.graceMs,
   })
 
@@ -116,12 +116,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     },
   })
   const beating = loop(times.leaseMs / 4, random, heartbeat.once, warn('heartbeat failed'))
-  const looking = nets
-    ? [
-        loop(times.pollMs, random, async () => runner.pump(), warn('polling failed')),
-        loop(times.reconcileMs, random, reconcile, warn('reconcile failed')),
-      ]
-    : []
+  const looking = nets ? loop(times.reconcileMs, random, reconcile, warn('reconcile failed')) : null
   await queue.listen(async () => void (await look()))
   log.info({ concurrency: deps.concurrency, store: queue.backend }, 'worker started')
 
@@ -156,7 +151,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     /** The queue no longer calls when this is called. Fires and claims nothing more, drains, and closes its connections. */
     async stop() {
       guard.stop()
-      await Promise.all(looking.map((one) => one.stop()))
+      await looking?.stop()
       await checks.stop()
       await drain() // with heartbeats on
       await beating.stop()

@@ -8,6 +8,7 @@ it.each([
   ['-- delete from nothing\nSELECT 1 /* update tasks */', []],
   ["SET LOCAL statement_timeout = '60s'", []],
   ['SELECT * FROM spark_claim($1, $2, $3)', ['call spark_claim']],
+  ['SELECT FROM sources s WHERE spark_takes_calls(s, 0, spark_now())', []],
   ['INSERT INTO "public"."sources" ("id") VALUES ($1) RETURNING "id"', ['insert sources']],
   ['UPDATE tasks t SET phase = $1', ['update tasks']],
   ['delete from only spark_agenda.agenda_jobs', ['delete agenda_jobs']],

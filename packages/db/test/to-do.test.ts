@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { claim, whatIsToDo } from '../src/index.ts'
+import type { ToDo } from '../src/index.ts'
+import { addSchedule, addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
+
+let t: Awaited<ReturnType<typeof openTestDb>>
+let source_id: string
+let workflow_id: string
+beforeAll(async () => {
+  t = await openTestDb()
+})
+beforeEach(async () => {
+  await t.sql.query('DELETE FROM sources')
+  source_id = await addSource(t.sql)
+  workflow_id = await addWorkflow(t.sql, source_id)
+  await set(`check_at = spark_now() + interval '1 minute'`)
+})
+afterAll(() => t.close())
+
+const MINUTE_MS = 60_000
+const NOTHING: ToDo = { tasks: false, schedules: false, leases: false, breakers: false, waiting: false, checks: false, deleted: false }
+const set = (what: string) => t.sql.query(`UPDATE sources SET ${what} WHERE id = $1`, [source_id])
+/** What there is to do, by name. */
+const toDo = async () => Object.entries(await whatIsToDo(t.sql, MINUTE_MS)).flatMap(([name, found]) => (found ? [name] : []))
+
+describe('what is to do', () => {
+  it('is mostly nothing', async () => {
+    await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
+    await addTask(t.sql, workflow_id, { readyInSeconds: 60 })
+    expect(await whatIsToDo(t.sql, MINUTE_MS)).toEqual(NOTHING)
+  })
+
+  it('is to claim a task that is ready, unless its source takes no calls', async () => {
+    await addTask(t.sql, workflow_id, { serial_key: randomUUID(), dueInSeconds: -1 })
+    expect(await toDo()).toEqual(['tasks'])
+    await set('check_failures = 3')
+    expect(await toDo()).toEqual([])
+  })
+
+  it('is to fire a schedule that is due, unless its source is held', async () => {
+    await addSchedule(t.sql, workflow_id)
+    expect(await toDo()).toEqual(['schedules'])
+    await set('hold_from = spark_now()')
+    expect(await toDo()).toEqual(['waiting'])
+  })
+
+  it('is to take over what runs with its lease over', async () => {
+    await addTask(t.sql, workflow_id)
+    await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: MINUTE_MS })
+    expect(await toDo()).toEqual([])
+    await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 second'`)
+    expect(await toDo()).toEqual(['leases'])
+  })
+
+  it('is to open the breaker of a source to which five calls in a row could not be sent', async () => {
+    await t.sql.query('INSERT INTO source_outcomes (source_id, not_sent) VALUES ($1, 4)', [source_id])
+    expect(await toDo()).toEqual([])
+    await t.sql.query('UPDATE source_outcomes SET not_sent = 5')
+    expect(await toDo()).toEqual(['breakers'])
+  })
+
+  it('is to turn away who would wait for a source that is inactive', async () => {
+    await set(`status = 'inactive'`)
+    expect(await toDo()).toEqual(['waiting'])
+  })
+
+  it('is to ask a source how it is: when its time has come, and when it was never asked', async () => {
+    await set('check_at = spark_now()')
+    expect(await toDo()).toEqual(['checks'])
+    await set('check_at = NULL')
+    expect(await toDo()).toEqual(['checks'])
+  })
+
+  it('is to do away with what was deleted', async () => {
+    await t.sql.query('UPDATE workflows SET deleted_at = spark_now() WHERE id = $1', [workflow_id])
+    expect(await toDo()).toEqual(['deleted'])
+    await t.sql.query('DELETE FROM workflows')
+    expect(await toDo()).toEqual([])
+    await set('deleted_at = spark_now()')
+    expect(await toDo()).toEqual(['deleted'])
+  })
+})
