@@ -1,6 +1,7 @@
 import { Spark } from '@automagik-spark/sdk'
 import { startCommitProxy } from '@automagik-spark/testing'
 import type { Commit, Fate } from '@automagik-spark/testing'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../spark.ts'
 import { TIMES } from './lane.ts'
 import type { Lane } from './lane.ts'
@@ -40,9 +41,11 @@ export type Scenario<Context = unknown> = {
   judge: (lane: Lane, struck: Struck<Context>) => Promise<void>
 }
 
+export const CLAIM = 'worker-claim: call spark_claim'
+
 /** What every process writes now and then whatever it does. */
 export const ALWAYS: ReadonlySet<string> = new Set([
-  'worker-claim: call spark_claim',
+  CLAIM,
   'worker-beat: insert workers',
   'worker-beat: update tasks',
   'worker-beat: update tasks, insert task_events, insert schedule_outcomes',
@@ -62,16 +65,43 @@ export const nameOf = ({ by, writes }: Commit): string => `${by.replace(/^spark-
 /** The name of a commit that a scenario makes a second time, and means to strike then. */
 export const again = (commit: string): string => `${commit}, again`
 
+const TRIES = 5
+/** The claim that took the task was on its way before the task was there: it went by unstruck. */
+class Missed extends Error {}
+
 /** Runs a scenario, struck at one commit or at none; then whoever lives on has to make it good. Returns the commits that it saw. */
 export const play = async <Context>(scenario: Scenario<Context>, lane: Lane, victims: Victims, strike: Strike | null): Promise<string[]> => {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await playOnce(scenario, lane, victims, strike)
+    } catch (error) {
+      if (!(error instanceof Missed) || tries === TRIES) throw error
+    }
+  }
+}
+
+const LOOKS = 100
+const LOOK_MS = 10
+/** Whether a claim takes something now or in a moment. Claims that find nothing are made all the time; those are not meant. */
+const isSomethingReady = async (lane: Lane): Promise<boolean> => {
+  for (let i = 0; i < LOOKS; i++) {
+    if ((await lane.sql(`SELECT FROM tasks WHERE status = 'pending' AND ready_at <= spark_now()`)).length > 0) return true
+    await sleep(LOOK_MS)
+  }
+  return false
+}
+
+const playOnce = async <Context>(scenario: Scenario<Context>, lane: Lane, victims: Victims, strike: Strike | null): Promise<string[]> => {
   const context = await scenario.prepare(lane)
   const seen: string[] = []
   const pending = new Set([...(scenario.given ?? []), ...(strike ? [strike] : [])])
   /** By the number of the commit. */
   const meant = new Map<number, Strike>()
   let hit = () => {}
-  const isHit = new Promise<void>((resolve) => (hit = resolve))
-  /** Its turn has come when what is named before it has been seen: a claim that finds nothing yet is not the one that is meant. */
+  let miss = (_: Missed) => {}
+  const isHit = new Promise<void>((resolve, reject) => ([hit, miss] = [resolve, reject]))
+  isHit.catch(() => undefined)
+  /** Its turn has come when what is named before it has been seen. */
   const isDue = (one: Strike) => {
     const at = scenario.commits.indexOf(one.commit)
     return scenario.commits.slice(0, at).every((name) => ALWAYS.has(name) || seen.includes(name))
@@ -82,9 +112,18 @@ export const play = async <Context>(scenario: Scenario<Context>, lane: Lane, vic
       const first = nameOf(commit)
       const name = seen.includes(first) && scenario.commits.includes(again(first)) ? again(first) : first
       const found = [...pending].find((one) => one.commit === name && isDue(one))
-      if (found) meant.set(commit.n, found)
       seen.push(name)
-      return found?.fate ?? 'pass'
+      if (!found) return 'pass'
+      const strikeIt = () => {
+        meant.set(commit.n, found)
+        return found.fate
+      }
+      if (name !== CLAIM) return strikeIt()
+      return isSomethingReady(lane).then((ready) => {
+        if (ready) return strikeIt()
+        if (found === strike) miss(new Missed(`${CLAIM} had been made when its turn came`))
+        return 'pass'
+      })
     },
     onStruck({ n }) {
       const found = meant.get(n)
@@ -96,6 +135,7 @@ export const play = async <Context>(scenario: Scenario<Context>, lane: Lane, vic
   const victim = await victims.start(scenario.role, { ...lane.env, DATABASE_URL: proxy.url }, TIMES)
   const isKill = strike !== null && strike.fate !== 'lost'
   const dies = isKill ? isHit.then(() => void victim.child.kill('SIGKILL')) : new Promise<never>(() => undefined)
+  dies.catch(() => undefined)
   let isAcknowledged = false
   try {
     const whatHappensThere = scenario.meanwhile?.(lane, context)

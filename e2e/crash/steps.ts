@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
 import { until } from '../spark.ts'
 import type { Lane } from './lane.ts'
-import { again } from './scenario.ts'
+import { again, CLAIM } from './scenario.ts'
+
+export { CLAIM }
 
 export const FIRE = 'worker-fire: insert occurrences, insert tasks, insert task_events, update schedules'
-export const CLAIM = 'worker-claim: call spark_claim'
 export const INTENT = 'worker-intend: update tasks'
 /** The same statement as far as the proxy sees, the second time in the scenario. */
 export const ASKING = again(INTENT)

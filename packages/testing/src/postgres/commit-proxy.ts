@@ -24,8 +24,8 @@ export type Fate = 'pass' | 'before' | 'after' | 'lost'
 type Options = {
   /** The server; its password is in it. */
   url: string
-  /** Asked for each commit. */
-  fateOf?: (commit: Commit) => Fate
+  /** Asked for each commit, which waits for the answer. */
+  fateOf?: (commit: Commit) => Fate | Promise<Fate>
   /** A commit met a fate other than `pass`. */
   onStruck?: (commit: Commit, fate: Fate) => void
 }
@@ -71,11 +71,13 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
       return all.length === 0 ? null : { n: commits.length + 1, by, writes: all }
     }
 
-    const send = ({ bytes, statements }: Request) => {
+    const send = async ({ bytes, statements }: Request): Promise<void> => {
       const commit = commitOf(statements)
       if (commit) {
         commits.push(commit)
-        const fate = fateOf(commit)
+        const asked = fateOf(commit)
+        const fate = typeof asked === 'string' ? asked : await asked
+        if (frozen) return // by another one, meanwhile
         if (fate !== 'pass') struck = { commit, fate }
         if (fate === 'before') {
           freeze()
@@ -97,7 +99,7 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
       if (['P', 'B', 'D', 'E', 'C'].includes(type)) return // more of the same request follows
       const whole = request
       request = { bytes: [], statements: [] }
-      send(whole)
+      void send(whole)
     }
 
     inside.on('data', (chunk: Buffer) => readClient(chunk).forEach(fromClient))
