@@ -1,7 +1,6 @@
 import { Spark } from '@automagik-spark/sdk'
 import { startCommitProxy } from '@automagik-spark/testing'
 import type { Commit, Fate } from '@automagik-spark/testing'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../spark.ts'
 import { TIMES } from './lane.ts'
 import type { Lane } from './lane.ts'
@@ -80,16 +79,10 @@ export const play = async <Context>(scenario: Scenario<Context>, lane: Lane, vic
   }
 }
 
-const LOOKS = 100
-const LOOK_MS = 10
+const READY_MS = 1_000
 /** Whether a claim takes something now or in a moment. Claims that find nothing are made all the time; those are not meant. */
-const isSomethingReady = async (lane: Lane): Promise<boolean> => {
-  for (let i = 0; i < LOOKS; i++) {
-    if ((await lane.sql(`SELECT FROM tasks WHERE status = 'pending' AND ready_at <= spark_now()`)).length > 0) return true
-    await sleep(LOOK_MS)
-  }
-  return false
-}
+const isSomethingReady = (lane: Lane): Promise<boolean> =>
+  until(() => lane.sql(`SELECT FROM tasks WHERE status = 'pending' AND ready_at <= spark_now()`), (ready) => ready.length > 0, READY_MS).then(() => true, () => false)
 
 const playOnce = async <Context>(scenario: Scenario<Context>, lane: Lane, victims: Victims, strike: Strike | null): Promise<string[]> => {
   const context = await scenario.prepare(lane)
