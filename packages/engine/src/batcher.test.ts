@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { makeBatcher } from './batcher.ts'
 
 /** Batches that end when the test says so. */
-const makeHeld = (options: { max: number; parallel?: number }) => {
+const makeHeld = (options: { max: number; maxWeight?: number; weightOf?: (item: number) => number; parallel?: number }) => {
   const batches: { items: number[]; end: (error?: Error) => void }[] = []
   const ask = makeBatcher<number, number>({
     ...options,
@@ -39,6 +39,15 @@ describe('makeBatcher', () => {
     batches[2]!.end()
     expect(await Promise.all(answers)).toEqual([10, 20, 30, 40])
     expect(batches.map(({ items }) => items)).toEqual([[1], [2, 3], [4]])
+  })
+
+  it('sends together no more than weighs so much, but always one', async () => {
+    const { batches, ask } = makeHeld({ max: 3, maxWeight: 10, weightOf: (item) => item, parallel: 9 })
+    const answers = Promise.all([4, 6, 1, 12, 2, 3, 4, 5].map((item) => ask(item)))
+    await turn()
+    expect(batches.map(({ items }) => items)).toEqual([[4, 6], [1], [12], [2, 3, 4], [5]])
+    for (const { end } of batches) end()
+    expect(await answers).toEqual([40, 60, 10, 120, 20, 30, 40, 50])
   })
 
   it('lets as many run at once as it may', async () => {

@@ -2,8 +2,11 @@
  * Gathers what is asked for while one statement is under way into the next: one at a time goes at once, hundreds become a few statements.
  * @param run gets at most `max` items and answers in their order
  */
-export const makeBatcher = <Item, Answer>({ max, parallel = 1, run }: {
+export const makeBatcher = <Item, Answer>({ max, maxWeight = Infinity, weightOf = () => 0, parallel = 1, run }: {
   max: number
+  /** The items of a statement weigh no more than this together, unless it is one alone. */
+  maxWeight?: number
+  weightOf?: (item: Item) => number
   /** Statements under way at once. */
   parallel?: number
   run: (items: Item[]) => Promise<Answer[]>
@@ -12,9 +15,20 @@ export const makeBatcher = <Item, Answer>({ max, parallel = 1, run }: {
   const queue: Waiting[] = []
   let under = 0
 
+  /** How many of those that wait go together. */
+  const next = (): number => {
+    let [count, weight] = [0, 0]
+    for (const { item } of queue) {
+      weight += weightOf(item)
+      if (count === max || (count > 0 && weight > maxWeight)) break
+      count++
+    }
+    return count
+  }
+
   const flush = () => {
     while (under < parallel && queue.length > 0) {
-      const batch = queue.splice(0, max)
+      const batch = queue.splice(0, next())
       under++
       run(batch.map(({ item }) => item))
         .then(

@@ -55,4 +55,13 @@ describe('the settler', () => {
     expect((await stack.engine.tasks.get(task!.id)).output_data).toEqual({ result: 'the whole of it' })
     expect((await stack.engine.tasks.list(PAGE)).items[0]!.output_data).toEqual({ result: 'short' })
   })
+
+  it('writes answers that are too large to be one text together', async () => {
+    await stack.db.sql.query('UPDATE sources SET max_concurrency = 60')
+    const tasks = await take(60)
+    const full_output = JSON.stringify({ result: 'x'.repeat(10 * 1024 * 1024) })
+    await Promise.all(tasks.map((task) => settler.settle({ ...end(task, 'short'), full_output }, 1)))
+    const { rows } = await stack.db.sql.query(`SELECT count(*)::int AS count, min(length(output ->> 'result')) AS least FROM task_outputs`)
+    expect(rows).toEqual([{ count: 60, least: 10 * 1024 * 1024 }])
+  }, 60_000)
 })

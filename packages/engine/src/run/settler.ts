@@ -18,6 +18,9 @@ type Deps = {
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 2_000
 const HAND_BACK_TRIES = 8
+/** Characters of answers in one statement: Node and PostgreSQL have limits for what is one text (some 500 million), and hold it several times. */
+const SETTLE_CHARS = 32 * 1024 * 1024
+const charsOf = ({ output, full_output }: Settlement): number => (output?.length ?? 0) + (full_output?.length ?? 0)
 
 /**
  * Writes how attempts ended. PostgreSQL away is no reason to lose an answer: it is kept and tried again until it is written or
@@ -49,7 +52,7 @@ export const makeSettler = ({ sql, logger, onRetries, onOutcomes, onFailed }: De
       }
     }
   }
-  const settleOne = makeBatcher<Settlement, boolean>({ max: SETTLE_BATCH, parallel: 2, run: settleAll })
+  const settleOne = makeBatcher<Settlement, boolean>({ max: SETTLE_BATCH, maxWeight: SETTLE_CHARS, weightOf: charsOf, parallel: 2, run: settleAll })
 
   return {
     /** False: the token held no longer. The late answer is kept in the task's log, nothing else. */
