@@ -78,10 +78,10 @@ export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settl
     await sql.query<SettledRun>(
       `WITH n AS MATERIALIZED (SELECT spark_now() AS at), r AS (
          SELECT r.*, n.at AS now, ${wholeSecond(`n.at + retry_in_ms * interval '1 millisecond'`)} AS retry_at
-         FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int[], $9::bool[])
-           AS r(id, token, status, output, full_output, error, error_code, retry_in_ms, reached)
+         FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bool[], $9::int[], $11::int[])
+           AS r(id, token, status, error, error_code, retry_in_ms, reached, output, full_output)
        ), s AS (
-         UPDATE tasks t SET phase = NULL, output = r.output::jsonb, lease_until = NULL, marked_at = NULL, updated_at = r.now,
+         UPDATE tasks t SET phase = NULL, output = $8::jsonb -> r.output, lease_until = NULL, marked_at = NULL, updated_at = r.now,
            status = CASE WHEN ${AGAIN} THEN 'pending' WHEN ${STOPPED} THEN 'cancelled' ELSE r.status END,
            error = CASE WHEN NOT ${STOPPED} THEN r.error END, error_code = CASE WHEN NOT ${STOPPED} THEN r.error_code END,
            started_at = CASE WHEN NOT ${AGAIN} THEN t.started_at END,
@@ -103,7 +103,7 @@ export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settl
          WHERE s.status = 'pending' OR v.n = 2
          ORDER BY s.id, v.n
        ), f AS (
-         INSERT INTO task_outputs (task_id, output) SELECT r.id, r.full_output::jsonb FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
+         INSERT INTO task_outputs (task_id, output) SELECT r.id, $10::jsonb -> r.full_output FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
          ON CONFLICT (task_id) DO UPDATE SET output = excluded.output
        ), o AS (
          -- Most calls get through, and then there is mostly nothing to write: a row that every settle touches would line them all up.
@@ -118,12 +118,22 @@ export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settl
          RETURNING source_id
        ), ${AFTER_SETTLED(', EXISTS (SELECT FROM o) AS outcomes_changed')}`,
       [
-        sorted.map((r) => r.id), sorted.map((r) => r.token), sorted.map((r) => r.status), sorted.map((r) => r.output),
-        sorted.map((r) => r.full_output), sorted.map((r) => r.error), sorted.map((r) => r.error_code), sorted.map((r) => r.retry_in_ms),
-        sorted.map((r) => r.reached),
+        sorted.map((r) => r.id), sorted.map((r) => r.token), sorted.map((r) => r.status), sorted.map((r) => r.error),
+        sorted.map((r) => r.error_code), sorted.map((r) => r.retry_in_ms), sorted.map((r) => r.reached),
+        ...jsonArray(sorted.map((r) => r.output)), ...jsonArray(sorted.map((r) => r.full_output)),
       ],
     )
   ).rows
+}
+
+/**
+ * JSON texts as one JSON array, and where in it each of them stands. As elements of a `text[]` they would be escaped quote by quote, and
+ * be read twice.
+ */
+const jsonArray = (texts: readonly (string | null)[]): [array: string, places: (number | null)[]] => {
+  const given = texts.filter((text) => text !== null)
+  let place = 0
+  return [`[${given.join(',')}]`, texts.map((text) => (text === null ? null : place++))]
 }
 
 /** Which of these are written already: the answer to a settle whose commit was in doubt. */
