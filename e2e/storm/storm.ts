@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { makePool } from '@automagik-spark/db'
 import { makeChecker } from '@automagik-spark/engine'
 import type { Finding } from '@automagik-spark/engine'
@@ -31,12 +30,17 @@ export type StormResult = {
   counts: Record<string, unknown>
 }
 
+/** Below the ports that systems give out by themselves: an API that is killed finds its own free again, whoever else runs tests here. */
+const OWN_PORTS = { first: 20_000, count: 10_000 }
 const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo // listening on TCP
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = OWN_PORTS.first + Math.floor(Math.random() * OWN_PORTS.count)
+    const server = createServer()
+    const isFree = await new Promise<boolean>((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)))
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
 
 /** Null: there is no Mongo server to be had. */
