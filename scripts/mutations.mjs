@@ -24,6 +24,7 @@ const mutations = [
   { name: 'the token of the intent', file: hot('claim'), after: "SET phase = 'calling'", from: 'AND t.token = h.token', tests: [CLAIM, LOST] },
   { name: 'the cancel that an intent minds', file: hot('claim'), from: 'AND t.cancel_requested_at IS NULL', tests: [CLAIM, LOST, 'packages/engine/test/calls.test.ts'] },
   { name: 'the token of reading a claim back', file: hot('claim'), from: "t.token = $1 AND t.status = 'running'", to: "t.status = 'running' AND $1::uuid IS NOT NULL", tests: [CLAIM, LOST] },
+  { name: 'the token of asking for a lost call', file: hot('claim'), after: "SET phase = 'asking'", from: ' AND token = $2', to: ' AND $2::uuid IS NOT NULL', tests: [CLAIM] },
   { name: 'the token of a heartbeat', file: hot('lease'), from: 'AND t.token = h.token', tests: [CLAIM] },
   { name: 'the mark of a heartbeat', file: hot('lease'), from: ', marked_at = NULL\n       FROM unnest', to: '\n       FROM unnest', tests: [CLAIM] },
   { name: 'the lease of a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: 'lease_until < spark_now() AND marked_at', to: 'marked_at', tests: [CLAIM] },
