@@ -1,7 +1,7 @@
 import { allAt, createSchedules, names } from './create.ts'
 import { OPEN_TASKS, watchFire } from './fire.ts'
 import type { Fired } from './fire.ts'
-import { fireFloor } from './floors.ts'
+import { fireFloor, REST_MS } from './floors.ts'
 import type { FlowLog } from './flow-log.ts'
 import type { Target } from './part.ts'
 import { mean } from './statistics.ts'
@@ -16,8 +16,8 @@ export type Beside = { kind: Kind; concurrency: number; created_per_second: numb
 const MINUTE = 60_000
 /** A one-time schedule may name any second; a round one is easier to read. */
 const ONE_TIME_STEP = 5_000
-/** Time to create them: they are due at the first such time that lies at least so far ahead. */
-const aheadMs = (count: number) => 10_000 + count * 15
+/** Time to create them, and to rest after it: they are due at the first such time that lies at least so far ahead. */
+const aheadMs = (count: number) => REST_MS + count * 5
 /** Below this many runs, CPU for one of them is what an idle server uses meanwhile. */
 const ENOUGH_FOR_CPU = 100
 /** The issue sets its times for this many and more. */

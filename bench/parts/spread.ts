@@ -6,7 +6,7 @@ import { openFlowLog } from '../flow-log.ts'
 import type { FlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part } from '../part.ts'
-import { warmUpRuns } from '../warm-up.ts'
+import { warmUpFires } from '../warm-up.ts'
 import { startsOf } from '../starts.ts'
 import type { Starts } from '../starts.ts'
 import type { Surroundings } from '../surroundings.ts'
@@ -49,7 +49,7 @@ const measure = ({ open, progress }: Bench): Promise<Result> =>
     const flows = openFlowLog(surroundings)
     try {
       progress('spread: warming up')
-      await warmUpRuns(surroundings)
+      await warmUpFires(surroundings)
       progress(`creating ${SCHEDULES} schedules, spread over every hour`)
       const hour = Math.ceil(Date.now() / HOUR) * HOUR
       const times = spreadFrom(names('spread', SCHEDULES), hour, HOUR)

@@ -2,7 +2,7 @@ import { fireSpark, lastStart, MANY, meanOf } from '../fires.ts'
 import type { Fired } from '../fire.ts'
 import { openFlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
-import type { Bench, Part } from '../part.ts'
+import type { Bench, Part, Target } from '../part.ts'
 import { warmUpFires } from '../warm-up.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
@@ -10,13 +10,13 @@ import { atMost } from '../targets.ts'
 type Result = { concurrency: number; one: Fired[]; two: Fired[] }
 
 /** One worker, two, two, one: whatever else the machine does then hits both alike. */
-const measure = ({ open, progress }: Bench): Promise<Result> =>
-  open({ concurrency: MAX_CONCURRENCY }, async (surroundings) => {
+const measure = ({ open, progress }: Bench, concurrency: number): Promise<Result> =>
+  open({ concurrency }, async (surroundings) => {
     const { spark } = surroundings
     const flows = openFlowLog(surroundings)
     const fire = async (pids: number[]) => (await fireSpark(surroundings, flows, 'cron', MANY, pids)).fired
     try {
-      progress('workers: warming up')
+      progress(`workers, ${concurrency} at once: warming up`)
       await warmUpFires(surroundings)
       const one = [await fire([spark.pid])]
       progress('starting a second worker and warming up')
@@ -26,7 +26,7 @@ const measure = ({ open, progress }: Bench): Promise<Result> =>
       const two = [await fire(both), await fire(both)]
       await worker.stop()
       one.push(await fire([spark.pid]))
-      return { concurrency: MAX_CONCURRENCY, one, two }
+      return { concurrency, one, two }
     } finally {
       await flows.close()
     }
@@ -54,21 +54,21 @@ const workersTable = ({ concurrency, one, two }: Result): string => {
   ].join('\n')
 }
 
+const workersTargets = ({ concurrency, one, two }: Result): Target[] => {
+  const worst = (value: (fired: Fired) => number) => Math.max(...[...one, ...two].map(value))
+  return [
+    atMost(`${MANY} cron with two workers, ${concurrency} at once each: last start`, meanOf(two, lastStart) / meanOf(one, lastStart), 1, ' × one worker'),
+    atMost(`${MANY} cron with one and two workers, ${concurrency} at once each: missed`, worst(({ missed }) => missed), 0),
+    atMost(`${MANY} cron with one and two workers, ${concurrency} at once each: twice`, worst(({ twice }) => twice), 0),
+  ]
+}
+
 /** Two workers beside one. */
 export const workers: Part = {
   name: 'workers',
   async measure(bench) {
-    const result = await measure(bench)
-    const { one, two } = result
-    const worst = (value: (fired: Fired) => number) => Math.max(...[...one, ...two].map(value))
-    return {
-      result,
-      text: workersTable(result),
-      targets: [
-        atMost(`${MANY} cron with two workers: last start`, meanOf(two, lastStart) / meanOf(one, lastStart), 1, ' × one worker'),
-        atMost(`${MANY} cron with one and two workers: missed`, worst(({ missed }) => missed), 0),
-        atMost(`${MANY} cron with one and two workers: twice`, worst(({ twice }) => twice), 0),
-      ],
-    }
+    const result: Result[] = []
+    for (const concurrency of bench.options.concurrency) result.push(await measure(bench, concurrency))
+    return { result, text: result.map(workersTable).join('\n\n'), targets: result.flatMap(workersTargets) }
   },
 }
