@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type Workshop, makeWorkshop, postmasterPid, processesOf, query } from './embedded-process.ts'
+import { type Workshop, makeWorkshop, nothingIsLeft, nothingRuns, postmasterPid, processesOf, query } from './embedded-process.ts'
 
 let workshop: Workshop
 let dataDirs = 0
@@ -22,7 +22,6 @@ const usedDataDir = async () => {
   return dataDir
 }
 const clusterOf = (dataDir: string) => join(dataDir, 'postgres')
-const nothingRuns = (dataDir: string) => vi.waitFor(() => expect(processesOf(dataDir)).toEqual([]), { timeout: 20_000, interval: 50 })
 const answered = (url: string) => vi.waitFor(() => query(url, 'select 1'), { timeout: 20_000, interval: 50 })
 
 beforeAll(async () => {
@@ -37,13 +36,13 @@ describe('an embedded PostgreSQL', () => {
     expect(first.joined).toBe(false)
     await query(first.url, 'create table kept as select 42 as answer')
     await first.close()
-    expect(processesOf(dataDir)).toEqual([])
+    await nothingIsLeft(dataDir)
 
     const second = await workshop.start({ dataDir })
     expect(second.url).toBe(first.url)
     expect(await query(second.url, 'select answer from kept')).toEqual([{ answer: 42 }])
     await second.close()
-    expect(processesOf(dataDir)).toEqual([])
+    await nothingIsLeft(dataDir)
   })
 
   it('is set up for durability, UTF-8, UTC and the loopback only, behind a password that only its owner can read', async () => {
@@ -105,7 +104,7 @@ describe('an embedded PostgreSQL', () => {
     for (const { pid } of supervisors) process.kill(pid, 'SIGTERM')
     expect(await query(spark.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await spark.close()
-    expect(processesOf(dataDir)).toEqual([])
+    await nothingIsLeft(dataDir)
   })
 
   it('survives Ctrl-C in the terminal until its process closes it', async () => {
@@ -115,7 +114,7 @@ describe('an embedded PostgreSQL', () => {
     await vi.waitFor(() => expect(spark.messages).toContainEqual({ interrupted: true }))
     expect(await query(spark.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await spark.close()
-    expect(processesOf(dataDir)).toEqual([])
+    await nothingIsLeft(dataDir)
   })
 })
 
@@ -138,7 +137,7 @@ describe('a second process on the same directory', () => {
     await second.close()
     expect(await query(first.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await first.close()
-    expect(processesOf(dataDir)).toEqual([])
+    await nothingIsLeft(dataDir)
   })
 
   it('goes on when the first is killed, and a third joins it', async () => {
@@ -219,7 +218,7 @@ describe('after a kill', () => {
     const spark = await workshop.start({ dataDir })
     for (const { pid, args } of processesOf(dataDir)) if (args.includes('spark-postgres')) process.kill(pid, 'SIGKILL')
     await spark.close()
-    expect(processesOf(dataDir)).toEqual([])
+    await nothingIsLeft(dataDir)
   })
 
   it('of PostgreSQL it is started again on the same port', async () => {
@@ -234,7 +233,7 @@ describe('after a kill', () => {
     }
     expect(await query(spark.url, 'select answer from kept')).toEqual([{ answer: 42 }])
     await spark.close()
-    expect(processesOf(dataDir)).toEqual([])
+    await nothingIsLeft(dataDir)
   })
 
   it('in the middle of the first start the next one begins afresh', async () => {
