@@ -6,7 +6,6 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
-import { expect, vi } from 'vitest'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 
@@ -152,14 +151,6 @@ export const processesOf = (folder: string): { pid: number; args: string }[] => 
         return { pid: Number(pid), args }
       })
   return list.filter(({ pid, args }) => pid !== process.pid && args.includes(folder))
-}
-
-export const nothingRuns = (folder: string): Promise<void> => vi.waitFor(() => expect(processesOf(folder)).toEqual([]), { timeout: 20_000, interval: 50 })
-
-/** After a close: PostgreSQL has ended. The shell that watched over it was killed, and ends when it next gets a processor. */
-export const nothingIsLeft = (folder: string): Promise<void> => {
-  expect(processesOf(folder).filter(({ args }) => !args.startsWith('/bin/sh'))).toEqual([])
-  return nothingRuns(folder)
 }
 
 export const query = async <Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> => {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Workshop, makeWorkshop, nothingIsLeft, processesOf, query } from './embedded-process.ts'
+import { type Workshop, makeWorkshop, processesOf, query } from './embedded-process.ts'
 
 const isRoot = process.getuid?.() === 0
 const nobody = /^nobody:[^:]*:(-?\d+):(-?\d+):/m.exec(readFileSync('/etc/passwd', 'utf8'))
@@ -53,7 +53,7 @@ describe.runIf(isRoot)('started by root', () => {
     expect(second.logs()).toEqual([])
     expect(await query(second.url, 'select answer from kept')).toEqual([{ answer: 42 }])
     await second.close()
-    await nothingIsLeft(workshop.dir)
+    expect(processesOf(workshop.dir)).toEqual([])
   })
 
   it('programs in a folder that this user cannot enter are copied, which is said', async () => {
@@ -108,7 +108,7 @@ describe.runIf(othersCanRun)('started by an ordinary user', () => {
     const again = await workshop.start({ dataDir }, other)
     expect(await query(again.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await again.close()
-    await nothingIsLeft(dataDir)
+    expect(processesOf(dataDir)).toEqual([])
   })
 
   it('a user without a name is told what PostgreSQL needs', async () => {

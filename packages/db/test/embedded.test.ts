@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type Workshop, makeWorkshop, nothingIsLeft, nothingRuns, postmasterPid, processesOf, query } from './embedded-process.ts'
+import { type Workshop, makeWorkshop, postmasterPid, processesOf, query } from './embedded-process.ts'
 
 let workshop: Workshop
 let dataDirs = 0
@@ -22,6 +22,7 @@ const usedDataDir = async () => {
   return dataDir
 }
 const clusterOf = (dataDir: string) => join(dataDir, 'postgres')
+const nothingRuns = (dataDir: string) => vi.waitFor(() => expect(processesOf(dataDir)).toEqual([]), { timeout: 20_000, interval: 50 })
 const answered = (url: string) => vi.waitFor(() => query(url, 'select 1'), { timeout: 20_000, interval: 50 })
 
 beforeAll(async () => {
@@ -36,13 +37,13 @@ describe('an embedded PostgreSQL', () => {
     expect(first.joined).toBe(false)
     await query(first.url, 'create table kept as select 42 as answer')
     await first.close()
-    await nothingIsLeft(dataDir)
+    expect(processesOf(dataDir)).toEqual([])
 
     const second = await workshop.start({ dataDir })
     expect(second.url).toBe(first.url)
     expect(await query(second.url, 'select answer from kept')).toEqual([{ answer: 42 }])
     await second.close()
-    await nothingIsLeft(dataDir)
+    expect(processesOf(dataDir)).toEqual([])
   })
 
   it('is set up for durability, UTF-8, UTC and the loopback only, behind a password that only its owner can read', async () => {
@@ -104,7 +105,7 @@ describe('an embedded PostgreSQL', () => {
     for (const { pid } of supervisors) process.kill(pid, 'SIGTERM')
     expect(await query(spark.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await spark.close()
-    await nothingIsLeft(dataDir)
+    expect(processesOf(dataDir)).toEqual([])
   })
 
   it('survives Ctrl-C in the terminal until its process closes it', async () => {
@@ -114,7 +115,7 @@ describe('an embedded PostgreSQL', () => {
     await vi.waitFor(() => expect(spark.messages).toContainEqual({ interrupted: true }))
     expect(await query(spark.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await spark.close()
-    await nothingIsLeft(dataDir)
+    expect(processesOf(dataDir)).toEqual([])
   })
 })
 
@@ -137,7 +138,7 @@ describe('a second process on the same directory', () => {
     await second.close()
     expect(await query(first.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await first.close()
-    await nothingIsLeft(dataDir)
+    expect(processesOf(dataDir)).toEqual([])
   })
 
   it('goes on when the first is killed, and a third joins it', async () => {
@@ -218,7 +219,7 @@ describe('after a kill', () => {
     const spark = await workshop.start({ dataDir })
     for (const { pid, args } of processesOf(dataDir)) if (args.includes('spark-postgres')) process.kill(pid, 'SIGKILL')
     await spark.close()
-    await nothingIsLeft(dataDir)
+    expect(processesOf(dataDir)).toEqual([])
   })
 
   it('of PostgreSQL it is started again on the same port', async () => {
@@ -233,7 +234,7 @@ describe('after a kill', () => {
     }
     expect(await query(spark.url, 'select answer from kept')).toEqual([{ answer: 42 }])
     await spark.close()
-    await nothingIsLeft(dataDir)
+    expect(processesOf(dataDir)).toEqual([])
   })
 
   it('in the middle of the first start the next one begins afresh', async () => {

@@ -40,6 +40,7 @@ while [ -z "$stop" ]; do
   [ -n "$stop" ] || { sleep 0.$((failures * 15)) & wait $!; }
 done
 kill -KILL $watcher $halting 2>/dev/null
+wait $watcher $halting 2>/dev/null # so that nothing is left when this has ended
 exit 0
 `
 
