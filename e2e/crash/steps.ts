@@ -11,7 +11,9 @@ export const INTENT = 'worker-intend: update tasks'
 /** The same statement as far as the proxy sees, the second time in the scenario. */
 export const ASKING = again(INTENT)
 export const NOTE = 'main: insert task_events'
-export const SETTLE = 'worker-settle: update tasks, insert task_events, insert task_outputs, insert source_outcomes, insert schedule_outcomes'
+export const SETTLE = 'worker-settle: update tasks, insert source_outcomes, insert schedule_outcomes'
+export const SETTLE_AGAIN = 'worker-settle: update tasks, insert task_events, insert source_outcomes, insert schedule_outcomes'
+export const SETTLE_LARGE = 'worker-settle: update tasks, insert task_outputs, insert source_outcomes, insert schedule_outcomes'
 export const HAND_BACK = 'worker-settle: update tasks, insert task_events'
 export const MARK = 'worker-beat: update tasks'
 export const TAKE_OVER = 'worker-beat: update tasks, insert task_events, insert schedule_outcomes'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
 import { until } from '../spark.ts'
 import type { Scenario } from './scenario.ts'
-import { BEAT, CHECKED_UP, CLAIM, END, FIRE, HAND_BACK, INTENT, LOCK, MARK, SETTLE, TAKE_CHECK, TAKE_OVER, TEND, TURN_AWAY, addSource, byId, expected, isTerminal, judgeCall, mark, over, run, schedule, stored } from './steps.ts'
+import { BEAT, CHECKED_UP, CLAIM, END, FIRE, HAND_BACK, INTENT, LOCK, MARK, SETTLE, SETTLE_AGAIN, SETTLE_LARGE, TAKE_CHECK, TAKE_OVER, TEND, TURN_AWAY, addSource, byId, expected, isTerminal, judgeCall, mark, over, run, schedule, stored } from './steps.ts'
 
 export const dueTime: Scenario<string> = {
   name: 'a due time: fire, claim, call, settle',
@@ -65,8 +65,8 @@ export const handBack: Scenario<string> = {
 export const turnedAway: Scenario<string> = {
   name: 'a run is turned away and tried again',
   role: 'worker',
-  commits: [CLAIM, INTENT, SETTLE],
-  strikes: [SETTLE],
+  commits: [CLAIM, INTENT, SETTLE_AGAIN, SETTLE],
+  strikes: [SETTLE_AGAIN],
   async prepare(lane) {
     await lane.stub.set({ busy: { status: 503, retry_after: 1 } })
     return run(lane, mark(), { max_retries: 2 })
@@ -78,9 +78,26 @@ export const turnedAway: Scenario<string> = {
   isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
   async judge(lane, { context: id, strike, isCommitted }) {
     const row = await over(lane, id)
-    const isUnknown = strike !== null && strike.fate !== 'lost' && isCommitted(INTENT) && !isCommitted(SETTLE)
+    const isUnknown = strike !== null && strike.fate !== 'lost' && isCommitted(INTENT) && !isCommitted(SETTLE_AGAIN)
     assert.deepEqual([row?.status, row?.error_code], isUnknown ? ['failed', 'outcome_unknown'] : ['completed', null])
     assert.ok(lane.callsOf(id) <= 3)
+  },
+}
+
+/** Characters: more than lie in a task's own row. */
+const LARGE = 10_000
+export const largeAnswer: Scenario<string> = {
+  name: 'an answer is large and kept apart',
+  role: 'worker',
+  commits: [CLAIM, INTENT, SETTLE_LARGE],
+  strikes: [SETTLE_LARGE],
+  prepare: (lane) => run(lane, mark().padEnd(LARGE, '.')),
+  isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
+  async judge(lane, { context: id, strike, isCommitted }) {
+    const isSettled = isCommitted(SETTLE_LARGE)
+    await judgeCall(lane, id, { intended: isCommitted(INTENT), settled: isSettled }, strike !== null && strike.fate !== 'lost', true)
+    const kept = await lane.sql<{ length: number }>(`SELECT length(output ->> 'result') AS length FROM task_outputs WHERE task_id = $1`, [id])
+    assert.deepEqual(kept, (await byId(lane, id))?.status === 'completed' ? [{ length: LARGE }] : [])
   },
 }
 

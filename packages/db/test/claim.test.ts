@@ -102,6 +102,19 @@ describe('claim', () => {
     }
   })
 
+  it('leaves room beside its rows: saying that they are called writes no index', async () => {
+    const COUNT = 200
+    await t.sql.query('UPDATE sources SET max_concurrency = $1', [COUNT])
+    for (let i = 0; i < COUNT; i++) await addTask(t.sql, workflow_id)
+    const tasks = await take(COUNT)
+    expect(tasks).toHaveLength(COUNT)
+    const { rows } = await t.sql.transaction(async (tx) => {
+      await markCalling(tx, tasks)
+      return tx.query<{ hot: number }>(`SELECT n_tup_hot_upd::int AS hot FROM pg_stat_xact_user_tables WHERE relname = 'tasks'`)
+    })
+    expect(rows[0]!.hot).toBeGreaterThan(COUNT * 0.7)
+  })
+
   it('leaves a task that is cancelled at this very moment, and takes the others', async () => {
     const [cancelled, other] = [await addTask(t.sql, workflow_id, { readyInSeconds: -10 }), await addTask(t.sql, workflow_id)]
     const { waiting } = await t.sql.transaction(async (tx) => {

@@ -38,8 +38,8 @@ const announcedBy = async (act: () => Promise<unknown>): Promise<string[]> => {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
-const takeOne = async () => {
-  await addTask(t.sql, workflow_id)
+const takeOne = async (options?: Parameters<typeof addTask>[2]) => {
+  await addTask(t.sql, workflow_id, options)
   const [task] = await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: 30_000 })
   return task!
 }
@@ -60,6 +60,14 @@ describe('PostgreSQL announces', () => {
     const [word, ...none] = await announcedBy(() => settle(t.sql, [one, two].map((task) => settlementOf(task, { status: 'completed', output: '{}' }))))
     expect(none).toEqual([])
     expect(word!.replace('spark_done ', '').split(',').sort()).toEqual([one.id, two.id].sort())
+  })
+
+  it('no end of a run that nobody waits for: one of a schedule, unless it is being cancelled', async () => {
+    const [one, other] = [await takeOne({ serial_key: randomUUID() }), await takeOne({ serial_key: randomUUID() })]
+    expect(await announcedBy(() => settle(t.sql, [settlementOf(one, { status: 'completed', output: '{}' })]))).toEqual([])
+    expect(await announcedBy(() => t.db.tasks.cancel(other.id))).toEqual([`spark_cancel ${other.id}`])
+    // It may end before it is stopped.
+    expect(await announcedBy(() => settle(t.sql, [settlementOf(other, { status: 'completed', output: '{}' })]))).toEqual([`spark_done ${other.id}`])
   })
 
   it('nothing when a settle was refused', async () => {

@@ -71,6 +71,24 @@ describe('a failed attempt that may be tried again', () => {
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'running', error: null, error_code: null, next_retry_at: null })
   })
 
+  it('is written like any other, alone or beside a run that is over and one whose answer is large', async () => {
+    const kinds = {
+      over: { settle: done, status: 'completed', events: 0, large: 0 },
+      again: { settle: again, status: 'pending', events: 2, large: 0 },
+      large: { settle: (task: ClaimedTask) => ({ ...done(task), full_output: '{"result":"all of x"}' }), status: 'completed', events: 0, large: 1 },
+    }
+    for (const together of [['over'], ['again'], ['large'], ['over', 'large'], ['again', 'over', 'large']] as const) {
+      const tasks = new Map<keyof typeof kinds, ClaimedTask>()
+      for (const kind of together) tasks.set(kind, await takeOne())
+      expect(await settle(t.sql, [...tasks].map(([kind, task]) => kinds[kind].settle(task)))).toHaveLength(together.length)
+      for (const [kind, { id }] of tasks) {
+        const large = await t.sql.query('SELECT FROM task_outputs WHERE task_id = $1', [id])
+        expect({ kind, status: (await taskRow(t.sql, id))!.status, events: (await events(id)).length, large: large.rowCount })
+          .toEqual({ kind, status: kinds[kind].status, events: kinds[kind].events, large: kinds[kind].large })
+      }
+    }
+  })
+
   it('is not announced as over; what settles beside it is', async () => {
     const [task, other] = [await takeOne(), await takeOne()]
     const heard: string[] = []

@@ -12,7 +12,7 @@ import type { Wire } from './wire.ts'
 const PAGE = { limit: 50, offset: 0 }
 const CLAIM = 'spark_claim('
 const INTENT = "SET phase = 'calling'"
-const SETTLE = 'INSERT INTO task_outputs'
+const SETTLE = 'INSERT INTO source_outcomes'
 const MINUTE_MS = 60_000
 
 let stack: Stack

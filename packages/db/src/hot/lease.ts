@@ -94,7 +94,7 @@ export const takeOver = async (sql: Sql, graceMs: number, random: () => number, 
            (3, n.at, 'attempt_failed', u.error || ' Next try at ' || ${utcText('u.next_retry_at')} || '.', u.becomes = 'again')
          ) v(n, at, type, message, happened)
          WHERE v.happened ORDER BY u.id, v.n
-       ), s AS (SELECT id, schedule_id, trigger, status, at, next_retry_at, false AS late FROM u),
+       ), s AS (SELECT id, schedule_id, trigger, status, at, next_retry_at, false AS late, true AS awaited FROM u),
        ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE becomes = 'back' LIMIT 1),
        ${AFTER_SETTLED()}
        WHERE (SELECT count(*) FROM ready) >= 0`,

@@ -44,7 +44,10 @@ export const SETTLE_BATCH = 200
 
 /**
  * After tasks ended (CTE `s`; those in it that are pending or running did not, those that are `late` had ended before): the outcomes of their
- * schedules, by plan only, cancellations not counted, and the announcement. Counter rows come last in the order of locks, sorted.
+ * schedules, by plan only, cancellations not counted, and the announcement of those that somebody may wait for (`awaited`). Counter rows come
+ * last in the order of locks, sorted.
+ *
+ * Without a reason nothing is announced: PostgreSQL lets transactions that announce commit only one after the other, each with its wait for the disk.
  */
 export const AFTER_SETTLED = (more = ''): string => `
   c AS (
@@ -58,11 +61,66 @@ export const AFTER_SETTLED = (more = ''): string => `
       consecutive_failures = CASE WHEN excluded.last_success_at IS NULL THEN c.consecutive_failures + excluded.consecutive_failures ELSE 0 END
   )
   SELECT s.id, s.status, s.next_retry_at, d.sent${more}
-  FROM s, (SELECT pg_notify('spark_done', string_agg(id::text, ',') FILTER (WHERE status NOT IN ('pending', 'running'))) AS sent FROM s) d`
+  FROM s, (SELECT CASE WHEN ids IS NOT NULL THEN pg_notify('spark_done', ids) END AS sent
+    FROM (SELECT string_agg(id::text, ',') FILTER (WHERE awaited AND status NOT IN ('pending', 'running')) AS ids FROM s)) d`
+
+/** Somebody may wait for the end of task `t`: runs by hand are waited for, and so is what is being cancelled. */
+const AWAITED = `(t.trigger IN ('manual', 'replay') OR t.cancel_requested_at IS NOT NULL)`
 
 /** What becomes of a failed attempt (`r`) whose task (`t`) could be tried again: it is, unless a cancel was requested meanwhile. */
 const AGAIN = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_requested_at IS NULL)`
 const STOPPED = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_requested_at IS NOT NULL)`
+
+/** What the log says of attempts that failed and may be tried again. */
+const LOG_ATTEMPTS = `
+  e AS (
+    -- Within one statement \`tasks\` is still as it was: there the attempt that failed has its start.
+    INSERT INTO task_events (task_id, at, type, message, try)
+    SELECT s.id, v.at, v.type, v.message, s.tries
+    FROM s JOIN r ON r.id = s.id AND r.retry_at IS NOT NULL AND s.status <> 'failed',
+      LATERAL (VALUES
+        (1, (SELECT was.started_at FROM tasks was WHERE was.id = s.id), 'attempt_started', 'attempt ' || s.tries || ' started'),
+        (2, r.now, 'attempt_failed', r.error || coalesce(' Next try at ' || ${utcText('s.next_retry_at')} || '.', ' Not tried again: a cancel was requested.'))
+      ) v(n, at, type, message)
+    WHERE s.status = 'pending' OR v.n = 2
+    ORDER BY s.id, v.n
+  ), `
+/** Answers that are kept apart. */
+const KEEP_LARGE = `
+  f AS (
+    INSERT INTO task_outputs (task_id, output) SELECT r.id, $10::jsonb -> r.full_output FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
+    ON CONFLICT (task_id) DO UPDATE SET output = excluded.output
+  ), `
+
+/** `again`: some may be tried again; `large`: some answers are kept apart. Mostly neither, and each part of a statement costs time also when it finds nothing. */
+const SETTLE = (again: boolean, large: boolean): string => `
+  WITH n AS MATERIALIZED (SELECT spark_now() AS at), r AS (
+    SELECT r.*, n.at AS now, ${wholeSecond(`n.at + retry_in_ms * interval '1 millisecond'`)} AS retry_at
+    FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bool[], $9::int[]${large ? ', $11::int[]' : ''})
+      AS r(id, token, status, error, error_code, retry_in_ms, reached, output${large ? ', full_output' : ''})
+  ), s AS (
+    UPDATE tasks t SET phase = NULL, output = $8::jsonb -> r.output, lease_until = NULL, marked_at = NULL, updated_at = r.now,
+      status = CASE WHEN ${AGAIN} THEN 'pending' WHEN ${STOPPED} THEN 'cancelled' ELSE r.status END,
+      error = CASE WHEN NOT ${STOPPED} THEN r.error END, error_code = CASE WHEN NOT ${STOPPED} THEN r.error_code END,
+      started_at = CASE WHEN NOT ${AGAIN} THEN t.started_at END,
+      finished_at = CASE WHEN ${AGAIN} THEN NULL WHEN t.status = 'failed' AND r.status = 'failed' THEN t.finished_at ELSE r.now END,
+      next_retry_at = CASE WHEN ${AGAIN} THEN r.retry_at END, ready_at = CASE WHEN ${AGAIN} THEN r.retry_at ELSE t.ready_at END
+    FROM r WHERE t.id = r.id AND t.token = r.token
+      AND (t.status = 'running' OR (t.status = 'failed' AND t.error_code = 'outcome_unknown' AND r.status <> 'cancelled' AND r.error_code IS DISTINCT FROM 'outcome_unknown'))
+    RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.finished_at < t.updated_at AS late, ${AWAITED} AS awaited,
+      t.source_id, r.reached, r.error AS said, r.now
+  ), ${again ? LOG_ATTEMPTS : ''}${large ? KEEP_LARGE : ''}o AS (
+    -- Most calls get through, and then there is mostly nothing to write: a row that every settle touches would line them all up.
+    INSERT INTO source_outcomes AS o (source_id, not_sent, last_error, reached_at)
+    SELECT source_id, CASE WHEN bool_or(reached) THEN 0 ELSE count(*) END, max(said) FILTER (WHERE NOT reached), max(now) FILTER (WHERE reached)
+    FROM s WHERE reached IS NOT NULL
+    GROUP BY source_id
+    HAVING NOT bool_and(reached) OR NOT EXISTS (SELECT FROM source_outcomes f WHERE f.source_id = s.source_id AND f.not_sent = 0 AND f.reached_at > max(s.now) - ${REACHED_EVERY})
+    ORDER BY source_id
+    ON CONFLICT (source_id) DO UPDATE SET last_error = excluded.last_error, reached_at = coalesce(excluded.reached_at, o.reached_at),
+      not_sent = CASE WHEN excluded.reached_at IS NULL THEN o.not_sent + excluded.not_sent ELSE 0 END
+    RETURNING source_id
+  ), ${AFTER_SETTLED(', EXISTS (SELECT FROM o) AS outcomes_changed')}`
 
 /**
  * Ends attempts, fenced by their tokens: a row that is no longer this token's is not touched and not returned. The one way out of a
@@ -74,55 +132,14 @@ const STOPPED = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_r
  */
 export const settle = async (sql: Sql, settlements: Settlement[]): Promise<SettledRun[]> => {
   const sorted = [...settlements].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const again = sorted.some((r) => r.retry_in_ms !== null)
+  const large = sorted.some((r) => r.full_output !== null)
   return (
-    await sql.query<SettledRun>(
-      `WITH n AS MATERIALIZED (SELECT spark_now() AS at), r AS (
-         SELECT r.*, n.at AS now, ${wholeSecond(`n.at + retry_in_ms * interval '1 millisecond'`)} AS retry_at
-         FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bool[], $9::int[], $11::int[])
-           AS r(id, token, status, error, error_code, retry_in_ms, reached, output, full_output)
-       ), s AS (
-         UPDATE tasks t SET phase = NULL, output = $8::jsonb -> r.output, lease_until = NULL, marked_at = NULL, updated_at = r.now,
-           status = CASE WHEN ${AGAIN} THEN 'pending' WHEN ${STOPPED} THEN 'cancelled' ELSE r.status END,
-           error = CASE WHEN NOT ${STOPPED} THEN r.error END, error_code = CASE WHEN NOT ${STOPPED} THEN r.error_code END,
-           started_at = CASE WHEN NOT ${AGAIN} THEN t.started_at END,
-           finished_at = CASE WHEN ${AGAIN} THEN NULL WHEN t.status = 'failed' AND r.status = 'failed' THEN t.finished_at ELSE r.now END,
-           next_retry_at = CASE WHEN ${AGAIN} THEN r.retry_at END, ready_at = CASE WHEN ${AGAIN} THEN r.retry_at ELSE t.ready_at END
-         FROM r WHERE t.id = r.id AND t.token = r.token
-           AND (t.status = 'running' OR (t.status = 'failed' AND t.error_code = 'outcome_unknown' AND r.status <> 'cancelled' AND r.error_code IS DISTINCT FROM 'outcome_unknown'))
-         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.finished_at < t.updated_at AS late,
-           t.source_id, r.reached, r.error AS said, r.now
-       ), e AS (
-         -- Within one statement \`tasks\` is still as it was: there the attempt that failed has its start.
-         INSERT INTO task_events (task_id, at, type, message, try)
-         SELECT s.id, v.at, v.type, v.message, s.tries
-         FROM s JOIN r ON r.id = s.id AND r.retry_at IS NOT NULL AND s.status <> 'failed',
-           LATERAL (VALUES
-             (1, (SELECT was.started_at FROM tasks was WHERE was.id = s.id), 'attempt_started', 'attempt ' || s.tries || ' started'),
-             (2, r.now, 'attempt_failed', r.error || coalesce(' Next try at ' || ${utcText('s.next_retry_at')} || '.', ' Not tried again: a cancel was requested.'))
-           ) v(n, at, type, message)
-         WHERE s.status = 'pending' OR v.n = 2
-         ORDER BY s.id, v.n
-       ), f AS (
-         INSERT INTO task_outputs (task_id, output) SELECT r.id, $10::jsonb -> r.full_output FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
-         ON CONFLICT (task_id) DO UPDATE SET output = excluded.output
-       ), o AS (
-         -- Most calls get through, and then there is mostly nothing to write: a row that every settle touches would line them all up.
-         INSERT INTO source_outcomes AS o (source_id, not_sent, last_error, reached_at)
-         SELECT source_id, CASE WHEN bool_or(reached) THEN 0 ELSE count(*) END, max(said) FILTER (WHERE NOT reached), max(now) FILTER (WHERE reached)
-         FROM s WHERE reached IS NOT NULL
-         GROUP BY source_id
-         HAVING NOT bool_and(reached) OR NOT EXISTS (SELECT FROM source_outcomes f WHERE f.source_id = s.source_id AND f.not_sent = 0 AND f.reached_at > max(s.now) - ${REACHED_EVERY})
-         ORDER BY source_id
-         ON CONFLICT (source_id) DO UPDATE SET last_error = excluded.last_error, reached_at = coalesce(excluded.reached_at, o.reached_at),
-           not_sent = CASE WHEN excluded.reached_at IS NULL THEN o.not_sent + excluded.not_sent ELSE 0 END
-         RETURNING source_id
-       ), ${AFTER_SETTLED(', EXISTS (SELECT FROM o) AS outcomes_changed')}`,
-      [
-        sorted.map((r) => r.id), sorted.map((r) => r.token), sorted.map((r) => r.status), sorted.map((r) => r.error),
-        sorted.map((r) => r.error_code), sorted.map((r) => r.retry_in_ms), sorted.map((r) => r.reached),
-        ...jsonArray(sorted.map((r) => r.output)), ...jsonArray(sorted.map((r) => r.full_output)),
-      ],
-    )
+    await sql.query<SettledRun>(SETTLE(again, large), [
+      sorted.map((r) => r.id), sorted.map((r) => r.token), sorted.map((r) => r.status), sorted.map((r) => r.error),
+      sorted.map((r) => r.error_code), sorted.map((r) => r.retry_in_ms), sorted.map((r) => r.reached),
+      ...jsonArray(sorted.map((r) => r.output)), ...(large ? jsonArray(sorted.map((r) => r.full_output)) : []),
+    ])
   ).rows
 }
 
