@@ -94,8 +94,7 @@ export const largeAnswer: Scenario<string> = {
   prepare: (lane) => run(lane, mark().padEnd(LARGE, '.')),
   isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
   async judge(lane, { context: id, strike, isCommitted }) {
-    const isSettled = isCommitted(SETTLE_LARGE)
-    await judgeCall(lane, id, { intended: isCommitted(INTENT), settled: isSettled }, strike !== null && strike.fate !== 'lost', true)
+    await judgeCall(lane, id, { intended: isCommitted(INTENT), settled: isCommitted(SETTLE_LARGE) }, strike !== null && strike.fate !== 'lost', true)
     const kept = await lane.sql<{ length: number }>(`SELECT length(output ->> 'result') AS length FROM task_outputs WHERE task_id = $1`, [id])
     assert.deepEqual(kept, (await byId(lane, id))?.status === 'completed' ? [{ length: LARGE }] : [])
   },

@@ -3,7 +3,7 @@ import pg from 'pg'
 /**
  * What processes tell each other through PostgreSQL. All are hints: whoever misses one finds out by looking.
  * `spark_ready`: tasks can be claimed. `spark_due`: something is due within the next seconds (payload: that second).
- * `spark_done`: tasks ended (payload: their ids, comma-separated). `spark_cancel`: running tasks are to stop (payload: ids).
+ * `spark_done`: tasks that somebody may wait for ended (payload: their ids, comma-separated). `spark_cancel`: running tasks are to stop (payload: ids).
  */
 export type Channel = 'spark_ready' | 'spark_due' | 'spark_done' | 'spark_cancel'
 

@@ -8,7 +8,7 @@ type Waiter = { resolve: (row: TaskRow | null) => void; timer: ReturnType<typeof
 /** Most ids that one look asks for. */
 const LOOK_AT = 200
 
-/** Tells those who wait that their tasks are over: by the announcement, and by looking now and then in case it was missed. */
+/** Tells those who wait that their tasks are over: by the announcement, and by looking now and then in case it was missed, or not made. */
 export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
   const waiting = new Map<string, Set<Waiter>>()
   const asked = new Set<string>()
