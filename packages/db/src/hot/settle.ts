@@ -62,7 +62,7 @@ export const AFTER_SETTLED = (more = ''): string => `
   )
   SELECT s.id, s.status, s.next_retry_at, d.sent${more}
   FROM s, (SELECT CASE WHEN ids IS NOT NULL THEN pg_notify('spark_done', ids) END AS sent
-    FROM (SELECT string_agg(id::text, ',') FILTER (WHERE awaited AND status NOT IN ('pending', 'running')) AS ids FROM s)) d`
+    FROM (SELECT string_agg(id::text, ',') FILTER (WHERE awaited AND status NOT IN ('pending', 'running')) AS ids FROM s) ended) d`
 
 /** Somebody may wait for the end of task `t`: runs by hand are waited for, and so is what is being cancelled. */
 const AWAITED = `(t.trigger IN ('manual', 'replay') OR t.cancel_requested_at IS NOT NULL)`

@@ -5,6 +5,7 @@ export const AGENDA_SCHEMA = 'spark_agenda'
 
 // Wake-ups may be lost, so they don't wait for the disk. A frozen worker must not keep row locks.
 const SETTINGS = `
+  SET jit = off;
   SET search_path = ${AGENDA_SCHEMA};
   SET synchronous_commit = off;
   SET statement_timeout = '5s';
