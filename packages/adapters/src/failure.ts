@@ -65,6 +65,10 @@ const UNSENT: Record<string, string> = {
   ECONNRESET: 'the connection was closed before the request was sent. Is http or https right?',
 }
 
+/** The other side closed or reset the connection. */
+export const isConnectionLoss = (error: unknown): boolean => causes(error).some((cause) => LOST.has(codeOf(cause)))
+const LOST = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'UND_ERR_SOCKET'])
+
 const isTls = (code: string): boolean => code === 'EPROTO' || code.startsWith('ERR_SSL_')
 const isCertificate = (code: string): boolean =>
   /CERT|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|CRL|INVALID_(CA|PURPOSE)|PATH_LENGTH_EXCEEDED/.test(code)

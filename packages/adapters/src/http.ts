@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SourceError } from '@automagik-spark/core'
 import type { z } from 'zod'
-import { connectionFailure, htmlFailure, retryAfterOf, statusFailure, type CallPurpose, type CallState } from './failure.ts'
+import { connectionFailure, htmlFailure, isConnectionLoss, retryAfterOf, statusFailure, type CallPurpose, type CallState } from './failure.ts'
 import { JsonError, parseJson, type JsonValue } from './json.ts'
 import type { HttpPool } from './pool.ts'
 import { callUrl } from './source-url.ts'
@@ -86,8 +86,20 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
       // Together with undici's own wait before it reuses a connection this is a whole turn of the event loop: a connection that its server
       // has closed meanwhile is noticed, instead of leaving the outcome of a call unknown that never arrived.
       await nextTurn()
-      const sending = { url: new URL(url), method, headers: sentHeaders, body, signal: ending.signal, timeoutMs, onSent: () => void (state.sent = true) }
-      return network(() => send(pool, sending))
+      let reused = false
+      const onSent = (how: { reused: boolean }) => {
+        state.sent = true
+        reused = how.reused
+      }
+      const sending = { url: new URL(url), method, headers: sentHeaders, body, signal: ending.signal, timeoutMs, onSent }
+      return network(() =>
+        send(pool, sending).catch((error: unknown) => {
+          // The server had closed the connection before it saw the question, most likely; a read may be asked twice in any case.
+          if (method !== 'GET' || !reused || !isConnectionLoss(error) || ending.signal.aborted) throw error
+          state.sent = false
+          return send(pool, { ...sending, fresh: true })
+        }),
+      )
     }
     const chunks = async function* (response: Answer, max: number): AsyncGenerator<Uint8Array, void> {
       // One encoding is what any server uses; each further one multiplies a bomb.

@@ -1,7 +1,8 @@
 import dns from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
-import { Agent, buildConnector, Pool, type Dispatcher } from 'undici'
+import { Agent, buildConnector, Pool, type Client, type Dispatcher } from 'undici'
 import { addressRefusal, type AddressPolicy } from './address-policy.ts'
+import { Connection, mayCloseAfter, type ConnectionUse } from './connection.ts'
 import { makeOwnServices, type Lookup, type OwnService } from './own-services.ts'
 
 /** An address that must not be connected to; the message goes on from "is not allowed:". */
@@ -28,8 +29,10 @@ export type PoolRequest = {
   body?: string | undefined
   signal: AbortSignal
   timeoutMs: number
-  /** Called right before the first byte is written. */
-  onSent(): void
+  /** On a connection that carried no call before. */
+  fresh?: boolean
+  /** Called right before the first byte is written; `reused`: on a connection that had carried a call. */
+  onSent(how: { reused: boolean }): void
 }
 
 /** The connections to all flow servers. One per process; every address is checked when it is connected to, so a name cannot change in between. */
@@ -86,48 +89,65 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
     }
   }
 
-  const agent = new Agent({
-    connections,
-    pipelining: 1,
-    // Well under what servers commonly allow (uvicorn: 5 s), so that we close first and no call meets a connection that is just being closed.
-    keepAliveTimeout: 1000,
-    keepAliveMaxTimeout: 1000,
-    factory: (origin, poolOptions) => new Pool(origin, { ...poolOptions, connect: connectorFor(new URL(origin)) }),
-  })
-
-  const sender = agent.compose((dispatch) => (call, handler) => dispatch(call, tellSent(handler, call as unknown as Watched)))
+  const agentWith = (pipelining: 0 | 1): Agent =>
+    new Agent({
+      connections,
+      pipelining,
+      // Well under what servers commonly allow (uvicorn: 5 s), so that we close first and no call meets a connection that is just being closed.
+      keepAliveTimeout: 1000,
+      keepAliveMaxTimeout: 1000,
+      factory: (origin, poolOptions) => {
+        const connect = connectorFor(new URL(origin))
+        return new Pool(origin, { ...poolOptions, factory: (of, options) => new Connection(of, { ...(options as Client.Options), connect }) })
+      },
+    })
+  // undici keeps no connection without pipelining.
+  const [kept, fresh] = [agentWith(1), agentWith(0)]
+  const watched = (agent: Agent) => agent.compose((dispatch) => (call, handler) => dispatch(call, watch(handler, call as unknown as Watched)))
+  const [onKept, onFresh] = [watched(kept), watched(fresh)]
 
   return {
-    request: async ({ url, method, headers, body, signal, timeoutMs, onSent }) => {
+    request: async ({ url, method, headers, body, signal, timeoutMs, fresh = false, onSent }) => {
       if (BAD_PORTS.has(Number(url.port))) throw new AddressRefused('its port is reserved for another protocol than HTTP')
       // undici's own limits of 300 s would end long flows.
       const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
-      const answer = sender.request({
-        origin: url.origin, path: url.pathname + url.search, method, headers, signal, ...limits, opaque: { onSent },
+      const opaque: Watched['opaque'] = { onSent, connection: null }
+      const answer = (fresh ? onFresh : onKept).request({
+        origin: url.origin, path: url.pathname + url.search, method, headers, signal, ...limits, opaque,
         ...(body === undefined ? {} : { body }),
       })
       // undici lets a call that still waits for a connection hear of its abort only when there is one.
       const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
       return Promise.race([answer, aborted])
     },
-    close: () => agent.destroy(),
+    close: async () => void (await Promise.all([kept.destroy(), fresh.destroy()])),
   }
 }
 
 /** What travels with a call through undici. */
-type Watched = { opaque: Pick<PoolRequest, 'onSent'> }
+type Watched = { method: string; opaque: Pick<PoolRequest, 'onSent'> & ConnectionUse }
 
-/** undici starts a handler when a connection is there and the request is about to be written; before that nothing can have left. */
-const tellSent = (handler: Dispatcher.DispatchHandler, { opaque }: Watched): Dispatcher.DispatchHandler => ({
-  onRequestStart(controller, context) {
-    opaque.onSent()
-    handler.onRequestStart?.(controller, context)
-  },
-  onResponseStart: (...args) => handler.onResponseStart?.(...args),
-  onResponseData: (...args) => handler.onResponseData?.(...args),
-  onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
-  onResponseError: (...args) => handler.onResponseError?.(...args),
-})
+const watch = (handler: Dispatcher.DispatchHandler, { method, opaque }: Watched): Dispatcher.DispatchHandler => {
+  let closes = false
+  return {
+    // undici starts a handler when a connection is there and the request is about to be written; before that nothing can have left.
+    onRequestStart(controller, context) {
+      opaque.onSent({ reused: opaque.connection?.countCall() ?? false })
+      handler.onRequestStart?.(controller, context)
+    },
+    onResponseStart(controller, status, headers, message) {
+      closes = mayCloseAfter(method, status)
+      handler.onResponseStart?.(controller, status, headers, message)
+    },
+    onResponseData: (...args) => handler.onResponseData?.(...args),
+    onResponseEnd(...args) {
+      // First, so that nobody who hears of the end can still be given this connection.
+      if (closes) opaque.connection?.closeSocket()
+      handler.onResponseEnd?.(...args)
+    },
+    onResponseError: (...args) => handler.onResponseError?.(...args),
+  }
+}
 
 /** Other protocols' ports, to which text in a request's body could be a command. The list is that of the Fetch standard ("bad port"). */
 const BAD_PORTS = new Set([
