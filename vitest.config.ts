@@ -1,25 +1,33 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { patience, patient } from './packages/testing/src/patience.ts'
 
 const shared = { resolve: { conditions: ['spark-source'] }, ssr: { resolve: { conditions: ['spark-source'] } } }
+
+/** How long a test and a hook may take on an idle machine; longer on one that is busy. */
+const limits = (testTimeout: number, hookTimeout: number) => ({
+  testTimeout: patient(testTimeout),
+  hookTimeout: patient(hookTimeout),
+  setupFiles: ['packages/testing/src/patience-setup.ts'],
+  provide: { limits: { testTimeout, hookTimeout, startedWith: patience() } },
+})
 
 export default defineConfig({
   test: {
     // Most tests wait more than they compute: also a machine of two cores takes two files at once.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      { ...shared, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'bench/*.test.ts', 'scripts/**/*.test.mjs'] } },
+      { ...shared, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'bench/*.test.ts', 'scripts/**/*.test.mjs'], ...limits(5_000, 10_000) } },
       {
         ...shared,
         test: {
           name: 'integration',
           include: ['{packages,apps}/*/test/**/*.test.ts'],
           globalSetup: ['packages/db/test/global-setup.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          ...limits(30_000, 60_000),
         },
       },
-      { test: { name: 'e2e', include: ['e2e/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      { test: { name: 'e2e', include: ['e2e/**/*.test.ts'], ...limits(120_000, 120_000) } },
     ],
   },
 })

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { startEmbedded } from '@automagik-spark/db'
 import { Spark } from '@automagik-spark/sdk'
-import { startStubLangflow } from '@automagik-spark/testing'
+import { patient, startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { API, CLI, removeDir, run, startSpark, tempDir, until, WORKER } from './spark.ts'
@@ -114,7 +114,7 @@ describe('API and workers apart', () => {
     // All at once, on an empty database.
     const [api] = [start(API), start(WORKER), start(WORKER)]
     const [, url] = await api!.says(/"url":"(http:[^"]+)","msg":"API is listening"/)
-    client = new Spark({ baseUrl: url!, apiKey })
+    client = new Spark({ baseUrl: url!, apiKey, timeout: patient(60_000) })
     await until(() => client.service.health(), (health) => health.services.worker.active_workers === 2)
   })
   afterAll(async () => {

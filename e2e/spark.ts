@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Spark } from '@automagik-spark/sdk'
+import { patient } from '@automagik-spark/testing'
+
+export { until } from '@automagik-spark/testing'
 
 const built = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 export const CLI = built('apps/cli/dist/main.js')
@@ -62,7 +65,7 @@ export const run = (script: string, args: string[], { env, cwd }: { env: Record<
           const match = output.match(pattern)
           if (match) end(null, match)
         }
-        const timer = setTimeout(() => end(new Error(`${pattern} was not said within ${ms} ms:\n${output}`)), ms)
+        const timer = setTimeout(() => end(new Error(`${pattern} was not said within ${patient(ms)} ms:\n${output}`)), patient(ms))
         void exited.then((code) => end(new Error(`ended with ${code} before it said ${pattern}:\n${output}`)))
         waiting.add(look)
         look()
@@ -81,16 +84,5 @@ export const startSpark = async (dir: string, env: Record<string, string> = {}):
   const running = run(CLI, ['start'], { env: { API_PORT: '0', SPARK_DATA_DIR: join(dir, 'data'), ...env }, cwd: dir })
   const [, url] = await running.says(/Spark is ready at (http:\/\/\S+)/)
   const key = env.SPARK_API_KEY ?? readFileSync(join(dir, 'data', 'api-key'), 'utf8').trim()
-  return { ...running, url: url!, key, dir, pid: running.child.pid!, client: new Spark({ baseUrl: url!, apiKey: key }) }
-}
-
-/** Waits for a condition, and says what was seen last when it does not come. */
-export const until = async <T>(look: () => Promise<T>, holds: (value: T) => boolean, ms = 30_000): Promise<T> => {
-  const end = performance.now() + ms
-  for (;;) {
-    const value = await look()
-    if (holds(value)) return value
-    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain; last seen: ${JSON.stringify(value)}`)
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+  return { ...running, url: url!, key, dir, pid: running.child.pid!, client: new Spark({ baseUrl: url!, apiKey: key, timeout: patient(60_000) }) }
 }

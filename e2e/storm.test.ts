@@ -1,3 +1,4 @@
+import { patient } from '@automagik-spark/testing'
 import { expect, it } from 'vitest'
 import { runStorm } from './storm/storm.ts'
 
@@ -8,4 +9,4 @@ it('a minute of kills, crashes and emptied stores: nothing is lost, nothing is c
   expect(result.wrong).toEqual([])
   expect(Number(result.counts.kills) + Number(result.counts.freezes) + Number(result.counts.terms)).toBeGreaterThanOrEqual(30)
   expect(result.counts.big).toEqual(['the store of wake-ups is restarted', 'PostgreSQL crashes', 'the store of wake-ups is emptied'])
-}, 900_000) // longer than all of its own waits, so that it ends by saying what is wrong
+}, patient(900_000)) // longer than all of its own waits, so that it ends by saying what is wrong

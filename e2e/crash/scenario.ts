@@ -1,5 +1,5 @@
 import { Spark } from '@automagik-spark/sdk'
-import { startCommitProxy } from '@automagik-spark/testing'
+import { patient, startCommitProxy } from '@automagik-spark/testing'
 import type { Commit, Fate } from '@automagik-spark/testing'
 import { until } from '../spark.ts'
 import { TIMES } from './lane.ts'
@@ -134,7 +134,7 @@ const playOnce = async <Context>(scenario: Scenario<Context>, lane: Lane, victim
     const whatHappensThere = scenario.meanwhile?.(lane, context)
     const asked = async () => {
       if (!scenario.ask) return
-      const spark = new Spark({ baseUrl: await victim.up, apiKey: lane.apiKey, maxRetries: 0 })
+      const spark = new Spark({ baseUrl: await victim.up, apiKey: lane.apiKey, maxRetries: 0, timeout: patient(60_000) })
       isAcknowledged = await scenario.ask(spark, context).then(() => true, () => false)
     }
     const asking = asked()
@@ -176,11 +176,11 @@ const isCommitted = <Context>({ commits }: Scenario<Context>, strike: Strike | n
   return asked < struck || (asked === struck && strike.fate !== 'before')
 }
 
-const PATIENCE_MS = 30_000
+const LIMIT_MS = 30_000
 
 const within = async (happens: Promise<unknown>, why: () => string): Promise<void> => {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(why())), PATIENCE_MS)))
+  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(why())), patient(LIMIT_MS))))
   try {
     await Promise.race([happens, late])
   } finally {

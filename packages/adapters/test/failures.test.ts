@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { SourceError } from '@automagik-spark/core'
-import { certificate } from '@automagik-spark/testing'
+import { certificate, patient } from '@automagik-spark/testing'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { detectSourceType, makeHttpPool, makeSource, type HttpPoolOptions, type RunCall } from '../src/index.ts'
 import { bodyOf, closedPort, serve, serveTcp } from './servers.ts'
@@ -19,7 +19,7 @@ const sourceAt = (url: string, options: Partial<HttpPoolOptions> = {}, api_key: 
   makeSource({ source_type: 'langflow', url, api_key, pool: poolWith(options) })
 const call = (more: Partial<RunCall> = {}): RunCall => ({
   flow_id: 'echo', flow_type: 'flow', input_value: 'hi', session_id: 's', tweaks: null, input_component: null, output_component: null,
-  data: null, streams_only: false, timeoutMs: 10_000, signal: new AbortController().signal, ...more,
+  data: null, streams_only: false, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 const failureOf = async (running: Promise<unknown>): Promise<SourceError> => {
   const error: unknown = await running.then(() => { throw new Error('it did not fail') }, (thrown: unknown) => thrown)
@@ -133,7 +133,7 @@ describe('the connection breaks after the request was written: unknown', () => {
       const drip = setInterval(() => response.write(' '), 20)
       response.on('close', () => clearInterval(drip))
     })
-    expect(await failureOf(sourceAt(url).run(call({ timeoutMs: 300 })))).toMatchObject({ ...unknown, message: expect.stringContaining('longer than 0.3 s') })
+    expect(await failureOf(sourceAt(url).run(call({ timeoutMs: patient(300) })))).toMatchObject({ ...unknown, message: expect.stringContaining('longer than') })
   })
   it('headers that never end, until the time is up', async () => {
     const { url } = await serveTcp((socket) => {
@@ -141,7 +141,7 @@ describe('the connection breaks after the request was written: unknown', () => {
       const drip = setInterval(() => socket.write('x: y\r\n'), 50)
       socket.on('close', () => clearInterval(drip))
     })
-    expect(await failureOf(sourceAt(url).run(call({ timeoutMs: 300 })))).toMatchObject(unknown)
+    expect(await failureOf(sourceAt(url).run(call({ timeoutMs: patient(300) })))).toMatchObject(unknown)
   })
   it('a read that breaks is unreachable, not unknown', async () => {
     const { url } = await serveTcp((socket) => socket.resetAndDestroy())

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
+import { patient } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeHttpPool, makeSource, type RunCall, type Source } from '../src/index.ts'
 import { serve, serveTcp } from './servers.ts'
@@ -25,7 +26,7 @@ const kinds: Kind[] = [
 ]
 const call = (kind: Kind, more: Partial<RunCall> = {}): RunCall => ({
   flow_id: 'one', flow_type: kind.flow_type, input_value: 'hi', session_id: 's', tweaks: null, input_component: null, output_component: null, data: { id: 'one' },
-  streams_only: false, timeoutMs: 20_000, signal: new AbortController().signal, ...more,
+  streams_only: false, timeoutMs: patient(20_000), signal: new AbortController().signal, ...more,
 })
 const json = { 'content-type': 'application/json' }
 const failureOf = async (running: Promise<unknown>): Promise<SourceError> => {
@@ -70,19 +71,19 @@ describe.each(kinds)('$type at a hostile server', (kind) => {
     ['a redirect to the metadata address', (response) => void response.writeHead(307, { location: 'http://169.254.169.254/latest/meta-data' }).end(), 'bad_request', 'redirects to another origin'],
     ['an answer that is shorter than it said', (response) => { response.writeHead(200, { ...json, 'content-length': 1000 }).write(kind.good); setTimeout(() => response.destroy(), 20) }, 'outcome_unknown', 'connection was lost'],
     ['an answer that is longer than it said', (response) => void response.writeHead(200, { ...json, 'content-length': 10 }).socket?.end(kind.good), 'bad_answer', ''],
-    ['no answer', () => undefined, 'outcome_unknown', 'longer than 0.5 s'],
+    ['no answer', () => undefined, 'outcome_unknown', 'longer than'],
     ['an answer that drips', (response) => {
       response.writeHead(200, json)
       const drip = setInterval(() => response.write(' '), 20)
       response.on('close', () => clearInterval(drip))
-    }, 'outcome_unknown', 'longer than 0.5 s'],
+    }, 'outcome_unknown', 'longer than'],
   ])('%s', async (name, answer, error_code, message) => {
     const { url } = await serve((request, response) => {
       // What follows a 404 is no part of this.
       if (request.method === 'POST') answer(response)
       else response.writeHead(404, json).end('{}')
     })
-    const error = await run(kind, url, name.startsWith('no answer') || name.includes('drips') ? { timeoutMs: 500 } : {})
+    const error = await run(kind, url, name.startsWith('no answer') || name.includes('drips') ? { timeoutMs: patient(500) } : {})
     expect(error).toMatchObject({ error_code, message: expect.stringContaining(message) })
     expect(error.message).not.toContain('169.254')
   })
@@ -122,7 +123,7 @@ describe.each(kinds.filter(({ streams }) => streams))('$type at a server whose s
       const drip = setInterval(() => response.write('data: {"event":"token","data":{"chunk":"x"}}\n\n'), 20)
       response.on('close', () => clearInterval(drip))
     })
-    expect(await run(kind, url, { streams_only: true, timeoutMs: 500 })).toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown' })
+    expect(await run(kind, url, { streams_only: true, timeoutMs: patient(500) })).toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown' })
   })
   it('a stream that floods', async () => {
     const { url } = await serve((_, response) => pour(response.writeHead(200, { 'content-type': 'text/event-stream' }), Buffer.from(`data: {"event":"token","data":{"chunk":"${'x'.repeat(64 * 1024)}"}}\n\n`)))

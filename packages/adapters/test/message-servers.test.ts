@@ -1,5 +1,5 @@
 import { SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
-import { hiveVersions, startStubAgents, startStubHive, startStubLangflow, type StubServer } from '@automagik-spark/testing'
+import { hiveVersions, patient, startStubAgents, startStubHive, startStubLangflow, type StubServer } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { bodyOf, serve } from './servers.ts'
 import { CAN_BE_ASKED, detectSourceType, makeHttpPool, makeSource, type JsonValue, type LostCall, type RunCall, type Source } from '../src/index.ts'
@@ -9,7 +9,7 @@ afterAll(() => pool.close())
 
 const call = (flow_type: FlowType, flow_id: string, more: Partial<RunCall> = {}): RunCall => ({
   flow_id, flow_type, input_value: 'Olá 🚀 "quoted"\nline 2', session_id: 'task-own', tweaks: null, input_component: null, output_component: null, data: { id: flow_id },
-  streams_only: false, timeoutMs: 10_000, signal: new AbortController().signal, ...more,
+  streams_only: false, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 /** What the engine keeps of a sync, put into a call. */
 const synced = async (from: Source, flow_type: FlowType, id: string, more: Partial<RunCall> = {}): Promise<RunCall> => {
@@ -125,7 +125,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
     await expect(run()).rejects.toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown' })
     stub.clearSwitches()
     await stub.set({ slow: 'held' })
-    await expect(run({ timeoutMs: 300 })).rejects.toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown', message: expect.stringContaining('longer than') })
+    await expect(run({ timeoutMs: patient(300) })).rejects.toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown', message: expect.stringContaining('longer than') })
     const leaving = new AbortController()
     const running = run({ signal: leaving.signal })
     await expect.poll(() => stub.inFlight).toBe(2)
@@ -254,7 +254,7 @@ describe('what became of a lost call', () => {
   it.each(['0.2.0', '1.0.0rc6'] as const)('Hive %s is asked: not over, then completed', async (version) => {
     const stub = await startStubHive({ version })
     const source = makeSource({ source_type: 'automagik-hive', url: stub.url, api_key: stub.key, pool })
-    const run = await synced(source, 'agent', 'echo-agent', { session_id: 'lost-1', input_value: 'lost and found', timeoutMs: 300 })
+    const run = await synced(source, 'agent', 'echo-agent', { session_id: 'lost-1', input_value: 'lost and found', timeoutMs: patient(300) })
     await stub.set({ slow: 'held' })
     await expect(source.run(run)).rejects.toMatchObject({ failure: 'unknown' })
     // Of 0.2.0 the answer to an unknown session in a named database is not on record.

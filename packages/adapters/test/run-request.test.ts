@@ -1,3 +1,4 @@
+import { patient } from '@automagik-spark/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { makeHttpPool, makeSource, type RunCall } from '../src/index.ts'
 import { bodyOf, serve } from './servers.ts'
@@ -10,7 +11,7 @@ const graph = (...nodes: ReturnType<typeof node>[]) => ({ nodes, edges: [] })
 
 const callOf = (more: Partial<RunCall>): RunCall => ({
   flow_id: 'my flow', flow_type: 'flow', input_value: 'hi', session_id: 'task-1', tweaks: null, input_component: null, output_component: null,
-  data: null, streams_only: false, timeoutMs: 10_000, signal: new AbortController().signal, ...more,
+  data: null, streams_only: false, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 
 /** The request that a run makes. */

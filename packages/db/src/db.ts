@@ -14,12 +14,14 @@ export type DbOptions = {
   name: string
   /** Connections for ordinary queries. */
   max?: number
+  /** Server settings of each connection, instead of those of every pool. */
+  settings?: Record<string, string>
   onError: (error: Error) => void
 }
 
 /** Ordinary queries and short transactions. */
-export const makeDb = ({ url, name, max = 10, onError }: DbOptions) => {
-  const sql = makePool({ url, name: `spark-${name}`, max, onError })
+export const makeDb = ({ url, name, max = 10, settings = {}, onError }: DbOptions) => {
+  const sql = makePool({ url, name: `spark-${name}`, max, settings, onError })
   const prisma = makePrisma(sql.pool)
   return {
     sql: sql as SqlPool,
@@ -41,7 +43,7 @@ export type Db = ReturnType<typeof makeDb>
 const BY_INDEX = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort: 'off' }
 
 /** The engine's own connections: one each, so that no part ever waits for another's. */
-export const makeHotDb = ({ url, name, onError }: Omit<DbOptions, 'max'>) => {
+export const makeHotDb = ({ url, name, onError }: Omit<DbOptions, 'max' | 'settings'>) => {
   const pool = (part: string, max: number, settings: Record<string, string> = {}) => makePool({ url, name: `spark-${name}-${part}`, max, settings, onError })
   const fire = pool('fire', 1, BY_INDEX)
   // No claim is acted upon before its intent is committed, and whatever makes that one durable has made the claim durable before it.

@@ -26,10 +26,9 @@ export type SqlPool = Sql & {
  * Hot paths fail early rather than hang: statements end after 5 s, lock waits after 3 s, and a frozen process
  * holds its row locks for 5 s at most.
  */
+export const LIMITS_MS = { statement_timeout: 5_000, lock_timeout: 3_000, idle_in_transaction_session_timeout: 5_000 } as const
 const HOT_SETTINGS = {
-  statement_timeout: '5s',
-  lock_timeout: '3s',
-  idle_in_transaction_session_timeout: '5s',
+  ...Object.fromEntries(Object.entries(LIMITS_MS).map(([name, ms]) => [name, `${ms}ms`])),
   timezone: 'UTC',
   // PostgreSQL compiles what it takes for expensive, which below 18 is all that walks an index because it was told to: seconds for a statement of milliseconds.
   jit: 'off',

@@ -7,12 +7,16 @@ import pg from 'pg'
 import { startEmbedded } from './embedded.ts'
 import { migrate } from './migrate.ts'
 import { readMigrations } from './migration-files.ts'
+import { LIMITS_MS } from './sql.ts'
 
 export { schemaDrift } from './schema-diff.ts'
 export { MIGRATIONS } from './migration-files.ts'
 
 export type TemporaryServer = { url: string; dir: string; close: () => Promise<void> }
 export type TemporaryDatabase = { url: string; drop: () => Promise<void> }
+
+/** A pool's limits for a machine that is as many times as slow, as its `settings`. */
+export const slowSettings = (times: number): Record<string, string> => Object.fromEntries(Object.entries(LIMITS_MS).map(([name, ms]) => [name, `${Math.ceil(ms * times)}ms`]))
 
 /** Any number that nobody else uses: held by whoever makes the template. */
 const LOCK = 0x737061726c

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Workshop, makeWorkshop, postmasterPid, processesOf, query } from './embedded-process.ts'
 
@@ -22,8 +23,8 @@ const usedDataDir = async () => {
   return dataDir
 }
 const clusterOf = (dataDir: string) => join(dataDir, 'postgres')
-const nothingRuns = (dataDir: string) => vi.waitFor(() => expect(processesOf(dataDir)).toEqual([]), { timeout: 20_000, interval: 50 })
-const answered = (url: string) => vi.waitFor(() => query(url, 'select 1'), { timeout: 20_000, interval: 50 })
+const nothingRuns = (dataDir: string) => vi.waitFor(() => expect(processesOf(dataDir)).toEqual([]), { timeout: patient(20_000), interval: 50 })
+const answered = (url: string) => vi.waitFor(() => query(url, 'select 1'), { timeout: patient(20_000), interval: 50 })
 
 beforeAll(async () => {
   workshop = await makeWorkshop()
@@ -112,7 +113,7 @@ describe('an embedded PostgreSQL', () => {
     const dataDir = await usedDataDir()
     const spark = await workshop.start({ dataDir }, { detached: true })
     process.kill(-(spark.child.pid ?? 0), 'SIGINT') // the whole process group, as a terminal does it
-    await vi.waitFor(() => expect(spark.messages).toContainEqual({ interrupted: true }))
+    await vi.waitFor(() => expect(spark.messages).toContainEqual({ interrupted: true }), { timeout: patient(1_000) })
     expect(await query(spark.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await spark.close()
     expect(processesOf(dataDir)).toEqual([])
@@ -229,7 +230,7 @@ describe('after a kill', () => {
     for (const signal of ['SIGKILL', 'SIGQUIT'] as const) {
       const killed = postmasterPid(clusterOf(dataDir))
       process.kill(killed, signal)
-      await vi.waitFor(() => expect(postmasterPid(clusterOf(dataDir))).not.toBe(killed), { timeout: 20_000, interval: 50 })
+      await vi.waitFor(() => expect(postmasterPid(clusterOf(dataDir))).not.toBe(killed), { timeout: patient(20_000), interval: 50 })
       await answered(spark.url)
     }
     expect(await query(spark.url, 'select answer from kept')).toEqual([{ answer: 42 }])
@@ -240,7 +241,7 @@ describe('after a kill', () => {
   it('in the middle of the first start the next one begins afresh', async () => {
     const dataDir = newDataDir()
     const { child, exited } = workshop.launch({ dataDir })
-    await vi.waitFor(() => expect(readdirSync(dataDir).some((name) => name.startsWith('postgres.new-'))).toBe(true), { timeout: 20_000, interval: 5 })
+    await vi.waitFor(() => expect(readdirSync(dataDir).some((name) => name.startsWith('postgres.new-'))).toBe(true), { timeout: patient(20_000), interval: 5 })
     child.kill('SIGKILL')
     await exited
     await nothingRuns(dataDir)

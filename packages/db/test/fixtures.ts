@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type { RetryOn } from '@automagik-spark/core'
+import { patience } from '@automagik-spark/testing'
 import { inject } from 'vitest'
 import { makeDb, makePool } from '../src/index.ts'
 import type { Db, SqlPool } from '../src/index.ts'
-import { freshDatabase } from '../src/testing.ts'
+import { freshDatabase, slowSettings } from '../src/testing.ts'
 
 /** A database of its own for a test file, with a source, a workflow and whatever a test adds. */
 export const openTestDb = async (): Promise<{ url: string; db: Db; sql: SqlPool; close: () => Promise<void> }> => {
   const database = await freshDatabase(inject('postgresUrl'))
   const onError = () => undefined
-  const db = makeDb({ url: database.url, name: 'test', onError })
-  const sql = makePool({ url: database.url, name: 'test', max: 20, onError })
+  const settings = slowSettings(patience())
+  const db = makeDb({ url: database.url, name: 'test', settings, onError })
+  const sql = makePool({ url: database.url, name: 'test', max: 20, settings, onError })
   return {
     url: database.url,
     db,

@@ -1,3 +1,4 @@
+import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
@@ -29,8 +30,9 @@ describe('a call', () => {
 
   it('ends when the timeout of its run is over, and the flow server may go on', async () => {
     await stack.stub.set({ slow: 'held' })
-    const task = await run({ input_value: 'too long', timeout: 1 })
-    expect(task).toMatchObject({ status: 'failed', error_code: 'outcome_unknown', timeout: 1 })
+    const timeout = Math.ceil(patient(1))
+    const task = await run({ input_value: 'too long', timeout })
+    expect(task).toMatchObject({ status: 'failed', error_code: 'outcome_unknown', timeout })
     await until(async () => stack.stub.runs.at(-1)!.ended, (ended) => ended === 'client_left')
     stack.stub.release()
   })

@@ -1,4 +1,5 @@
 import { claim, markCalling, markExpired, prolong, settle, settlementOf, takeOver } from '@automagik-spark/db'
+import { patient } from '@automagik-spark/testing'
 import fc from 'fast-check'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -218,4 +219,4 @@ it('schedules and tasks are what a small model says, whatever is done to them in
     }),
     { numRuns: RUNS, endOnFailure: process.env.SPARK_MODEL_SHRINK === undefined, ...SEED },
   )
-}, 60_000 + RUNS * 20_000)
+}, patient(60_000 + RUNS * 20_000))

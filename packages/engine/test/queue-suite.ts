@@ -2,6 +2,7 @@ import { describe, expect, inject, it, vi } from 'vitest'
 import { Client } from 'pg'
 import { ceilToSecond, SECOND, type Clock } from '@automagik-spark/core'
 import { emptyDatabase } from '@automagik-spark/db/testing'
+import { patient } from '@automagik-spark/testing'
 import { makeAgendaQueue } from '../src/agenda-queue.ts'
 import { makeLogger } from '../src/logger.ts'
 import type { Queue } from '../src/queue.ts'
@@ -9,7 +10,7 @@ import { makeDoor, type Door } from './door.ts'
 
 /** Longer than a test: what arrives all the same was announced, and not found when Agenda looked again. */
 const NEVER_MS = 120_000
-const soon = { timeout: 15_000, interval: 20 }
+const soon = { timeout: patient(15_000), interval: 20 }
 
 export const query = async (url: string, sql: string): Promise<Record<string, unknown>[]> => {
   const client = new Client({ connectionString: url })
@@ -279,9 +280,9 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) => d
     const queue = makeQueue(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
     await isUp(queue)
     door.freeze()
-    const patient = new Promise((resolve) => setTimeout(resolve, 4 * SECOND, 'patience is over'))
+    const tooLong = new Promise((resolve) => setTimeout(resolve, patient(4 * SECOND), 'too long'))
 
-    expect(await Promise.race([queue.wakeAt(secondsAhead(60)), patient])).toBeUndefined()
+    expect(await Promise.race([queue.wakeAt(secondsAhead(60)), tooLong])).toBeUndefined()
     expect(problems().at(-1)).toMatch(/^not armed/)
     await vi.waitUntil(() => !queue.isUp(), soon)
     await door.shut()

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { claim, prolong, settlementOf } from '@automagik-spark/db'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
+import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeLogger } from '../src/logger.ts'
 import { makeSettler } from '../src/run/settler.ts'
@@ -63,5 +64,5 @@ describe('the settler', () => {
     await Promise.all(tasks.map((task) => settler.settle({ ...end(task, 'short'), full_output }, 1)))
     const { rows } = await stack.db.sql.query(`SELECT count(*)::int AS count, min(length(output ->> 'result')) AS least FROM task_outputs`)
     expect(rows).toEqual([{ count: 60, least: 10 * 1024 * 1024 }])
-  }, 60_000)
+  }, patient(60_000))
 })

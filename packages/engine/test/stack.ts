@@ -2,8 +2,8 @@ import { parseSourcePolicy, makeHttpPool } from '@automagik-spark/adapters'
 import { CreateSchedule, listTasks, Task } from '@automagik-spark/core'
 import type { TaskQuery } from '@automagik-spark/core'
 import { makeDb } from '@automagik-spark/db'
-import { freshDatabase } from '@automagik-spark/db/testing'
-import { startStubLangflow } from '@automagik-spark/testing'
+import { freshDatabase, slowSettings } from '@automagik-spark/db/testing'
+import { patience, startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow, StubLangflowOptions } from '@automagik-spark/testing'
 import { inject } from 'vitest'
 import { z } from 'zod'
@@ -18,6 +18,8 @@ import type { OpenSource } from '../src/remote.ts'
 import { startWorker } from '../src/run/worker.ts'
 import type { RunningWorker, WorkerTimes } from '../src/run/worker.ts'
 import { makeVault } from '../src/vault.ts'
+
+export { until } from '@automagik-spark/testing'
 
 /** Short, so that a dead worker is noticed within seconds. */
 export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, drainMs: 2_000, breakerMs: 1_000, checkMs: 60_000 }
@@ -46,7 +48,7 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
   const pool = makeHttpPool({ policy })
   const openStored = makeOpenSource({ pool, vault, addSecret: () => undefined })
   const openSource: OpenSource = recover ? (source) => ({ ...openStored(source), recover }) : openStored
-  const db = makeDb({ url, name: 'test', onError: () => undefined })
+  const db = makeDb({ url, name: 'test', onError: () => undefined, settings: slowSettings(patience()) })
   const queues: ReturnType<typeof makeAgendaQueue>[] = []
   const newQueue = (ownClock = clock) => {
     const queue = makeAgendaQueue({ databaseUrl: url, mongodbUri, clock: ownClock, logger })
@@ -112,16 +114,6 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
   }
 }
 export type Stack = Awaited<ReturnType<typeof openStack>>
-
-export const until = async <T>(look: () => Promise<T>, holds: (value: T) => boolean, ms = 20_000): Promise<T> => {
-  const end = performance.now() + ms
-  for (;;) {
-    const value = await look()
-    if (holds(value)) return value
-    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain; last seen: ${JSON.stringify(value)}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
 
 /** As a request with only these fields would be read. */
 export const newSchedule = (fields: Partial<CreateSchedule> & Pick<CreateSchedule, 'workflow_id'>): CreateSchedule =>

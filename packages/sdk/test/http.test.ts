@@ -1,3 +1,4 @@
+import { patient } from '@automagik-spark/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   AuthenticationError,
@@ -23,7 +24,7 @@ afterEach(async () => {
 const serve = async (answer: Answer) => {
   const server = await startServer(answer)
   closing.push(server.stop)
-  return { server, spark: new Spark({ baseUrl: server.url, apiKey: KEY, timeout: 20_000 }) }
+  return { server, spark: new Spark({ baseUrl: server.url, apiKey: KEY, timeout: patient(20_000) }) }
 }
 const failure = async (promise: PromiseLike<unknown>): Promise<SparkError> => {
   const error = await promise.then(

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { patient } from '@automagik-spark/testing'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -36,7 +37,7 @@ beforeAll(async () => {
   await symlink(join(here, 'node_modules/ky'), join(modules, 'ky'))
   await symlink(join(here, '../../node_modules/@types'), join(modules, '@types'))
   await writeFile(join(consumer, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
-}, 120_000)
+}, patient(120_000))
 
 afterAll(() => rm(root, { recursive: true, force: true }))
 
@@ -66,13 +67,13 @@ describe('the published package', () => {
     const manifest = JSON.parse(await readFile(join(published, 'package.json'), 'utf8'))
     const { messages } = await publint({ pkgDir: published, strict: true, pack: 'npm' })
     expect(messages.map((message) => formatMessage(message, manifest))).toEqual([])
-  }, 60_000)
+  }, patient(60_000))
 
   it('resolves to types and code in every kind of project, says attw', async () => {
     const cli = join(here, 'node_modules/@arethetypeswrong/cli/dist/index.js')
     const { stdout } = await node([cli, '--pack', published, '--format', 'json'], { cwd: root })
     expect(JSON.parse(stdout).problems).toEqual({})
-  }, 60_000)
+  }, patient(60_000))
 
   it('has no Node imports, and types that need no other package', async () => {
     for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'index.d.cts']) {
@@ -138,7 +139,7 @@ describe('README', () => {
     await writeFile(join(consumer, 'common.cts'), "import { Spark } from '@automagik-spark/sdk'\nexport const spark: Spark = new Spark()\n")
     for (const [index, code] of (await blocks()).entries()) await writeFile(join(consumer, `readme${index}.mts`), code)
     await expect(node([bin('typescript/lib/tsc.js'), '-p', consumer], { cwd: consumer })).resolves.toMatchObject({ stdout: '' })
-  }, 60_000)
+  }, patient(60_000))
 
   it('its examples run', async () => {
     const server = await startServer(spark)
@@ -158,5 +159,5 @@ describe('README', () => {
       await server.stop()
     }
     expect(said).toEqual(['completed Hello to you []\n', '1 of 1\nt1 broken\n', ''])
-  }, 60_000)
+  }, patient(60_000))
 })

@@ -12,6 +12,7 @@ export { readFixtures, recordedPieces, type RecordedMessage } from './message/re
 export { startStubAgents, startStubHive, type StubAgents, type StubAgentsOptions, type StubHive, type StubHiveOptions } from './message/stubs.ts'
 export { prepareMongo, requireMongo, startMongo } from './mongo.ts'
 export type { MongoBackend, MongoForTests, MongoOptions, NoMongo } from './mongo.ts'
+export { patience, patient, until } from './patience.ts'
 export { startCommitProxy } from './postgres/commit-proxy.ts'
 export type { Commit, CommitProxy, Fate } from './postgres/commit-proxy.ts'
 export { makeStatementReader } from './postgres/messages.ts'

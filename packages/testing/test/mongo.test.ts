@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { buildFerretDb } from '../src/ferretdb.ts'
 import { requireMongo, startMongo, type MongoForTests } from '../src/mongo.ts'
 import { packageRoot } from '../src/package-root.ts'
+import { patient } from '../src/patience.ts'
 
-const BUILD_MS = 15 * 60_000 // the Go module may have to be built
+const BUILD_MS = patient(15 * 60_000) // the Go module may have to be built
 // A database of Mongo is a schema in the PostgreSQL one: each start has one of its own, so all may share what is there.
 const options = { mongodbUri: process.env.MONGODB_URI, postgresUrl: inject('postgresUrl') }
 const mongo = await requireMongo({ ...options, ci: process.env.CI !== undefined })
@@ -88,7 +89,7 @@ describe.skipIf(mongo?.backend !== 'ferretdb')('the one that is built here', () 
     const port = portOf(address.toString().trim())
     expect(await isListening(port)).toBe(true)
     parent.kill('SIGKILL')
-    await expect.poll(() => isListening(port), { timeout: 10_000 }).toBe(false)
+    await expect.poll(() => isListening(port), { timeout: patient(10_000) }).toBe(false)
   })
 
   it('says why it does not start', async () => {

@@ -1,0 +1,15 @@
+// Runs before each test file, whose waits may take longer on a machine that is busy. `expect.poll` waits a second, else.
+import { inject, vi } from 'vitest'
+import { patience, patient } from './patience.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The limits of a project on an idle machine, and by what they were multiplied when vitest started. */
+    limits: { testTimeout: number; hookTimeout: number; startedWith: number }
+  }
+}
+
+// A machine can become busy after vitest has read its configuration.
+const { testTimeout, hookTimeout, startedWith } = inject('limits')
+if (patience() > startedWith) vi.setConfig({ testTimeout: patient(testTimeout), hookTimeout: patient(hookTimeout) })
+vi.setConfig({ expect: { poll: { timeout: patient(1_000) } } })
