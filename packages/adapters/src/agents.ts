@@ -1,4 +1,4 @@
-import { SourceError } from '@automagik-spark/core'
+import { asStringText, jsonText, objectText, partOf, plainText, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
 import { isObject, sorted, without } from './canonical.ts'
 import { identify, look, Root, saysAgents, Status, unhealthy, wrongKind } from './detect.ts'
@@ -6,7 +6,7 @@ import { reasonOf } from './error-reason.ts'
 import { flowFailed, htmlFailure } from './failure.ts'
 import { isSuccess, makeHttp, openHttp, shaped } from './http.ts'
 import type { JsonValue } from './json.ts'
-import { messageComponents, messageFlow, messageText, refuseTweaks } from './message-flow.ts'
+import { messageComponents, messageFlow, refuseTweaks } from './message-flow.ts'
 import { manyLines, oneLine } from './plain-text.ts'
 import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
@@ -66,7 +66,11 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
   }
 
   const runWith = async (call: RunCall, origin: typeof ORIGIN | null, timeoutMs: number): Promise<RunAnswer | 'no such origin'> => {
-    const json = { message_content: messageText(call.input_value), session_name: call.session_id, ...(origin && { session_origin: origin }) }
+    const json = objectText([
+      ['message_content', asStringText(call.input_value ?? jsonText(''))],
+      ['session_name', jsonText(call.session_id)],
+      ...(origin ? [['session_origin', jsonText(origin)] as const] : []),
+    ])
     const path = `api/v1/agent/${pathSegment(call.flow_id)}/run`
     return http.call({ method: 'POST', purpose: 'run', path, json, timeoutMs, signal: call.signal }, async (answer) => {
       if (answer.status === 422) {
@@ -76,11 +80,11 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
       }
       if (!isSuccess(answer)) throw await answer.failure()
       if (answer.isHtml) throw htmlFailure(url, 'run')
-      const { value, bytes } = await answer.json()
+      const { value, text: source, bytes } = await answer.json()
       const { message, success } = shaped(url, Answer, value)
-      const text = message === undefined || message === null ? '' : messageText(message as JsonValue) // out of JSON.parse
+      const text = message === undefined || message === null ? '' : plainText(partOf(source, 'message') ?? jsonText(message))
       if (!success) throw flowFailed(text)
-      return { text, answer: value, bytes, notes: [] }
+      return { text, answer: source, bytes, notes: [] }
     })
   }
 

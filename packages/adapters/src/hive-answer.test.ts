@@ -1,12 +1,18 @@
+import { checkedJsonText, jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
 import { forwardedFailure, readHiveAnswer, readHiveStream } from './hive-answer.ts'
 import type { HiveKind } from './hive-flow.ts'
-import type { JsonValue } from './json.ts'
+import type { JsonValue, ReadJson } from './json.ts'
 
 const WHERE = 'http://hive.test'
-const read = (answer: JsonValue, playground = false) => readHiveAnswer(WHERE, answer, { playground })
+const read = (answer: JsonValue, playground = false) => readHiveAnswer(WHERE, { value: answer, text: jsonText(answer) }, { playground })
 const failed = (reason: string) => expect.objectContaining({ error_code: 'flow_failed', failure: 'flow_failed', message: `The flow failed: ${reason}` })
 const done = { status: 'COMPLETED', content: 'hi' }
+
+it('keeps every digit of a content that is no text', () => {
+  const read = checkedJsonText('{"status":"COMPLETED","content": { "id": 1234567890123456789, "2": 1.10, "1": 1E400 } }') as ReadJson
+  expect(readHiveAnswer(WHERE, read, { playground: false }).text).toBe('{ "id": 1234567890123456789, "2": 1.10, "1": 1E400 }')
+})
 
 describe('readHiveAnswer', () => {
   it.each<[JsonValue, string]>([['hi', 'hi'], [{ city: 'Porto' }, '{"city":"Porto"}'], [['a', 1], '["a",1]'], ['', ''], [0, '0']])(

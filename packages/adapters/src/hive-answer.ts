@@ -1,8 +1,8 @@
-import { SourceError } from '@automagik-spark/core'
+import { partOf, SourceError, type JsonText } from '@automagik-spark/core'
 import { isObject, type JsonObject } from './canonical.ts'
 import { badAnswer } from './http.ts'
 import { jsonDocuments } from './json-documents.ts'
-import type { JsonValue } from './json.ts'
+import type { JsonValue, ReadJson } from './json.ts'
 import { flowFailed, unknown } from './failure.ts'
 import type { HiveKind } from './hive-flow.ts'
 import { oneLine } from './plain-text.ts'
@@ -16,7 +16,7 @@ const SUCCESS = 'COMPLETED'
  * The text of a finished run. A run that did not complete is a SourceError, in all the ways in which agno says so: a status, a step
  * without success, a run inside a step. In Hive 0.1 (`playground`) a finished run still calls itself RUNNING.
  */
-export const readHiveAnswer = (where: string, answer: JsonValue, { playground }: { playground: boolean }): HiveAnswer => {
+export const readHiveAnswer = (where: string, { value: answer, text }: ReadJson, { playground }: { playground: boolean }): HiveAnswer => {
   if (!isObject(answer)) throw badAnswer(where, 'does not have the expected shape')
   const status = typeof answer['status'] === 'string' ? answer['status'].toUpperCase() : null
   if (status === null) throw badAnswer(where, 'does not say whether the run completed')
@@ -25,7 +25,7 @@ export const readHiveAnswer = (where: string, answer: JsonValue, { playground }:
   if (status !== SUCCESS && !(playground && status === 'RUNNING')) {
     throw flowFailed(reasonIn(answer) ?? `the server answered before its end, with the status ${oneLine(status, 50)}`)
   }
-  return judged(answer, (one) => one !== SUCCESS)
+  return judged(answer, text, (one) => one !== SUCCESS)
 }
 
 /** agno's own words, in all its versions, for a call that it turns away before anything runs. */
@@ -45,20 +45,21 @@ export const forwardedFailure = (status: number, body: JsonValue): SourceError |
 }
 
 /** What a completed run holds, if it is one. */
-const judged = (answer: JsonObject, hasFailed: (status: string) => boolean): HiveAnswer => {
+const judged = (answer: JsonObject, source: JsonText, hasFailed: (status: string) => boolean): HiveAnswer => {
   const step = failedStep(answer['step_results'], 0)
   if (step !== null) throw flowFailed(step)
   for (const run of objects(answer['step_executor_runs'])) {
     const { status } = run
     if (typeof status === 'string' && hasFailed(status.toUpperCase())) throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
   }
-  const text = contentText(answer['content'])
+  // A content that is no text is shown as the server wrote it.
+  const text = contentText(answer['content'], partOf(source, 'content'))
   return { text: text ?? '', notes: text === null ? ['The run completed and gave no content.'] : [] }
 }
 
-const contentText = (content: JsonValue | undefined): string | null => {
+const contentText = (content: JsonValue | undefined, source?: JsonText): string | null => {
   if (content === undefined || content === null) return null
-  return typeof content === 'string' ? content : JSON.stringify(content)
+  return typeof content === 'string' ? content : (source ?? JSON.stringify(content))
 }
 
 const objects = (value: JsonValue | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : [])
@@ -110,23 +111,23 @@ export const readHiveStream = async (
   where: string,
   kind: HiveKind,
   chunks: (max: number) => AsyncIterable<Uint8Array>,
-): Promise<HiveAnswer & { answer: JsonValue; bytes: number }> => {
+): Promise<HiveAnswer & { answer: JsonText; bytes: number }> => {
   const prefix = EVENTS[kind]
   let run_id: JsonValue | undefined
   /** Said of this run, or of one that has no id. */
   let failure: string | null = null
   let reason: string | null = null
-  let completed: { answer: JsonObject; bytes: number } | null = null
+  let completed: { value: JsonObject; answer: JsonText; bytes: number } | null = null
   try {
-    for await (const { value, bytes } of jsonDocuments(where, chunks)) {
+    for await (const { value, text, bytes } of jsonDocuments(where, chunks)) {
       if (!isObject(value)) continue
       // A server that does not stream gives the answer alone.
-      if (value['event'] === undefined && typeof value['status'] === 'string' && run_id === undefined) return { ...readHiveAnswer(where, value, { playground: false }), answer: value, bytes }
+      if (value['event'] === undefined && typeof value['status'] === 'string' && run_id === undefined) return { ...readHiveAnswer(where, { value, text }, { playground: false }), answer: text, bytes }
       if (typeof value['event'] !== 'string' || !value['event'].startsWith(prefix)) continue
       const event = value['event'].slice(prefix.length)
       const mine = run_id !== undefined && value['run_id'] === run_id
       if (event === 'Started') run_id ??= value['run_id']
-      else if (event === 'Completed' && mine) completed = { answer: value, bytes }
+      else if (event === 'Completed' && mine) completed = { value, answer: text, bytes }
       else if (event === 'Paused' && mine) failure ??= `the run is paused and waits for ${waitsFor(value)}, which nobody gives it here`
       else if (event === 'Cancelled' && mine) failure ??= 'the run was cancelled at its server'
       else if (event === 'Error' && mine) failure ??= reasonIn(value) ?? ''
@@ -141,7 +142,10 @@ export const readHiveStream = async (
   }
   if (failure !== null) throw flowFailed(failure)
   // In a stream agno 3.1 calls a step's run CANCELLED that gave its whole answer.
-  if (completed) return { ...judged(completed.answer, (one) => one === 'ERROR' || one === 'PAUSED'), ...completed }
+  if (completed) {
+    const { value, answer, bytes } = completed
+    return { ...judged(value, answer, (one) => one === 'ERROR' || one === 'PAUSED'), answer, bytes }
+  }
   if (reason !== null) throw flowFailed(reason)
   throw unknown({ where, purpose: 'run' }, 'its stream ended without saying how the run ended')
 }

@@ -1,13 +1,14 @@
+import { jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
 import { recoveryIn } from './hive-recover.ts'
 import type { JsonValue } from './json.ts'
 import type { LostCall } from './source.ts'
 
 const lost = (more: Partial<LostCall> = {}): LostCall => ({
-  flow_id: 'payer', flow_type: 'agent', input_value: 'go', session_id: 'task-1', data: { id: 'payer', db_id: 'db' }, own_session: true, tries: 1, signal: new AbortController().signal, ...more,
+  flow_id: 'payer', flow_type: 'agent', input_value: jsonText('go'), session_id: 'task-1', data: { id: 'payer', db_id: 'db' }, own_session: true, tries: 1, signal: new AbortController().signal, ...more,
 })
 /** As agno 2.2 and 3.1 keep runs in a session. */
-const inSession = (runs: JsonValue, more: Partial<LostCall> = {}) => recoveryIn('http://hive.test', lost(more), runs, 100)
+const inSession = (runs: JsonValue, more: Partial<LostCall> = {}) => recoveryIn('http://hive.test', lost(more), { value: runs, text: jsonText(runs), bytes: 100 })
 const run = { agent_id: 'payer', run_input: 'go', content: 'done', tools: null }
 const paying = { tool_name: 'pay', requires_confirmation: true, confirmed: null }
 

@@ -1,10 +1,10 @@
-import { SourceError } from '@automagik-spark/core'
+import { elementsOf, jsonText, SourceError, type JsonText } from '@automagik-spark/core'
 import { isObject, type JsonObject } from './canonical.ts'
 import { flowFailed } from './failure.ts'
 import { readHiveAnswer, statusOfKept } from './hive-answer.ts'
 import { isPlaygroundFlow } from './hive-flow.ts'
 import { isSuccess, type Http } from './http.ts'
-import type { JsonValue } from './json.ts'
+import type { ReadJson } from './json.ts'
 import { messageText } from './message-flow.ts'
 import { pathSegment } from './source-url.ts'
 import type { LostCall, Recovery } from './source.ts'
@@ -25,19 +25,20 @@ export const recoverHive = async ({ url, http }: { url: string; http: Http }, ca
   const path = `sessions/${pathSegment(call.session_id)}/runs`
   const query = { type: flow_type, db_id }
   const answered = await http.call({ method: 'GET', purpose: 'read', path, query, timeoutMs: TIMEOUT_MS, signal: call.signal }, async (answer) => {
-    if (answer.status === 404) return { value: [] as JsonValue, bytes: 0 }
+    if (answer.status === 404) return { value: [], text: jsonText([]), bytes: 0 }
     if (isSuccess(answer)) return answer.json()
     const failure = await answer.failure()
     // It will answer the same way the next time.
     if (failure.failure === 'refused') return null
     throw failure
   })
-  return answered === null ? { state: 'unknown' } : recoveryIn(url, call, answered.value, answered.bytes)
+  return answered === null ? { state: 'unknown' } : recoveryIn(url, call, answered)
 }
 
 /** What a session's runs say about a lost call. */
-export const recoveryIn = (url: string, call: LostCall, value: JsonValue, bytes: number): Recovery => {
-  const runs = (Array.isArray(value) ? value : []).filter(isObject).filter((run) => isOf(call, run))
+export const recoveryIn = (url: string, call: LostCall, { value, text, bytes }: ReadJson & { bytes: number }): Recovery => {
+  const sources = elementsOf(text)
+  const runs = (Array.isArray(value) ? value : []).flatMap((run, i) => (isObject(run) && isOf(call, run) ? [{ run, source: sources[i]! }] : [])) // the same list twice
   for (const run of runs) {
     const state = stateOf(url, run)
     if (state.state === 'completed') return { ...state, bytes }
@@ -48,19 +49,19 @@ export const recoveryIn = (url: string, call: LostCall, value: JsonValue, bytes:
   return stateOf(url, last)
 }
 
-const isOf = ({ flow_id, flow_type, input_value }: LostCall, run: JsonObject): boolean => {
-  if (run[`${flow_type}_id`] !== flow_id) return false
+const isOf = (call: LostCall, run: JsonObject): boolean => {
+  if (run[`${call.flow_type}_id`] !== call.flow_id) return false
   const input = run['run_input']
-  return typeof input !== 'string' || input === messageText(input_value)
+  return typeof input !== 'string' || input === messageText(call)
 }
 
-const stateOf = (url: string, run: JsonObject): Recovery => {
+const stateOf = (url: string, { run, source }: { run: JsonObject; source: JsonText }): Recovery => {
   const status = statusOfKept(run)
   if (status === 'RUNNING' || status === 'PENDING') return { state: 'running' }
   if (run['status'] === undefined && (run['content'] === undefined || run['content'] === null)) return { state: 'running' }
   try {
-    const { text, notes } = readHiveAnswer(url, { ...run, status }, { playground: false })
-    return { state: 'completed', text, notes, answer: run, bytes: 0 }
+    const { text, notes } = readHiveAnswer(url, { value: { ...run, status }, text: source }, { playground: false })
+    return { state: 'completed', text, notes, answer: source, bytes: 0 }
   } catch (error) {
     return { state: 'failed', error: error instanceof SourceError ? error : flowFailed(null) }
   }

@@ -1,4 +1,4 @@
-import { SourceError } from '@automagik-spark/core'
+import { jsonText, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
 import { HiveHealth, identify, listsAgents, look, Root, saysHive, Status, unhealthy, wrongKind } from './detect.ts'
 import { reasonOf } from './error-reason.ts'
@@ -98,7 +98,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
 
   const runOnce = async (call: RunCall, base: string, streamed: boolean, timeoutMs: number): Promise<RunAnswer> => {
     const kind = call.flow_type as HiveKind // `run` sends nothing else here
-    const message = messageText(call.input_value)
+    const message = messageText(call)
     const asJson = base !== '' && kind === 'workflow'
     const request: HttpCall = {
       method: 'POST',
@@ -106,7 +106,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       path: `${base}${kind}s/${pathSegment(call.flow_id)}/runs`,
       // What is not known to the server becomes an argument of the run: nothing else is sent.
       ...(asJson
-        ? { json: { input: { message }, stream: streamed, session_id: call.session_id } }
+        ? { json: jsonText({ input: { message }, stream: streamed, session_id: call.session_id }) }
         : { form: { message, stream: String(streamed), session_id: call.session_id } }),
       timeoutMs,
       signal: call.signal,
@@ -115,8 +115,8 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       if (!isSuccess(answer)) throw await answer.failure(forwardedFailure)
       if (answer.isHtml) throw htmlFailure(url, 'run')
       if (streamed) return readHiveStream(url, kind, answer.chunks)
-      const { value, bytes } = await answer.json()
-      return { ...readHiveAnswer(url, value, { playground: base !== '' }), answer: value, bytes }
+      const read = await answer.json()
+      return { ...readHiveAnswer(url, read, { playground: base !== '' }), answer: read.text, bytes: read.bytes }
     })
   }
 
@@ -172,7 +172,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     async run(call) {
       refuseTweaks(call)
       if (call.flow_type === 'flow') throw new SourceError('flow_not_found', 'refused', `${url} has agents, teams and workflows, and no flows.`)
-      const size = Buffer.byteLength(messageText(call.input_value))
+      const size = Buffer.byteLength(messageText(call))
       if (size > MAX_MESSAGE_BYTES) throw new SourceError('bad_request', 'refused', `The input has ${size} bytes, and Automagik Hive takes at most ${MAX_MESSAGE_BYTES}.`)
       pathSegment(call.flow_id) // before anything is asked
       const until = performance.now() + call.timeoutMs

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { SourceError } from '@automagik-spark/core'
+import { SourceError, type JsonText } from '@automagik-spark/core'
 import type { z } from 'zod'
 import { connectionFailure, htmlFailure, isConnectionLoss, retryAfterOf, statusFailure, type CallPurpose, type CallState } from './failure.ts'
-import { JsonError, parseJson, type JsonValue } from './json.ts'
+import { JsonError, parseJson, type JsonValue, type ReadJson } from './json.ts'
 import type { HttpPool } from './pool.ts'
 import { callUrl } from './source-url.ts'
 import { ACCEPTED_ENCODINGS, send, type Answer } from './transport.ts'
@@ -29,7 +29,7 @@ export type HttpCall = {
   path: string
   query?: Record<string, string>
   /** The body: JSON, or the fields of a form. */
-  json?: JsonValue
+  json?: JsonText
   form?: Record<string, string>
   timeoutMs: number
   signal?: AbortSignal | undefined
@@ -42,7 +42,7 @@ export type HttpAnswer = {
   /** The body, decompressed, in pieces; more than `max` bytes of it are an error. */
   chunks(max?: number): AsyncGenerator<Uint8Array, void>
   /** The whole body as JSON. */
-  json(): Promise<{ value: JsonValue; bytes: number }>
+  json(): Promise<ReadJson & { bytes: number }>
   /** For any status but a success. `judge` may know better what the server's reason body means than its status says. */
   failure(judge?: (status: number, body: JsonValue) => SourceError | null): Promise<SourceError>
 }
@@ -121,7 +121,7 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
       const json = async (max: number) => {
         const body = await collect(chunks(response, max))
         try {
-          return { value: parseJson(body), bytes: body.byteLength }
+          return { ...parseJson(body), bytes: body.byteLength }
         } catch (error) {
           if (error instanceof JsonError) throw badAnswer(base, error.message, error)
           throw error
@@ -202,7 +202,7 @@ export const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer
 
 const contentOf = ({ json, form }: Pick<HttpCall, 'json' | 'form'>): { type: string; body: string } | null => {
   if (form) return { type: 'application/x-www-form-urlencoded', body: new URLSearchParams(form).toString() }
-  return json === undefined ? null : { type: 'application/json', body: JSON.stringify(json) }
+  return json === undefined ? null : { type: 'application/json', body: json }
 }
 
 const headersFor = (key: string | null, keyHeaders: HttpOptions['keyHeaders']): Record<string, string> => {

@@ -1,12 +1,12 @@
 import { badAnswer, MAX_ANSWER_BYTES, tooLarge } from './http.ts'
-import { JsonError, parseJson, type JsonValue } from './json.ts'
+import { JsonError, parseJson, type ReadJson } from './json.ts'
 
 /** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
 const MAX_STREAM_BYTES = 20 * MAX_ANSWER_BYTES
 
 const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d]
 
-export type JsonDocument = { value: JsonValue; bytes: number }
+export type JsonDocument = ReadJson & { bytes: number }
 
 /**
  * The JSON objects in a stream, however its server parts them: by blank lines (Langflow), as `data:` of server-sent events (agno 2),
@@ -32,7 +32,7 @@ export const jsonDocuments = async function* (where: string, chunks: (max: numbe
         const document = Buffer.concat([...parts, chunk.subarray(from, at + 1)])
         parts = []
         size = 0
-        yield { value: parse(where, document), bytes: document.byteLength }
+        yield { ...parse(where, document), bytes: document.byteLength }
         from = chunk.indexOf(OPEN, at + 1)
         if (from === -1) break
         at = from - 1
@@ -48,7 +48,7 @@ export const jsonDocuments = async function* (where: string, chunks: (max: numbe
   if (depth > 0) throw badAnswer(where, 'ends in the middle')
 }
 
-const parse = (where: string, document: Uint8Array): JsonValue => {
+const parse = (where: string, document: Uint8Array): ReadJson => {
   try {
     return parseJson(document)
   } catch (error) {

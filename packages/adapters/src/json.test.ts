@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { JsonError, parseJson } from './json.ts'
 
-const parse = (text: string) => parseJson(Buffer.from(text))
+const parse = (text: string) => parseJson(Buffer.from(text)).value
 
 describe('parseJson', () => {
   it('reads JSON, a byte order mark before it too', () => {

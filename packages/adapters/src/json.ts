@@ -1,4 +1,9 @@
+import { checkedJsonText, type JsonText } from '@automagik-spark/core'
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
+
+/** What a stranger sent: to look at, and its own text to pass on. */
+export type ReadJson = { value: JsonValue; text: JsonText }
 
 const MAX_DEPTH = 100
 
@@ -8,7 +13,7 @@ export class JsonError extends Error {
 }
 
 /** JSON as strangers send it: UTF-8 that is really UTF-8, and no deeper than what we could ever handle. */
-export const parseJson = (bytes: Uint8Array): JsonValue => {
+export const parseJson = (bytes: Uint8Array): ReadJson => {
   // Looked at before parsing, as a body of a few MiB can nest millions of levels deep.
   if (depthOf(bytes) > MAX_DEPTH) throw new JsonError(`is JSON nested deeper than ${MAX_DEPTH} levels`)
   let text: string
@@ -18,7 +23,7 @@ export const parseJson = (bytes: Uint8Array): JsonValue => {
     throw new JsonError('is not valid UTF-8', { cause })
   }
   try {
-    return JSON.parse(text) as JsonValue // what JSON.parse gives is JsonValue by definition
+    return checkedJsonText(text) as ReadJson // what JSON.parse gives is JsonValue by definition
   } catch {
     // Its message quotes the text, and that may hold anything.
     throw new JsonError('is not valid JSON')

@@ -1,15 +1,17 @@
+import { checkedJsonText, jsonText } from '@automagik-spark/core'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { JsonValue } from './json.ts'
+import type { JsonValue, ReadJson } from './json.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
 
 const WHERE = 'http://flows:7860'
+const readOf = (value: JsonValue, chosen: string | null) => readAnswer(WHERE, { value, text: jsonText(value) }, chosen)
 type Recorded = { response: { body: JsonValue; events: { line: JsonValue }[] } }
 const recorded = (version: string, name: string): Recorded['response'] =>
   (JSON.parse(readFileSync(new URL(`../../testing/fixtures/langflow-${version}/${name}.json`, import.meta.url), 'utf8')) as Recorded).response
 
 describe.each(['1.7.3', '1.13.0'])('the answers of Langflow %s', (version) => {
-  const read = (name: string, chosen: string | null = null) => readAnswer(WHERE, recorded(version, name).body, chosen)
+  const read = (name: string, chosen: string | null = null) => readOf(recorded(version, name).body, chosen)
 
   it.each([
     ['run_echo', 'Hello rig'],
@@ -47,17 +49,25 @@ describe('answers that were not recorded', () => {
     ['several results of one component', answer({ a: 'one', b: { text: 'two' } }), 'one\n\ntwo'],
     ['data of a component that is no output', answer({}, { data: { message: { echo: 1 }, type: 'data' } }), '{"echo":1}'],
     ['an output that never ran', { outputs: [{ outputs: [null] }, null] }, ''],
-  ])('%s', (_, value, text) => expect(readAnswer(WHERE, value, null).text).toBe(text))
+  ])('%s', (_, value, text) => expect(readOf(value, null).text).toBe(text))
+
+  it('keeps every digit of what is no text', () => {
+    const read = (json: string) => readAnswer(WHERE, checkedJsonText(json) as ReadJson, null).text
+    const data = '{ "id": 1234567890123456789, "2": 1.10, "1": -0 }'
+    expect(read(`{"outputs":[null,{"outputs":[null,{"results":{"data":{"text_key":"t","data": ${data}}}}]}]}`)).toBe(data)
+    expect(read(`{"outputs":[{"outputs":[{"results":{"n": 12345678901234567890, "json": ${data}}}]}]}`)).toBe(`12345678901234567890\n\n${data}`)
+    expect(read(`{"outputs":[{"outputs":[{"results":{},"outputs":{"data":{"message": ${data} }}}]}]}`)).toBe(data)
+  })
 
   it.each([
     ['marked as an error', { text: 'rig: no', error: true }],
     ['of the category error', { text: 'rig: no', category: 'error' }],
   ])('a message %s is a failure', (_, message) => {
-    expect(() => readAnswer(WHERE, answer({ message }), null)).toThrow(expect.objectContaining({ error_code: 'flow_failed', failure: 'flow_failed', message: 'The flow failed: rig: no' }))
+    expect(() => readOf(answer({ message }), null)).toThrow(expect.objectContaining({ error_code: 'flow_failed', failure: 'flow_failed', message: 'The flow failed: rig: no' }))
   })
   it.each([['an object', {}], ['no outputs', { session_id: 'x', outputs: 5 }], ['an error', { detail: 'no' }], ['null', null], ['a text', 'done'], ['a failed status', { status: 'failed' }]])(
     '%s is no answer',
-    (_, value) => expect(() => readAnswer(WHERE, value as JsonValue, null)).toThrow(expect.objectContaining({ error_code: 'bad_answer', failure: 'bad_answer' })),
+    (_, value) => expect(() => readOf(value as JsonValue, null)).toThrow(expect.objectContaining({ error_code: 'bad_answer', failure: 'bad_answer' })),
   )
 })
 
@@ -74,7 +84,7 @@ describe.each(['1.7.3', '1.13.0'])('the streams of Langflow %s', (version) => {
 
   it.each([['stream_tokens', 'one two three'], ['stream_echo', 'Hello rig'], ['stream_text', 'Hello text']])('%s ends in %j', async (name, text) => {
     const { value, bytes } = await read(name)
-    expect(readAnswer(WHERE, value, null).text).toBe(text)
+    expect(readOf(value, null).text).toBe(text)
     expect(bytes).toBeGreaterThan(100)
   })
   it('a stream without an end is a failed run', async () => {

@@ -1,7 +1,7 @@
-import { SourceError } from '@automagik-spark/core'
+import { jsonNode, jsonText, sliceAt, SourceError, type JsonNode } from '@automagik-spark/core'
 import { z } from 'zod'
 import { reasonOf } from './error-reason.ts'
-import type { JsonValue } from './json.ts'
+import type { JsonValue, ReadJson } from './json.ts'
 import { jsonDocuments, type JsonDocument } from './json-documents.ts'
 import { flowFailed } from './failure.ts'
 import { oneLine } from './plain-text.ts'
@@ -14,7 +14,8 @@ const Output = z.object({
   outputs: z.unknown().optional(),
 })
 const Answer = z.object({ outputs: z.array(z.object({ outputs: z.array(Output.nullable()) }).nullable()) })
-type Output = z.output<typeof Output>
+/** `source`: where it stands in the server's own text. */
+type Output = z.output<typeof Output> & { source: () => JsonNode | undefined }
 
 export type ReadAnswer = {
   text: string
@@ -24,8 +25,10 @@ export type ReadAnswer = {
 }
 
 /** The text that a person wants of a run's answer. `chosen` is an output component, or null for all. */
-export const readAnswer = (where: string, answer: JsonValue, chosen: string | null): ReadAnswer => {
-  const outputs = shaped(where, Answer, answer).outputs.flatMap((run) => run?.outputs ?? []).filter((output) => output !== null)
+export const readAnswer = (where: string, { value, text: source }: ReadJson, chosen: string | null): ReadAnswer => {
+  const node = jsonNode(source)
+  const outputs = shaped(where, Answer, value).outputs.flatMap((run, i) =>
+    (run?.outputs ?? []).flatMap((output, j): Output[] => (output ? [{ ...output, source: () => node.at('outputs')?.at(i)?.at('outputs')?.at(j) }] : [])))
   const wanted = outputs.filter(({ component_id }) => component_id === chosen)
   const notes: string[] = []
   if (chosen !== null && wanted.length === 0 && outputs.length > 0) notes.push(`The output component ${oneLine(chosen, 100)} gave no answer; those of the others were taken.`)
@@ -41,21 +44,24 @@ export const readAnswer = (where: string, answer: JsonValue, chosen: string | nu
 type ReadText = { text: string; echoed: boolean }
 
 const textsOf = (output: Output): ReadText[] => {
-  const results = values(output.results)
-  if (results.length > 0) return results.flatMap(textOf)
+  const within = (...path: string[]) => () => path.reduce((node, key) => node?.at(key), output.source())
+  const results = entries(output.results)
+  if (results.length > 0) return results.flatMap(([key, value]) => textOf(value, within('results', key)))
   // Data of a component that is no output has its value only here.
-  return values(output.outputs).flatMap((value) => textOf(isObject(value) && 'message' in value ? value['message'] : value))
+  return entries(output.outputs).flatMap(([key, value]) =>
+    isObject(value) && 'message' in value ? textOf(value['message'], within('outputs', key, 'message')) : textOf(value, within('outputs', key)))
 }
 
-const textOf = (value: unknown): ReadText[] => {
+/** What is no text is shown as the server wrote it. */
+const textOf = (value: unknown, source: () => JsonNode | undefined): ReadText[] => {
   if (value === null || value === undefined) return []
   if (typeof value === 'string') return [{ text: value, echoed: false }]
-  if (!isObject(value)) return [{ text: JSON.stringify(value), echoed: false }]
+  if (!isObject(value)) return [{ text: source()?.text ?? jsonText(value), echoed: false }]
   const text = value['text']
   if (value['error'] === true || value['category'] === 'error') throw flowFailed(typeof text === 'string' ? text : null)
   if (typeof text === 'string' || text === null) return [{ text: text ?? '', echoed: /^(Chat|Text)Input\b/.test(sourceOf(value)) }]
-  const data = 'data' in value && 'text_key' in value ? value['data'] : value
-  return [{ text: JSON.stringify(data), echoed: false }]
+  const node = 'data' in value && 'text_key' in value ? source()?.at('data') : source()
+  return [{ text: node?.text ?? jsonText(value), echoed: false }]
 }
 
 /** The component that made a message. */
@@ -66,7 +72,7 @@ const sourceOf = (message: Record<string, unknown>): string => {
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-const values = (value: unknown): unknown[] => (isObject(value) ? Object.values(value) : [])
+const entries = (value: unknown): [string, unknown][] => (isObject(value) ? Object.entries(value) : [])
 
 /**
  * The result in a streamed run: JSON documents parted by blank lines, one of which is the `end`. Without it the run failed,
@@ -75,13 +81,15 @@ const values = (value: unknown): unknown[] => (isObject(value) ? Object.values(v
 export const readStream = async (where: string, chunks: (max: number) => AsyncIterable<Uint8Array>): Promise<JsonDocument> => {
   let reason: string | null = null
   try {
-    for await (const { value: event, bytes } of jsonDocuments(where, chunks)) {
+    for await (const { value: event, text, bytes } of jsonDocuments(where, chunks)) {
       if (!isObject(event)) continue
       const data = isObject(event['data']) ? event['data'] : {}
-      if (event['event'] === 'end') return { value: (data['result'] ?? null) as JsonValue, bytes }
+      if (event['event'] === 'end') {
+        return { value: (data['result'] ?? null) as JsonValue, text: sliceAt(text, ['data', 'result']) ?? jsonText(null), bytes }
+      }
       if (event['event'] === 'error') reason = reasonOf(data as JsonValue) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
       // A server that does not stream answers with the result alone.
-      if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, bytes }
+      if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, text, bytes }
     }
   } catch (error) {
     // A broken connection after an error event: the server had said what became of the run.

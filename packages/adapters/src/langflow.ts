@@ -1,13 +1,13 @@
-import { SourceError } from '@automagik-spark/core'
+import { plainText, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
 import { identify, LangflowVersion, look, PROBE_TIMEOUT_MS, Status, unhealthy, wrongKind } from './detect.ts'
 import { reasonOf } from './error-reason.ts'
 import { htmlFailure } from './failure.ts'
 import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type HttpCall } from './http.ts'
-import type { JsonValue } from './json.ts'
+import type { JsonDocument } from './json-documents.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
-import { inputText, runRequest } from './langflow-request.ts'
+import { runRequest } from './langflow-request.ts'
 import { oneLine } from './plain-text.ts'
 import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
@@ -101,19 +101,20 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
         timeoutMs: call.timeoutMs,
         signal: call.signal,
       }
-      const { value, bytes } = await http.call(request, async (answer) => {
+      const read = await http.call(request, async (answer) => {
         if (!isSuccess(answer)) throw await answer.failure()
         if (answer.isHtml) throw htmlFailure(url, 'run')
         return call.streams_only ? readStream(url, answer.chunks) : answer.json()
       })
-      const answer = runAnswer(call, value, bytes)
+      const answer = runAnswer(call, read)
       return { ...answer, notes: [...notes, ...answer.notes] }
     },
   }
 
-  function runAnswer(call: RunCall, answer: JsonValue, bytes: number): RunAnswer {
-    const { text, notes, allEmpty } = readAnswer(url, answer, call.output_component)
-    if (call.streams_only || !allEmpty || inputText(call.input_value) === '') return { text, answer, bytes, notes }
+  function runAnswer(call: RunCall, read: JsonDocument): RunAnswer {
+    const { text: answer, bytes } = read
+    const { text, notes, allEmpty } = readAnswer(url, read, call.output_component)
+    if (call.streams_only || !allEmpty || call.input_value === null || plainText(call.input_value) === '') return { text, answer, bytes, notes }
     const note = 'The answer came out empty: probably a component of the flow only streams its text. The next runs of this flow are streamed.'
     return { text, answer, bytes, streams_only: true, notes: [...notes, note] }
   }

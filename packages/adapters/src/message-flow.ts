@@ -1,5 +1,4 @@
-import { SourceError } from '@automagik-spark/core'
-import type { JsonValue } from './json.ts'
+import { membersOf, plainText, SourceError } from '@automagik-spark/core'
 import { oneLine } from './plain-text.ts'
 import type { FlowComponent, FlowComponents, RemoteFlow, RunCall, WantedComponents } from './source.ts'
 
@@ -37,10 +36,11 @@ export const messageComponents = ({ flow_type }: Pick<RemoteFlow, 'flow_type'>, 
   return { input_component: of('input_component', 'message'), output_component: of('output_component', 'result'), warnings }
 }
 
-export const messageText = (value: JsonValue): string => (typeof value === 'string' ? value : JSON.stringify(value))
+/** The input as the text that these servers take. */
+export const messageText = ({ input_value }: Pick<RunCall, 'input_value'>): string => (input_value === null ? '' : plainText(input_value))
 
 /** Tweaks change the components of a Langflow flow. To run without them would be to run something else than was asked. */
 export const refuseTweaks = ({ tweaks, flow_type }: Pick<RunCall, 'tweaks' | 'flow_type'>): void => {
-  if (tweaks === null || Object.keys(tweaks).length === 0) return
+  if (tweaks === null || membersOf(tweaks).length === 0) return
   throw new SourceError('bad_request', 'refused', `The run has tweaks, and the ${flow_type} has no components that they could change. Leave tweaks out.`)
 }

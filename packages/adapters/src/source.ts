@@ -1,4 +1,4 @@
-import type { FlowType, SourceError, SourceType } from '@automagik-spark/core'
+import type { FlowType, JsonText, SourceError, SourceType } from '@automagik-spark/core'
 import type { JsonValue } from './json.ts'
 import type { HttpPool } from './pool.ts'
 
@@ -51,10 +51,11 @@ export type WantedComponents = { input_component?: string | null | undefined; ou
 export type RunCall = {
   flow_id: string
   flow_type: FlowType
-  /** A string goes as it is, anything else as JSON text. */
-  input_value: JsonValue
+  /** A string goes as it is, anything else as its JSON text. Null: none was given. */
+  input_value: JsonText | null
   session_id: string
-  tweaks: Record<string, unknown> | null
+  /** An object. */
+  tweaks: JsonText | null
   input_component: string | null
   output_component: string | null
   /** The graph as it was synced, to know where the input belongs. */
@@ -69,8 +70,8 @@ export type RunCall = {
 export type RunAnswer = {
   /** What a person wants to read. */
   text: string
-  /** The server's whole answer. */
-  answer: JsonValue
+  /** The server's whole answer, as it wrote it. */
+  answer: JsonText
   /** Its size, decompressed. */
   bytes: number
   /** The text was lost since a component only streams: the flow ran, and its next runs have to be streamed. */

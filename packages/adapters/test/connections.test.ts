@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { SourceError } from '@automagik-spark/core'
+import { jsonText, SourceError } from '@automagik-spark/core'
 import { afterEach, describe, expect, it } from 'vitest'
 import { makeHttpPool, makeSource, type RunCall, type Source } from '../src/index.ts'
 import { bodyOf, serve } from './servers.ts'
@@ -12,7 +12,7 @@ const sourceAt = (url: string): Source => {
   return makeSource({ source_type: 'langflow', url, api_key: 'sk-canary', pool })
 }
 const call = (input_value: string): RunCall => ({
-  flow_id: 'echo', flow_type: 'flow', input_value, session_id: 's', tweaks: null, input_component: null, output_component: null,
+  flow_id: 'echo', flow_type: 'flow', input_value: jsonText(input_value), session_id: 's', tweaks: null, input_component: null, output_component: null,
   data: null, streams_only: false, timeoutMs: 10_000, signal: new AbortController().signal,
 })
 const GOOD = JSON.stringify({ session_id: 's', outputs: [{ inputs: {}, outputs: [{ component_id: 'ChatOutput-1', results: { message: { text: 'hi' } } }] }] })

@@ -2,7 +2,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
-import { SourceError } from '@automagik-spark/core'
+import { jsonText, SourceError } from '@automagik-spark/core'
 import { certificate, patient } from '@automagik-spark/testing'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { detectSourceType, makeHttpPool, makeSource, type HttpPoolOptions, type RunCall } from '../src/index.ts'
@@ -18,7 +18,7 @@ const poolWith = (options: Partial<HttpPoolOptions> = {}) => {
 const sourceAt = (url: string, options: Partial<HttpPoolOptions> = {}, api_key: string | null = 'sk-canary') =>
   makeSource({ source_type: 'langflow', url, api_key, pool: poolWith(options) })
 const call = (more: Partial<RunCall> = {}): RunCall => ({
-  flow_id: 'echo', flow_type: 'flow', input_value: 'hi', session_id: 's', tweaks: null, input_component: null, output_component: null,
+  flow_id: 'echo', flow_type: 'flow', input_value: jsonText('hi'), session_id: 's', tweaks: null, input_component: null, output_component: null,
   data: null, streams_only: false, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 const failureOf = async (running: Promise<unknown>): Promise<SourceError> => {
@@ -72,12 +72,12 @@ describe('no connection: it never started', () => {
     const { url, seen } = await serve((request, response) => void bodyOf(request).then((body) => { if (!body.includes('first')) response.writeHead(200, json).end(GOOD) }))
     const source = sourceAt(url, { connections: 1 })
     const controller = new AbortController()
-    const first = source.run(call({ input_value: 'first', signal: controller.signal }))
+    const first = source.run(call({ input_value: jsonText('first'), signal: controller.signal }))
     await expect.poll(() => seen.length).toBe(1)
     expect(await failureOf(source.run(call({ timeoutMs: 100 })))).toMatchObject({ error_code: 'timeout', failure: 'not_sent', message: expect.stringContaining('could not be sent within 0.1 s') })
     controller.abort(new Error('enough'))
     await expect(first).rejects.toThrow('enough')
-    expect((await source.run(call({ input_value: 'third' }))).text).toBe('hi')
+    expect((await source.run(call({ input_value: jsonText('third') }))).text).toBe('hi')
     expect(seen).toHaveLength(2)
   })
 })

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
-import { SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
+import { jsonText, SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
 import { patient } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeHttpPool, makeSource, type RunCall, type Source } from '../src/index.ts'
@@ -25,7 +25,7 @@ const kinds: Kind[] = [
   },
 ]
 const call = (kind: Kind, more: Partial<RunCall> = {}): RunCall => ({
-  flow_id: 'one', flow_type: kind.flow_type, input_value: 'hi', session_id: 's', tweaks: null, input_component: null, output_component: null, data: { id: 'one' },
+  flow_id: 'one', flow_type: kind.flow_type, input_value: jsonText('hi'), session_id: 's', tweaks: null, input_component: null, output_component: null, data: { id: 'one' },
   streams_only: false, timeoutMs: patient(20_000), signal: new AbortController().signal, ...more,
 })
 const json = { 'content-type': 'application/json' }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
+import { jsonText, SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
 import { patient, readFixtures, recordedPieces, type RecordedMessage } from '@automagik-spark/testing'
 import { makeSource, type HttpPool, type JsonValue, type LostCall, type RunCall, type Source } from '../src/index.ts'
 
@@ -97,7 +97,7 @@ const callOf = (flow_type: FlowType, id: string, recording: Recording, data: Jso
   const { form, json } = recording.request
   const message = form?.['message'] ?? (json as { message_content?: string } | undefined)?.message_content
   return {
-    flow_id: id, flow_type, input_value: message ?? 'hello', session_id: 'task-1', tweaks: null, input_component: null, output_component: null, data,
+    flow_id: id, flow_type, input_value: jsonText(message ?? 'hello'), session_id: 'task-1', tweaks: null, input_component: null, output_component: null, data,
     streams_only: recording.response.headers['content-type']?.startsWith('text/event-stream') ?? false, timeoutMs: patient(10_000), signal: new AbortController().signal,
   }
 }

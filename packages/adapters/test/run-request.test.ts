@@ -1,3 +1,4 @@
+import { asJsonText, jsonText } from '@automagik-spark/core'
 import { patient } from '@automagik-spark/testing'
 import { afterAll, describe, expect, it } from 'vitest'
 import { makeHttpPool, makeSource, type RunCall } from '../src/index.ts'
@@ -10,21 +11,23 @@ const node = (id: string, stored = '') => ({ id, data: { id, type: id.split('-')
 const graph = (...nodes: ReturnType<typeof node>[]) => ({ nodes, edges: [] })
 
 const callOf = (more: Partial<RunCall>): RunCall => ({
-  flow_id: 'my flow', flow_type: 'flow', input_value: 'hi', session_id: 'task-1', tweaks: null, input_component: null, output_component: null,
+  flow_id: 'my flow', flow_type: 'flow', input_value: jsonText('hi'), session_id: 'task-1', tweaks: null, input_component: null, output_component: null,
   data: null, streams_only: false, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 
 /** The request that a run makes. */
 const requestOf = async (more: Partial<RunCall>, api_key: string | null = 'sk-1') => {
-  const requests: { line: string; headers: NodeJS.Dict<string | string[]>; body: unknown }[] = []
+  const requests: { line: string; headers: NodeJS.Dict<string | string[]>; body: unknown; text: string }[] = []
   const { url } = await serve((request, response) => void bodyOf(request).then((body) => {
-    requests.push({ line: `${request.method} ${request.url}`, headers: request.headers, body: JSON.parse(body) })
+    requests.push({ line: `${request.method} ${request.url}`, headers: request.headers, body: JSON.parse(body), text: body })
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"outputs":[]}')
   }))
   await makeSource({ source_type: 'langflow', url: `${url}/base`, api_key, pool }).run(callOf(more))
   expect(requests).toHaveLength(1)
   return requests[0]!
 }
+/** What no parsed value keeps. */
+const SOURCE = '{ "id": 1234567890123456789, "2": 1.10, "1": -0, "big": 1E400, "a": 1, "a": 2, "__proto__": {"x": "\\u00e9\\/"} }'
 const types = { input_type: 'any', output_type: 'any', session_id: 'task-1' }
 
 describe('the request of a run', () => {
@@ -44,11 +47,11 @@ describe('the request of a run', () => {
     ['a chosen input', { data: graph(node('ChatInput-1'), node('TextInput-2')), input_component: 'TextInput-2' }, { input_type: 'text', input_value: 'hi' }],
     ['a chosen input of which there are two', { data: graph(node('ChatInput-1'), node('ChatInput-2')), input_component: 'ChatInput-2' }, { tweaks: { 'ChatInput-2': { input_value: 'hi' } } }],
     ['a chosen input whose kind is in the id of another', { data: graph(node('ChatInput-Text1'), node('TextInput-2')), input_component: 'TextInput-2' }, { tweaks: { 'TextInput-2': { input_value: 'hi' } } }],
-    ['a chosen component that is no input', { data: graph(node('ChatInput-1'), node('Prompt-2')), input_component: 'Prompt-2', input_value: { a: 1 } }, { tweaks: { 'Prompt-2': { input_value: '{"a":1}' } } }],
+    ['a chosen component that is no input', { data: graph(node('ChatInput-1'), node('Prompt-2')), input_component: 'Prompt-2', input_value: jsonText({ a: 1 }) }, { tweaks: { 'Prompt-2': { input_value: '{"a":1}' } } }],
     ['the chat input beside a text that stays', { data: graph(node('ChatInput-1'), node('TextInput-2', 'You are a pirate.')), input_component: 'ChatInput-1' }, { input_type: 'chat', input_value: 'hi' }],
-    ['a chat input that a tweak sets as well', { data: graph(node('ChatInput-1'), node('TextInput-2', 'Pirate')), tweaks: { 'ChatInput-1': { input_value: 'x', sender: 'y' } } }, { tweaks: { 'ChatInput-1': { input_value: 'hi', sender: 'y' } } }],
+    ['a chat input that a tweak sets as well', { data: graph(node('ChatInput-1'), node('TextInput-2', 'Pirate')), tweaks: jsonText({ 'ChatInput-1': { input_value: 'x', sender: 'y' } }) }, { tweaks: { 'ChatInput-1': { input_value: 'hi', sender: 'y' } } }],
     ['an input that is gone', { data: graph(node('ChatInput-1')), input_component: 'ChatInput-0' }, { input_value: 'hi' }],
-    ['a webhook', { data: graph(node('Webhook-1')), input_component: 'Webhook-1', input_value: { a: 1 } }, { tweaks: { 'Webhook-1': { data: '{"a":1}' } } }],
+    ['a webhook', { data: graph(node('Webhook-1')), input_component: 'Webhook-1', input_value: jsonText({ a: 1 }) }, { tweaks: { 'Webhook-1': { data: '{"a":1}' } } }],
     ['nobody', { data: graph(node('ChatOutput-1')) }, { input_value: 'hi' }],
   ])('brings the input to %s', async (_, call, expected) => expect((await requestOf(call)).body).toEqual({ ...types, ...expected }))
 
@@ -57,8 +60,8 @@ describe('the request of a run', () => {
     ['a webhook', { data: graph(node('Webhook-1')) }, 'Webhook-1', 'data'],
     ['a component that is no input', { data: graph(node('Prompt-1')), input_component: 'Prompt-1' }, 'Prompt-1', 'input_value'],
   ])('brings line breaks and backslashes to %s by tweak', async (_, call, component, field) => {
-    const received = async (input_value: RunCall['input_value']) => {
-      const { tweaks } = (await requestOf({ ...call, input_value })).body as { tweaks: Record<string, Record<string, string>> }
+    const received = async (input: unknown) => {
+      const { tweaks } = (await requestOf({ ...call, input_value: jsonText(input) })).body as { tweaks: Record<string, Record<string, string>> }
       const text = tweaks[component]![field]!
       return { text, value: JSON.parse(text.replaceAll('\\n', '\n')) as unknown }
     }
@@ -71,9 +74,9 @@ describe('the request of a run', () => {
     expect((await received('{"big": 12345678901234567890}')).text).toBe('{"big": 12345678901234567890}')
   })
   it('says so when a text cannot be brought unchanged', async () => {
-    const notesOf = async (input_value: RunCall['input_value'], more: Partial<RunCall> = {}) => {
+    const notesOf = async (input: unknown, more: Partial<RunCall> = {}) => {
       const { url } = await serve((_, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"outputs":[{"outputs":[{"results":{"message":{"text":"ok"}}}]}]}'))
-      return (await makeSource({ source_type: 'langflow', url, api_key: null, pool }).run({ ...callOf({ data: graph(node('ChatInput-1'), node('Prompt-2')), input_component: 'Prompt-2', ...more }), input_value })).notes
+      return (await makeSource({ source_type: 'langflow', url, api_key: null, pool }).run({ ...callOf({ data: graph(node('ChatInput-1'), node('Prompt-2')), input_component: 'Prompt-2', ...more }), input_value: jsonText(input) })).notes
     }
     expect(await notesOf('\\nabla f')).toEqual(['The input holds a backslash followed by n. Langflow takes the two for a line break in what goes to Prompt-2.'])
     expect(await notesOf('one\ntwo \\times')).toEqual([])
@@ -83,14 +86,22 @@ describe('the request of a run', () => {
 
   it("keeps the user's tweaks, those of the input's component too", async () => {
     const tweaks = { 'Webhook-1': { other: 1 }, 'X-2': { a: [1] }, temperature: 0.5 }
-    expect((await requestOf({ data: graph(node('Webhook-1')), tweaks, input_value: {} })).body).toEqual({ ...types, tweaks: { 'Webhook-1': { other: 1, data: '{}' }, 'X-2': { a: [1] }, temperature: 0.5 } })
-    expect((await requestOf({ tweaks })).body).toEqual({ ...types, input_value: 'hi', tweaks })
+    expect((await requestOf({ data: graph(node('Webhook-1')), tweaks: jsonText(tweaks), input_value: jsonText({}) })).body).toEqual({ ...types, tweaks: { 'Webhook-1': { other: 1, data: '{}' }, 'X-2': { a: [1] }, temperature: 0.5 } })
+    expect((await requestOf({ tweaks: jsonText(tweaks) })).body).toEqual({ ...types, input_value: 'hi', tweaks })
   })
+  it.each<[string, Partial<RunCall>, string]>([
+    ['to a webhook as the text that was given', { data: graph(node('Webhook-1')), input_component: 'Webhook-1' }, `"tweaks":{"Webhook-1":{"data":${JSON.stringify(SOURCE)}}}`],
+    ['to an input as the text that was given', {}, `"input_value":${JSON.stringify(SOURCE)}`],
+    ['as tweaks', { input_value: jsonText('hi'), tweaks: asJsonText(SOURCE) }, `"tweaks":${SOURCE}`],
+    ['beside the tweak that brings the input', { data: graph(node('Webhook-1')), input_component: 'Webhook-1', input_value: jsonText({}), tweaks: asJsonText(`{ "Webhook-1" : {"n": 1.10, "data": 0}, "X": ${SOURCE} }`) }, `"tweaks":{"X":${SOURCE},"Webhook-1":{"n":1.10,"data":"{}"}}`],
+    ['as the text of a string with its escapes', { input_value: asJsonText('"\\u00e9\\/\\u0000\\ud800"') }, '"input_value":"\\u00e9\\/\\u0000\\ud800"'],
+  ])('brings every digit, key and escape %s', async (_, call, expected) => expect((await requestOf({ input_value: asJsonText(SOURCE), ...call })).text).toContain(expected))
+
   it('asks by name for a component that is no output', async () => {
     expect((await requestOf({ data: graph(node('ChatInput-1'), node('Model-2'), node('ChatOutput-3')), output_component: 'Model-2' })).body).toEqual({ ...types, input_value: 'hi', output_component: 'Model-2' })
   })
   it('takes __proto__ in a graph and in tweaks as data', async () => {
-    const { body } = await requestOf({ data: graph(node('__proto__'), node('ChatInput-1')), input_component: '__proto__', tweaks: JSON.parse('{"constructor":{"a":1}}') as Record<string, unknown> })
+    const { body } = await requestOf({ data: graph(node('__proto__'), node('ChatInput-1')), input_component: '__proto__', tweaks: asJsonText('{"constructor":{"a":1}}') })
     expect(JSON.stringify(body)).toContain('"__proto__":{"input_value":"hi"}')
     expect(({} as { input_value?: string }).input_value).toBeUndefined()
   })

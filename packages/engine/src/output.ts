@@ -1,3 +1,6 @@
+import { jsonText, objectText } from '@automagik-spark/core'
+import type { JsonText } from '@automagik-spark/core'
+
 /** Up to here an answer lies in the task's own row; above it in a table of its own that lists never load. */
 const INLINE_BYTES = 8 * 1024
 const PREVIEW_CHARS = 2_000
@@ -24,9 +27,9 @@ const cutToBytes = (text: string, bytes: number): string => {
  * How an answer is kept: whole up to `maxBytes`, above that its text cut to fit and the size.
  * Returns JSON texts: `output` for the task's row, `full_output` for the table of large answers.
  */
-export const keepAnswer = (text: string, answer: unknown, bytes: number, maxBytes: number): { output: string; full_output: string | null } => {
+export const keepAnswer = (text: string, answer: JsonText, bytes: number, maxBytes: number): { output: string; full_output: string | null } => {
   // What is too large anyway is not written out first: of 10 MiB that takes longer than all else that is done with an answer.
-  let whole = bytes > maxBytes ? null : storableJson(JSON.stringify({ result: text, answer }))
+  let whole = bytes > maxBytes ? null : storableJson(objectText([['result', jsonText(text)], ['answer', answer]]))
   if (whole === null || bytesOf(whole) > maxBytes) {
     const room = (budget: number) => storableJson(JSON.stringify({ result: cutToBytes(text, budget), truncated: true, bytes }))
     whole = room(Math.max(maxBytes - 64, 0))

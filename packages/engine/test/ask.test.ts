@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { LostCall, Recovery } from '@automagik-spark/adapters'
-import { SECOND, SourceError } from '@automagik-spark/core'
+import { jsonText, SECOND, SourceError } from '@automagik-spark/core'
 import type { Task } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openStack, until } from './stack.ts'
@@ -34,7 +34,7 @@ afterEach(() => {
 })
 afterAll(() => stack.close())
 
-const completed: Recovery = { state: 'completed', text: 'found', answer: { kept: true }, bytes: 4, notes: ['a note of the server'] }
+const completed: Recovery = { state: 'completed', text: 'found', answer: jsonText({ kept: true }), bytes: 4, notes: ['a note of the server'] }
 const away = new SourceError('source_unreachable', 'unknown', 'No answer.')
 /** A call whose connection breaks after it was sent. */
 const lose = async (input_value: string, more: { max_retries?: number; retry_on?: Task['retry_on']; timeout?: number; session_id?: string } = {}) => {
@@ -63,7 +63,7 @@ describe('a call that was lost', () => {
     const id = await lose('kept')
     expect(await ended(id)).toMatchObject({ status: 'completed', tries: 1, output_data: { result: 'found', answer: { kept: true } }, error: null, error_code: null })
     expect(calls('kept')).toBe(1)
-    expect(asked).toMatchObject([{ flow_id: stack.stub.flows.echo, input_value: 'kept', session_id: id, own_session: true, tries: 1 }])
+    expect(asked).toMatchObject([{ flow_id: stack.stub.flows.echo, input_value: jsonText('kept'), session_id: id, own_session: true, tries: 1 }])
     expect(await log(id)).toEqual(expect.arrayContaining(['the server was asked what became of the call', 'a note of the server']))
   })
 

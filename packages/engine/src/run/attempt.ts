@@ -1,5 +1,6 @@
 import type { JsonValue } from '@automagik-spark/adapters'
-import { nextRetryMs, SourceError } from '@automagik-spark/core'
+import { jsonText, nextRetryMs, SourceError } from '@automagik-spark/core'
+import type { JsonText } from '@automagik-spark/core'
 import { settlementOf } from '@automagik-spark/db'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
@@ -67,13 +68,13 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
       const answer = await remote.run({
         flow_id: flow.remote_flow_id,
         flow_type: flow.flow_type,
-        input_value: toJson(task.input),
+        input_value: textOrNull(task.input),
         // A session of its own for every task: without one, runs of a flow share one history.
         session_id: task.session_id ?? task.id,
-        tweaks: task.tweaks,
+        tweaks: textOrNull(task.tweaks),
         input_component: flow.input_component,
         output_component: flow.output_component,
-        data: toJson(flow.data),
+        data: flow.data as JsonValue, // out of a jsonb column
         streams_only: flow.streams_only,
         timeoutMs: task.timeout * 1000,
         signal,
@@ -97,5 +98,5 @@ const hasReached = ({ failure, error_code }: SourceError): boolean | null => {
 }
 export type Attempt = ReturnType<typeof makeAttempt>
 
-/** What came out of a jsonb column is JSON. A column's NULL is no input at all. */
-export const toJson = (value: unknown) => (value ?? '') as JsonValue
+/** A column's NULL, and JSON's null as well, is no input at all. */
+export const textOrNull = (value: unknown): JsonText | null => (value === null || value === undefined ? null : jsonText(value))

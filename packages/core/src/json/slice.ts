@@ -1,0 +1,127 @@
+import type { JsonText } from './text.ts'
+
+// Cuts parts out of JSON text that is known to be well-formed. One pass, no recursion: an answer may have megabytes.
+
+const [TAB, LINE_FEED, RETURN, SPACE, QUOTE, COMMA, BACKSLASH] = [0x09, 0x0a, 0x0d, 0x20, 0x22, 0x2c, 0x5c]
+const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+/** Up to here a string is looked through by hand; a native search pays only for longer ones. */
+const NEAR = 32
+
+const isSpace = (code: number): boolean => code === SPACE || code === LINE_FEED || code === RETURN || code === TAB
+const skipSpace = (text: string, at: number): number => {
+  while (isSpace(text.charCodeAt(at))) at++
+  return at
+}
+
+/** Just past the string that begins at `start`. */
+const endOfString = (text: string, start: number): number => {
+  let at = start + 1
+  for (const near = Math.min(at + NEAR, text.length); at < near; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) return at + 1
+    if (code === BACKSLASH) at++
+  }
+  for (;;) {
+    const quote = text.indexOf('"', at)
+    if (quote === -1) return text.length
+    let backslashes = 0
+    while (quote - backslashes > at && text.charCodeAt(quote - backslashes - 1) === BACKSLASH) backslashes++
+    at = quote + 1
+    if (backslashes % 2 === 0) return at
+  }
+}
+
+/** Just past the value that begins at `start`. */
+const endOfValue = (text: string, start: number): number => {
+  const first = text.charCodeAt(start)
+  if (first === QUOTE) return endOfString(text, start)
+  if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) {
+    let at = start
+    for (; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code === COMMA || code === CLOSE_ARRAY || code === CLOSE_OBJECT || isSpace(code)) break
+    }
+    return at
+  }
+  let depth = 0
+  for (let at = start; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(text, at) - 1
+    else if (code === OPEN_OBJECT || code === OPEN_ARRAY) depth++
+    else if ((code === CLOSE_OBJECT || code === CLOSE_ARRAY) && --depth === 0) return at + 1
+  }
+  return text.length
+}
+
+const keyOf = (text: string, from: number, to: number): string => {
+  const raw = text.slice(from + 1, to - 1)
+  return raw.includes('\\') ? String(JSON.parse(text.slice(from, to))) : raw
+}
+
+/** The parts of an object or array, in the order written; nothing for other values. `key` is the index in an array. */
+const eachPart = (text: string, visit: (key: string | number, from: number, to: number) => void): void => {
+  const isArray = text.startsWith('[')
+  if (!isArray && !text.startsWith('{')) return
+  for (let at = skipSpace(text, 1), index = 0; at < text.length; index++) {
+    const code = text.charCodeAt(at)
+    if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) return
+    let key: string | number = index
+    if (!isArray) {
+      const end = endOfString(text, at)
+      key = keyOf(text, at, end)
+      at = skipSpace(text, skipSpace(text, end) + 1) // over the colon
+    }
+    const end = endOfValue(text, at)
+    visit(key, at, end)
+    at = skipSpace(text, end)
+    if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1)
+  }
+}
+
+/** The members of an object in the order written, doubled keys included. */
+export const membersOf = (text: JsonText): [key: string, value: JsonText][] => {
+  const members: [string, JsonText][] = []
+  if (text.startsWith('{')) eachPart(text, (key, from, to) => members.push([String(key), text.slice(from, to) as JsonText]))
+  return members
+}
+
+/** The elements of an array. */
+export const elementsOf = (text: JsonText): JsonText[] => {
+  const elements: JsonText[] = []
+  if (text.startsWith('[')) eachPart(text, (_, from, to) => elements.push(text.slice(from, to) as JsonText))
+  return elements
+}
+
+/** The part at a key or index. Of doubled keys the last counts, as it does for `JSON.parse`: what was checked is what is cut. */
+export const partOf = (text: JsonText, wanted: string | number): JsonText | undefined => {
+  let part: JsonText | undefined
+  eachPart(text, (key, from, to) => {
+    if (key === wanted) part = text.slice(from, to) as JsonText
+  })
+  return part
+}
+
+export const sliceAt = (text: JsonText, path: readonly (string | number)[]): JsonText | undefined => {
+  let part: JsonText | undefined = text
+  for (const key of path) part = part && partOf(part, key)
+  return part
+}
+
+/** A value with its parts, each cut once when it is asked for: a reader that walks an answer goes over each level of it once. */
+export type JsonNode = { readonly text: JsonText; at(key: string | number): JsonNode | undefined }
+
+export const jsonNode = (text: JsonText): JsonNode => {
+  let parts: Map<string | number, JsonNode> | undefined
+  return {
+    text,
+    at(key) {
+      if (!parts) {
+        const found = new Map<string | number, JsonNode>()
+        eachPart(text, (name, from, to) => found.set(name, jsonNode(text.slice(from, to) as JsonText)))
+        parts = found
+      }
+      return parts.get(key)
+    },
+  }
+}
