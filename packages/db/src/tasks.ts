@@ -157,9 +157,10 @@ export const makeTasks = (sql: SqlPool) => ({
 
   /**
    * Back to pending, as the same task, with a fresh `max_retries`. The log keeps how it ended before. Null: there is no such task;
-   * `'inactive'`: its source is switched off; else the status that it had, which is changed only when it was failed or cancelled.
+   * `was`: the status that it had, which is changed only when it was failed or cancelled; `row` is the task then. `'inactive'`: its source is
+   * switched off.
    */
-  async retry(id: string): Promise<TaskRow['status'] | 'inactive' | null> {
+  async retry(id: string): Promise<{ was: TaskRow['status']; row: TaskRow | null } | 'inactive' | null> {
     return sql.transaction(async (tx) => {
       const { rows } = await tx.query<{ status: TaskRow['status']; source_status: string }>(
         `SELECT t.status, src.status AS source_status FROM tasks t JOIN sources src ON src.id = t.source_id WHERE t.id = $1 AND ${VISIBLE} FOR NO KEY UPDATE OF t`,
@@ -167,7 +168,7 @@ export const makeTasks = (sql: SqlPool) => ({
       )
       const task = rows[0]
       if (!task) return null
-      if (task.status !== 'failed' && task.status !== 'cancelled') return task.status
+      if (task.status !== 'failed' && task.status !== 'cancelled') return { was: task.status, row: null }
       if (task.source_status !== 'active') return 'inactive'
       await tx.query(
         `INSERT INTO task_events (task_id, at, type, message, try)
@@ -182,13 +183,13 @@ export const makeTasks = (sql: SqlPool) => ({
          WHERE t.id = $1 AND v.at IS NOT NULL ORDER BY v.n`,
         [id],
       )
-      await tx.query(
-        `UPDATE tasks SET status = 'pending', tries_before = tries, crashes = 0, token = NULL, worker_id = NULL, error = NULL, error_code = NULL, output = NULL,
-           cancel_requested_at = NULL, started_at = NULL, finished_at = NULL, ready_at = spark_now(), updated_at = spark_now() WHERE id = $1`,
+      const { rows: pending } = await tx.query<TaskRow>(
+        `UPDATE tasks t SET status = 'pending', tries_before = tries, retried_by_hand = true, crashes = 0, token = NULL, worker_id = NULL, error = NULL, error_code = NULL, output = NULL,
+           cancel_requested_at = NULL, started_at = NULL, finished_at = NULL, ready_at = spark_now(), updated_at = spark_now() WHERE id = $1 RETURNING ${PLAIN}, t.output`,
         [id],
       )
       await tx.query(`SELECT pg_notify('spark_ready', '')`)
-      return task.status
+      return { was: task.status, row: pending[0]! }
     })
   },
 

@@ -532,7 +532,7 @@ describe('the edges between statuses', () => {
     for (const lacking of ['', ', token = NULL', ', tries_before = tries', ', token = NULL, tries_before = tries, tries = tries + 1']) {
       await expect(back(lacking)).rejects.toThrow(`a task cannot go from ${status} to pending`)
     }
-    expect(await t.db.tasks.retry(task.id)).toBe(status)
+    expect(await t.db.tasks.retry(task.id)).toMatchObject({ was: status, row: { id: task.id, status: 'pending' } })
     expect((await taskRow(t.sql, task.id))!.status).toBe('pending')
   })
 

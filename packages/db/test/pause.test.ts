@@ -17,16 +17,28 @@ beforeEach(async () => {
 })
 afterAll(() => t.close())
 
-/** A run of the schedule that is over. */
-const ran = async (status: 'completed' | 'failed' | 'cancelled', trigger = 'schedule') => {
-  const id = await addTask(t.sql, workflow_id)
+type End = 'completed' | 'failed' | 'cancelled'
+/** An attempt that is over. */
+const attempted = async (id: string, status: End, error_code: 'flow_failed' | 'outcome_unknown' = 'flow_failed') => {
   const token = randomUUID()
   await t.sql.query(
-    `UPDATE tasks SET schedule_id = $2, trigger = $3, status = 'running', phase = 'calling', tries = 1, token = $4, lease_until = spark_now(), started_at = spark_now() WHERE id = $1`,
-    [id, schedule, trigger, token],
+    `UPDATE tasks SET status = 'running', phase = 'calling', tries = tries + 1, token = $2, lease_until = spark_now(), started_at = spark_now() WHERE id = $1`,
+    [id, token],
   )
-  const failure = status === 'failed' ? { error: 'It broke.', error_code: 'flow_failed' as const } : {}
-  await settle(t.sql, [settlementOf({ id, token }, { status, reached: true, ...failure })])
+  await settle(t.sql, [settlementOf({ id, token }, { status, reached: true, ...(status === 'failed' && { error: 'It broke.', error_code }) })])
+  return token
+}
+/** A run of the schedule that is over. */
+const ran = async (status: End, trigger = 'schedule') => {
+  const id = await addTask(t.sql, workflow_id)
+  await t.sql.query('UPDATE tasks SET schedule_id = $2, trigger = $3 WHERE id = $1', [id, schedule, trigger])
+  await attempted(id, status)
+  return id
+}
+/** Somebody asks for it again. */
+const retried = async (id: string, status: End) => {
+  expect(await t.db.tasks.retry(id)).toMatchObject({ row: { id } })
+  await attempted(id, status)
 }
 const pauseFailing = () => t.db.schedules.pauseFailing()
 const row = async () => (await t.db.schedules.find(schedule))!
@@ -55,6 +67,47 @@ describe('a schedule whose runs fail', () => {
     await ran('completed')
     await ran('failed')
     expect(await pauseFailing()).toEqual([])
+  })
+
+  it('counts a due time once, by its last outcome: a retry by hand adds nothing, and never pauses', async () => {
+    const id = await ran('failed')
+    for (let i = 0; i < 4; i++) await retried(id, 'failed')
+    expect((await row()).consecutive_failures).toBe(1)
+    await ran('failed')
+    await retried(id, 'failed')
+    expect(await pauseFailing()).toEqual([])
+    await ran('failed')
+    expect(await pauseFailing()).toEqual([schedule])
+  })
+
+  it('begins anew when a retry by hand succeeds, and not when one of an older run fails after a success', async () => {
+    const [first] = [await ran('failed'), await ran('failed')]
+    await retried(first, 'completed')
+    expect(await row()).toMatchObject({ consecutive_failures: 0, last_success_at: expect.any(Date) as Date })
+    const old = await ran('failed')
+    await ran('completed')
+    await retried(old, 'failed')
+    expect((await row()).consecutive_failures).toBe(0)
+  })
+
+  it('counts nothing for a cancelled run that is tried again by hand and fails', async () => {
+    const id = await addTask(t.sql, workflow_id)
+    await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = $1`, [id, schedule])
+    await t.db.tasks.cancel(id)
+    await retried(id, 'failed')
+    expect((await row()).consecutive_failures).toBe(0)
+  })
+
+  it('counts an unknown outcome no more once its attempt reports that it succeeded, and once when it reports a failure', async () => {
+    const [known, unknown] = [await addTask(t.sql, workflow_id), await addTask(t.sql, workflow_id)]
+    await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = ANY ($1::uuid[])`, [[known, unknown], schedule])
+    const failed = await attempted(known, 'failed', 'outcome_unknown')
+    const token = await attempted(unknown, 'failed', 'outcome_unknown')
+    expect((await row()).consecutive_failures).toBe(2)
+    await settle(t.sql, [settlementOf({ id: known, token: failed }, { status: 'failed', reached: true, error: 'It broke.', error_code: 'flow_failed' })])
+    expect((await row()).consecutive_failures).toBe(2)
+    await settle(t.sql, [settlementOf({ id: unknown, token }, { status: 'completed', reached: true })])
+    expect((await row()).consecutive_failures).toBe(0)
   })
 
   it('is never paused without a limit, and stays paused by whoever paused it', async () => {

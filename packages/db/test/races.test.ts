@@ -26,12 +26,12 @@ it('a cancel that meets a claim waits for it, and asks the worker to stop', asyn
 it('of two who ask for another try one gets it', async () => {
   const id = await addTask(t.sql, workflow_id)
   await t.db.tasks.cancel(id)
-  let second: Promise<string | null> | undefined
+  let second: ReturnType<typeof t.db.tasks.retry> | undefined
   await t.sql.transaction(async (tx) => {
     await tx.query(`UPDATE tasks SET status = 'pending', tries_before = tries, token = NULL, finished_at = NULL, cancel_requested_at = NULL WHERE id = $1`, [id])
     second = t.db.tasks.retry(id)
     await isBlocked(t.sql)
   })
-  expect(await second).toBe('pending')
+  expect(await second).toEqual({ was: 'pending', row: null })
   expect((await t.db.tasks.events(id)).map((event) => event.type)).not.toContain('retry_requested')
 })

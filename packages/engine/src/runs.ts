@@ -2,8 +2,10 @@ import { isFinished, MANUAL_RETRIES, notFound } from '@automagik-spark/core'
 import type { DomainError, RunRequest, Task } from '@automagik-spark/core'
 import type { Db, NewRun, ScheduleRow, TaskRow } from '@automagik-spark/db'
 import { makeBatcher } from './batcher.ts'
+import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { sourceInactive, toTask } from './tasks.ts'
+import { isDatabaseAway } from './unavailable.ts'
 import type { Waiters } from './waiters.ts'
 
 type Deps = {
@@ -38,14 +40,14 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
 
   /** The task as it was accepted, or turned away; it may be running by the time that its caller reads it. */
   const start = async (run: Omit<NewRun, 'id'>, id: string): Promise<Task> => {
-    const row = await insert({ ...run, id })
+    const row = await inDoubt(() => insert({ ...run, id }), () => db.tasks.find(id), lookAt(`task ${id}`, `tasks/${id}`))
     if (!row) throw await refusal(run.workflow_id)
     return toTask(row)
   }
 
   return {
     /**
-     * `finished` false: the task was accepted, and is pending or running. `signal` ends the waiting, never the run; `wait_seconds`
+     * `finished` false: the task was accepted, and is pending or running; also when the database went away since. `signal` ends the waiting, never the run; `wait_seconds`
      * limits it, and `cut_short` says that it did.
      */
     async run(
@@ -81,7 +83,14 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
       const over = await ended.over
       signal?.removeEventListener('abort', ended.forget)
       if (over) return { task: toTask(over), finished: true }
-      const now = await db.tasks.find(id)
+      let now: TaskRow | null
+      try {
+        now = await db.tasks.find(id)
+      } catch (error) {
+        // It is stored and will run: whoever asked must not ask again.
+        if (isDatabaseAway(error)) return { task, finished: false }
+        throw error
+      }
       if (!now) throw notFound('Task') // it was deleted while it was waited for
       const finished = isFinished(now.status)
       return { task: toTask(now), finished, cut_short: !finished && waitMs < longestMs && !signal?.aborted }

@@ -6,6 +6,7 @@ import {
 import type { Db, LockedSchedule, ScheduleRow, ScheduleView, Sql } from '@automagik-spark/db'
 import { announceDue } from './announce.ts'
 import { decidable, planOf } from './decidable.ts'
+import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
 import type { Queue } from './queue.ts'
@@ -89,7 +90,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
   return {
     async create(input: CreateSchedule): Promise<Schedule> {
       const id = ids.next()
-      const shown = await db.sql.transaction(async (tx) => {
+      const insert = () => db.sql.transaction(async (tx) => {
         const now = await sqlNow(tx)
         const { moves: _, ...plan } = checkPlan({ ...input, now })
         checkOptions(input)
@@ -100,6 +101,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
         if (!(await insertSchedule(tx, { ...fresh, ...firstOf(fresh) }))) throw notFound('Workflow')
         return view(tx, id)
       })
+      const shown = await inDoubt(insert, () => findSchedule(db.sql, id), lookAt(`schedule ${id}`, `schedules/${id}`))
       if (shown.next_run_at) await announce(shown.next_run_at)
       return toSchedule(shown)
     },

@@ -1,6 +1,7 @@
 import { isFinished, notFound, DomainError } from '@automagik-spark/core'
 import type { Page, PageQuery, ReplayTask, Task, TaskEvent, TaskQuery } from '@automagik-spark/core'
 import type { Db, TaskRow } from '@automagik-spark/db'
+import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
 import { taskLog } from './task-log.ts'
@@ -73,16 +74,21 @@ export const makeTasks = ({ db, ids, waiters }: Deps) => {
 
     /** The same task once more, with a fresh `max_retries`. */
     async retry(id: string): Promise<Task> {
-      const was = await db.tasks.retry(id)
-      if (was === null) throw notFound('Task')
-      if (was === 'inactive') throw await inactive(id)
-      if (was !== 'failed' && was !== 'cancelled') throw new DomainError('invalid', `Task is ${was}: only a failed or cancelled one can be tried again`)
-      return toTask(await found(id))
+      const found = await inDoubt(() => db.tasks.retry(id), null, lookAt(`another try of task ${id}`, `tasks/${id}/logs`))
+      if (found === null) throw notFound('Task')
+      if (found === 'inactive') throw await inactive(id)
+      if (!found.row) throw new DomainError('invalid', `Task is ${found.was}: only a failed or cancelled one can be tried again`)
+      return toTask(found.row)
     },
 
     /** A new task with the options of this one, and its input unless another is given. */
     async replay(id: string, { input_value }: ReplayTask): Promise<Task> {
-      const row = await db.tasks.replay(id, { id: ids.next(), input: input_value === undefined ? null : { value: input_value } })
+      const made = ids.next()
+      const row = await inDoubt(
+        () => db.tasks.replay(id, { id: made, input: input_value === undefined ? null : { value: input_value } }),
+        () => db.tasks.find(made),
+        lookAt(`task ${made}`, `tasks/${made}`),
+      )
       if (!row) throw await inactive(id)
       return toTask(row)
     },

@@ -7,12 +7,15 @@ type Waiter = { resolve: (row: TaskRow | null) => void; timer: ReturnType<typeof
 
 /** Most ids that one look asks for. */
 const LOOK_AT = 200
+/** So many looks in a row that nothing came back from, and nobody is kept waiting: PostgreSQL is away. */
+const UNANSWERED_LOOKS = 5
 
 /** Tells those who wait that their tasks are over: by the announcement, and by looking now and then in case it was missed, or not made. */
 export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
   const waiting = new Map<string, Set<Waiter>>()
   const asked = new Set<string>()
   let looking = false
+  let unanswered = 0
 
   const forget = (id: string, waiter: Waiter) => {
     clearTimeout(waiter.timer)
@@ -35,6 +38,7 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
         const ids = [...asked].slice(0, LOOK_AT)
         for (const id of ids) asked.delete(id)
         const rows = new Map((await db.tasks.findMany(ids)).map((row) => [row.id, row]))
+        unanswered = 0
         for (const id of ids) {
           const row = rows.get(id)
           if (!row) settle(id, null)
@@ -51,15 +55,20 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
   const askAll = () => {
     for (const [id, waiters] of waiting) if ([...waiters].some(({ begun }) => begun)) asked.add(id)
   }
+  const giveUp = () => {
+    for (const [id, waiters] of waiting) if ([...waiters].some(({ begun }) => begun)) settle(id, null)
+  }
   const timer = setInterval(() => {
     askAll()
+    unanswered = asked.size > 0 || looking ? unanswered + 1 : 0
+    if (unanswered > UNANSWERED_LOOKS) giveUp()
     void look()
   }, pollMs)
 
   return {
     /**
      * Waits for a task to be over, at most `ms`. Register before the task can end, then do what may end it.
-     * `over` gives the finished row; null when the time is up or the task is gone. Call `begun` once the task is committed: until then
+     * `over` gives the finished row; null when the time is up, the task is gone, or PostgreSQL is away for long. Call `begun` once the task is committed: until then
      * it is not looked for.
      */
     wait(id: string, ms: number): { over: Promise<TaskRow | null>; begun: () => void; forget: () => void } {

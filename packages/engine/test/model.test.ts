@@ -183,7 +183,7 @@ const cancel = onTask('cancel', async (_, task) => {
   model.cancel(task)
 })
 const retry = onTask('retry', async (m, task) => {
-  expect(await stack.db.tasks.retry(task.id)).toBe(task.status)
+  expect(await stack.db.tasks.retry(task.id)).toMatchObject({ was: task.status })
   model.retry(m, task)
 })
 const takeOverAll = async (m: Model) => {

@@ -117,6 +117,7 @@ export const makeWire = async (serverUrl: string) => {
       await closed
     },
     open: () => listenOn(port),
+    isOpen: () => server.listening,
     /** Ends every hold and freeze that is still on. */
     releaseAll() {
       rules.length = 0

@@ -43,7 +43,7 @@ export const utcText = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC'
 export const SETTLE_BATCH = 200
 
 /**
- * After tasks ended (CTE `s`; those in it that are pending or running did not, those that are `late` had ended before): the outcomes of their
+ * After tasks ended (CTE `s`; those in it that are pending or running did not, those that are `counted` had failed before, or were asked for again by hand): the outcomes of their
  * schedules, by plan only, cancellations not counted, and the announcement of those that somebody may wait for (`awaited`). Counter rows come
  * last in the order of locks, sorted.
  *
@@ -54,7 +54,7 @@ export const AFTER_SETTLED = (more = ''): string => `
     INSERT INTO schedule_outcomes AS c (schedule_id, last_success_at, consecutive_failures)
     SELECT schedule_id, max(at) FILTER (WHERE status = 'completed'),
       CASE WHEN count(*) FILTER (WHERE status = 'completed') > 0 THEN 0 ELSE count(*) FILTER (WHERE status = 'failed') END
-    FROM s WHERE trigger = 'schedule' AND schedule_id IS NOT NULL AND (status = 'completed' OR (status = 'failed' AND NOT late))
+    FROM s WHERE trigger = 'schedule' AND schedule_id IS NOT NULL AND (status = 'completed' OR (status = 'failed' AND NOT counted))
     GROUP BY schedule_id ORDER BY schedule_id
     ON CONFLICT (schedule_id) DO UPDATE SET
       last_success_at = coalesce(excluded.last_success_at, c.last_success_at),
@@ -107,7 +107,7 @@ const SETTLE = (again: boolean, large: boolean): string => `
       next_retry_at = CASE WHEN ${AGAIN} THEN r.retry_at END, ready_at = CASE WHEN ${AGAIN} THEN r.retry_at ELSE t.ready_at END
     FROM r WHERE t.id = r.id AND t.token = r.token
       AND (t.status = 'running' OR (t.status = 'failed' AND t.error_code = 'outcome_unknown' AND r.status <> 'cancelled' AND r.error_code IS DISTINCT FROM 'outcome_unknown'))
-    RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.finished_at < t.updated_at AS late, ${AWAITED} AS awaited,
+    RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.finished_at < t.updated_at OR t.retried_by_hand AS counted, ${AWAITED} AS awaited,
       t.source_id, r.reached, r.error AS said, r.now
   ), ${again ? LOG_ATTEMPTS : ''}${large ? KEEP_LARGE : ''}o AS (
     -- Most calls get through, and then there is mostly nothing to write: a row that every settle touches would line them all up.
