@@ -2,7 +2,7 @@ import { DomainError, invalid, SourceError } from '@automagik-spark/core'
 import type { Page } from '@automagik-spark/core'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ID, OTHER_ID, pageOf, schedule, source, task, workflow } from './fake-engine.ts'
-import { KEY, startApi } from './running-api.ts'
+import { getRaw, KEY, startApi } from './running-api.ts'
 import type { RunningApi } from './running-api.ts'
 import { rows } from './table.ts'
 
@@ -126,6 +126,12 @@ describe('the log', () => {
     expect(api.log).toEqual([
       line('debug', 'GET', '/api/v1/sources', 200), line('info', 'POST', '/api/v1/sources', 201), line('info', 'GET', '/api/v1/sources', 400), line('info', 'GET', '/api/v1/nope%0Ainjected', 404),
     ])
+  })
+  it('has of a long path its first segments only, and none of them in half', async () => {
+    await getRaw(api.port, `/api/v1/${'k'.repeat(15_500)}`, { key: null })
+    await getRaw(api.port, `/api/v1/tasks/${'ab/'.repeat(1_000)}`, { key: null })
+    await expect.poll(() => api.log.length).toBe(2)
+    expect(api.log.map(({ path }) => path)).toEqual(['/api/v1/… (15508 characters)', `/api/v1/tasks/${'ab/'.repeat(80)}… (3014 characters)`])
   })
 })
 

@@ -1,6 +1,6 @@
-const HIDDEN = '[hidden]'
-/** A shorter text would be found inside ordinary words. */
-const SHORTEST_SECRET = 6
+import { HIDDEN, hideForms, secretForms } from '@automagik-spark/core'
+import { hideNamed } from './named-secrets.ts'
+
 const DEEPEST = 20
 
 const secretName =
@@ -9,14 +9,6 @@ const secretName =
 /** Finds lines that may need work, so that all others go out as they are. */
 const suspicious = /key|authorization|cookie|pass(word|phrase)|secret|token|(in|out)put_|tweaks|:\/\/[^\s/?#"]*@/i
 
-const userInfo = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'\\]+@/gi
-/** A header, or a field of JSON that stands in a text: plain, or escaped once more as often as it was put into another. */
-const named = '(?:(?:x-)?api[-_]?key|(?:proxy-)?authorization|(?:set-)?cookie|password|secret|(?:[a-z]+[-_])?token|input_(?:value|data))'
-const quotedField = new RegExp(`(["']?\\b${named}["']?\\s*[:=]\\s*)(?:"(?:\\\\.|[^"\\\\])*"?|'(?:\\\\.|[^'\\\\])*'?)`, 'gis')
-const escapedField = new RegExp(`(\\\\+"${named}\\\\+"\\s*:\\s*)(\\\\+)".*?(?<!\\\\)\\2"`, 'gis')
-const header = /\b((?:x-)?api[-_]key|(?:proxy-)?authorization|(?:set-)?cookie)(\s*:\s*)(?:(?:bearer|basic)\s+\S+|(?=[^\s]*[\d_-])[^\s"',;]{6,})/gi
-const parameter = /\b((?:x-)?api[-_]?key|password|secret|token)=[^\s&"',;]+/gi
-
 /** Takes out of finished JSON log lines what a reader of logs must not see: known secrets, fields that hold secrets, passwords in addresses. */
 export const makeScrubber = (secrets: Iterable<string>) => {
   const forms = new Map<string, string[]>()
@@ -24,24 +16,16 @@ export const makeScrubber = (secrets: Iterable<string>) => {
   const known = (): string[] => {
     const all: string[] = []
     for (const secret of secrets) {
-      if (secret.length < SHORTEST_SECRET) continue
       let own = forms.get(secret)
-      if (!own) forms.set(secret, (own = formsOf(secret)))
+      if (!own) forms.set(secret, (own = secretForms(secret)))
       all.push(...own)
     }
     return all
   }
 
   const cleanText = (text: string, hidden: string[]): string => {
-    let clean = text
-    for (const form of hidden) clean = clean.replaceAll(form, HIDDEN)
-    if (!suspicious.test(clean)) return clean
-    return clean
-      .replace(userInfo, `$1${HIDDEN}@`)
-      .replace(escapedField, `$1$2"${HIDDEN}$2"`)
-      .replace(quotedField, `$1"${HIDDEN}"`)
-      .replace(header, `$1$2${HIDDEN}`)
-      .replace(parameter, `$1=${HIDDEN}`)
+    const clean = hideForms(text, hidden)
+    return suspicious.test(clean) ? hideNamed(clean) : clean
   }
 
   const cleanValue = (value: unknown, hidden: string[], depth = 0): unknown => {
@@ -74,6 +58,3 @@ export const makeScrubber = (secrets: Iterable<string>) => {
     text: (text: string): string => cleanText(text, known()),
   }
 }
-
-/** As it is, inside JSON, and inside a URL. */
-const formsOf = (secret: string): string[] => [...new Set([secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret.toWellFormed())])]

@@ -4,6 +4,7 @@ import type { ErrorRequestHandler } from 'express'
 import type { Logger } from '../logger.ts'
 import { send } from './answer.ts'
 import { ClientLeft } from './body.ts'
+import { loggedPath } from './logged-path.ts'
 import { requestIdOf } from './request-id.ts'
 
 const statuses: Record<ErrorCode, number> = {
@@ -37,11 +38,11 @@ export const makeErrorHandler = ({ logger, isStopping, isUnavailable }: Deps): E
       return
     }
     if (isUnavailable(error)) {
-      logger.warn({ err: error, request_id: requestIdOf(res), method: req.method, path: req.path }, 'request failed: the database is away')
+      logger.warn({ err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) }, 'request failed: the database is away')
       send(res, 503, errorText('The database does not answer; try again in a moment'), { 'Retry-After': '2' })
       return
     }
-    logger.error({ err: error, request_id: requestIdOf(res), method: req.method, path: req.path }, 'request failed')
+    logger.error({ err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) }, 'request failed')
     send(res, 500, errorText('Internal Server Error'))
   }
 }

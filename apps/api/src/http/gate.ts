@@ -4,6 +4,7 @@ import { send } from './answer.ts'
 import { makeAuth } from './auth.ts'
 import { isPreflight, makeCors } from './cors.ts'
 import { MISSING_KEY_TEXT, SHUTTING_DOWN_TEXT, WRONG_KEY_TEXT } from './errors.ts'
+import { loggedPath } from './logged-path.ts'
 import { setRequestId } from './request-id.ts'
 
 type Deps = {
@@ -46,7 +47,7 @@ export const makeGate = ({ apiKey, corsOrigins, openPaths, isStopping, logger }:
   return (req: IncomingMessage, res: ServerResponse): boolean => {
     const path = pathOf(req.url ?? '')
     const named = withoutSlash(path)
-    logWhenDone(req, res, setRequestId(req, res), path)
+    logWhenDone(req, res, setRequestId(req, res), loggedPath(path))
     res.setHeader('Cache-Control', 'no-store')
     res.setHeader('X-Content-Type-Options', 'nosniff')
     setCors(req, res)

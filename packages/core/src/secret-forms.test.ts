@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest'
+import { hideForms, secretForms } from './secret-forms.ts'
+
+const SECRET = `sk-a"b\\c/d+e=f&g<h'i j~1234`
+const base64 = (text: string) => btoa(text)
+
+describe('a secret', () => {
+  it.each([
+    ['as it is', SECRET],
+    ['behind Bearer', `Bearer ${SECRET}`],
+    ['in JSON', JSON.stringify({ a: SECRET })],
+    ['in JSON in JSON', JSON.stringify({ a: JSON.stringify({ a: SECRET }) })],
+    ['in JSON whose slashes are escaped', JSON.stringify(SECRET).replaceAll('/', '\\/')],
+    ['in a URL', `http://a/?k=${encodeURIComponent(SECRET)}`],
+    ['in a URL with small letters', `http://a/?k=${encodeURIComponent(SECRET).replace(/%../g, (escape) => escape.toLowerCase())}`],
+    ['in a form', new URLSearchParams({ k: SECRET }).toString()],
+    ['in HTML', SECRET.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;')],
+    ['as base64', base64(SECRET)],
+    ['as base64 behind one character', base64(`x${SECRET}`)],
+    ['as base64 behind two and before others', base64(`xy${SECRET}: more`)],
+    ['as base64 of a Basic header', base64(`user:${SECRET}`)],
+    ['as base64 of a Bearer header', base64(`Bearer ${SECRET}`)],
+    ['as base64 for URLs', base64(SECRET).replaceAll('+', '-').replaceAll('/', '_')],
+    ['as hex', [...SECRET].map((letter) => letter.charCodeAt(0).toString(16)).join('')],
+  ])('is hidden %s', (_, text) => {
+    const hidden = hideForms(text, secretForms(SECRET))
+    expect(hidden).toContain('[hidden]')
+    expect(hidden).not.toContain('1234')
+    expect(hidden.replace('[hidden]', '').length).toBeLessThan(text.length - 20)
+  })
+  it('leaves what only resembles it', () => {
+    const text = 'sk-a"b\\c/d is not the key'
+    expect(hideForms(text, secretForms(SECRET))).toBe(text)
+  })
+  it('is not looked for when it is so short that words would hold it', () => {
+    expect(secretForms('admin')).toEqual([])
+  })
+  it('may have letters that are none of ASCII, and half a pair of them', () => {
+    expect(hideForms(JSON.stringify('pässwörd\ud800'), secretForms('pässwörd\ud800'))).toBe('"[hidden]"')
+  })
+})
