@@ -26,10 +26,8 @@ describe.each(['1.7.3', '1.13.0'])('the answers of Langflow %s', (version) => {
   ])('%s has the text %j', (name, text) => expect(read(name)).toEqual({ text, notes: [], allEmpty: false }))
 
   it('a chosen output alone is read', () => expect(read('run_multi_chat', 'ChatOutput-multi3')).toEqual({ text: 'Hello rig', notes: [], allEmpty: false }))
-  it('a chosen output that gave nothing leaves those of the others, and says so', () => {
-    const { text, notes } = read('run_multi_chat', 'ChatOutput-gone')
-    expect(text).toBe('Hello rig\n\nHello rig')
-    expect(notes).toEqual([expect.stringContaining('ChatOutput-gone gave no answer')])
+  it.each(['run_multi_chat', 'run_nooutput'])('a chosen output that did not run is a failure, never the text of another (%s)', (name) => {
+    expect(() => read(name, 'ChatOutput-gone')).toThrow(expect.objectContaining({ error_code: 'no_output', failure: 'bad_answer', message: expect.stringContaining('ChatOutput-gone gave no answer') as string }))
   })
   it.each(['run_nooutput', 'run_empty_flow'])('%s has no text and says so', (name) => {
     expect(read(name)).toEqual({ text: '', notes: ['The flow ran and gave no output.'], allEmpty: false })

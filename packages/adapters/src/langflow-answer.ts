@@ -24,15 +24,16 @@ export type ReadAnswer = {
   allEmpty: boolean
 }
 
-/** The text that a person wants of a run's answer. `chosen` is an output component, or null for all. */
+/** The text that a person wants of a run's answer. `chosen` is an output component that has to be among them, or null for all. */
 export const readAnswer = (where: string, { value, text: source }: ReadJson, chosen: string | null): ReadAnswer => {
   const node = jsonNode(source)
   const outputs = shaped(where, Answer, value).outputs.flatMap((run, i) =>
     (run?.outputs ?? []).flatMap((output, j): Output[] => (output ? [{ ...output, source: () => node.at('outputs')?.at(i)?.at('outputs')?.at(j) }] : [])))
   const wanted = outputs.filter(({ component_id }) => component_id === chosen)
+  // Never the text of another one: it would pass for the answer that was asked for.
+  if (chosen !== null && wanted.length === 0) throw noOutput(chosen)
   const notes: string[] = []
-  if (chosen !== null && wanted.length === 0 && outputs.length > 0) notes.push(`The output component ${oneLine(chosen, 100)} gave no answer; those of the others were taken.`)
-  const read = (wanted.length > 0 ? wanted : outputs).flatMap(textsOf)
+  const read = (chosen === null ? outputs : wanted).flatMap(textsOf)
   if (read.length === 0) notes.push('The flow ran and gave no output.')
   return {
     text: read.map(({ text }) => text).filter((text) => text !== '').join('\n\n'),
@@ -40,6 +41,9 @@ export const readAnswer = (where: string, { value, text: source }: ReadJson, cho
     allEmpty: read.length > 0 && read.every(({ text, echoed }) => text === '' && !echoed),
   }
 }
+
+const noOutput = (chosen: string): SourceError =>
+  new SourceError('no_output', 'bad_answer', `The flow ran, and its output component ${oneLine(chosen, 100)} gave no answer: the run did not come to it, or the flow has it no longer. Sync the workflow, and choose an output_component that runs.`)
 
 type ReadText = { text: string; echoed: boolean }
 

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue } from './json.ts'
-import { canonicalGraph, flowComponents, nodesOf, remoteFlow, tweakTarget } from './langflow-flow.ts'
+import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
+import { graphOf } from './langflow-graph.ts'
+import { deliveryOf, replacementOf } from './langflow-input.ts'
 import type { RemoteFlow } from './source.ts'
 
 const recorded = (version: string, name: string): JsonValue =>
@@ -12,8 +14,15 @@ const flowOf = (value: unknown): RemoteFlow => {
   return flow
 }
 const node = (id: string, stored = '') => ({ id, data: { id, type: id.split('-')[0], node: { display_name: id, template: { input_value: { value: stored } } } } })
-const made = (ids: string[], stored: Record<string, string> = {}, edges: { source: string; target: string }[] = []) =>
+type Edge = { source: string; target: string; data?: { targetHandle: { fieldName: string } } }
+const edge = (text: string): Edge => {
+  const [source = '', target = '', fieldName = 'input_value'] = text.split('>')
+  return { source, target, data: { targetHandle: { fieldName } } }
+}
+/** Components that all run, as each feeds the last one; or connected as `edges` say. */
+const made = (ids: string[], stored: Record<string, string> = {}, edges: Edge[] = ids.slice(0, -1).map((id) => edge(`${id}>${ids.at(-1)}>from ${id}`))) =>
   flowOf({ id: 'f', name: 'f', data: { nodes: ids.map((id) => node(id, stored[id])), edges } })
+const parts = (text: string, stored: Record<string, string> = {}) => made(text.split(' ').filter((word) => !word.includes('>')), stored, text.split(' ').filter((word) => word.includes('>')).map(edge))
 
 describe.each(['1.7.3', '1.13.0'])('a flow of Langflow %s', (version) => {
   it('is read with its components', () => {
@@ -32,11 +41,11 @@ describe.each(['1.7.3', '1.13.0'])('a flow of Langflow %s', (version) => {
     expect(flowOf(header)).toMatchObject({ name: 'rig echo', data: null, components: [] })
   })
   it('finds its input and output', () => {
-    expect(flowComponents(flowOf(recorded(version, 'flow_get')), {})).toEqual({ input_component: 'ChatInput-echo1', output_component: 'ChatOutput-echo2', warnings: [] })
+    expect(flowComponents(flowOf(recorded(version, 'flow_get')), {})).toEqual({ input_component: 'ChatInput-echo1', output_component: 'ChatOutput-echo2', warnings: [], refusals: [] })
     expect(flowComponents(flowOf(recorded(version, 'flow_get_tweak')), {})).toMatchObject({ input_component: 'ChatInput-tweak1', output_component: 'ChatOutput-tweak3' })
   })
   it('gives its input to the webhook when it has nothing else, and says so', () => {
-    expect(flowComponents(flowOf(recorded(version, 'flow_get_webhook')), {})).toEqual({
+    expect(flowComponents(flowOf(recorded(version, 'flow_get_webhook')), {})).toMatchObject({
       input_component: 'Webhook-webhook1',
       output_component: 'ChatOutput-webhook2',
       warnings: ['The flow has no chat or text input: the input goes to its webhook Webhook-webhook1 as JSON.'],
@@ -47,10 +56,10 @@ describe.each(['1.7.3', '1.13.0'])('a flow of Langflow %s', (version) => {
 describe('flowComponents', () => {
   const echo = made(['ChatInput-1', 'Prompt-2', 'ChatOutput-3'])
   it('takes the components that were named', () => {
-    expect(flowComponents(echo, { input_component: 'Prompt-2', output_component: 'Prompt-2' })).toEqual({ input_component: 'Prompt-2', output_component: 'Prompt-2', warnings: [] })
+    expect(flowComponents(echo, { input_component: 'Prompt-2', output_component: 'Prompt-2' })).toEqual({ input_component: 'Prompt-2', output_component: 'Prompt-2', warnings: [], refusals: [] })
   })
   it('uses the found ones for names that the flow does not have, and says so', () => {
-    expect(flowComponents(echo, { input_component: 'input', output_component: 'output' })).toEqual({
+    expect(flowComponents(echo, { input_component: 'input', output_component: 'output' })).toMatchObject({
       input_component: 'ChatInput-1',
       output_component: 'ChatOutput-3',
       warnings: ['The flow has no component "input"; the input goes to ChatInput-1.', 'The flow has no component "output"; the answer comes from ChatOutput-3.'],
@@ -78,28 +87,92 @@ describe('flowComponents', () => {
   })
 })
 
-describe('tweakTarget', () => {
-  const target = (flow: RemoteFlow, chosen: string | null = null) => tweakTarget(nodesOf(flow.data), chosen)?.id ?? null
-  it('is none where the plain input reaches the right component', () => {
-    expect(target(made(['ChatInput-1', 'ChatOutput-2']))).toBeNull()
-    expect(target(made(['ChatInput-1', 'ChatOutput-2'], { 'ChatInput-1': 'stored' }), 'ChatInput-1')).toBeNull()
-    expect(target(made(['TextInput-1', 'TextOutput-2']))).toBeNull()
-    expect(target(made(['ChatInput-1', 'TextInput-2']), 'ChatInput-1')).toBeNull()
+describe('the parts of a flow that do not run', () => {
+  const of = (text: string, wanted = {}) => flowComponents(parts(text), wanted)
+  it('get no input: the one that Spark chooses lies in the part that runs', () => {
+    expect(of('ChatInput-1 ChatOutput-2 Webhook-3 Parser-4 ChatOutput-5 ChatInput-1>ChatOutput-2 Webhook-3>Parser-4 Parser-4>ChatOutput-5')).toEqual({
+      input_component: 'Webhook-3', output_component: 'ChatOutput-5', refusals: [],
+      warnings: [
+        'The part of the flow that runs has no chat or text input: the input goes to its webhook Webhook-3 as JSON.',
+        'Langflow starts at Webhook-3 and runs only what is connected to it: ChatInput-1, ChatOutput-2 do not run.',
+      ],
+    })
+    expect(of('Webhook-1 ChatInput-2 Model-3 ChatOutput-4 Webhook-1>Model-3>data ChatInput-2>Model-3 Model-3>ChatOutput-4')).toMatchObject({ input_component: 'ChatInput-2', output_component: 'ChatOutput-4', warnings: [] })
+    expect(of('TextInput-1 TextOutput-2 ChatInput-3 ChatOutput-4 TextInput-1>TextOutput-2 ChatInput-3>ChatOutput-4')).toMatchObject({
+      input_component: 'ChatInput-3', output_component: 'ChatOutput-4', warnings: ['Langflow starts at ChatInput-3 and runs only what is connected to it: TextInput-1, TextOutput-2 do not run.'],
+    })
+    expect(of('ChatInput-2 ChatInput-1 ChatOutput-3 ChatOutput-4 ChatInput-1>ChatOutput-3 ChatInput-2>ChatOutput-4')).toMatchObject({ input_component: 'ChatInput-2', output_component: 'ChatOutput-4' })
+  })
+  it('are refused when somebody chooses them, with the reason', () => {
+    const two = 'ChatInput-1 ChatOutput-2 Webhook-3 ChatOutput-4 ChatInput-1>ChatOutput-2 Webhook-3>ChatOutput-4'
+    const message = (id: string) => `${id} does not run: Langflow starts at Webhook-3 and runs only what is connected to it`
+    expect(of(two, { input_component: 'ChatInput-1' }).refusals).toEqual([{ path: 'input_component', message: message('ChatInput-1') }])
+    expect(of(two, { output_component: 'ChatOutput-2' }).refusals).toEqual([{ path: 'output_component', message: message('ChatOutput-2') }])
+    expect(of(two, { input_component: 'Webhook-3', output_component: 'ChatOutput-4' }).refusals).toEqual([])
+  })
+  it('leave a flow without an output, which is said', () => {
+    expect(of('ChatInput-1 Model-2 ChatOutput-3 ChatInput-1>Model-2').warnings).toEqual(['The part of the flow that runs has no output component: its runs answer without a text.', 'Langflow starts at ChatInput-1 and runs only what is connected to it: ChatOutput-3 does not run.'])
+  })
+})
+
+describe('an input that another component feeds', () => {
+  it('is not chosen by Spark, and refused when somebody else chooses it', () => {
+    const flow = parts('Memory-1 TextInput-2 TextInput-3 ChatOutput-4 Memory-1>TextInput-2 TextInput-2>ChatOutput-4 TextInput-3>ChatOutput-4')
+    expect(flowComponents(flow, {})).toMatchObject({ input_component: 'TextInput-3' })
+    expect(flowComponents(flow, { input_component: 'TextInput-2' }).refusals).toEqual([{ path: 'input_component', message: 'TextInput-2 is fed by another component of the flow, which overwrites the input' }])
+    expect(flowComponents(parts('A-1 Webhook-2 ChatOutput-3 A-1>Webhook-2>data Webhook-2>ChatOutput-3'), {})).toMatchObject({ input_component: null, warnings: ['No input of the flow can take the input of a run: it ignores the input.'] })
+    expect(flowComponents(parts('A-1 ChatInput-2 ChatOutput-3 A-1>ChatInput-2>sender_name ChatInput-2>ChatOutput-3'), {})).toMatchObject({ input_component: 'ChatInput-2', warnings: [] })
+  })
+})
+
+it('a frozen component may answer without looking at the input, which is said', () => {
+  const frozen = { id: 'Model-2', data: { id: 'Model-2', type: 'Model', node: { frozen: true, template: { input_value: { value: '' } } } } }
+  const flow = flowOf({ id: 'f', name: 'f', data: { nodes: [node('ChatInput-1'), frozen, node('ChatOutput-3')], edges: [edge('ChatInput-1>Model-2'), edge('Model-2>ChatOutput-3')] } })
+  expect(flowComponents(flow, {}).warnings).toEqual(['Frozen in the flow: Model-2. Langflow may answer with an earlier result, whatever the input.'])
+})
+
+describe('deliveryOf', () => {
+  const target = (flow: RemoteFlow, chosen: string | null = null) => {
+    const delivery = deliveryOf(graphOf(flow.data), chosen)
+    return delivery && `${delivery.node.id} by ${delivery.by}`
+  }
+  it('is by type any where the plain input reaches the right component', () => {
+    expect(target(made(['ChatInput-1', 'ChatOutput-2']))).toBe('ChatInput-1 by any')
+    expect(target(made(['ChatInput-1', 'ChatOutput-2'], { 'ChatInput-1': 'stored' }), 'ChatInput-1')).toBe('ChatInput-1 by any')
+    expect(target(made(['TextInput-1', 'TextOutput-2']))).toBe('TextInput-1 by any')
+    expect(target(made(['ChatInput-1', 'TextInput-2', 'A-3']), 'ChatInput-1')).toBe('ChatInput-1 by any')
     expect(target(made(['ChatOutput-1']))).toBeNull()
   })
-  it('is the chosen component when that is not the usual one', () => {
-    expect(target(made(['ChatInput-1', 'TextInput-2']), 'TextInput-2')).toBe('TextInput-2')
-    expect(target(made(['ChatInput-1', 'Prompt-2']), 'Prompt-2')).toBe('Prompt-2')
-    expect(target(made(['ChatInput-1', 'Prompt-2']), 'gone')).toBeNull()
+  it('is to the chosen component when that is not the usual one', () => {
+    expect(target(made(['ChatInput-1', 'TextInput-2', 'A-3']), 'TextInput-2')).toBe('TextInput-2 by text')
+    expect(target(made(['ChatInput-1', 'Prompt-2', 'A-3']), 'Prompt-2')).toBe('Prompt-2 by tweak')
+    expect(target(made(['ChatInput-1', 'Prompt-2', 'A-3']), 'gone')).toBe('ChatInput-1 by any')
   })
-  it('is the webhook of a flow without an input', () => {
-    expect(target(made(['Webhook-1', 'ChatOutput-2']))).toBe('Webhook-1')
-    expect(target(made(['Webhook-1', 'ChatInput-2']), 'ChatInput-2')).toBeNull()
+  it('is by type only where every Langflow understands it alike', () => {
+    // The id of the one says text, as would the type of the other: versions differ in what they go by.
+    const flow = flowOf({ id: 'f', name: 'f', data: { nodes: [node('ChatInput-1'), { ...node('TextInput-2'), data: { ...node('TextInput-2').data, type: 'Renamed' } }, node('ChatInput-3'), node('A-4')], edges: ['ChatInput-1', 'TextInput-2', 'ChatInput-3'].map((id) => edge(`${id}>A-4>from ${id}`)) } })
+    expect(target(flow, 'ChatInput-3')).toBe('ChatInput-3 by tweak')
   })
-  it('is the chat input where the plain input would overwrite what another one holds', () => {
-    expect(target(made(['ChatInput-1', 'TextInput-2'], { 'TextInput-2': 'You are a pirate.' }))).toBe('ChatInput-1')
-    expect(target(made(['ChatInput-1', 'TextInput-2'], {}, [{ source: 'X-3', target: 'TextInput-2' }]))).toBe('ChatInput-1')
+  it('is to the webhook of a flow without another input', () => {
+    expect(target(made(['Webhook-1', 'ChatOutput-2']))).toBe('Webhook-1 by tweak')
+    expect(target(made(['Webhook-1', 'ChatInput-2', 'A-3']), 'ChatInput-2')).toBe('ChatInput-2 by any')
   })
+  it('is to the chat input alone where the plain input would overwrite what another one holds', () => {
+    expect(target(made(['ChatInput-1', 'TextInput-2', 'A-3'], { 'TextInput-2': 'You are a pirate.' }))).toBe('ChatInput-1 by chat')
+    expect(target(parts('ChatInput-1 TextInput-2 X-3 A-4 ChatInput-1>A-4 TextInput-2>A-4 X-3>TextInput-2'))).toBe('ChatInput-1 by chat')
+  })
+  it('does not mind what an input holds that does not run', () => expect(target(parts('ChatInput-1 TextInput-2 ChatOutput-3 ChatInput-1>ChatOutput-3', { 'TextInput-2': 'stored' }))).toBe('ChatInput-1 by any'))
+})
+
+describe('replacementOf', () => {
+  const was = parts('Webhook-1 ChatOutput-2 Webhook-1>ChatOutput-2').data
+  it.each([
+    ['the only new one of its kind', 'Webhook-9 ChatOutput-2 Webhook-9>ChatOutput-2', 'Webhook-9'],
+    ['none of another kind', 'ChatInput-9 ChatOutput-2 ChatInput-9>ChatOutput-2', null],
+    ['none of two', 'Webhook-8 Webhook-9 ChatOutput-2 Webhook-8>ChatOutput-2 Webhook-9>ChatOutput-2', null],
+    ['none that does not run', 'Webhook-8 Webhook-9 ChatOutput-2 Webhook-8>ChatOutput-2', 'Webhook-8'],
+    ['none of nothing', 'ChatOutput-2', null],
+  ])('takes %s', (_, text, expected) => expect(replacementOf('Webhook-1', was, parts(text).data)?.id ?? null).toBe(expected))
 })
 
 describe('canonicalGraph', () => {

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { isObject, sorted, without, type JsonObject } from './canonical.ts'
 import type { JsonValue } from './json.ts'
+import { downstreamOf, graphOf, surelyRunning, type FlowGraph, type FlowNode, type RunningPart } from './langflow-graph.ts'
+import { defaultInput, deliveryOf, inputProblem, isTextInput, isWebhook, outputProblem, takesInput } from './langflow-input.ts'
 import { manyLines, oneLine } from './plain-text.ts'
 import type { FlowComponent, FlowComponents, RemoteFlow, WantedComponents } from './source.ts'
 
@@ -18,32 +20,6 @@ const Flow = z.object({
   tags: z.array(z.string()).nullish().catch(null),
   data: z.unknown().optional(),
 })
-
-const Node = z.object({
-  id: z.string().min(1),
-  type: Text,
-  data: z.object({
-    type: Text,
-    node: z
-      .object({ display_name: Text, description: Text, template: z.record(z.string(), z.unknown()).nullish().catch(null) })
-      .nullish()
-      .catch(null),
-  }),
-})
-
-const Edge = z.object({ target: z.string() })
-const Stored = z.object({ value: z.unknown().optional() })
-
-/** A component of a flow's graph. */
-export type FlowNode = {
-  id: string
-  type: string
-  name: string
-  description: string
-  fields: Set<string>
-  /** Its input has a stored text or comes from another component. */
-  filled: boolean
-}
 
 /** Null for something that is no flow. */
 export const remoteFlow = (value: unknown, folders: ReadonlyMap<string, string>): RemoteFlow | null => {
@@ -65,96 +41,61 @@ export const remoteFlow = (value: unknown, folders: ReadonlyMap<string, string>)
     liked: false,
     tags: (flow.tags ?? []).map((tag) => oneLine(tag, 100)),
     data,
-    components: nodesOf(data).map(({ id, name, description }): FlowComponent => ({ id, name, description })),
+    components: graphOf(data).shown.map(({ id, name, description }): FlowComponent => ({ id, name, description })),
   }
 }
 
-/** The components of a graph, sticky notes left out. */
-export const nodesOf = (data: JsonValue): FlowNode[] => {
-  const list = (key: string): JsonValue[] => (isObject(data) && Array.isArray(data[key]) ? data[key] : [])
-  const fed = new Set(list('edges').map((edge) => Edge.safeParse(edge).data?.target))
-  return list('nodes').flatMap((value): FlowNode[] => {
-    const parsed = Node.safeParse(value)
-    if (!parsed.success || parsed.data.type === 'noteNode') return []
-    const { id, data: { type, node } } = parsed.data
-    return [{
-      id,
-      type: type ?? id.replace(/-[^-]*$/, ''),
-      name: oneLine(node?.display_name || type || id, 200),
-      description: manyLines(node?.description ?? '', 2000),
-      fields: new Set(Object.keys(node?.template ?? {})),
-      filled: fed.has(id) || (Stored.safeParse(node?.template?.['input_value']).data?.value ?? '') !== '',
-    }]
-  })
-}
-
-export const isInput = ({ type }: FlowNode): boolean => type === 'ChatInput' || type === 'TextInput'
-export const isWebhook = ({ type }: FlowNode): boolean => type === 'Webhook'
-export const isOutput = ({ type }: FlowNode): boolean => type === 'ChatOutput' || type === 'TextOutput' || type === 'DataOutput'
-const takesInput = (node: FlowNode): boolean => isInput(node) || isWebhook(node) || node.fields.has('input_value')
-
-/** Where the input goes when nobody chose: one that holds nothing yet before one that does. */
-const defaultInput = (nodes: FlowNode[]): FlowNode | null => {
-  const inputs = nodes.filter(isInput)
-  return inputs.find(({ type }) => type === 'ChatInput') ?? inputs.find(({ filled }) => !filled) ?? inputs[0] ?? nodes.find(isWebhook) ?? null
-}
-
-/**
- * The component that has to get the input by tweak. Null when `input_value` with type `any` does it: that reaches every chat and text
- * input at once, so not when another one was chosen, nor when it would overwrite what others hold.
- */
-export const tweakTarget = (nodes: FlowNode[], chosen: string | null): FlowNode | null => {
-  const usual = defaultInput(nodes)
-  const target = nodes.find(({ id }) => id === chosen) ?? usual
-  if (target === null || target !== usual || isWebhook(target)) return target
-  return nodes.some((node) => isInput(node) && node !== target && node.filled) ? target : null
-}
-
-/**
- * The input type that reaches `target` and no other input: Langflow goes by what the ids hold. Null when there is none. An input
- * arrives unchanged that way, and by tweak it does not.
- */
-export const soleInputType = (nodes: FlowNode[], target: FlowNode): 'chat' | 'text' | null => {
-  const reached = (type: string): FlowNode[] => nodes.filter((node) => isInput(node) && node.id.toLowerCase().includes(type))
-  return (['chat', 'text'] as const).find((type) => reached(type).length === 1 && reached(type)[0] === target) ?? null
-}
-
 export const flowComponents = (flow: RemoteFlow, wanted: WantedComponents): FlowComponents => {
-  const nodes = nodesOf(flow.data)
-  const warnings: string[] = []
-  const input = inputOf(nodes, wanted.input_component || null, warnings)
-  const output = outputOf(nodes, wanted.output_component || null, warnings)
-  return { input_component: input?.id ?? null, output_component: output?.id ?? null, warnings }
+  const graph = graphOf(flow.data)
+  const part = surelyRunning(graph)
+  const said: Said = { warnings: [], refusals: [] }
+  const input = inputOf(graph, part, wanted.input_component || null, said)
+  const output = outputOf(graph, part, wanted.output_component || null, said)
+  const idle = graph.nodes.filter((node) => (node.isInput || node.isOutput) && !part.runs.has(node.id))
+  if (idle.length > 0 && part.start) said.warnings.push(`Langflow starts at ${part.start.id} and runs only what is connected to it: ${ids(idle)} ${idle.length > 1 ? 'do' : 'does'} not run.`)
+  const frozen = input ? graph.nodes.filter((node) => node.frozen && part.runs.has(node.id) && downstreamOf(graph, [input.id]).has(node.id)) : []
+  if (frozen.length > 0) said.warnings.push(`Frozen in the flow: ${ids(frozen)}. Langflow may answer with an earlier result, whatever the input.`)
+  return { input_component: input?.id ?? null, output_component: output?.id ?? null, ...said }
 }
 
-const inputOf = (nodes: FlowNode[], wanted: string | null, warnings: string[]): FlowNode | null => {
-  const named = nodes.find(({ id }) => id === wanted)
-  if (named && takesInput(named)) return named
+type Said = Pick<FlowComponents, 'warnings' | 'refusals'>
 
-  const inputs = nodes.filter(isInput)
-  const found = defaultInput(nodes)
+const inputOf = (graph: FlowGraph, part: RunningPart, wanted: string | null, { warnings, refusals }: Said): FlowNode | null => {
+  const named = graph.nodes.find(({ id }) => id === wanted)
+  if (named && takesInput(named)) {
+    const problem = inputProblem(graph, named)
+    if (problem) refusals.push({ path: 'input_component', message: problem })
+    return named
+  }
+
+  const inputs = graph.nodes.filter((node) => isTextInput(node) && part.runs.has(node.id))
+  const found = defaultInput(graph, part)
   if (wanted !== null) {
     const problem = named ? `The component ${name(wanted)} takes no input` : `The flow has no component ${name(wanted)}`
     warnings.push(found ? `${problem}; the input goes to ${found.id}.` : `${problem}.`)
   }
-  if (found && isWebhook(found)) warnings.push(`The flow has no chat or text input: the input goes to its webhook ${found.id} as JSON.`)
-  else if (!found) warnings.push('The flow has no input component: it ignores the input.')
+  if (found && isWebhook(found)) warnings.push(`The ${inputs.length > 0 || graph.nodes.some(isTextInput) ? 'part of the flow that runs' : 'flow'} has no chat or text input: the input goes to its webhook ${found.id} as JSON.`)
+  else if (!found) warnings.push(graph.nodes.some((node) => node.isInput) ? 'No input of the flow can take the input of a run: it ignores the input.' : 'The flow has no input component: it ignores the input.')
   else if (inputs.length > 1 && wanted === null) {
-    const where = tweakTarget(nodes, null) ? `${found.id} alone, as others hold something` : 'all of them'
+    const where = deliveryOf(graph, null)?.by === 'any' ? 'all of them' : `${found.id} alone, as others hold something`
     warnings.push(`The flow has ${inputs.length} inputs (${ids(inputs)}): the input goes to ${where}. Choose another with input_component.`)
   }
   return found
 }
 
-const outputOf = (nodes: FlowNode[], wanted: string | null, warnings: string[]): FlowNode | null => {
-  const named = nodes.find(({ id }) => id === wanted)
-  if (named) return named
+const outputOf = (graph: FlowGraph, part: RunningPart, wanted: string | null, { warnings, refusals }: Said): FlowNode | null => {
+  const named = graph.nodes.find(({ id }) => id === wanted)
+  if (named) {
+    const problem = outputProblem(graph, named)
+    if (problem) refusals.push({ path: 'output_component', message: problem })
+    return named
+  }
 
-  const outputs = nodes.filter(isOutput)
+  const outputs = graph.nodes.filter((node) => node.isOutput && part.runs.has(node.id))
   const found = outputs.length === 1 ? outputs[0]! : null
   const answers = found ? `the answer comes from ${found.id}` : `the answers of ${ids(outputs)} are joined`
   if (wanted !== null) warnings.push(`The flow has no component ${name(wanted)}${outputs.length > 0 ? `; ${answers}` : ''}.`)
-  if (outputs.length === 0) warnings.push('The flow has no output component: its runs answer without a text.')
+  if (outputs.length === 0) warnings.push(`The ${graph.nodes.some((node) => node.isOutput) ? 'part of the flow that runs' : 'flow'} has no output component: its runs answer without a text.`)
   else if (!found && wanted === null) warnings.push(`The flow has ${outputs.length} outputs (${ids(outputs)}): their texts are joined. Choose one with output_component.`)
   return found
 }

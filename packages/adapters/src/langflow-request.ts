@@ -1,36 +1,52 @@
-import { asStringText, isObjectText, isStringText, jsonText, membersOf, objectText, partOf, plainText } from '@automagik-spark/core'
+import { asStringText, isObjectText, isStringText, jsonText, membersOf, objectText, partOf, plainText, SourceError } from '@automagik-spark/core'
 import type { JsonText } from '@automagik-spark/core'
-import { isOutput, isWebhook, nodesOf, soleInputType, tweakTarget } from './langflow-flow.ts'
+import { graphOf, type FlowGraph } from './langflow-graph.ts'
+import { deliveryOf, inputField, inputProblem, isWebhook, outputProblem, type Delivery } from './langflow-input.ts'
 import type { RunCall } from './source.ts'
 
 /** The body of a run; the notes say what of the input cannot be brought unchanged. */
 export const runRequest = (call: RunCall): { body: JsonText; notes: string[] } => {
-  const nodes = nodesOf(call.data)
-  const target = tweakTarget(nodes, call.input_component)
-  const output = nodes.find(({ id }) => id === call.output_component)
-  const input = call.input_value ?? jsonText('')
+  const { input_value: input, tweaks } = call
+  const graph = graphOf(call.data)
+  refuseIdle(graph, call)
+  const output = graph.nodes.find(({ id }) => id === call.output_component)
   const body: [string, JsonText][] = [
     ['output_type', jsonText('any')],
     ['session_id', jsonText(call.session_id)],
     // Components that are no outputs answer only when asked by name.
-    ...(output && !isOutput(output) ? [['output_component', jsonText(output.id)] satisfies [string, JsonText]] : []),
+    ...(output && !output.isOutput ? [['output_component', jsonText(output.id)] satisfies [string, JsonText]] : []),
   ]
-  // Beside a tweak of a chat input's value Langflow refuses an input for chat alone.
-  const sole = target && !tweaksAnInput(call.tweaks) ? soleInputType(nodes, target) : null
-  if (!target || sole) {
-    // `any` reaches chat and text inputs; with `chat` a text-only flow would run without its input.
-    body.push(['input_type', jsonText(sole ?? 'any')], ['input_value', asStringText(input)]) // it takes nothing but strings
-    if (call.tweaks !== null) body.push(['tweaks', call.tweaks])
-    return { body: objectText(body), notes: [] }
+  const given = (notes: string[], changed: JsonText | null = tweaks) => ({ body: objectText(changed === null ? body : [...body, ['tweaks', changed]]), notes })
+
+  // Left out, the flow runs with the text that is stored in its input, or that a tweak puts there. An empty one overwrites both.
+  if (input === null) return given([])
+  const delivery = deliveryOf(graph, call.input_component)
+  const by = wayOf(delivery, tweaks)
+  if (by !== 'tweak') {
+    // `any` reaches chat and text inputs; with `chat` a text-only flow would run without its input. It takes nothing but strings.
+    body.push(['input_type', jsonText(by)], ['input_value', asStringText(input)])
+    return given(!delivery && graph.nodes.length > 0 ? ['Nothing in the flow takes the input of a run: it was ignored.'] : [])
   }
-  const webhook = isWebhook(target)
-  const text = webhook ? webhookData(input) : isStringText(input) ? plainText(input) : tweakJson(input)
+  const { node } = delivery!
+  const text = isWebhook(node) ? webhookData(input) : isStringText(input) ? plainText(input) : tweakJson(input)
   // Without `input_value`, which would overwrite the stored values of all other inputs.
-  body.push(['input_type', jsonText('any')], ['tweaks', tweaked(call.tweaks, target.id, webhook ? 'data' : 'input_value', text)])
-  return {
-    body: objectText(body),
-    notes: text.includes('\\n') ? [`The input holds a backslash followed by n. Langflow takes the two for a line break in what goes to ${target.id}.`] : [],
-  }
+  body.push(['input_type', jsonText('any')])
+  const notes = text.includes('\\n') ? [`The input holds a backslash followed by n. Langflow takes the two for a line break in what goes to ${node.id}.`] : []
+  return given(notes, tweaked(tweaks, node.id, inputField(node), text))
+}
+
+/** Beside a tweak of a chat input's value Langflow refuses an input for chat alone. */
+const wayOf = (delivery: Delivery | null, tweaks: JsonText | null): Delivery['by'] => {
+  if (delivery === null) return 'any'
+  return delivery.by !== 'any' && !delivery.node.grouped && tweaksAnInput(tweaks) ? 'tweak' : delivery.by
+}
+
+/** A component that somebody chose and that a run would not use: its input would be lost, or its answer never come. */
+const refuseIdle = (graph: FlowGraph, { input_value, input_component, output_component }: Pick<RunCall, 'input_value' | 'input_component' | 'output_component'>): void => {
+  const input = input_value === null ? undefined : graph.nodes.find(({ id }) => id === input_component)
+  const output = graph.nodes.find(({ id }) => id === output_component)
+  const problem = (input && inputProblem(graph, input)) ?? (output && outputProblem(graph, output))
+  if (problem) throw new SourceError('bad_request', 'refused', `The flow cannot be run with the components that were chosen for it: ${problem}. Choose others when you sync it.`)
 }
 
 const tweaksAnInput = (tweaks: JsonText | null): boolean => tweaks !== null && membersOf(tweaks).some(([, tweak]) => partOf(tweak, 'input_value') !== undefined)

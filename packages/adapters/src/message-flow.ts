@@ -33,7 +33,7 @@ export const messageComponents = ({ flow_type }: Pick<RemoteFlow, 'flow_type'>, 
     if (!SAME[which].has(named)) warnings.push(`The ${flow_type} has no component ${JSON.stringify(oneLine(named, 100))}; ${found} is used.`)
     return found
   }
-  return { input_component: of('input_component', 'message'), output_component: of('output_component', 'result'), warnings }
+  return { input_component: of('input_component', 'message'), output_component: of('output_component', 'result'), warnings, refusals: [] }
 }
 
 /** The input as the text that these servers take. */

@@ -1,4 +1,4 @@
-import type { FlowType, JsonText, SourceError, SourceType } from '@automagik-spark/core'
+import type { FieldError, FlowType, JsonText, SourceError, SourceType } from '@automagik-spark/core'
 import type { JsonValue } from './json.ts'
 import type { HttpPool } from './pool.ts'
 
@@ -45,6 +45,8 @@ export type FlowComponents = {
   /** Null also when the flow has several outputs and none was chosen: then their texts are joined. */
   output_component: string | null
   warnings: string[]
+  /** Why a component that was named cannot be used: it is there, and a run would not use it. */
+  refusals: FieldError[]
 }
 export type WantedComponents = { input_component?: string | null | undefined; output_component?: string | null | undefined }
 
@@ -56,6 +58,7 @@ export type RunCall = {
   session_id: string
   /** An object. */
   tweaks: JsonText | null
+  /** Components that a user chose; null: those that Spark finds in the graph, and the texts of all outputs that answer. */
   input_component: string | null
   output_component: string | null
   /** The graph as it was synced, to know where the input belongs. */

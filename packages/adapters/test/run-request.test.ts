@@ -8,7 +8,11 @@ const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } }
 afterAll(() => pool.close())
 
 const node = (id: string, stored = '') => ({ id, data: { id, type: id.split('-')[0] ?? id, node: { display_name: id, template: { input_value: { value: stored } } } } })
-const graph = (...nodes: ReturnType<typeof node>[]) => ({ nodes, edges: [] })
+/** Components that all run: each feeds one and the same other. */
+const graph = (...nodes: ReturnType<typeof node>[]) => ({
+  nodes: [...nodes, node('Model-0')],
+  edges: nodes.map(({ id }) => ({ source: id, target: 'Model-0', data: { targetHandle: { fieldName: `from ${id}` } } })),
+})
 
 const callOf = (more: Partial<RunCall>): RunCall => ({
   flow_id: 'my flow', flow_type: 'flow', input_value: jsonText('hi'), session_id: 'task-1', tweaks: null, input_component: null, output_component: null,
@@ -20,7 +24,8 @@ const requestOf = async (more: Partial<RunCall>, api_key: string | null = 'sk-1'
   const requests: { line: string; headers: NodeJS.Dict<string | string[]>; body: unknown; text: string }[] = []
   const { url } = await serve((request, response) => void bodyOf(request).then((body) => {
     requests.push({ line: `${request.method} ${request.url}`, headers: request.headers, body: JSON.parse(body), text: body })
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{"outputs":[]}')
+    const component_id = more.output_component ?? 'ChatOutput-0'
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ outputs: [{ outputs: [{ component_id, results: { message: { text: 'done' } } }] }] }))
   }))
   await makeSource({ source_type: 'langflow', url: `${url}/base`, api_key, pool }).run(callOf(more))
   expect(requests).toHaveLength(1)
@@ -54,6 +59,18 @@ describe('the request of a run', () => {
     ['a webhook', { data: graph(node('Webhook-1')), input_component: 'Webhook-1', input_value: jsonText({ a: 1 }) }, { tweaks: { 'Webhook-1': { data: '{"a":1}' } } }],
     ['nobody', { data: graph(node('ChatOutput-1')) }, { input_value: 'hi' }],
   ])('brings the input to %s', async (_, call, expected) => expect((await requestOf(call)).body).toEqual({ ...types, ...expected }))
+
+  it.each<[string, Partial<RunCall>]>([
+    ['a chat input that holds a text', { data: graph(node('ChatInput-1', 'Write the daily report.')) }],
+    ['a webhook', { data: graph(node('Webhook-1')) }],
+    ['a chosen input', { data: graph(node('ChatInput-1'), node('Prompt-2')), input_component: 'Prompt-2' }],
+    ['a flow that nobody has looked at', {}],
+  ])('sends no input to %s when none was given', async (_, call) => {
+    const body = { output_type: 'any', session_id: 'task-1' }
+    expect((await requestOf({ ...call, input_value: null })).body).toEqual(body)
+    expect((await requestOf({ ...call, input_value: null, tweaks: jsonText({ 'ChatInput-1': { input_value: 'x' } }) })).body).toEqual({ ...body, tweaks: { 'ChatInput-1': { input_value: 'x' } } })
+  })
+  it('sends an empty input that was given', async () => expect((await requestOf({ input_value: jsonText('') })).body).toEqual({ ...types, input_value: '' }))
 
   // Langflow turns a backslash and an n into a line break in whatever comes by tweak: that broke the JSON, or changed the text in it.
   it.each<[string, Partial<RunCall>, string, string]>([

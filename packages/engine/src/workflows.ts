@@ -26,7 +26,11 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
   const keep = async ({ row, remote, flow }: FoundFlow, wanted: Omit<SyncQuery, 'source_url'>): Promise<{ created: boolean; workflow: Workflow }> => {
     const before = await db.workflows.chosen({ source_id: row.id, flow_type: flow.flow_type, remote_flow_id: flow.id })
     const asked = { input_component: wanted.input_component ?? before?.chosen_input, output_component: wanted.output_component ?? before?.chosen_output }
-    const { input_component, output_component, warnings } = remote.components(flow, asked)
+    const { input_component, output_component, refusals, ...components } = remote.components(flow, asked)
+    const refused = refusals.find(({ path }) => wanted[path as keyof typeof wanted] !== undefined)
+    if (refused) throw invalid(refused.path, refused.message)
+    // Chosen earlier, and of no use since the flow was changed: its runs are refused until somebody chooses again.
+    const warnings = [...components.warnings, ...refusals.map(({ path, message }) => `The ${path} that was chosen cannot be used, and runs are refused: ${message}.`)]
     const now = clock.now()
     const { id, created } = await db.workflows.upsert({
       id: ids.next(),

@@ -402,6 +402,7 @@ export type Task = {
     | 'timeout'
     | 'outcome_unknown'
     | 'output_too_large'
+    | 'no_output'
     | 'bad_answer'
     | 'address_refused'
     | 'worker_lost'

@@ -9,6 +9,7 @@ export const TASK_ERROR_CODES = [
   'timeout', // not sent in time, or the server confirmed the stop
   'outcome_unknown', // sent, and nobody can say what became of it
   'output_too_large', // over 10 MiB
+  'no_output', // the flow ran, and the output component that was chosen gave nothing
   'bad_answer', // not JSON, not the shape of an answer, broken compression
   'address_refused', // SPARK_SOURCE_POLICY forbids the address
   'worker_lost', // the workers that ran it died three times

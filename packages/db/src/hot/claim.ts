@@ -24,8 +24,9 @@ export type FlowTarget = {
   changed_at: Date
   remote_flow_id: string
   flow_type: FlowType
-  input_component: string | null
-  output_component: string | null
+  /** Only what a user named: what Spark finds by itself follows from the graph. */
+  chosen_input: string | null
+  chosen_output: string | null
   data: unknown
   streams_only: boolean
 }
@@ -78,7 +79,7 @@ export const markAsking = async (sql: Sql, { id, token }: { id: string; token: s
 export const flowTargets = async (sql: Sql, workflow_ids: string[]): Promise<FlowTarget[]> =>
   (
     await sql.query<FlowTarget>(
-      `SELECT id AS workflow_id, flow_version, updated_at AS changed_at, remote_flow_id, flow_type, input_component, output_component, data, streams_only FROM workflows WHERE id = ANY ($1::uuid[])`,
+      `SELECT id AS workflow_id, flow_version, updated_at AS changed_at, remote_flow_id, flow_type, chosen_input, chosen_output, data, streams_only FROM workflows WHERE id = ANY ($1::uuid[])`,
       [workflow_ids],
     )
   ).rows

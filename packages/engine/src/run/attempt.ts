@@ -72,8 +72,8 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
         // A session of its own for every task: without one, runs of a flow share one history.
         session_id: task.session_id ?? task.id,
         tweaks: textOrNull(task.tweaks),
-        input_component: flow.input_component,
-        output_component: flow.output_component,
+        input_component: flow.chosen_input,
+        output_component: flow.chosen_output,
         data: flow.data as JsonValue, // out of a jsonb column
         streams_only: flow.streams_only,
         timeoutMs: task.timeout * 1000,

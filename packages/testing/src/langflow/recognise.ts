@@ -126,7 +126,7 @@ const defaults: RunBody = {
  * The body as 1.7 and newer read it: a body that doesn't validate is not refused, it counts as an empty one (run_wrong_types,
  * run_object_input, run_bad_output_type, in 1.7.3 run_tweak_bad_value). It may stand inside `input_request` (run_wrapped).
  */
-const readBody = (text: string, version: LangflowVersion): RunBody | 'bad' | 'array' | null => {
+export const readBody = (text: string, version: LangflowVersion): RunBody | 'bad' | 'array' | null => {
   if (text === '') return defaults
   let parsed: unknown
   try {
@@ -167,7 +167,7 @@ const recogniseBody = (flow: Flow, body: RunBody, values: Values, how: string, v
   return { key: `${how} run of ${flow.short_name}, input for ${input}, output of ${output}, tweaks ${tweaked}`, values: all }
 }
 
-const isReached = (component: string, type: string): boolean => type === 'any' || component.toLowerCase().includes(type)
+export const isReached = (component: string, type: string): boolean => type === 'any' || component.toLowerCase().includes(type)
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const isJsonObject = (text: unknown): boolean => {

@@ -2,6 +2,7 @@ import { readJson, shownPath, type Prepared, type StubRequest } from '../server/
 import { startStubServer, type Manners, type ServerOptions } from '../server/stub-server.ts'
 import { loadAnswers, type Answer } from './answers.ts'
 import type { FlowName } from './flows.ts'
+import { madeId, madeRow, runMade, type MadeFlow, type MadeGraph } from './made.ts'
 import { isStreamed, type Values } from './recognise.ts'
 import type { Asked, LangflowVersion } from './recorded.ts'
 
@@ -13,6 +14,13 @@ export type StubLangflowOptions = ServerOptions & {
   frontend?: boolean
 }
 
+/** Flows beside the recorded ones, by name; they can be changed and deleted at any time. */
+export type MadeFlows = {
+  /** Its id. */
+  make(name: string, graph: MadeGraph, endpoint_name?: string): string
+  remove(name: string): void
+}
+
 const EMPTY: Values = { input: null, session_id: '', tweaks: [], ref: '', location: '' }
 
 /** A Langflow server that knows only what real ones were heard to say. */
@@ -20,12 +28,23 @@ export const startStubLangflow = async ({ version = '1.13.0', frontend = false, 
   if (key === null && version !== '1.7.3') throw new Error(`Langflow ${version} was not recorded without a key; use version 1.7.3`)
   const all = loadAnswers({ version, key, frontend }).flows.all
   const flows = Object.fromEntries(all.map(({ short_name, row }) => [short_name, row.id])) as Record<FlowName, string>
-  const manners = (good: string | null): Manners => makeManners({ version, key: good, frontend })
-  return Object.assign(await startStubServer({ name: `Langflow ${version}`, key, manners, flows }, options), { version, flows })
+  const made = new Map<string, MadeFlow>()
+  const manners = (good: string | null): Manners => makeManners({ version, key: good, frontend, made })
+  const more: MadeFlows = {
+    make(name, graph, endpoint_name) {
+      const id = madeId(name)
+      made.set(id, { id, name, endpoint_name: endpoint_name ?? null, graph })
+      return id
+    },
+    remove: (name) => void made.delete(madeId(name)),
+  }
+  return Object.assign(await startStubServer({ name: `Langflow ${version}`, key, manners, flows }, options), { version, flows, made: more })
 }
 export type StubLangflow = Awaited<ReturnType<typeof startStubLangflow>>
 
-const makeManners = ({ version, key, frontend }: { version: LangflowVersion; key: string | null; frontend: boolean }): Manners => {
+type Deps = { version: LangflowVersion; key: string | null; frontend: boolean; made: ReadonlyMap<string, MadeFlow> }
+
+const makeManners = ({ version, key, frontend, made }: Deps): Manners => {
   const answers = loadAnswers({ version, key, frontend })
   const prepare = (answer: Answer, values: Values, host = ''): Prepared => {
     const { from, status, headers } = answer
@@ -41,14 +60,27 @@ const makeManners = ({ version, key, frontend }: { version: LangflowVersion; key
       const described = describe(asked)
       const flow_id = described.flow_id === null ? null : (answers.flows.find(described.flow_id)?.row.id ?? described.flow_id)
       const answer = recognised && answers.find(recognised.key)
+      const key_ok = key === null ? asked.api_key === null : asked.api_key === key
       return {
-        call: { ...described, flow_id, key_ok: key === null ? asked.api_key === null : asked.api_key === key },
+        call: { ...described, flow_id, key_ok },
         streamed: isStreamed(asked),
         asked_for: recognised?.key ?? 'nothing that was recorded',
-        answer: answer && prepare(answer, recognised?.values ?? EMPTY, request.headers['host']),
+        answer: (key_ok ? hearMade(asked, made, version, answers.flows.headers) : null) ?? (answer && prepare(answer, recognised?.values ?? EMPTY, request.headers['host'])),
       }
     },
   }
+}
+
+/** What is asked of the flows that were made, and the list that they stand in. */
+const hearMade = (asked: Asked, made: ReadonlyMap<string, MadeFlow>, version: LangflowVersion, headers: unknown[]): Prepared | null => {
+  const { method, path, query, body } = asked
+  const [, , , kind, ref] = path.split('/')
+  const flow = [...made.values()].find(({ id, endpoint_name }) => ref !== undefined && [id, endpoint_name].includes(decodeURIComponent(ref)))
+  const json = (value: unknown): Prepared => ({ from: 'made', status: 200, headers: { 'content-type': 'application/json' }, pieces: [JSON.stringify(value)] })
+  if (method === 'POST' && kind === 'run' && flow) return runMade(flow, { body, streamed: isStreamed(asked) }, version)
+  if (method !== 'GET' || kind !== 'flows' || made.size === 0) return null
+  if (flow && flow.id === ref) return json(madeRow(flow, true))
+  return ref === '' && query.get('header_flows') === 'true' ? json([...headers, ...[...made.values()].map((one) => madeRow(one, false))]) : null
 }
 
 const askedOf = ({ method, path, query, headers, body }: StubRequest): Asked =>

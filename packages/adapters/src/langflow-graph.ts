@@ -1,0 +1,216 @@
+import { z } from 'zod'
+import { isObject, type JsonObject } from './canonical.ts'
+import type { JsonValue } from './json.ts'
+import { manyLines, oneLine } from './plain-text.ts'
+
+const Text = z.string().nullish().catch(null)
+const Flag = z.boolean().nullish().catch(null)
+const Template = z.record(z.string(), z.unknown()).nullish().catch(null)
+
+const Node = z.object({
+  id: z.string().min(1),
+  type: Text,
+  data: z.object({
+    type: Text,
+    node: z
+      .object({
+        display_name: Text, description: Text, template: Template, is_input: Flag, is_output: Flag, frozen: Flag,
+        flow: z.unknown().optional(),
+        outputs: z.unknown().optional(),
+        metadata: z.object({ module: Text }).nullish().catch(null),
+      })
+      .nullish()
+      .catch(null),
+  }),
+})
+type Node = z.output<typeof Node>
+type Component = NonNullable<Node['data']['node']>
+
+const Handle = z.object({ fieldName: Text, name: Text, proxy: z.object({ id: z.string(), field: Text, name: Text }).nullish().catch(null) }).nullish().catch(null)
+const Edge = z.object({ source: z.string(), target: z.string(), data: z.object({ sourceHandle: Handle, targetHandle: Handle }).nullish().catch(null) })
+type Edge = z.output<typeof Edge>
+
+/** The components that Langflow takes for inputs and outputs. */
+const INPUTS = ['ChatInput', 'TextInput', 'Webhook']
+const OUTPUTS = ['ChatOutput', 'TextOutput', 'DataOutput']
+
+/** A component of a flow's graph. */
+export type FlowNode = {
+  id: string
+  type: string
+  name: string
+  description: string
+  /** What a tweak can change. */
+  fields: ReadonlySet<string>
+  isInput: boolean
+  isOutput: boolean
+  /** By Langflow 1.5, which takes whatever holds such a name in its id: `WebhookParser-1` too. */
+  isInputOfOld: boolean
+  /** A text is stored in its input. */
+  stored: boolean
+  /** Fields that another component fills. Whatever is sent there is overwritten. */
+  fed: ReadonlySet<string>
+  /** Langflow answers with its earlier result. */
+  frozen: boolean
+  /** Inside a group: tweaks reach only what stands beside the groups. */
+  grouped: boolean
+  /** Its own Python code; null when the graph does not hold it. */
+  code: string | null
+  /** The module it comes from, where the graph says so. */
+  module: string | null
+}
+
+export type FlowGraph = {
+  /** As Langflow runs them: groups are replaced by what is in them. */
+  nodes: FlowNode[]
+  /** As a person and a tweak see them: a group is one component. */
+  shown: FlowNode[]
+  next: ReadonlyMap<string, string[]>
+  before: ReadonlyMap<string, string[]>
+}
+
+type Parts = { nodes: { node: Node; grouped: boolean }[]; edges: Edge[] }
+
+const listIn = (data: JsonValue | undefined, key: string): JsonValue[] => (isObject(data) && Array.isArray(data[key]) ? data[key] : [])
+const partsOf = (data: JsonValue | undefined, grouped: boolean): Parts => ({
+  // Sticky notes are no components.
+  nodes: listIn(data, 'nodes').flatMap((value) => (isObject(value) && value['type'] !== 'noteNode' ? (Node.safeParse(value).data ?? []) : [])).map((node) => ({ node, grouped })),
+  edges: listIn(data, 'edges').flatMap((value) => Edge.safeParse(value).data ?? []),
+})
+
+/** Deeper than anybody groups. */
+const MAX_GROUPS = 10
+
+/** Groups replaced by their members, which come last, and their edges led to the member that is meant: as Langflow does it before a run. */
+const ungrouped = (data: JsonValue | undefined, grouped: boolean, depth = 0): Parts => {
+  const parts = partsOf(data, grouped)
+  for (const { node } of [...parts.nodes]) {
+    const flow = node.data.node?.flow as JsonValue | undefined // out of JSON.parse
+    if (!isObject(flow) || depth >= MAX_GROUPS) continue
+    const inner = ungrouped(flow['data'], true, depth + 1)
+    const sources = new Set(inner.edges.map(({ source }) => source))
+    const last = inner.nodes.find((member) => !sources.has(member.node.id))?.node.id
+    parts.nodes = [...parts.nodes.filter((one) => one.node !== node), ...inner.nodes]
+    parts.edges = [
+      ...parts.edges.map((edge) => ({
+        ...edge,
+        ...(edge.target === node.id && targetInGroup(edge)),
+        ...(edge.source === node.id && { source: sourceInGroup(edge, node.data.node!, inner) ?? last ?? node.id }),
+      })),
+      ...inner.edges,
+    ]
+  }
+  return parts
+}
+
+const targetInGroup = ({ target, data }: Edge): Pick<Edge, 'target' | 'data'> => {
+  const proxy = data?.targetHandle?.proxy
+  return proxy ? { target: proxy.id, data: { sourceHandle: null, targetHandle: { fieldName: proxy.field, name: null, proxy: null } } } : { target, data: data ?? null }
+}
+
+/** What a group's output stands for. Langflow up to 1.7 takes the last member instead, which it mostly is. */
+const sourceInGroup = ({ data }: Edge, { outputs }: Component, inner: Parts): string | null => {
+  const name = data?.sourceHandle?.name
+  if (!name) return null
+  const Output = z.object({ name: z.string(), proxy: z.object({ id: z.string() }) })
+  const named = (Array.isArray(outputs) ? outputs : []).map((output) => Output.safeParse(output).data).find((output) => output?.name === name)
+  return named?.proxy.id ?? inner.nodes.find(({ node }) => name.startsWith(`${node.id}_`))?.node.id ?? null
+}
+
+const Stored = z.object({ value: z.unknown().optional() })
+const storedIn = (component: Component | null | undefined, field: string): unknown => Stored.safeParse(component?.template?.[field]).data?.value
+
+const nodeOf = ({ node: { id, data: { type, node } }, grouped }: Parts['nodes'][number], fed: ReadonlyMap<string, ReadonlySet<string>>): FlowNode => {
+  const base = id.split('-')[0]!
+  const known = (names: string[]) => names.find((name) => name === type) ?? names.find((name) => name === base)
+  const kind = known(INPUTS) ?? known(OUTPUTS) ?? type ?? id.replace(/-[^-]*$/, '')
+  const code = storedIn(node, 'code')
+  return {
+    id,
+    type: kind,
+    name: oneLine(node?.display_name || type || id, 200),
+    description: manyLines(node?.description ?? '', 2000),
+    fields: new Set(Object.entries(node?.template ?? {}).flatMap(([field, value]) => (isObject(value as JsonValue) ? [field] : []))),
+    isInput: known(INPUTS) !== undefined || node?.is_input === true,
+    isOutput: known(OUTPUTS) !== undefined || node?.is_output === true,
+    isInputOfOld: INPUTS.some((name) => id.includes(name)) || node?.is_input === true,
+    stored: (storedIn(node, 'input_value') ?? '') !== '',
+    fed: fed.get(id) ?? new Set(),
+    frozen: node?.frozen === true,
+    grouped,
+    code: typeof code === 'string' && code !== '' ? code : null,
+    module: node?.metadata?.module ?? null,
+  }
+}
+
+/** Graphs are large, and every run of a flow asks about the same one. */
+const known = new WeakMap<object, FlowGraph>()
+const EMPTY: FlowGraph = { nodes: [], shown: [], next: new Map(), before: new Map() }
+
+/** The graph of a flow, of whatever shape that is. */
+export const graphOf = (data: JsonValue): FlowGraph => {
+  if (!isObject(data)) return EMPTY
+  const found = known.get(data) ?? readGraph(data)
+  known.set(data, found)
+  return found
+}
+
+const readGraph = (data: JsonObject): FlowGraph => {
+  const { nodes, edges } = ungrouped(data, false)
+  const ids = new Set(nodes.map(({ node }) => node.id))
+  const next = new Map<string, string[]>()
+  const before = new Map<string, string[]>()
+  const fed = new Map<string, Set<string>>()
+  const put = (map: Map<string, string[]>, key: string, value: string) => void (map.get(key)?.push(value) ?? map.set(key, [value]))
+  for (const { source, target, data: handles } of edges) {
+    if (!ids.has(source) || !ids.has(target)) continue
+    put(next, source, target)
+    put(before, target, source)
+    const fields = fed.get(target) ?? new Set()
+    // An edge that does not say where it ends: at the input, as nearly all do.
+    fed.set(target, fields.add(handles?.targetHandle?.fieldName ?? 'input_value'))
+  }
+  const all = nodes.map((part) => nodeOf(part, fed))
+  const byId = new Map(all.map((node) => [node.id, node]))
+  return { nodes: all, shown: partsOf(data, false).nodes.map((part) => byId.get(part.node.id) ?? nodeOf(part, fed)), next, before }
+}
+
+/** Where Langflow starts, and what it runs; no start means that all of it runs. */
+export type RunningPart = { start: FlowNode | null; runs: ReadonlySet<string> }
+
+/** Its list of what to start at, by what the ids hold. */
+const STARTS = ['webhook', 'chat']
+
+/**
+ * The part of a flow that Langflow runs: what its start reaches, and what feeds that. So in all versions from 1.5 to 1.13
+ * (`find_start_component_id` and `get_sorted_vertices`), but for what is an input: `old` asks 1.5.
+ */
+export const runningPart = ({ nodes, next, before }: FlowGraph, { old = false } = {}): RunningPart => {
+  const inputs = nodes.filter((node) => (old ? node.isInputOfOld : node.isInput))
+  const start = STARTS.map((name) => inputs.find(({ id }) => id.toLowerCase().includes(name))).find((node) => node !== undefined) ?? null
+  const runs = start ? reachedFrom([...reachedFrom([start.id], next)], before) : new Set(nodes.map(({ id }) => id))
+  // A run begins at what nothing feeds. A circle that nothing outside feeds runs only when the whole flow is such.
+  const isFed = ({ id }: FlowNode): boolean => before.has(id)
+  const stuck = nodes.some((node) => !isFed(node)) && nodes.every((node) => !runs.has(node.id) || isFed(node))
+  return { start, runs: stuck ? new Set() : runs }
+}
+
+const reachedFrom = (ids: string[], edges: ReadonlyMap<string, string[]>): Set<string> => {
+  const reached = new Set(ids)
+  // A set goes on with what is added while it is walked.
+  for (const id of reached) for (const other of edges.get(id) ?? []) reached.add(other)
+  return reached
+}
+
+/** What runs at every Langflow, 1.5 included; what runs at the newer ones when that is nothing. */
+export const surelyRunning = (graph: FlowGraph): RunningPart => {
+  const part = runningPart(graph)
+  const old = runningPart(graph, { old: true })
+  if (old.start === part.start) return part
+  const both = new Set([...part.runs].filter((id) => old.runs.has(id)))
+  return both.size > 0 ? { ...part, runs: both } : part
+}
+
+/** Whatever leads to one of these components, themselves included. */
+export const upstreamOf = (graph: FlowGraph, ids: string[]): ReadonlySet<string> => reachedFrom(ids, graph.before)
+export const downstreamOf = (graph: FlowGraph, ids: string[]): ReadonlySet<string> => reachedFrom(ids, graph.next)
