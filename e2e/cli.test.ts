@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow } from '@automagik-spark/testing'
@@ -32,6 +32,19 @@ const json = async <T>(...args: string[]): Promise<T> => {
   return JSON.parse(text) as T
 }
 type Row = { id: string; status: string }
+
+it('says at the start which data directory it uses, and that it is new', () => {
+  expect(spark.output()).toContain(`  Data      ${join(dir, 'data')} (new, so this Spark is empty; SPARK_DATA_DIR names another)\n`)
+})
+
+it('makes no database to answer what is in one', async () => {
+  const cwd = tempDir()
+  const running = run(CLI, ['db', 'status'], { env: {}, cwd })
+  expect(await running.exited).toBe(1)
+  expect(running.output()).toContain(`There is no Spark in ${join(cwd, '.spark')}: name its folder with SPARK_DATA_DIR, or its PostgreSQL with DATABASE_URL.`)
+  expect(readdirSync(cwd)).toEqual([])
+  removeDir(cwd)
+})
 
 it('does the main job from the command line', async () => {
   await json('sources', 'create', stub.url, '--api-key', KEY)
@@ -83,4 +96,21 @@ it('looks after the database', async () => {
   expect(status.applied.length).toBeGreaterThan(1)
   expect(status.pending).toEqual([])
   expect((await spk('db', 'migrate')).text).toContain('up to date')
+})
+
+it('takes the key of the environment to the Spark that runs on this data directory, and nowhere once it is gone', async () => {
+  await spark.stop()
+  rmSync(join(dir, 'data', 'api-key')) // which would do
+  const SPARK_API_KEY = 'a-key-of-the-environment'
+  const list = async () => {
+    const running = run(CLI, ['sources', 'list'], { env: { SPARK_DATA_DIR: join(dir, 'data'), SPARK_API_KEY }, cwd: dir })
+    return { code: await running.exited, text: running.output() }
+  }
+  spark = await startSpark(dir, { SPARK_API_KEY })
+  expect(spark.output()).toContain(`  Data      ${join(dir, 'data')}\n`)
+  expect(await list()).toMatchObject({ code: 0 })
+  // Killed, it leaves its address behind, where another program may listen by now.
+  await spark.stop('SIGKILL')
+  const { code, text } = await list()
+  expect({ code, text }).toEqual({ code: 4, text: `error: SPARK_API_KEY of the environment is not sent to ${spark.url}, which ${join(dir, 'data', 'api-url')} names: set both in one place.\n` })
 })

@@ -39,7 +39,7 @@ export const cleanEnv = (env: Record<string, string>): Record<string, string> =>
 })
 
 export const run = (script: string, args: string[], { env, cwd }: { env: Record<string, string>; cwd: string }): Running => {
-  const child = spawn(process.execPath, [script, ...args], { env: cleanEnv(env), cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [script, ...args], { env: { XDG_STATE_HOME: join(cwd, 'state'), ...cleanEnv(env) }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   const waiting = new Set<() => void>()
   const more = (chunk: Buffer) => {

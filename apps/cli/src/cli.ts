@@ -16,7 +16,9 @@ import type { Processes } from './processes.ts'
 const ENVIRONMENT = `
 Environment (or a .env file in this folder):
   SPARK_API_URL   where the API is; default: the Spark of this folder, else http://localhost:8883
-  SPARK_API_KEY   its key; default: the one in SPARK_DATA_DIR (.spark), for an API on this machine
+  SPARK_API_KEY   its key; default: the one in SPARK_DATA_DIR (.spark)
+Both come from one place: a key of the environment does not go to an address that the folder names, except to
+the Spark that you run there.
 
 Exit codes: 0 fine, 1 failed, 2 wrong use, 3 not found, 4 not allowed, 5 cannot reach the API.`
 

@@ -1,6 +1,7 @@
 import type { List, RequestOptions, Spark } from '@automagik-spark/sdk'
 import { connect, findConnection, type Connection } from './connect.ts'
-import { CliError } from './errors.ts'
+import type { LossOf } from './deleting.ts'
+import { CliError, EXIT, usage } from './errors.ts'
 import type { Io } from './io.ts'
 import { makeOutput, makeProgress, type Column, type Output } from './output.ts'
 
@@ -19,6 +20,11 @@ export const makeContext = (io: Io) => {
     connection ??= findConnection(io)
     client ??= connect(connection)
     return client
+  }
+  /** An address that only the folder names hears no secret of the environment that nobody has typed. */
+  const mayHearSecrets = (name: string): void => {
+    spark()
+    if (connection?.whyNoSecrets) throw new CliError(`${name} of the environment ${connection.whyNoSecrets}: set SPARK_API_URL in the environment, too, or use --api-key-stdin.`, { exitCode: EXIT.notAllowed })
   }
   /** The last argument of every call: Ctrl-C ends it. */
   const request = (): RequestOptions => ({ signal: io.interrupted() })
@@ -54,6 +60,7 @@ export const makeContext = (io: Io) => {
     io,
     out,
     spark,
+    mayHearSecrets,
     request,
     working,
     connection: () => connection,
@@ -80,10 +87,12 @@ export const makeContext = (io: Io) => {
       out.details(thing, hidden)
     },
 
-    /** Asks before something is gone; a program that calls us has decided already. */
-    async confirm(yes: true | undefined, question: () => Promise<string>): Promise<void> {
-      if (yes || !io.stdin.isTTY || !io.stderr.isTTY) return
-      const answer = await io.ask(`${await question()} [y/N] `)
+    /** Before something is gone: says what, and asks. Where nobody can be asked, `--yes` has to say it. */
+    async confirm(yes: true | undefined, lossOf: LossOf, id: string): Promise<void> {
+      if (yes) return
+      const { goes, name } = await lossOf(spark(), id, request())
+      if (!io.stdin.isTTY || !io.stderr.isTTY) throw usage(`This deletes ${goes}: add --yes.`)
+      const answer = await io.ask(`This deletes ${goes}. Delete ${name}? [y/N] `)
       if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('Nothing was deleted.')
     },
   }

@@ -17,7 +17,8 @@ const connection: Connection = {
   urlFrom: 'the default',
   apiKey: 'k',
   keyFrom: 'SPARK_API_KEY',
-  keyNote: null,
+  keyHint: 'Set SPARK_API_KEY.',
+  whyNoSecrets: null,
 }
 const field = { path: 'schedule_expr', message: 'is no cron expression' }
 
@@ -87,7 +88,7 @@ describe('explain', () => {
   })
 
   it('says why there is no key', () => {
-    const without = { ...connection, apiKey: null, keyFrom: null, keyNote: '/x/.spark/api-key is not there.' }
+    const without = { ...connection, apiKey: null, keyFrom: null, keyHint: 'Set SPARK_API_KEY: /x/.spark/api-key is not there.' }
     expect(explain(new AuthenticationError('X-API-Key header is missing', { status: 401 }), without)).toEqual({
       exitCode: 4,
       message: 'There is no API key for http://localhost:8883. Set SPARK_API_KEY: /x/.spark/api-key is not there.',

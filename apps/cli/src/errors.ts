@@ -48,7 +48,7 @@ export const explain = (error: unknown, connection: Connection | null): { exitCo
     if (!connection?.apiKey)
       return {
         exitCode: EXIT.notAllowed,
-        message: `There is no API key for ${at}. Set SPARK_API_KEY${connection?.keyNote ? `: ${connection.keyNote}` : '.'}`,
+        message: `There is no API key for ${at}. ${connection?.keyHint ?? 'Set SPARK_API_KEY.'}`,
       }
     return { exitCode: EXIT.notAllowed, message: `${said} ${at} does not accept the key from ${connection.keyFrom}; set SPARK_API_KEY.` }
   }

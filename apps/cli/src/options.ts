@@ -1,8 +1,8 @@
 import type { RetryOn } from '@automagik-spark/sdk'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { usage } from './errors.ts'
+import { readText } from './env-file.ts'
+import { EXIT, usage } from './errors.ts'
 import { readAll, type Io } from './io.ts'
 
 /** The line that a user types. */
@@ -73,16 +73,13 @@ export const readInput = async ({ input, jsonInput, inputFile }: InputOptions, i
   if ([input, jsonInput, inputFile].filter((one) => one !== undefined).length > 1)
     throw usage('Give the input only once: as text, with --json-input or with --input-file.')
   if (inputFile === undefined) return jsonInput ? jsonInput.value : input
-  return (inputFile === '-' ? await readAll(io.stdin) : readText(resolve(io.cwd, inputFile))).replace(/\r?\n$/, '')
+  return (inputFile === '-' ? await readAll(io.stdin) : readInputFile(resolve(io.cwd, inputFile))).replace(/\r?\n$/, '')
 }
 
-const readText = (file: string): string => {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException // what the file system throws
-    throw usage(`${file} cannot be read (${code}).`)
-  }
+const readInputFile = (file: string): string => {
+  const text = readText(file, 'Make it readable, or name another.', EXIT.usage)
+  if (text === null) throw usage(`${file} cannot be read (ENOENT).`)
+  return text
 }
 
 type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

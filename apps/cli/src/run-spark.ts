@@ -5,6 +5,7 @@ import type { Foundation } from '@automagik-spark/engine'
 import { makeWorker } from '@automagik-spark/worker'
 import { CliError } from './errors.ts'
 import type { Overrides, Processes } from './processes.ts'
+import { noteRunning } from './running.ts'
 import { welcome } from './welcome.ts'
 
 type Env = Record<string, string | undefined>
@@ -13,10 +14,18 @@ type Proc = NodeJS.Process
 type Stop = () => Promise<void>
 
 /** Leaves word of the API in the data directory for the other commands, and tells the person who started it. */
-const announce = async ({ config, made_api_key }: Foundation, url: string, proc: Proc): Promise<Stop> => {
-  const takeBack = config.embedded ? await writeApiUrl(config.data_dir, url) : async () => undefined
-  proc.stderr.write(welcome({ url, made_api_key }))
-  return takeBack
+const announce = async ({ data_dir, made_api_key }: Foundation, url: string, proc: Proc): Promise<Stop> => {
+  if (data_dir === null) {
+    proc.stderr.write(welcome({ url, made_api_key, data_dir }))
+    return async () => undefined
+  }
+  const takeBack = await writeApiUrl(data_dir.dir, url)
+  const forget = noteRunning(proc.env, { dataDir: data_dir.dir, url, pid: proc.pid })
+  proc.stderr.write(welcome({ url, made_api_key, data_dir }))
+  return async () => {
+    forget()
+    await takeBack()
+  }
 }
 
 const api = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
@@ -53,9 +62,9 @@ const both = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
 /** The processes that the command line starts, as this process. */
 export const makeProcesses = (proc: Proc): Processes => {
   const envWith = (overrides: Overrides): Env => ({ ...proc.env, ...overrides })
-  const ofDatabase = async <T>(work: (url: string) => Promise<T>): Promise<T> => {
+  const ofDatabase = async <T>(make: boolean, work: (url: string) => Promise<T>): Promise<T> => {
     try {
-      return await withDatabase(proc.env, proc.cwd(), work)
+      return await withDatabase(proc.env, proc.cwd(), { make }, work)
     } catch (error) {
       throw new CliError(startFailure(error), { cause: error })
     }
@@ -64,7 +73,7 @@ export const makeProcesses = (proc: Proc): Processes => {
     start: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'start', start: (foundation) => both(foundation, proc) }),
     apiStart: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'api', start: (foundation) => api(foundation, proc) }),
     workerStart: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'worker', start: (foundation) => worker(foundation, proc) }),
-    dbMigrate: () => ofDatabase((url) => migrate({ url })),
-    dbStatus: () => ofDatabase((url) => migrationStatus({ url })),
+    dbMigrate: () => ofDatabase(true, (url) => migrate({ url })),
+    dbStatus: () => ofDatabase(false, (url) => migrationStatus({ url })),
   }
 }

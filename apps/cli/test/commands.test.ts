@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ids, KEY, remoteFlow, schedule, source, startFakeApi, workflow, type FakeApi } from './fake-api.ts'
+import { ids, KEY, remoteFlow, schedule, source, startFakeApi, workflow, type FakeApi, type Special } from './fake-api.ts'
 import { invoke, type Invocation } from './invoke.ts'
 
 let api: FakeApi
@@ -306,30 +306,53 @@ describe('tasks', () => {
 })
 
 describe('deletes', () => {
+  /** Two workflows with three schedules each and 812 tasks in all; a schedule with two pending tasks. */
   const things = [
-    ['sources', ids.source, 'Delete the source My Langflow with its workflows, schedules and tasks? [y/N] '],
-    ['workflows', ids.workflow, 'Delete the workflow Echo with its schedules and tasks? [y/N] '],
-    ['schedules', ids.schedule, `Delete the schedule "${schedule.description}"? [y/N] `],
-    ['tasks', ids.task, `Delete the completed task ${ids.task}? [y/N] `],
+    ['sources', ids.source, '1 source, 2 workflows, 6 schedules, 812 tasks', 'the source My Langflow'],
+    ['workflows', ids.workflow, '1 workflow, 3 schedules, 406 tasks', 'the workflow Echo'],
+    ['schedules', ids.schedule, '1 schedule and cancels 2 pending tasks', `the schedule "${schedule.description}"`],
+    ['tasks', ids.task, '1 task', `the completed task ${ids.task}`],
   ] as const
+  const pageOf = (items: unknown[], total: number) => ({ body: { items, total, limit: 100, offset: 0, has_more: false, next_cursor: null } })
+  const full: Special = ({ method, path, query }) => {
+    if (method !== 'GET') return undefined
+    const two = [{ ...workflow, task_count: 406 }, { ...workflow, id: ids.task, task_count: 406 }]
+    if (path === '/api/v1/workflows') return pageOf(query.source === ids.source ? two : [], 2)
+    if (path === `/api/v1/workflows/${ids.workflow}`) return { body: two[0] }
+    if (path === '/api/v1/schedules') return pageOf([], query.workflow_id ? 3 : 0)
+    if (path === '/api/v1/tasks') return pageOf([], query.schedule_id === ids.schedule && query.status === 'pending' ? 2 : 0)
+    return undefined
+  }
+  beforeEach(() => void api.answer(full))
   const deletes = () =>
     sent()
       .filter(({ method }) => method === 'DELETE')
       .map(({ path }) => path)
 
-  it.each(things)('%s: ask on a terminal and do nothing without a yes', async (group, id, question) => {
+  it.each(things)('%s: ask on a terminal, saying what goes, and do nothing without a yes', async (group, id, goes, name) => {
     const { code, asked, stderr } = await spark([group, 'delete', id], { terminal: 80, answer: '' })
-    expect({ code, asked, deletes: deletes() }).toEqual({ code: 1, asked: [question], deletes: [] })
+    expect({ code, asked, deletes: deletes() }).toEqual({ code: 1, asked: [`This deletes ${goes}. Delete ${name}? [y/N] `], deletes: [] })
     expect(stderr).toContain('Nothing was deleted.')
   })
   it.each(things)('%s: delete after a yes', async (group, id) => {
     expect(await spark([group, 'delete', id], { terminal: 80, answer: 'y' })).toMatchObject({ code: 0 })
     expect(deletes()).toEqual([`/${group}/${id}`])
   })
-  it.each(things)('%s: do not ask with --yes, nor when there is no terminal', async (group, id) => {
-    expect(await spark([group, 'delete', id, '--yes'], { terminal: 80 })).toMatchObject({ code: 0, asked: [] })
-    expect(await spark([group, 'delete', id])).toMatchObject({ code: 0, asked: [] })
-    expect(deletes()).toEqual([`/${group}/${id}`, `/${group}/${id}`])
+  it.each(things)('%s: refuse without --yes where nobody can be asked, saying what would go', async (group, id, goes) => {
+    const { code, asked, stderr } = await spark([group, 'delete', id])
+    expect({ code, asked, stderr, deletes: deletes() }).toEqual({ code: 2, asked: [], stderr: `error: This deletes ${goes}: add --yes.\n`, deletes: [] })
+  })
+  it.each(things)('%s: do not ask, nor count, with --yes', async (group, id) => {
+    for (const options of [{ terminal: 80 }, {}]) expect(await spark([group, 'delete', id, '--yes'], options)).toMatchObject({ code: 0, asked: [] })
+    expect(api.received.map(({ method }) => method)).toEqual(['DELETE', 'DELETE'])
+  })
+  it.each(things)('%s: say that it is not there instead of asking', async (group, id) => {
+    api.answer(() => ({ status: 404, body: { detail: `${group} not found` } }))
+    expect(await spark([group, 'delete', id], { terminal: 80, answer: 'y' })).toMatchObject({ code: 3, asked: [] })
+  })
+  it('name what has nothing with it alone', async () => {
+    api.answer(({ path }) => (path === '/api/v1/schedules' ? pageOf([], 0) : path.startsWith('/api/v1/workflows/') ? { body: { ...workflow, task_count: 0 } } : undefined))
+    expect((await spark(['workflows', 'delete', ids.workflow])).stderr).toBe('error: This deletes 1 workflow: add --yes.\n')
   })
 })
 

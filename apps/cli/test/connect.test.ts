@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connect, findConnection } from '../src/connect.ts'
+import { noteRunning } from '../src/running.ts'
 import { KEY, startFakeApi, type FakeApi } from './fake-api.ts'
 import { invoke } from './invoke.ts'
 
@@ -47,7 +48,7 @@ describe('the address', () => {
   it('comes from the .env file of this folder, below the environment', async () => {
     await put('.env', 'SPARK_API_URL=http://localhost:1111\nSPARK_API_KEY="from the file"\n')
     expect(find()).toMatchObject({ baseUrl: 'http://localhost:1111', apiKey: 'from the file' })
-    expect(find({ SPARK_API_URL: 'http://localhost:2222' }).baseUrl).toBe('http://localhost:2222')
+    expect(find({ SPARK_API_URL: 'http://localhost:2222', SPARK_API_KEY: 'k' })).toMatchObject({ baseUrl: 'http://localhost:2222', apiKey: 'k' })
   })
 
   it.each([
@@ -63,32 +64,17 @@ describe('the key', () => {
   it.each([
     ['SPARK_API_KEY', { SPARK_API_KEY: 'given', AUTOMAGIK_SPARK_API_KEY: 'old' }, 'given'],
     ['its old name', { AUTOMAGIK_SPARK_API_KEY: 'old' }, 'old'],
-    ['the data directory', {}, 'kept'],
-    ['another data directory', { SPARK_DATA_DIR: 'elsewhere' }, 'kept elsewhere'],
-  ])('comes from %s', async (_, env, expected) => {
-    await put('.spark/api-key', 'kept\n')
-    await put('elsewhere/api-key', 'kept elsewhere\n')
-    expect(find(env).apiKey).toBe(expected)
+  ])('of the environment comes from %s, and goes to the address that nobody names', (_, env, expected) => {
+    expect(find(env)).toMatchObject({ baseUrl: 'http://localhost:8883', apiKey: expected })
   })
 
   it.each([
-    ['http://localhost:8883', true],
-    ['http://127.0.0.1:8883', true],
-    ['http://[::1]:8883', true],
-    ['http://spark.localhost', false],
-    ['https://spark.example.com', false],
-    ['http://127.0.0.1.example.com', false],
-    ['http://localhost.example.com', false],
-    ['http://192.168.1.5:8883', false],
-  ])('of the data directory goes to %s: %s', async (SPARK_API_URL, goes) => {
-    await put('.spark/api-key', 'kept\n')
-    expect(find({ SPARK_API_URL }).apiKey).toBe(goes ? 'kept' : null)
-  })
-
-  it('and the address are found without any setting next to a running Spark', async () => {
-    await put('.spark/api-url', `${api.url}\n`)
-    await put('.spark/api-key', `${KEY}\n`)
-    expect(await invoke(['sources', 'list'], { cwd })).toMatchObject({ code: 0 })
+    ['.spark', {}],
+    ['elsewhere', { SPARK_DATA_DIR: 'elsewhere' }],
+  ])('and the address are found in the data directory %s without any other setting', async (dir, env) => {
+    await put(`${dir}/api-url`, `${api.url}\n`)
+    await put(`${dir}/api-key`, `${KEY}\n`)
+    expect(await invoke(['sources', 'list'], { cwd, env })).toMatchObject({ code: 0 })
     expect(api.received[0]?.headers['x-api-key']).toBe(KEY)
   })
 
@@ -96,6 +82,108 @@ describe('the key', () => {
     await put('.spark/api-url', api.url)
     const { code, stderr } = await invoke(['sources', 'list'], { cwd })
     expect(code).toBe(4)
-    expect(stderr).toBe(`error: There is no API key for ${api.url}. Set SPARK_API_KEY: ${join(cwd, '.spark/api-key')} is not there.\n`)
+    expect(stderr).toBe(`error: There is no API key for ${api.url}. Set SPARK_API_URL and SPARK_API_KEY: ${join(cwd, '.spark/api-key')} is not there.\n`)
+  })
+})
+
+/** Each runs `sources list` in a folder whose files name the listening API, with a key that stands elsewhere. */
+describe('a key does not go to an address that another place names', () => {
+  const state = () => ({ XDG_STATE_HOME: join(cwd, 'state') })
+  const listen = async (env: Record<string, string>) => {
+    const { code, stderr } = await invoke(['sources', 'list'], { cwd, env: { ...state(), ...env } })
+    return { code, stderr, heard: api.received.map(({ headers }) => headers['x-api-key'] ?? 'no key') }
+  }
+  const refused = (key: string, from: string, by: string) => ({ code: 4, stderr: `error: ${key} of ${from} is not sent to ${api.url}, which ${by} names: set both in one place.\n`, heard: [] })
+
+  it.each(['SPARK_API_KEY', 'AUTOMAGIK_SPARK_API_KEY'])('%s of the environment and a .env of a cloned folder', async (key) => {
+    await put('.env', `SPARK_API_URL=${api.url}\n`)
+    expect(await listen({ [key]: KEY })).toEqual(refused(key, 'the environment', '.env'))
+  })
+
+  it('nor one of the environment to a port that a .env names', async () => {
+    await put('.env', `API_PORT=${api.port}\n`)
+    expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 4, heard: [] })
+  })
+
+  it.each([
+    ['.spark', ''],
+    ['hidden', 'SPARK_DATA_DIR=hidden\n'],
+  ])('nor one of the environment, or of .env, to the address in %s of a cloned folder', async (dir, dotEnv) => {
+    await put(`${dir}/api-url`, api.url)
+    await put('.env', dotEnv)
+    expect(await listen({ SPARK_API_KEY: KEY })).toEqual(refused('SPARK_API_KEY', 'the environment', join(cwd, dir, 'api-url')))
+    await put('.env', `${dotEnv}SPARK_API_KEY=${KEY}\n`)
+    expect(await listen({})).toEqual(refused('SPARK_API_KEY', '.env', join(cwd, dir, 'api-url')))
+  })
+
+  it('nor one of .env to an address of the environment', async () => {
+    await put('.env', `SPARK_API_KEY=${KEY}\n`)
+    expect(await listen({ SPARK_API_URL: api.url })).toEqual(refused('SPARK_API_KEY', '.env', 'the environment'))
+  })
+
+  it.each([
+    ['the environment', true, ''],
+    ['.env', false, ''],
+    ['.env by a port', false, 'port'],
+  ])('nor the key of the data directory to an address of %s, on this machine either', async (_, inEnvironment, kind) => {
+    await put('.spark/api-key', KEY)
+    await put('.spark/api-url', kind === '' ? 'http://localhost:1' : '')
+    if (!inEnvironment) await put('.env', kind === 'port' ? `API_PORT=${api.port}` : `SPARK_API_URL=${api.url}`)
+    const { code, stderr, heard } = await listen(inEnvironment ? { SPARK_API_URL: api.url } : {})
+    expect({ code, heard }).toEqual({ code: 4, heard: ['no key'] })
+    expect(stderr).toContain(`the key in ${join(cwd, '.spark')} is sent only to the address in its file api-url`)
+  })
+
+  it('nor what a link in a cloned folder points to', async () => {
+    await put('.spark/api-url', api.url)
+    await put('secret', KEY)
+    await symlink(join(cwd, 'secret'), join(cwd, '.spark/api-key'))
+    const { code, stderr, heard } = await listen({})
+    expect({ code, heard }).toEqual({ code: 4, heard: [] })
+    expect(stderr).toContain(`${join(cwd, '.spark/api-key')} is a link that leads out of its folder`)
+  })
+
+  it("nor a flow server's key of the environment, even when .env has a key for its API", async () => {
+    await put('.env', `SPARK_API_URL=${api.url}\nSPARK_API_KEY=${KEY}\n`)
+    const { code, stderr } = await invoke(['sources', 'create', 'http://localhost:7860'], { cwd, env: { ...state(), SOURCE_API_KEY: 'sk-canary' } })
+    expect({ code, stderr, heard: api.received }).toEqual({ code: 4, heard: [], stderr: `error: SOURCE_API_KEY of the environment is not sent to ${api.url}, which .env names: set SPARK_API_URL in the environment, too, or use --api-key-stdin.\n` })
+    expect(await invoke(['sources', 'create', 'http://localhost:7860', '--api-key-stdin'], { cwd, stdin: 'sk-given', env: { ...state(), SOURCE_API_KEY: 'sk-canary' } })).toMatchObject({ code: 0 })
+    expect(api.received.map(({ body }) => body)).toEqual([{ url: 'http://localhost:7860', api_key: 'sk-given' }])
+  })
+
+  it('but the key that stands beside the address does, whatever else there is', async () => {
+    await put('.env', `SPARK_API_URL=${api.url}\nSPARK_API_KEY=${KEY}\n`)
+    expect(await listen({ SPARK_API_KEY: 'of the environment' })).toMatchObject({ code: 0, heard: [KEY] })
+    await put('.env', '')
+    await put('.spark/api-url', api.url)
+    await put('.spark/api-key', KEY)
+    expect(await listen({ SPARK_API_KEY: 'of the environment' })).toMatchObject({ code: 0, heard: [KEY, KEY] })
+  })
+
+  it('but the key of the environment, or of .env, goes to the Spark that this user runs on the data directory', async () => {
+    await put('.spark/api-url', api.url)
+    const forget = noteRunning(state(), { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid })
+    expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 0, heard: [KEY] })
+    expect(await listen({ SPARK_API_KEY: KEY, SPARK_API_URL: api.url })).toMatchObject({ code: 0, heard: [KEY, KEY] })
+    await put('.env', `SPARK_API_KEY=${KEY}\n`)
+    expect(await listen({})).toMatchObject({ code: 0, heard: [KEY, KEY, KEY] })
+    forget()
+    expect(await listen({})).toMatchObject({ code: 4 })
+  })
+
+  it.each([
+    ['whose process is gone', (dir: string) => ({ dataDir: dir, url: api.url, pid: 2 ** 22 + 1 })],
+    ['that listens elsewhere now', (dir: string) => ({ dataDir: dir, url: 'http://localhost:1', pid: process.pid })],
+  ])('nor to one %s', async (_, note) => {
+    await put('.spark/api-url', api.url)
+    noteRunning(state(), note(join(cwd, '.spark')))
+    expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 4, heard: [] })
+  })
+
+  it('nor because a .env says where such notes are', async () => {
+    await put('.spark/api-url', api.url)
+    noteRunning({ XDG_STATE_HOME: join(cwd, 'planted') }, { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid })
+    await put('.env', `XDG_STATE_HOME=${join(cwd, 'planted')}\nHOME=${cwd}\n`)
+    expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 4, heard: [] })
   })
 })

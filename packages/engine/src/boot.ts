@@ -47,6 +47,7 @@ export const boot = async (config: Config, { isTerminal, wallNow, random }: Surr
   for (const warning of config.warnings) logger.warn({}, warning)
 
   const keys = config.embedded ? await openDataDir({ dir: config.data_dir, random: (bytes) => globalThis.crypto.getRandomValues(bytes), warn: (message) => logger.warn({}, message) }) : null
+  if (keys) logger.info({ data_dir: keys.dir, new: keys.isNew }, 'data directory')
   let apiKey: StoredKey<string> | null = null
   let encryptionKey = config.encryption_key
   if (keys) {
@@ -75,6 +76,8 @@ export const boot = async (config: Config, { isTerminal, wallNow, random }: Surr
     /** The API's key, and where it was made when nobody gave one. */
     api_key: config.api_key ?? apiKey?.value ?? null,
     made_api_key: apiKey,
+    /** Null with a DATABASE_URL: all is kept there. */
+    data_dir: keys && { dir: keys.dir, isNew: keys.isNew },
     url: database.url,
     db,
     queue,

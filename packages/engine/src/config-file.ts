@@ -5,6 +5,12 @@ import { ConfigError } from './config.ts'
 
 type Env = Record<string, string | undefined>
 
+/** The text of a `.env` file. Editors save a byte order mark before it, other line ends, or another encoding altogether. */
+export const decodeDotEnv = (bytes: Uint8Array): string => {
+  if (bytes.includes(0)) throw new ConfigError(['.env is not UTF-8 text but looks like UTF-16: save it as UTF-8'])
+  return new TextDecoder().decode(bytes).replace(/\r\n?/g, '\n') // which leaves the mark out
+}
+
 /** The variables of a `.env` file. */
 export const readDotEnv = (text: string): Record<string, string> => {
   const variables: Record<string, string> = {}
@@ -25,14 +31,14 @@ export const readDotEnv = (text: string): Record<string, string> => {
 /** The environment, and below it what the `.env` file in this folder says. An empty variable doesn't hide the file's. */
 export const withDotEnv = (env: Env, folder: string): Env => {
   const path = join(folder, '.env')
-  let text: string
+  let bytes: Uint8Array
   try {
-    text = readFileSync(path, 'utf8')
+    bytes = readFileSync(path)
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException // what the file system throws
     if (code === 'ENOENT') return env
     throw new ConfigError([`${path} cannot be read (${code ?? message}): make it readable or remove it`])
   }
   const set = Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== '')
-  return { ...env, ...readDotEnv(text), ...Object.fromEntries(set) }
+  return { ...env, ...readDotEnv(decodeDotEnv(bytes)), ...Object.fromEntries(set) }
 }

@@ -55,7 +55,7 @@ export const Environment = z.object({
     read_by: BOTH, secret: true, unset: 'the wake-ups are kept in PostgreSQL', example: 'mongodb://localhost:27017/spark',
   })),
   SPARK_DATA_DIR: z.string().prefault('.spark').meta(about({
-    description: 'The folder of the embedded database and the keys that were made.',
+    description: 'The folder of the embedded database and the keys that were made, relative to the folder of the start. A service sets an absolute one, such as `/var/lib/spark`: elsewhere it would begin empty.',
     read_by: ALL,
   })),
   SPARK_ENCRYPTION_KEY: encryptionKey.optional().meta(about({

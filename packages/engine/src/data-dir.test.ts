@@ -32,6 +32,20 @@ describe('openDataDir', () => {
     expect(second.dir).toBe(dir)
   })
 
+  it('says whether nothing was in it before', async () => {
+    expect((await open()).isNew).toBe(true)
+    expect((await open()).isNew).toBe(true) // nothing is kept there yet
+    await (await open()).encryptionKey()
+    expect((await open()).isNew).toBe(false)
+  })
+
+  it('takes an empty volume for new', async () => {
+    mkdirSync(join(dir, 'lost+found'), { recursive: true })
+    expect((await open()).isNew).toBe(true)
+    writeFileSync(join(dir, 'postgres.json'), '{}')
+    expect((await open()).isNew).toBe(false)
+  })
+
   it('makes no key that nobody asked for', async () => {
     await open()
     expect(readdirSync(dir)).toEqual(['.gitignore'])

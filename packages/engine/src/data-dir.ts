@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { getuid, platform } from 'node:process'
 import { KEY_BYTES, parseEncryptionKey } from './vault.ts'
@@ -22,6 +22,8 @@ export type StoredKey<T> = {
 export type DataDir = {
   /** Absolute. */
   dir: string
+  /** Nothing was in it: this Spark begins empty. */
+  isNew: boolean
   /** Made when it isn't there yet; two processes at once get the same. Ask for it only where it is used, since it may be printed but once. */
   apiKey(): Promise<StoredKey<string>>
   encryptionKey(): Promise<StoredKey<Uint8Array>>
@@ -44,9 +46,11 @@ const API_KEY_FORM = /^[\x21-\x7e]{16,512}$/
 /** Opens SPARK_DATA_DIR and makes it when it isn't there. */
 export const openDataDir = async ({ dir: given, random, warn = () => {} }: Options): Promise<DataDir> => {
   const dir = resolve(given)
+  let isNew: boolean
   try {
     // As root, PostgreSQL runs under a user of its own, which has to get through to the database; looking around stays forbidden.
     await mkdir(dir, { recursive: true, mode: getuid?.() === 0 ? 0o711 : 0o700 })
+    isNew = (await readdir(dir)).every((name) => name.startsWith('.') || name === 'lost+found') // a volume's own
     await writeFile(join(dir, '.gitignore'), '*\n', { flag: 'wx' }).catch(unless('EEXIST'))
   } catch (cause) {
     throw new DataDirError(`The data directory ${dir} cannot be made or written (${codeOf(cause)}): choose another with SPARK_DATA_DIR.`, { cause })
@@ -65,6 +69,7 @@ export const openDataDir = async ({ dir: given, random, warn = () => {} }: Optio
 
   return {
     dir,
+    isNew,
     apiKey: () =>
       key(
         API_KEY_FILE,

@@ -1,9 +1,12 @@
+import { resolve } from 'node:path'
+import { hasDatabase } from '@automagik-spark/db'
 import { boot, openDatabase } from './boot.ts'
 import type { Foundation } from './boot.ts'
 import { ConfigError, loadConfig } from './config.ts'
 import type { Config } from './config.ts'
 import { withDotEnv } from './config-file.ts'
 import type { Role } from './config-variables.ts'
+import { DataDirError } from './data-dir.ts'
 import { untilSignal } from './lifecycle.ts'
 import { isDatabaseAway } from './unavailable.ts'
 
@@ -59,9 +62,12 @@ export const runProcess = async ({ proc, env, role, start }: Life): Promise<void
   proc.exit(code) // Agenda's timers would keep the process for some seconds
 }
 
-/** The database of the environment, for as long as `work` takes; not migrated. */
-export const withDatabase = async <T>(env: Env, cwd: string, work: (url: string, config: Config) => Promise<T>): Promise<T> => {
+/** The database of the environment, for as long as `work` takes; not migrated. `make`: it may be a new one. */
+export const withDatabase = async <T>(env: Env, cwd: string, { make }: { make: boolean }, work: (url: string, config: Config) => Promise<T>): Promise<T> => {
   const config = loadConfig(withDotEnv(env, cwd), 'db')
+  if (config.embedded && !make && !hasDatabase(config.data_dir)) {
+    throw new DataDirError(`There is no Spark in ${resolve(config.data_dir)}: name its folder with SPARK_DATA_DIR, or its PostgreSQL with DATABASE_URL.`)
+  }
   const database = await openDatabase(config, () => undefined)
   try {
     return await work(database.url, config)

@@ -1,6 +1,7 @@
 import type { Backfill, CreateSchedule, Occurrence, Schedule, SchedulePreview, SchedulesListQuery, UpdateSchedule } from '@automagik-spark/sdk'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
+import { lossOf } from '../deleting.ts'
 import { usage } from '../errors.ts'
 import {
   addCommand,
@@ -269,12 +270,9 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
   addCommand(group, 'delete <id>', 'delete a schedule; pending tasks are cancelled, running ones finish', [
     'automagik-spark schedules delete 0199a1b2-0000-7000-8000-000000000004 --yes',
   ])
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; needed where nobody can be asked')
     .action(async (id: string, options: JsonOption & { yes?: true }) => {
-      await confirm(options.yes, async () => {
-        const { name, description } = await spark().schedules.get(id, request())
-        return `Delete the schedule ${name ?? `"${description}"`}?`
-      })
+      await confirm(options.yes, lossOf.schedule, id)
       const schedule = await spark().schedules.delete(id, request())
       if (options.json) out.json(schedule)
       else out.note('Deleted.')

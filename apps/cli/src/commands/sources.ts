@@ -1,6 +1,7 @@
 import type { CreateSource, Source, SourcesListQuery, UpdateSource } from '@automagik-spark/sdk'
 import { Option, type Command } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
+import { lossOf } from '../deleting.ts'
 import { usage } from '../errors.ts'
 import { readAll } from '../io.ts'
 import { addCommand, addGroup, addListOptions, given, wholeNumber } from '../options.ts'
@@ -31,7 +32,7 @@ const addFieldOptions = (command: Command): Command =>
     .option('--api-key-stdin', 'read the key from stdin')
     .option('--max-concurrency <n>', 'calls at once, counted over all workers', wholeNumber(1))
 
-export const addSources = (program: Command, { io, out, spark, request, working, list, show, confirm }: Context): void => {
+export const addSources = (program: Command, { io, out, spark, request, working, list, show, confirm, mayHearSecrets }: Context): void => {
   const group = addGroup(program, 'sources', 'connect flow servers', 'automagik-spark sources create http://localhost:7860')
 
   const readKey = async ({ apiKey, apiKeyStdin }: KeyOptions): Promise<string | undefined> => {
@@ -39,6 +40,12 @@ export const addSources = (program: Command, { io, out, spark, request, working,
     if (apiKey !== undefined) throw usage('Give the key only once: with --api-key or with --api-key-stdin.')
     const key = (await readAll(io.stdin)).trim()
     if (key === '') throw usage('There was no key on stdin.')
+    return key
+  }
+
+  const keyOfEnvironment = (): string | undefined => {
+    const key = io.env.SOURCE_API_KEY || undefined
+    if (key !== undefined) mayHearSecrets('SOURCE_API_KEY')
     return key
   }
 
@@ -55,7 +62,7 @@ export const addSources = (program: Command, { io, out, spark, request, working,
   )
     .addHelpText('after', '\nThe environment variable SOURCE_API_KEY is taken for the key when neither option is given.')
     .action(async (url: string, options: CreateOptions) => {
-      const api_key = (await readKey(options)) ?? (io.env.SOURCE_API_KEY || undefined)
+      const api_key = (await readKey(options)) ?? keyOfEnvironment()
       const source: CreateSource = given({
         url,
         name: options.name,
@@ -113,12 +120,9 @@ export const addSources = (program: Command, { io, out, spark, request, working,
   addCommand(group, 'delete <id>', 'delete a flow server with its workflows, schedules and tasks', [
     'automagik-spark sources delete 0199a1b2-0000-7000-8000-000000000001 --yes',
   ])
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; needed where nobody can be asked')
     .action(async (id: string, options: JsonOption & { yes?: true }) => {
-      await confirm(options.yes, async () => {
-        const { name, url } = await spark().sources.get(id, request())
-        return `Delete the source ${name ?? url} with its workflows, schedules and tasks?`
-      })
+      await confirm(options.yes, lossOf.source, id)
       const answer = await spark().sources.delete(id, request())
       if (options.json) out.json(answer)
       else out.note('Deleted.')

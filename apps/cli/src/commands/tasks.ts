@@ -1,6 +1,7 @@
 import { resultText, type Task, type TaskEvent, type TasksListQuery } from '@automagik-spark/sdk'
 import { Option, type Command } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
+import { lossOf } from '../deleting.ts'
 import { follow, showResult } from '../follow.ts'
 import { addCommand, addGroup, addInputOptions, addListOptions, given, readInput, wholeNumber, type InputOptions } from '../options.ts'
 import type { Column } from '../output.ts'
@@ -110,9 +111,9 @@ export const addTasks = (program: Command, context: Context): void => {
   addCommand(group, 'delete <id>', 'delete a run; a running one is asked to stop', [
     'automagik-spark tasks delete 0199a1b2-0000-7000-8000-000000000003 --yes',
   ])
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; needed where nobody can be asked')
     .action(async (id: string, options: JsonOption & { yes?: true }) => {
-      await confirm(options.yes, async () => `Delete the ${(await spark().tasks.get(id, request())).status} task ${id}?`)
+      await confirm(options.yes, lossOf.task, id)
       const task = await spark().tasks.delete(id, request())
       if (options.json) out.json(task)
       else out.note('Deleted.')

@@ -1,6 +1,7 @@
 import type { RemoteFlow, RunOptions, SyncedFlows, Workflow, WorkflowItem, WorkflowsListQuery } from '@automagik-spark/sdk'
 import type { Command } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
+import { lossOf } from '../deleting.ts'
 import { CliError, usage } from '../errors.ts'
 import { follow, showResult } from '../follow.ts'
 import {
@@ -153,12 +154,9 @@ export const addWorkflows = (program: Command, context: Context): void => {
   addCommand(group, 'delete <id>', 'delete a workflow with its schedules and tasks; the flow server keeps its flow', [
     'automagik-spark workflows delete 0199a1b2-0000-7000-8000-000000000002 --yes',
   ])
-    .option('--yes', 'do not ask')
+    .option('--yes', 'do not ask; needed where nobody can be asked')
     .action(async (id: string, options: JsonOption & { yes?: true }) => {
-      await confirm(
-        options.yes,
-        async () => `Delete the workflow ${(await spark().workflows.get(id, request())).name} with its schedules and tasks?`,
-      )
+      await confirm(options.yes, lossOf.workflow, id)
       const answer = await spark().workflows.delete(id, request())
       if (options.json) out.json(answer)
       else out.note('Deleted.')

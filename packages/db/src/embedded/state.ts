@@ -17,6 +17,9 @@ export type State = {
 export const statePath = (dataDir: string): string => join(dataDir, 'postgres.json')
 export const clusterPath = (dataDir: string, { cluster }: State): string => (isAbsolute(cluster) ? cluster : join(dataDir, cluster))
 
+/** Whether a Spark has begun to keep its database here. */
+export const hasDatabase = (dataDir: string): boolean => readState(dataDir) !== null
+
 const isState = (value: unknown): value is State => {
   if (typeof value !== 'object' || value === null) return false
   const { cluster, password, port, created } = value as Record<string, unknown> // an object, as was just seen
