@@ -4,13 +4,27 @@ import { patience, patient } from './packages/testing/src/patience.ts'
 
 const shared = { resolve: { conditions: ['spark-source'] }, ssr: { resolve: { conditions: ['spark-source'] } } }
 
+const PATIENCE = 'packages/testing/src/patience-setup.ts'
+
 /** How long a test and a hook may take on an idle machine; longer on one that is busy. */
 const limits = (testTimeout: number, hookTimeout: number) => ({
   testTimeout: patient(testTimeout),
   hookTimeout: patient(hookTimeout),
-  setupFiles: ['packages/testing/src/patience-setup.ts'],
+  setupFiles: [PATIENCE],
   provide: { limits: { testTimeout, hookTimeout, startedWith: patience() } },
 })
+
+/** Real parts, PostgreSQL among them; on other versions of it with scripts/postgres-matrix. */
+export const integration = {
+  ...shared,
+  test: {
+    name: 'integration',
+    include: ['{packages,apps}/*/test/**/*.test.ts'],
+    globalSetup: ['packages/db/test/global-setup.ts'],
+    ...limits(30_000, 60_000),
+    setupFiles: [PATIENCE, 'packages/db/test/collect-sql.ts'],
+  },
+}
 
 export default defineConfig({
   test: {
@@ -18,15 +32,7 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       { ...shared, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'bench/*.test.ts', 'scripts/**/*.test.mjs'], ...limits(5_000, 10_000) } },
-      {
-        ...shared,
-        test: {
-          name: 'integration',
-          include: ['{packages,apps}/*/test/**/*.test.ts'],
-          globalSetup: ['packages/db/test/global-setup.ts'],
-          ...limits(30_000, 60_000),
-        },
-      },
+      integration,
       { test: { name: 'e2e', include: ['e2e/**/*.test.ts'], ...limits(120_000, 120_000) } },
     ],
   },

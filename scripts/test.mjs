@@ -1,18 +1,14 @@
 // `npm test`: everything that must hold, on a machine with nothing but Node and npm, busy or not. The last line has the totals.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runInForeground } from './lib/foreground.mjs'
 import { requireNode } from './lib/node-version.mjs'
 import { prepare } from './lib/prepare.mjs'
+import { report } from './lib/report.mjs'
 import { runStep, StepFailed } from './lib/step.mjs'
-import { summaryOf, totalsOf } from './lib/totals.mjs'
+import { bePatient, runVitest } from './lib/vitest.mjs'
 
 requireNode()
 const root = fileURLToPath(new URL('..', import.meta.url))
-const isCi = !['', '0', 'false'].includes(process.env.CI ?? '')
 
 /** Lint and types count as one test each. */
 const check = async (title, ...args) => {
@@ -23,37 +19,6 @@ const check = async (title, ...args) => {
     if (!(error instanceof StepFailed)) throw error
     console.log([error.message, ...error.lines.map((line) => `  ${line}`), ''].join('\n'))
     return false
-  }
-}
-
-/** How busy the machine is counts from here on: by now the build and both checks have had their share. */
-const bePatient = async () => {
-  const { patience } = await import('../packages/testing/dist/index.js')
-  const times = patience()
-  process.env.SPARK_TEST_PATIENCE = String(times)
-  if (times > 1) console.log(`Tests wait up to ${times} times as long as they say: this machine is busy, or SPARK_TEST_PATIENCE says so`)
-}
-
-const runTests = async () => {
-  await bePatient()
-  const folder = mkdtempSync(join(tmpdir(), 'spark-test-report-'))
-  const file = join(folder, 'vitest.json')
-  try {
-    const code = await runInForeground(
-      ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...process.argv.slice(2)],
-      { cwd: root },
-    )
-    return totalsOf(readReport(file), code)
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-const readReport = (file) => {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'))
-  } catch {
-    return null
   }
 }
 
@@ -72,18 +37,10 @@ const main = async () => {
     await check('Checking types (tsc)', 'node_modules/typescript/bin/tsc', '--noEmit'),
   ]
   await mongo
-  const totals = await runTests()
+  await bePatient() // by now the build and both checks have had their share
+  const totals = await runVitest(process.argv.slice(2), { cwd: root })
   const passed = checks.filter(Boolean).length
   return { ...totals, passed: totals.passed + passed, failed: totals.failed + checks.length - passed }
 }
 
-const totals = await main()
-const short = (text) => text.replaceAll(root, '')
-for (const problem of totals.problems) console.log(`failed: ${short(problem)}`)
-if (totals.skipped.length > 0) {
-  console.log(isCi ? 'skipped, which in CI counts as failed:' : 'skipped:')
-  for (const name of totals.skipped) console.log(`  ${short(name)}`)
-}
-const { failed, line } = summaryOf(totals, isCi)
-console.log(line)
-process.exitCode = failed > 0 ? 1 : 0
+report(await main(), root)

@@ -24,6 +24,14 @@ export const totalsOf = (report, code) => {
   return totals
 }
 
+/** Several runs as one. */
+export const addUp = (one, other) => ({
+  passed: one.passed + other.passed,
+  failed: one.failed + other.failed,
+  skipped: [...one.skipped, ...other.skipped],
+  problems: [...one.problems, ...other.problems],
+})
+
 /** The last line. In CI a skipped test counts as failed, since there everything must run. */
 export const summaryOf = ({ passed, failed, skipped }, isCi) => {
   if (isCi) return { failed: failed + skipped.length, line: `${passed} passed, ${failed + skipped.length} failed` }

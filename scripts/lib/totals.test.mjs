@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { summaryOf, totalsOf } from './totals.mjs'
+import { addUp, summaryOf, totalsOf } from './totals.mjs'
 
 const file = (name, statuses, status = statuses.includes('failed') ? 'failed' : 'passed') => ({
   name, status, message: 'Error: boom\n  at x', assertionResults: statuses.map((one, at) => ({ status: one, fullName: `test ${at}` })),
@@ -22,6 +22,14 @@ describe('totalsOf', () => {
     ['a run that skipped everything', report(file('a', ['skipped'])), 0, 'no test ran'],
   ])('counts %s as one failure and names it', (_, given, code, problem) => {
     expect(totalsOf(given, code)).toMatchObject({ failed: 1, problems: [problem] })
+  })
+})
+
+describe('addUp', () => {
+  it('makes one of two runs, and keeps what each skipped and could not do', () => {
+    expect(addUp({ passed: 2, failed: 1, skipped: ['a'], problems: ['x'] }, { passed: 3, failed: 0, skipped: ['b'], problems: ['y'] })).toEqual({
+      passed: 5, failed: 1, skipped: ['a', 'b'], problems: ['x', 'y'],
+    })
   })
 })
 

@@ -63,7 +63,7 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
     connectionString: url,
     max,
     application_name: name,
-    // Not as \`options\` of the start-up message: PgBouncer refuses those or drops them, and the address may have some of its own.
+    // Not as `options` of the start-up message: PgBouncer refuses those or drops them, and the address may have some of its own.
     onConnect: async (client) => void (await client.query(set)),
     keepAlive: true,
     connectionTimeoutMillis: 5_000,

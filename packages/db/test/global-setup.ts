@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node'
 import { ensureTemplate, startTemporaryServer } from '../src/testing.ts'
 import type { TemporaryServer } from '../src/testing.ts'
+import { startOtherServer } from './other-server.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -13,7 +14,8 @@ let server: TemporaryServer | null = null
 
 /** One PostgreSQL for all test files. Should the run be killed, it goes with it. */
 export const setup = async (project: TestProject): Promise<void> => {
-  server = await startTemporaryServer()
+  const bin = process.env.SPARK_TEST_POSTGRES_BIN // of another PostgreSQL than the embedded one
+  server = await (bin ? startOtherServer(bin) : startTemporaryServer())
   try {
     await ensureTemplate(server.url)
   } catch (error) {

@@ -1,0 +1,18 @@
+import { writeFileSync } from 'node:fs'
+import { summaryOf } from './totals.mjs'
+
+const isCi = !['', '0', 'false'].includes(process.env.CI ?? '')
+
+/** What failed and was skipped, and the last line. `SPARK_TEST_TOTALS` names a file for whoever adds several up (scripts/ci.mjs). */
+export const report = (totals, root) => {
+  const short = (text) => text.replaceAll(root, '')
+  for (const problem of totals.problems) console.log(`failed: ${short(problem)}`)
+  if (totals.skipped.length > 0) {
+    console.log(isCi ? 'skipped, which in CI counts as failed:' : 'skipped:')
+    for (const name of totals.skipped) console.log(`  ${short(name)}`)
+  }
+  const { failed, line } = summaryOf(totals, isCi)
+  if (process.env.SPARK_TEST_TOTALS) writeFileSync(process.env.SPARK_TEST_TOTALS, JSON.stringify(totals))
+  console.log(line)
+  process.exitCode = failed > 0 ? 1 : 0
+}
