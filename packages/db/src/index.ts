@@ -29,7 +29,7 @@ export type { MigrationStatus } from './migrate.ts'
 export type {
   JsonRow, OccurrenceRow, PageArgs, RowPage, ScheduleRow, ScheduleView, SourceRow, TaskEventRow, TaskRow, WorkerRow, WorkflowRow, WorkflowView,
 } from './rows.ts'
-export { findSchedule, forgetFailures, insertSchedule, removeSchedule, updateSchedule } from './schedules.ts'
+export { findSchedule, forgetFailures, holdWorkflow, insertSchedule, removeSchedule, updateSchedule } from './schedules.ts'
 export type { SourceChange } from './sources.ts'
 export { makePool } from './sql.ts'
 export type { PoolOptions, Sql, SqlPool } from './sql.ts'

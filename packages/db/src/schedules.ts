@@ -34,6 +34,10 @@ export const insertSchedule = async (tx: Sql, row: ScheduleRow): Promise<boolean
   return rowCount === 1
 }
 
+/** Whether a schedule can be given this workflow; it stays until the transaction is over. */
+export const holdWorkflow = async (tx: Sql, id: string): Promise<boolean> =>
+  (await tx.query(`SELECT FROM workflows w WHERE w.id = $1 AND w.deleted_at IS NULL FOR SHARE OF w`, [id])).rowCount === 1
+
 /** Writes a whole edited row; the caller holds its lock. */
 export const updateSchedule = async (tx: Sql, row: ScheduleRow): Promise<void> => {
   const sets = WRITTEN.map((column, i) => `${column} = $${i + 1}${JSON_COLUMNS.has(column) ? '::jsonb' : ''}`)

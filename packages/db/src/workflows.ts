@@ -55,10 +55,6 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => ({
     return rows[0] ?? null
   },
 
-  async exists(id: string): Promise<boolean> {
-    return (await prisma.workflow.findFirst({ where: { id, deleted_at: null }, select: { id: true } })) !== null
-  },
-
   async list({ limit, offset, after, source, search }: PageArgs & { source?: string | undefined; search?: string | undefined }): Promise<RowPage<WorkflowView>> {
     const values: unknown[] = []
     const put = (value: unknown) => `$${values.push(value)}`

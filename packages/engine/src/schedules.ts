@@ -1,7 +1,7 @@
 import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, nextDue, notFound, pausedSpan, preview, startOf, supersededSpan, whyOver } from '@automagik-spark/core'
 import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, PreviewInput, ReplaceSchedule, Schedule, SchedulePreview, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
 import {
-  countOpen, findSchedule, forgetFailures, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
+  countOpen, findSchedule, forgetFailures, holdWorkflow, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
 } from '@automagik-spark/db'
 import type { Db, LockedSchedule, ScheduleRow, ScheduleView, Sql } from '@automagik-spark/db'
 import { announceDue } from './announce.ts'
@@ -61,7 +61,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
   const withFields = async (tx: Sql, old: LockedSchedule, fields: CreateSchedule, now: Date): Promise<ScheduleRow> => {
     const { moves, ...plan } = checkPlan({ ...fields, now, stored: planOf(old) })
     checkOptions({ ...fields, stored: old })
-    if (fields.workflow_id !== old.workflow_id && !(await db.workflows.exists(fields.workflow_id))) throw notFound('Workflow')
+    if (fields.workflow_id !== old.workflow_id && !(await holdWorkflow(tx, fields.workflow_id))) throw notFound('Workflow')
     const row = await decideDue(tx, old, now)
     const edited = { ...row, ...fields, ...plan }
     if (!moves) return edited

@@ -31,12 +31,14 @@ type Options = {
   maxOutputBytes?: number
   /** For the backoff: 0 makes retries come within a second. */
   random?: () => number
+  /** Of the engine, for ordinary queries; the worker has more of its own. */
+  connections?: number
   /** What a server says about a lost call. Then it is one that can be asked. */
   recover?: NonNullable<ReturnType<OpenSource>['recover']>
 }
 
 /** The engine on real parts: a database of its own, Agenda, a stub Langflow, and as many workers as a test starts. */
-export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random, recover }: Options = {}) => {
+export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random, connections = 10, recover }: Options = {}) => {
   const database = await freshDatabase(inject('postgresUrl'))
   const url = database.url
   const logger = makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
@@ -48,7 +50,7 @@ export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes 
   const pool = makeHttpPool({ policy })
   const openStored = makeOpenSource({ pool, vault, addSecret: () => undefined })
   const openSource: OpenSource = recover ? (source) => ({ ...openStored(source), recover }) : openStored
-  const db = makeDb({ url, name: 'test', onError: () => undefined, settings: slowSettings(patience()) })
+  const db = makeDb({ url, name: 'test', max: connections, onError: () => undefined, settings: slowSettings(patience()) })
   const queues: ReturnType<typeof makeAgendaQueue>[] = []
   const newQueue = (ownClock = clock) => {
     const queue = makeAgendaQueue({ databaseUrl: url, mongodbUri, clock: ownClock, logger })
