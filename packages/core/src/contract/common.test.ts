@@ -14,11 +14,21 @@ describe('Timestamp', () => {
 })
 
 describe('GivenTime', () => {
-  it.each(['2026-01-31T08:00:00Z', '2026-01-31T09:00:00+01:00', '2026-01-31T08:00:00.000Z'])('reads %s', (text) => {
+  it.each(['2026-01-31T08:00:00Z', '2026-01-31T09:00:00+01:00', '2026-01-31T08:00:00.000Z', '2026-01-31T09:00+01:00', '2026-01-31 08:00:00Z', '2026-01-31t09:00:00+0100', '2026-01-31 08:00z', '2026-01-31T09:00+01'])('reads %s', (text) => {
     expect(GivenTime.parse(text)).toEqual(new Date('2026-01-31T08:00:00Z'))
   })
-  it.each(['2026-01-31', '2026-01-31T08:00:00', 'tomorrow', '', '2026-02-30T00:00:00Z', 1_700_000_000, null])('refuses %j', (value) => {
+  it.each(['2026-01-31', '2026-01-31T08:00:00', 'tomorrow', '', 1_700_000_000, null])('refuses %j', (value) => {
     expect(messagesOf(GivenTime, value)).toEqual(['must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z'])
+  })
+  it.each([
+    ['2026-02-30T00:00:00Z', '"2026-02-30T00:00:00Z" has day 30: 2026-02 has 28 days'],
+    ['2026-02-01T24:00:00Z', '"2026-02-01T24:00:00Z" has the hour 24: write "2026-02-02T00:00:00Z"'],
+    ['2026-02-01T08:00:00 01:00', '"2026-02-01T08:00:00 01:00" has no sign before its offset: write + (in a URL as %2B) or -'],
+  ])('says what is wrong with %s', (value, message) => {
+    expect(messagesOf(GivenTime, value)).toEqual([message])
+  })
+  it('is a date-time in OpenAPI', () => {
+    expect(z.toJSONSchema(GivenTime, { io: 'input' })).toMatchObject({ type: 'string', format: 'date-time' })
   })
   it.each(['0001-01-01T00:00:00Z', '1969-12-31T23:59:59Z', '9999-12-31T23:59:59-01:00'])('refuses the far year of %s', (text) => {
     expect(messagesOf(GivenTime, text)).toEqual(['must lie between the years 1970 and 9999'])

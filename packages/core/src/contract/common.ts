@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readTime } from '../schedule/written-time.ts'
 import { textProblem, valueProblem } from './stored-value.ts'
 
 /** ISO 8601 in UTC on the wire, `Date` in code. */
@@ -9,14 +10,25 @@ export const Timestamp = z
   })
   .describe('ISO 8601, UTC')
 
+const TIME = 'must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z'
+
 /** A time that a client gives: ISO 8601 with `Z` or an offset. */
 export const GivenTime = z
-  .codec(z.iso.datetime({ offset: true, error: 'must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z' }), z.date(), {
-    decode: (text) => new Date(text),
+  .codec(z.string(TIME).meta({ format: 'date-time' }), z.date(), {
+    decode: (text, context) => {
+      const read = readTime(text)
+      if ('kind' in read && read.kind === 'instant') return new Date(read.at)
+      context.issues.push({ code: 'custom', input: text, message: 'kind' in read ? TIME : givenProblem(text, read.problem) })
+      return z.NEVER
+    },
     encode: (date) => date.toISOString(),
   })
-  .refine((at) => at.getUTCFullYear() >= 1970 && at.getUTCFullYear() <= 9999, 'must lie between the years 1970 and 9999')
   .describe('ISO 8601 with Z or an offset')
+
+const givenProblem = (text: string, problem: string): string => {
+  if (problem.startsWith('must ')) return problem
+  return problem.startsWith('is not a time') ? TIME : `"${text.trim()}" ${problem}`
+}
 
 /** Text that PostgreSQL can keep: well-formed Unicode without NUL. */
 export const Text = z.string().superRefine((value, context) => {

@@ -1,13 +1,16 @@
 import { ceilToSecond, DAY, floorToSecond, SECOND } from '../clock.ts'
 import { invalid } from '../errors.ts'
-import { cronProblem } from './cron-problem.ts'
+import { isReadByOldOnly } from './cron/old-reader.ts'
+import { readCron } from './cron/pattern.ts'
+import { cronProblem } from './cron/problem.ts'
 import type { Misfire, OverlapPolicy } from './decide.ts'
-import { MAX_INTERVAL_DAYS, parseInterval } from './interval.ts'
+import { MAX_INTERVAL_DAYS, parseInterval, shortestInterval } from './interval.ts'
+import { DAY_NOTE } from './describe.ts'
 import { firstInstant, instantsOf, localOf, localText, utcText } from './local-time.ts'
-import { parseTime } from './one-time.ts'
 import { nextDue } from './plan.ts'
 import type { Plan } from './plan.ts'
 import { readZone } from './timezone.ts'
+import { readTime } from './written-time.ts'
 
 export type PlanInput = {
   schedule_type: Plan['schedule_type']
@@ -35,13 +38,20 @@ const TYPES: readonly string[] = ['cron', 'interval', 'one-time']
 
 const refused = (expression: string, why: string) => invalid('schedule_expr', `"${expression}" ${why}`)
 
+const UNIT = 'write a whole number and s, m, h or d, such as "15m"'
+
+/** What to write for what is no interval. */
+const intervalProblem = (expression: string): string => {
+  if (/^\d+$/.test(expression)) return `has no unit: write "${expression}s" for seconds, or m, h or d`
+  if (/^@(?!every\b)/i.test(expression) || readCron(expression)) return 'is a cron expression: set schedule_type to "cron"'
+  const interval = shortestInterval(expression.replace(/^(?:@?every|rate)\b[\s(]*|\)$/gi, ''))
+  if (!interval) return `is not an interval: ${UNIT}`
+  return `is not an interval: write "${interval}"${interval.endsWith('d') ? ` (elapsed time: ${DAY_NOTE})` : ''}`
+}
+
 const checkInterval = (expression: string): string => {
   const interval = parseInterval(expression)
-  const write = 'write a whole number and s, m, h or d, such as "15m"'
-  if (!interval) {
-    const onlyNumber = /^\d+$/.test(expression)
-    throw refused(expression, onlyNumber ? `has no unit: write "${expression}s" for seconds, or m, h or d` : `is not an interval: ${write}`)
-  }
+  if (!interval) throw refused(expression, intervalProblem(expression))
   if (interval.count < 1) throw refused(expression, `is no time at all: write 1 or more, such as "1${interval.unit}"`)
   if (interval.ms > MAX_INTERVAL_DAYS * DAY) throw refused(expression, `is too long: write at most ${MAX_INTERVAL_DAYS}d (a hundred years)`)
   return expression
@@ -75,14 +85,13 @@ const past = (expression: string, second: Date) =>
 const checkOneTime = (expression: string, zone: string, { now, stored }: PlanInput): string => {
   const second = floorToSecond(now)
   if (expression.toLowerCase() === 'now') return utcText(second.getTime())
-  const written = parseTime(expression)
-  if (!written) {
-    const isDate = /^\d{4}-\d\d-\d\d$/.test(expression)
-    const like = isDate ? `"${expression}T08:00:00Z"` : '"2030-01-31T08:00:00Z" (without Z it is read in timezone), or "now"'
-    throw refused(expression, `is not a time: write a date and a time in ISO 8601, such as ${like}`)
+  const written = readTime(expression)
+  if ('problem' in written) {
+    const isForm = written.problem.startsWith('is not a time')
+    throw refused(expression, isForm ? `${written.problem} (without Z it is read in timezone), or "now"` : written.problem)
   }
   if (stored?.schedule_type === 'one-time' && stored.timezone === zone && stored.schedule_expr === expression) return expression
-  const at = written.kind === 'instant' ? written.at : localInstant(expression, zone, written.local)
+  const at = written.kind === 'instant' ? Math.ceil(written.at / SECOND) * SECOND : localInstant(expression, zone, Math.ceil(written.local / SECOND) * SECOND)
   if (at < second.getTime()) throw past(expression, second)
   return expression
 }
@@ -138,7 +147,9 @@ export const checkPlan = (input: PlanInput): CheckedPlan => {
   if ('problem' in answer) throw invalid('timezone', answer.problem)
   const timezone = answer.zone
   const expression = input.schedule_expr.trim()
-  const schedule_expr = checkExpression(expression, timezone, input)
+  // What was stored before today's reader refused it stays as it is, until an edit moves its times.
+  const isOld = schedule_type === 'cron' && stored?.schedule_type === 'cron' && stored.schedule_expr === expression && isReadByOldOnly(expression)
+  const schedule_expr = isOld ? expression : checkExpression(expression, timezone, input)
   const start_at = input.start_at && ceilToSecond(input.start_at)
   const end_at = input.end_at && ceilToSecond(input.end_at)
   if (start_at && end_at && end_at <= start_at) throw invalid('end_at', `must be later than start_at (${utcText(start_at.getTime())})`)
@@ -148,6 +159,7 @@ export const checkPlan = (input: PlanInput): CheckedPlan => {
   const anchor = same ? stored.anchor : floorToSecond(now)
   const sameBounds = same && sameTime(stored.start_at, start_at) && sameTime(stored.end_at, end_at)
   const moves = !sameBounds || stored.timezone !== timezone || stored.jitter !== jitter
+  if (moves && isOld) checkExpression(expression, timezone, input)
   const plan = { schedule_type, schedule_expr, timezone, anchor, start_at, end_at, jitter }
   if (moves && !input.mayNeverFire) checkRest({ ...plan, seed: '' }, now)
   return { ...plan, moves }

@@ -1,13 +1,12 @@
 import { DAY } from '../clock.ts'
-import { cronFields, cronWords, fieldValues, unevenSteps } from './cron-words.ts'
-import type { CronFieldName } from './cron-words.ts'
-import { nextLocal } from './cron-calendar.ts'
-import { parseCron } from './cron-pattern.ts'
-import type { Cron } from './cron-pattern.ts'
+import { readCron } from './cron/pattern.ts'
+import type { ReadCron } from './cron/pattern.ts'
+import { cronWarnings } from './cron/warnings.ts'
+import { cronWords } from './cron/words.ts'
 import { parseInterval } from './interval.ts'
 import type { Interval } from './interval.ts'
-import { localOf, localText, transitionsBetween, utcText } from './local-time.ts'
-import { parseTime, oneTimeInstant } from './one-time.ts'
+import { localOf, localText, utcText } from './local-time.ts'
+import { oneTimeInstant, parseTime } from './written-time.ts'
 import type { Plan } from './plan.ts'
 
 export type Described = Pick<Plan, 'schedule_type' | 'schedule_expr' | 'timezone'> & Partial<Pick<Plan, 'start_at' | 'end_at' | 'jitter'>>
@@ -38,11 +37,23 @@ const mainWords = ({ schedule_type, schedule_expr, timezone }: Described): strin
     if (!written) return `Once: ${schedule_expr}`
     return `Once, on ${spoken(localText(localOf(timezone, oneTimeInstant(written, timezone))))} (${timezone})`
   }
-  try {
-    return `${cronWords(schedule_expr)} (${timezone})`
-  } catch {
-    return `Cron ${schedule_expr} (${timezone})` // cronstrue knows less than croner; the expression itself was checked
+  const read = readCron(schedule_expr)
+  // What only the old reader knows has no words of its own; its warning says what became of it.
+  return read ? `${wordsOf(schedule_expr, read)} (${timezone})` : `Cron "${schedule_expr}", read as in an earlier release (${timezone})`
+}
+
+const MAX_SAID = 1000
+const said = new Map<string, string>()
+
+/** A list of schedules asks for the same few again and again. */
+const wordsOf = (expression: string, read: ReadCron): string => {
+  let words = said.get(expression)
+  if (words === undefined) {
+    if (said.size >= MAX_SAID) said.clear()
+    words = cronWords(read.parsed)
+    said.set(expression, words)
   }
+  return words
 }
 
 const boundWords = ({ schedule_type, start_at, end_at, jitter }: Described): string => {
@@ -54,53 +65,23 @@ const boundWords = ({ schedule_type, start_at, end_at, jitter }: Described): str
   ].join('')
 }
 
-const inGap = (cron: Cron, zone: string, from: string, to: string): string =>
-  cron.fixed
-    ? `The clock of ${zone} goes from ${spoken(from)} to ${to.slice(11)}: the time in between runs at ${to.slice(11)}.`
-    : `The clock of ${zone} goes from ${spoken(from)} to ${to.slice(11)}: times in between do not run that day.`
-const inRepeat = (cron: Cron, zone: string, from: string, to: string): string =>
-  cron.fixed
-    ? `The clock of ${zone} goes back from ${spoken(from)} to ${to.slice(11)}: a time that comes twice runs at its first.`
-    : `The clock of ${zone} goes back from ${spoken(from)} to ${to.slice(11)}: times that come twice run twice.`
-
-/** The changes of the clock within a year that touch the schedule. One that runs in every hour goes on through them evenly. */
-const clockWarnings = (cron: Cron, zone: string, now: Date): string[] => {
-  if (cron.hours.values.length === 24) return []
-  return transitionsBetween(zone, now.getTime(), now.getTime() + 366 * DAY).flatMap(({ at, before, after }) => {
-    const [low, high] = [at + Math.min(before, after), at + Math.max(before, after)]
-    const touched = nextLocal(cron, low)
-    if (touched === null || touched >= high) return []
-    const [from, to] = [localText(at + before), localText(at + after)]
-    return [after > before ? inGap(cron, zone, from, to) : inRepeat(cron, zone, from, to)]
-  })
-}
-
-const EITHER =
-  'Day of month and day of week are both given: it runs when either matches. Write + before the day of week for both, as in "0 8 1 * +MON".'
-const WHOLE: Record<CronFieldName, string> = { second: 'minute', minute: 'hour', hour: 'day', 'day of month': 'month', month: 'year', 'day of week': 'week' }
-
-const cronWarnings = (expression: string, zone: string, now: Date): string[] => {
-  const fields = cronFields(expression)
-  const cron = parseCron(expression)
-  const local = localOf(zone, now.getTime())
-  if (nextLocal(cron, local) === null) return ['It never fires: no year has such a date.']
-
-  const steps = unevenSteps(fields).map(({ name, text, index }) => {
-    const values = fieldValues(fields, index)
-    const list = values.length > 6 ? `${values.slice(0, 3).join(', ')}, … ${values.at(-1)}` : values.join(', ')
-    return `"${text}" is not an even step: it means ${name} ${list}, and starts again with every ${WHOLE[name]}.`
-  })
-  const either = cron.either ? [EITHER] : []
-  const dates = fields.fields[3] === '*' || /[LW]/i.test(fields.fields[3]!) || cron.either ? [] : fieldValues(fields, 3)
-  const short = dates.length > 0 && dates.every((date) => date > 28) ? [`It skips the months that have no day ${dates[0]}.`] : []
-  return [...steps, ...either, ...short, ...clockWarnings(cron, zone, now)]
-}
-
 /** The schedule in words. For a plan that has been checked. */
 export const descriptionOf = (plan: Described): string => `${mainWords(plan)}${boundWords(plan)}`
 
+/** Of days as elapsed time. */
+export const DAY_NOTE = 'where the clock is set for daylight saving, it moves by an hour; a cron such as "0 8 * * *" stays at its local time'
+
+const intervalWarnings = (expression: string): string[] => {
+  const interval = parseInterval(expression)
+  return interval && interval.ms % DAY === 0 ? [`"${expression}" is elapsed time: ${DAY_NOTE}.`] : []
+}
+
+/** What to know about a schedule from `now` on. */
+export const warningsOf = ({ schedule_type, schedule_expr, timezone }: Described, now: Date): string[] => {
+  if (schedule_type === 'interval') return intervalWarnings(schedule_expr)
+  const read = schedule_type === 'cron' ? readCron(schedule_expr) : null
+  return read ? cronWarnings(schedule_expr, read, timezone, now) : []
+}
+
 /** The schedule in words, and what to know about it from `now` on; one that never fires is described too. */
-export const describe = (plan: Described, now: Date): Description => ({
-  description: descriptionOf(plan),
-  warnings: plan.schedule_type === 'cron' ? cronWarnings(plan.schedule_expr, plan.timezone, now) : [],
-})
+export const describe = (plan: Described, now: Date): Description => ({ description: descriptionOf(plan), warnings: warningsOf(plan, now) })

@@ -31,3 +31,30 @@ export const countInterval = (origin: number, step: number, least: number, after
   const from = Math.max(least, Math.floor((after - origin) / step) + 1)
   return Math.max(0, Math.floor((until - origin) / step) - from + 1)
 }
+
+const WORDS: readonly [RegExp, number][] = [
+  [/^(?:ms|msecs?|milliseconds?)$/i, 1], [/^(?:s|secs?|seconds?)$/i, SECOND], [/^(?:m|mins?|minutes?)$/i, MINUTE], [/^(?:h|hrs?|hours?)$/i, HOUR], [/^(?:d|days?)$/i, DAY], [/^(?:w|weeks?)$/i, 7 * DAY],
+]
+
+/** The milliseconds of a length of time as people and other programs write it (`1h30m`, `5 minutes`, `PT15M`, `week`); null for anything else. */
+const lengthOf = (text: string): number | null => {
+  const given = text.trim().replace(/^P(?=[\dT])(?:(\d+[DW]))?T?/i, '$1')
+  const parts = [...given.matchAll(/(?:(\d{1,12}(?:\.\d{1,9})?)\s*)?([a-z]+)[\s,]*(?:and\s+)?/gi)]
+  if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== given) return null
+  let sum = 0
+  for (const [, count, unit] of parts) {
+    const size = WORDS.find(([word]) => word.test(unit!))?.[1]
+    if (size === undefined || (count === undefined && (parts.length > 1 || unit!.length < 3))) return null
+    sum += Number(count ?? 1) * size
+  }
+  return sum
+}
+
+/** How a length of time is written here, in whole seconds, 1 or more; null when the text is none. */
+export const shortestInterval = (text: string): string | null => {
+  const ms = lengthOf(text)
+  if (ms === null || ms <= 0 || ms > MAX_INTERVAL_DAYS * DAY) return null
+  const seconds = Math.max(1, Math.ceil(ms / SECOND)) * SECOND
+  const unit = (['d', 'h', 'm'] as const).find((one) => seconds % UNITS[one] === 0) ?? 's'
+  return `${seconds / UNITS[unit]}${unit}`
+}

@@ -103,6 +103,20 @@ export const transitionsBetween = (name: string, from: number, to: number): Tran
   return found
 }
 
+// The furthest that a clock was set back since 1970 is an hour or two; a whole day would still be seen.
+const SET_BACK = 26 * HOUR
+
+/** Up to which local time (exclusive) the clock had shown everything, or jumped over it, before the segment that starts at `start`. */
+export const shownBefore = (name: string, start: number): number => {
+  let shown = -Infinity
+  for (let end = start; end > start - SET_BACK; ) {
+    const segment = segmentAt(name, end - SECOND)
+    shown = Math.max(shown, segment.end + segment.offset)
+    end = segment.start
+  }
+  return shown
+}
+
 // No zone is further than this from UTC, so every instant that shows a local time lies this close to it.
 const REACH = 16 * HOUR
 

@@ -1,9 +1,10 @@
 import { SECOND } from '../clock.ts'
-import { countCron, nextCron, previousCron } from './cron.ts'
-import { parseCron } from './cron-pattern.ts'
+import { readOldCron } from './cron/old-reader.ts'
+import { readCron } from './cron/pattern.ts'
+import { countCron, nextCron, previousCron } from './cron/times.ts'
 import { countInterval, nextInterval, parseInterval, previousInterval } from './interval.ts'
 import { LAST_TIME } from './local-time.ts'
-import { oneTimeInstant, parseTime } from './one-time.ts'
+import { oneTimeInstant, parseTime } from './written-time.ts'
 
 /** What moves the times of a schedule, and nothing else. */
 export type Plan = {
@@ -20,6 +21,8 @@ export type Plan = {
   jitter: number
   /** The schedule's id: makes the jitter of a due time the same wherever and whenever it is asked for. */
   seed: string
+  /** A cron of the past: read as it was before it was read as Debian's. */
+  read?: 'old'
 }
 
 /** Due times without bounds, in milliseconds; all of whole seconds. */
@@ -30,8 +33,12 @@ export type Times = {
   count: (after: number, until: number, cap: number) => number
 }
 
-const cronTimes = (expression: string, zone: string): Times => {
-  const cron = parseCron(expression)
+/** What today's reader refuses was stored before it was there, and keeps its times by the old one. */
+const cronOf = (expression: string, read: Plan['read']) => (read === 'old' ? readOldCron(expression) : null) ?? readCron(expression)?.cron ?? readOldCron(expression)
+
+const cronTimes = (expression: string, zone: string, read: Plan['read']): Times => {
+  const cron = cronOf(expression, read)
+  if (!cron) throw new Error(`"${expression}" is not a cron expression`)
   return {
     next: (after) => nextCron(cron, zone, after),
     previous: (before) => previousCron(cron, zone, before),
@@ -54,12 +61,12 @@ const MAX_COMPILED = 1000
 const compiled = new Map<string, Times>()
 
 /** What an expression means in a zone, read once for all the schedules that share both. */
-const compile = (type: 'cron' | 'one-time', expression: string, zone: string): Times => {
-  const key = `${type}|${expression}|${zone}`
+const compile = (type: 'cron' | 'one-time', { schedule_expr: expression, timezone: zone, read }: Plan): Times => {
+  const key = `${type}|${expression}|${zone}|${read ?? ''}`
   let times = compiled.get(key)
   if (!times) {
     if (compiled.size >= MAX_COMPILED) compiled.clear()
-    times = type === 'cron' ? cronTimes(expression, zone) : oneTime(expression, zone)
+    times = type === 'cron' ? cronTimes(expression, zone, read) : oneTime(expression, zone)
     compiled.set(key, times)
   }
   return times
@@ -84,7 +91,7 @@ type Bounded = Times & { from: number; to: number }
 
 /** The due times of a plan within its bounds: [from, to). */
 const boundedTimes = (plan: Plan): Bounded => {
-  const times = plan.schedule_type === 'interval' ? intervalTimes(plan) : compile(plan.schedule_type, plan.schedule_expr, plan.timezone)
+  const times = plan.schedule_type === 'interval' ? intervalTimes(plan) : compile(plan.schedule_type, plan)
   const from = plan.start_at ? ceil(plan.start_at) : -Infinity
   const to = Math.min(plan.end_at ? ceil(plan.end_at) : Infinity, LAST_TIME + 1)
   return {

@@ -29,7 +29,7 @@ describe('preview', () => {
   })
 
   it('looks at a change of the clock from either side, and warns of one that lies ahead', () => {
-    const autumn = { ...cron, schedule_expr: '0,30 1 * * *', from: at('2026-10-25T00:00:00Z'), count: 4 }
+    const autumn = { ...cron, schedule_expr: '*/30 1 * * *', from: at('2026-10-25T00:00:00Z'), count: 4 }
     expect(runs(autumn)).toEqual([
       '2026-10-25T00:00:00.000Z 2026-10-25T01:00:00+01:00', '2026-10-25T00:30:00.000Z 2026-10-25T01:30:00+01:00',
       '2026-10-25T01:00:00.000Z 2026-10-25T01:00:00+00:00', '2026-10-25T01:30:00.000Z 2026-10-25T01:30:00+00:00',

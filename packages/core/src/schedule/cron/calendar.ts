@@ -1,5 +1,5 @@
-import { DAY, HOUR, MINUTE, SECOND } from '../clock.ts'
-import type { Cron, Field } from './cron-pattern.ts'
+import { DAY, HOUR, MINUTE, SECOND } from '../../clock.ts'
+import type { Cron, Field } from './pattern.ts'
 
 // Where a cron expression matches on a clock that is never set: local times as milliseconds of the same wall clock in UTC.
 

@@ -1,0 +1,81 @@
+import { DAY, HOUR } from '../../clock.ts'
+import { localOf, localText, transitionsBetween } from '../local-time.ts'
+import type { Transition } from '../local-time.ts'
+import { nextLocal } from './calendar.ts'
+import { DAY_OF_MONTH, FIELDS } from './fields.ts'
+import type { FieldName } from './fields.ts'
+import type { ParsedCron, Part, Range } from './parse.ts'
+import { isRange, valuesOf } from './pattern.ts'
+import type { Cron, ReadCron } from './pattern.ts'
+import { coversDates, coversWeekdays } from './words.ts'
+
+const spoken = (text: string) => text.replace('T', ' at ')
+
+/** A change of the clock in a sentence; null when it does not touch the expression. */
+const clockWarning = (cron: Cron, zone: string, { at, before, after }: Transition): string | null => {
+  const { fixed } = cron
+  // In whole hours, what runs in every hour goes on evenly.
+  if (!fixed && cron.hours.values.length === 24 && (after - before) % HOUR === 0) return null
+  const [low, high] = [at + Math.min(before, after), at + Math.max(before, after)]
+  const touched = nextLocal(cron, low)
+  if (touched === null || touched >= high) return null
+  const [from, to] = [localText(at + before), localText(at + after)]
+  const shown = from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : spoken(to)
+  if (after < before) return `The clock of ${zone} goes back from ${spoken(from)} to ${shown}: ${fixed ? 'what comes twice runs once, at its first' : 'times that come twice run twice'}.`
+  const isMadeGood = fixed && high - low < DAY
+  return `The clock of ${zone} goes from ${spoken(from)} to ${shown}: ${isMadeGood ? `what lies in between runs once, at ${to.slice(11)}` : 'times in between do not run that day'}.`
+}
+
+/** The changes of the clock within a year that touch the schedule. */
+const clockWarnings = (cron: Cron, zone: string, now: Date): string[] =>
+  transitionsBetween(zone, now.getTime(), now.getTime() + 366 * DAY).flatMap((change) => clockWarning(cron, zone, change) ?? [])
+
+const WHOLE: Record<FieldName, string> = { second: 'minute', minute: 'hour', hour: 'day', 'day of month': 'month', month: 'year', 'day of week': 'week' }
+
+/** A step that starts anew before it is complete: `*\/25` in minutes. Months differ in length, so no step of days is even. */
+const isUneven = (part: Part, index: number): part is Range =>
+  isRange(part) && (part.form === 'star' || part.form === 'open') && part.step > 1 && part.from + part.step <= part.to && (index === DAY_OF_MONTH || FIELDS[index]!.size % part.step !== 0)
+
+const stepWarnings = ({ second, minute, hour, dates, month, weekdays }: ParsedCron): string[] =>
+  [second, minute, hour, dates, month, weekdays].flatMap((field, index) => {
+    const [part, more] = field.parts
+    if (!part || more || !isUneven(part, index)) return []
+    const { name } = FIELDS[index]!
+    const values = valuesOf([part])
+    const listed = values.length > 6 ? `${values.slice(0, 3).join(', ')}, … ${values.at(-1)}` : values.join(', ')
+    return [`"${field.text}" is not an even step: it means ${name} ${listed}, and starts again with every ${WHOLE[name]}.`]
+  })
+
+const EITHER =
+  'Day of month and day of week are both given: it runs when either matches. Write + before the day of week for both, as in "0 8 1 * +MON".'
+
+const dayWarnings = (parsed: ParsedCron): string[] => {
+  const { dates, weekdays, both } = parsed
+  if (coversDates(parsed) || coversWeekdays(parsed)) return []
+  if (!both) return [EITHER]
+  const star = [dates, weekdays].find((field) => field.text.startsWith('*'))
+  return star ? [`Day of month and day of week must both match, since "${star.text}" begins with *, as in Debian's cron.`] : []
+}
+
+const lengthOf = (month: number) => (month === 2 ? 28 : [4, 6, 9, 11].includes(month) ? 30 : 31)
+
+/** Days that some of its months don't have, when no other is named. */
+const shortWarnings = ({ dates, month, both }: ParsedCron): string[] => {
+  const days = valuesOf(dates.parts.filter(isRange))
+  const [first] = days
+  if (!both || first === undefined || !dates.parts.every(isRange)) return []
+  return valuesOf(month.parts).some((one) => lengthOf(one) < first) ? [`It skips the months that have no day ${first}.`] : []
+}
+
+/** `0 9 * * 1-5 *` is five fields and a year elsewhere, and here at minute 9 of every hour. */
+const yearWarnings = ({ hour, month, weekdays }: ParsedCron, expression: string): string[] => {
+  const fields = expression.trim().split(/\s+/)
+  if (fields.length !== 6 || hour.text !== '*' || month.text === '*' || weekdays.text !== '*') return []
+  return [`Six fields have the second first. If the last "*" is meant as a year, write "${fields.slice(0, 5).join(' ')}".`]
+}
+
+/** What a user might not expect of an expression, from `now` on. */
+export const cronWarnings = (expression: string, { parsed, cron }: ReadCron, zone: string, now: Date): string[] => {
+  if (nextLocal(cron, localOf(zone, now.getTime())) === null) return ['It never fires: no year has such a date.']
+  return [...yearWarnings(parsed, expression), ...stepWarnings(parsed), ...dayWarnings(parsed), ...shortWarnings(parsed), ...clockWarnings(cron, zone, now)]
+}
