@@ -28,6 +28,22 @@ it('is the first page when awaited, and asks for no other', async () => {
   expect(asked).toHaveLength(1)
 })
 
+it('asks for nothing before somebody wants it, and then once', async () => {
+  const { send, asked } = makeServer()
+  const list = makeList<string>(send, ['x'])
+  expect(asked).toEqual([])
+  expect(await Promise.all([list, list, list.finally(() => undefined), list.catch(() => null)])).toEqual(Array(4).fill(pages['']))
+  expect(await all(list)).toEqual(['a', 'b', 'c'])
+  expect(asked).toHaveLength(3)
+})
+
+it('gives its failure to whoever asked', async () => {
+  const list = makeList<string>(() => Promise.reject(new Error('gone')), ['x'])
+  await expect(list).rejects.toThrow('gone')
+  expect(await list.catch((error: Error) => error.message)).toBe('gone')
+  await expect(all(list)).rejects.toThrow('gone')
+})
+
 it('iterates over every item of every page, an empty one in between included', async () => {
   const { send, asked } = makeServer()
   expect(await all(makeList<string>(send, ['x']))).toEqual(['a', 'b', 'c'])

@@ -1,5 +1,6 @@
 import ky, { HTTPError } from 'ky'
 import { BadRequestError, ConnectionError, errorOf, SparkError, TimeoutError } from './errors.ts'
+import { makeDeadline } from './deadline.ts'
 import { isPlatformTimeout, reasonOf, surelyNotSent } from './network.ts'
 
 /** The last argument of every call. */
@@ -33,8 +34,6 @@ const SAFE_TO_REPEAT = new Set(['get', 'put', 'delete'])
 const ALL_METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete']
 const BUSY = [429, ...Array.from({ length: 100 }, (_, index) => 500 + index)]
 const NO_BODY = new Set([204, 205, 304])
-/** setTimeout fires at once above this. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 const LONGEST_BACKOFF_MS = 8_000
 
 /** Milliseconds until the server wants to be asked again; null when it doesn't say. */
@@ -85,6 +84,19 @@ const parse = (text: string): unknown => {
   }
 }
 
+/** The text of a body; what has none is refused before anything is sent. */
+const jsonOf = (body: unknown): string => {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(body)
+  } catch (error) {
+    const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    throw new BadRequestError(`the input cannot be sent as JSON: ${reason}`, { cause: error })
+  }
+  if (text === undefined) throw new BadRequestError(`the input cannot be sent as JSON: it is a ${typeof body}`)
+  return text
+}
+
 /** The one way to the API. */
 export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settings): Send => {
   const attempt = fetchWhole(fetch ?? ((request, init) => globalThis.fetch(request, init)), baseUrl)
@@ -92,10 +104,10 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settin
   return async <T>(call: Call): Promise<Answer<T>> => {
     const url = urlOf(call, baseUrl)
     const limitMs = call.timeout ?? timeout
-    const deadline = new AbortController()
-    const timer = Number.isFinite(limitMs) ? setTimeout(() => deadline.abort(), Math.min(limitMs, LONGEST_TIMER_MS)) : undefined
+    const body = call.body === undefined ? undefined : jsonOf(call.body)
+    const deadline = makeDeadline(call.signal, limitMs)
     const startedAt = performance.now()
-    const signal = call.signal ? AbortSignal.any([call.signal, deadline.signal]) : deadline.signal
+    const { signal } = deadline
     const doubt = call.method === 'get' ? '' : '; it may have been carried out all the same'
 
     /** True: again after the backoff; undefined: again when the server said; false: not again. */
@@ -111,10 +123,10 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settin
     }
 
     try {
-      const response = await ky(url, {
+      const response = await deadline.orAborted(ky(url, {
         method: call.method,
-        headers: { accept: 'application/json', ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }), ...(call.prefer === undefined ? {} : { prefer: call.prefer }) },
-        ...(call.body === undefined ? {} : { json: call.body }),
+        headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }), ...(call.prefer === undefined ? {} : { prefer: call.prefer }) },
+        ...(body === undefined ? {} : { body }),
         signal,
         timeout: false,
         redirect: 'manual', // a followed redirect would take the key to another origin
@@ -129,7 +141,7 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settin
           jitter: true,
           shouldRetry: again,
         },
-      })
+      }))
       const data = parse(await response.text())
       if (data === undefined) {
         throw new SparkError(`${url} did not answer with JSON; is ${baseUrl} the address of a Spark API?`, { status: response.status })
@@ -142,14 +154,14 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settin
         throw errorOf(status, parse(await error.response.text()), { requestId: headers.get('x-request-id') })
       }
       if (call.signal?.aborted) throw call.signal.reason
-      if (deadline.signal.aborted) throw new TimeoutError(`No answer from ${baseUrl} within ${limitMs / 1000} s${doubt}`, { cause: error })
+      if (signal.aborted) throw new TimeoutError(`No answer from ${baseUrl} within ${limitMs / 1000} s${doubt}`, { cause: error })
       if (isPlatformTimeout(error))
         throw new TimeoutError(`No answer from ${baseUrl} within the time that this platform's fetch allows${doubt}`, { cause: error })
       throw new ConnectionError(`Cannot reach Spark at ${baseUrl}: ${reasonOf(error)}${surelyNotSent(error) ? '' : doubt}`, {
         cause: error,
       })
     } finally {
-      clearTimeout(timer)
+      deadline.end()
     }
   }
 }

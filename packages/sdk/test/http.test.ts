@@ -297,7 +297,34 @@ describe('abort', () => {
   })
 })
 
+describe('a body that cannot be JSON', () => {
+  const cycle: Record<string, unknown> = {}
+  cycle.itself = cycle
+  it.each([
+    ['a cycle', cycle, /^the input cannot be sent as JSON: .*circular/i],
+    ['what says that it cannot', { toJSON: () => { throw new Error('not me') } }, /^the input cannot be sent as JSON: not me$/],
+  ])('%s is refused in a sentence, and nothing is sent', async (_, input, sentence) => {
+    const { server, spark } = await serve((_, response) => json(response, 200, {}))
+    const error = await failure(spark.workflows.run('w', input))
+    expect(error).toBeInstanceOf(BadRequestError)
+    expect(error.message).toMatch(sentence)
+    expect(server.received).toEqual([])
+  })
+})
+
 describe('lists and waits', () => {
+  it('a list that nobody looks at sends nothing, and its failure ends no process', async () => {
+    const { server, spark } = await serve((_, response) => json(response, 500, { detail: 'no' }))
+    const unhandled: unknown[] = []
+    const note = (reason: unknown) => void unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    const list = spark.tasks.list()
+    await spark.service.health().catch(() => undefined) // by its answer a list would have been asked for
+    process.off('unhandledRejection', note)
+    expect([server.received.filter(({ url }) => url.includes('/tasks')), unhandled]).toEqual([[], []])
+    expect((await list.catch((error: Error) => error)) instanceof Error).toBe(true)
+  })
+
   it('iterates over three pages by cursor', async () => {
     const { server, spark } = await serve(({ url }, response) => {
       const page = Number(new URL(url, 'http://x').searchParams.get('cursor') ?? 0)

@@ -27,7 +27,7 @@ beforeAll(async () => {
   consumer = join(root, 'consumer')
   await mkdir(published)
   await node([join(here, '../../node_modules/tsup/dist/cli-default.js'), '--out-dir', join(published, 'dist')], { cwd: here })
-  const { publishConfig, ...manifest } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'))
+  const { publishConfig, scripts: _, ...manifest } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'))
   await writeFile(join(published, 'package.json'), JSON.stringify({ ...manifest, ...publishConfig }, null, 2))
   await cp(join(here, 'README.md'), join(published, 'README.md'))
 
@@ -110,6 +110,41 @@ main()
       const { stdout, stderr } = await node([name], { cwd: folder, env: { ...process.env, URL: server.url } })
       expect(stdout).toBe('{"status":"healthy"}\ntrue ConnectionError\n')
       expect(stderr).toBe('')
+    } finally {
+      await server.stop()
+    }
+  })
+})
+
+describe('on a runtime without AbortSignal.any, as those at the edge are', () => {
+  const program = `
+delete AbortSignal.any
+const { Spark } = await import('@automagik-spark/sdk')
+const spark = new Spark({ baseUrl: process.env.URL })
+const says = (promise) => promise.then((value) => value.status ?? 'answered', (error) => error.name + ': ' + error.message)
+const { signal } = new AbortController()
+console.log(await says(spark.service.health({ signal })))
+console.log(await says(spark.service.health({ signal: AbortSignal.abort(new Error('left before')) })))
+const leaving = new AbortController()
+setTimeout(() => leaving.abort(new Error('left')), 20)
+console.log(await says(spark.tasks.get('hangs', { signal: leaving.signal })))
+const waiting = new AbortController()
+setTimeout(() => waiting.abort(new Error('left while it waited to try again')), 20)
+console.log(await says(spark.tasks.get('busy', { signal: waiting.signal })))
+console.log(await says(spark.tasks.get('hangs', { timeout: 20 })))
+process.exit()
+`
+  it('calls with a signal work, and end by it', async () => {
+    const server = await startServer((request, response, count) => {
+      if (request.url.endsWith('/busy')) json(response, 503, { detail: 'busy' }, { 'retry-after': '30' })
+      else if (!request.url.endsWith('/hangs')) spark(request, response, count)
+    })
+    try {
+      await writeFile(join(consumer, 'edge.mjs'), program)
+      const { stdout } = await node(['edge.mjs'], { cwd: consumer, env: { ...process.env, URL: server.url } })
+      expect(stdout.split('\n')).toEqual([
+        'healthy', 'Error: left before', 'Error: left', 'Error: left while it waited to try again', `TimeoutError: No answer from ${server.url} within 0.02 s`, '',
+      ])
     } finally {
       await server.stop()
     }

@@ -31,7 +31,7 @@ export const patience = (): number => Math.max(atLeast(process.env.SPARK_TEST_PA
 export const patient = (ms: number): number => Math.ceil(ms * patience())
 
 /** Waits for a condition, and says what was seen last when it does not come. The deadline grows with the load while it waits. */
-export const until = async <T>(look: () => Promise<T> | T, holds: (value: T) => boolean, ms = 20_000): Promise<T> => {
+export const until = async <T>(look: () => PromiseLike<T> | T, holds: (value: T) => boolean, ms = 20_000): Promise<T> => {
   const start = performance.now()
   for (;;) {
     const value = await look()

@@ -1,0 +1,32 @@
+/** setTimeout fires at once above this. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+type Deadline = { signal: AbortSignal; orAborted: <T>(work: Promise<T>) => Promise<T>; end: () => void }
+
+/** The end of a call: by its caller's signal, or when its time is up. Without `AbortSignal.any`, which edge runtimes lack. */
+export const makeDeadline = (caller: AbortSignal | undefined, limitMs: number): Deadline => {
+  const controller = new AbortController()
+  const { signal } = controller
+  const abort = () => controller.abort(caller?.reason)
+  if (caller?.aborted) abort()
+  else caller?.addEventListener('abort', abort, { once: true })
+  const timer = Number.isFinite(limitMs) ? setTimeout(() => controller.abort(), Math.min(limitMs, LONGEST_TIMER_MS)) : undefined
+
+  return {
+    signal,
+    /** Where `AbortSignal.any` is missing, ky does not hear of an abort while it waits to try again. */
+    orAborted: (work) => {
+      work.catch(() => undefined) // heard of below, unless the abort came first
+      return new Promise((resolve, reject) => {
+        const stop = () => reject(signal.reason as Error)
+        signal.addEventListener('abort', stop, { once: true })
+        work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+        if (signal.aborted) stop()
+      })
+    },
+    end: () => {
+      clearTimeout(timer)
+      caller?.removeEventListener('abort', abort)
+    },
+  }
+}
