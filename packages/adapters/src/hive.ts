@@ -21,7 +21,7 @@ const Items = z.array(z.unknown())
 const Text = z.string().nullish().catch(null)
 const Info = z.object({ os_version: Text, agno_version: Text })
 
-/** What a plain run of a workflow says where only the streamed form works: always in Hive 0.1, and on agno 2.0 to 2.2 after anybody streamed that workflow. */
+/** What a plain run of a workflow says where only the streamed form works: on agno 2.0 to 2.2 after anybody streamed that workflow. */
 const STREAMS_ONLY = /async_generator/
 
 /** An Automagik Hive, 0.1 to 1.0, or any other AgentOS of agno. */
@@ -122,10 +122,12 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
 
   /** Plain, unless only the streamed form works: the server goes on with a plain run when the connection breaks, and can be asked about it. */
   const runAt = async (call: RunCall, base: string, leftMs: () => number): Promise<RunAnswer> => {
+    // Hive 0.1 cannot serialize the plain answer of a workflow: it ends in a 500 after the workflow ran.
+    const streamed = call.streams_only || (base !== '' && call.flow_type === 'workflow')
     try {
-      return await runOnce(call, base, call.streams_only, leftMs())
+      return await runOnce(call, base, streamed, leftMs())
     } catch (error) {
-      const broken = !call.streams_only && call.flow_type === 'workflow' && error instanceof SourceError && error.failure === 'flow_failed' && STREAMS_ONLY.test(error.message)
+      const broken = !streamed && call.flow_type === 'workflow' && error instanceof SourceError && error.failure === 'flow_failed' && STREAMS_ONLY.test(error.message)
       if (!broken) throw error
       const answer = await runOnce(call, base, true, leftMs())
       const note = 'This server can run the workflow only in the streamed form now; it was run again like that, and so are its next runs.'

@@ -6,6 +6,7 @@ import { htmlFailure } from './failure.ts'
 import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type HttpCall } from './http.ts'
 import type { JsonDocument } from './json-documents.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
+import { langflowFailure } from './langflow-failure.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
 import { runRequest } from './langflow-request.ts'
 import { oneLine } from './plain-text.ts'
@@ -102,7 +103,7 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
         signal: call.signal,
       }
       const read = await http.call(request, async (answer) => {
-        if (!isSuccess(answer)) throw await answer.failure()
+        if (!isSuccess(answer)) throw await answer.failure(langflowFailure(url))
         if (answer.isHtml) throw htmlFailure(url, 'run')
         return call.streams_only ? readStream(url, answer.chunks) : answer.json()
       })

@@ -183,9 +183,29 @@ describe('statuses', () => {
     if (failure !== 'unknown') expect(error.message).toContain('because rig')
     expect(error.message).not.toContain('sk-canary')
   })
-  it.each([['html', '<h1>Internal</h1>'], ['nothing', ''], ['a huge text', `{"detail":"${'x'.repeat(2_000_000)}"}`]])('500 with %s has no reason', async (_, body) => {
-    const { url } = await serve((_, response) => response.writeHead(500).end(body))
-    expect(await failureOf(sourceAt(url).run(call()))).toMatchObject({ error_code: 'flow_failed', failure: 'flow_failed', message: expect.stringContaining('gave no reason') })
+  it.each([
+    ['plain text', 'text/plain; charset=utf-8', 'Internal Server Error'], ['html', 'text/html', '<h1>Internal</h1>'], ['nothing', 'application/json', ''],
+    ['broken JSON', 'application/json', '{"detail":'], ['JSON of another shape', 'application/json', '{"error":{"code":500}}'], ['a text alone', 'application/json', '"Internal Server Error"'],
+    ['what a gateway says', 'application/json', '{"message":"Internal server error"}'], ['what FastAPI itself says', 'application/json', '{"detail":"Internal Server Error"}'],
+    ['an answer too large to be read', 'application/json', `{"detail":"${'x'.repeat(2_000_000)}"}`],
+  ])('500 with %s is an unknown outcome: a Langflow whose flow failed says so in JSON', async (_, type, body) => {
+    const { url } = await serve((_, response) => response.writeHead(500, { 'content-type': type }).end(body))
+    expect(await failureOf(sourceAt(url).run(call()))).toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown', message: expect.stringContaining('HTTP 500') })
+  })
+  it.each([
+    ['{"detail":"because"}', 'The flow failed: because'], ['{"message":"unhandled"}', 'The flow failed: unhandled'], ['{"detail":"{\\"message\\":\\"inner\\"}"}', 'The flow failed: inner'],
+    ['{"message":""}', 'gave no reason'], ['{"detail":[{"loc":["body"],"msg":"list"}]}', 'The flow failed: body: list'],
+  ])('500 with %s is a flow that failed', async (body, message) => {
+    const { url } = await serve((_, response) => response.writeHead(500, json).end(body))
+    expect(await failureOf(sourceAt(url).run(call()))).toMatchObject({ error_code: 'flow_failed', failure: 'flow_failed', message: expect.stringContaining(message) })
+  })
+  it.each([
+    [404, "Error running graph: Error building Component X: \n\nModel 'gpt-9' not found", 'flow_failed'], [404, 'Vertex ChatInput-1 not found', 'flow_failed'],
+    [400, 'Error running graph: badly formed hexadecimal UUID string', 'flow_failed'],
+    [404, 'Flow identifier 2b0e2a3c-0000-4000-8000-000000000000 not found', 'flow_not_found'], [404, 'Not Found', 'flow_not_found'], [400, 'If you pass an input_value to the chat input, you cannot pass a tweak with the same name.', 'bad_request'],
+  ])('%i with "%s" is %s, as Langflow up to 1.7 judges by the words of an error', async (status, detail, error_code) => {
+    const { url } = await serve((_, response) => response.writeHead(status, json).end(JSON.stringify({ detail })))
+    expect(await failureOf(sourceAt(url).run(call()))).toMatchObject({ error_code })
   })
   it('a long reason is cut', async () => {
     const { url } = await serve((_, response) => response.writeHead(500, json).end(JSON.stringify({ detail: 'x'.repeat(100_000) })))

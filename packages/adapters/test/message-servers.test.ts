@@ -185,10 +185,12 @@ describe('what Hive does in its own ways', () => {
     expect(await source.run({ ...workflow, streams_only: true })).toMatchObject({ text: 'ECHO: HI' })
     expect(stub.runs).toHaveLength(3)
   })
-  it('0.1: its workflows work only streamed, and fail in words', async () => {
+  it('0.1: its workflows are streamed from the start, and run once', async () => {
     const { stub, source } = await hive({ version: '0.1.1b2' })
-    expect(await source.run(await synced(source, 'workflow', 'echo-workflow', { input_value: jsonText('hi') }))).toMatchObject({ text: 'ECHO: HI', streams_only: true })
-    expect(stub.runs.map(({ from }) => from)).toEqual(['workflow-run', 'workflow-run-stream'])
+    const answer = await source.run(await synced(source, 'workflow', 'echo-workflow', { input_value: jsonText('hi') }))
+    expect(answer).toMatchObject({ text: 'ECHO: HI', notes: [] })
+    expect(answer).not.toHaveProperty('streams_only')
+    expect(stub.runs.map(({ from }) => from)).toEqual(['workflow-run-stream'])
   })
   it('a server that was upgraded since the sync is found at its new place', async () => {
     const { source } = await hive({ version: '1.0.0rc6' })
