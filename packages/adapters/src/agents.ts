@@ -6,7 +6,7 @@ import { reasonOf } from './error-reason.ts'
 import { flowFailed, htmlFailure } from './failure.ts'
 import { isSuccess, makeHttp, openHttp, shaped } from './http.ts'
 import type { JsonValue } from './json.ts'
-import { messageComponents, messageFlow, refuseTweaks } from './message-flow.ts'
+import { messageComponents, messageFlow, messageProblems, refuseTweaks } from './message-flow.ts'
 import { manyLines, oneLine } from './plain-text.ts'
 import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
@@ -117,6 +117,7 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     },
 
     components: messageComponents,
+    checkRun: messageProblems,
     canonicalGraph: ({ data }) => (isObject(data) ? sorted(without(data, HOUSEKEEPING)) : null),
 
     async run(call) {

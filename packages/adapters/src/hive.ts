@@ -6,6 +6,7 @@ import { htmlFailure } from './failure.ts'
 import { isSuccess, makeHttp, openHttp, type HttpCall } from './http.ts'
 import { forwardedFailure, readHiveAnswer, readHiveStream } from './hive-answer.ts'
 import { canonicalHive, HIVE_KINDS, hiveFlow, isPlaygroundFlow, type HiveKind } from './hive-flow.ts'
+import { formProblem, hiveProblems } from './hive-message.ts'
 import { recoverHive } from './hive-recover.ts'
 import type { JsonValue } from './json.ts'
 import { messageComponents, messageText, refuseTweaks } from './message-flow.ts'
@@ -14,8 +15,6 @@ import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
 
 const READ_TIMEOUT_MS = 30_000
-/** What agno takes in one field of a form; measured with 3.1, where more is refused after it was sent. */
-const MAX_MESSAGE_BYTES = 1024 * 1024
 
 const Items = z.array(z.unknown())
 const Text = z.string().nullish().catch(null)
@@ -91,8 +90,8 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     if (!isHive && !(health?.status === 'ok' && (await listsAgents(open, signal)))) throw wrongKind(url, 'automagik-hive', await identify(open, signal))
     if (health && health.status !== 'ok') throw unhealthy(url)
     const name = /automagik.?hive/i.test(root?.description ?? '') ? 'Automagik Hive' : oneLine(root?.name ?? 'AgentOS', 100)
-    // agno 3 tells its versions apart from its name.
-    const info = root?.version ? null : await look(open, 'info', Info, signal)
+    // agno 3 tells its versions apart from its name, and from 2.9 on its own version there.
+    const info = await look(open, 'info', Info, signal)
     return { name, version: root?.version ?? info?.os_version ?? 'unknown', status: health?.status ?? 'unknown', ...(info?.agno_version && { agno: oneLine(info.agno_version, 100) }) }
   }
 
@@ -100,6 +99,8 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     const kind = call.flow_type as HiveKind // `run` sends nothing else here
     const message = messageText(call)
     const asJson = base !== '' && kind === 'workflow'
+    const tooLong = asJson ? null : formProblem(call.input_value)
+    if (tooLong !== null) throw new SourceError('bad_request', 'refused', `The input ${tooLong}.`)
     const request: HttpCall = {
       method: 'POST',
       purpose: 'run',
@@ -169,13 +170,12 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     },
 
     components: messageComponents,
+    checkRun: hiveProblems,
     canonicalGraph: ({ data }) => canonicalHive(data),
 
     async run(call) {
       refuseTweaks(call)
       if (call.flow_type === 'flow') throw new SourceError('flow_not_found', 'refused', `${url} has agents, teams and workflows, and no flows.`)
-      const size = Buffer.byteLength(messageText(call))
-      if (size > MAX_MESSAGE_BYTES) throw new SourceError('bad_request', 'refused', `The input has ${size} bytes, and Automagik Hive takes at most ${MAX_MESSAGE_BYTES}.`)
       pathSegment(call.flow_id) // before anything is asked
       const until = performance.now() + call.timeoutMs
       const leftMs = (): number => Math.max(1, Math.ceil(until - performance.now()))

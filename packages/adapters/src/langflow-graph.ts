@@ -40,8 +40,10 @@ export type FlowNode = {
   type: string
   name: string
   description: string
-  /** What a tweak can change. */
-  fields: ReadonlySet<string>
+  /** Its display name as it is written: a tweak may name it by that. */
+  displayName: string | null
+  /** What a tweak can change, as the flow describes it. */
+  fields: ReadonlyMap<string, JsonObject>
   isInput: boolean
   isOutput: boolean
   /** By Langflow 1.5, which takes whatever holds such a name in its id: `WebhookParser-1` too. */
@@ -130,7 +132,8 @@ const nodeOf = ({ node: { id, data: { type, node } }, grouped }: Parts['nodes'][
     type: kind,
     name: oneLine(node?.display_name || type || id, 200),
     description: manyLines(node?.description ?? '', 2000),
-    fields: new Set(Object.entries(node?.template ?? {}).flatMap(([field, value]) => (isObject(value as JsonValue) ? [field] : []))),
+    displayName: node?.display_name ?? null,
+    fields: new Map(Object.entries((node?.template ?? {}) as JsonObject).flatMap(([field, value]): [string, JsonObject][] => (isObject(value) ? [[field, value]] : []))), // out of JSON.parse
     isInput: known(INPUTS) !== undefined || node?.is_input === true,
     isOutput: known(OUTPUTS) !== undefined || node?.is_output === true,
     isInputOfOld: INPUTS.some((name) => id.includes(name)) || node?.is_input === true,

@@ -3,7 +3,7 @@ import type { JsonValue } from './json.ts'
 
 export const isWebhook = ({ type }: FlowNode): boolean => type === 'Webhook'
 /** Takes the plain `input_value` of a run. */
-export const isTextInput = (node: FlowNode): boolean => node.isInput && !isWebhook(node)
+export const isTextInput = (node: FlowNode): boolean => node.isInput && !isWebhook(node) && (node.type === 'ChatInput' || node.type === 'TextInput' || node.fields.has('input_value'))
 
 /** The field that an input goes to. */
 export const inputField = (node: FlowNode): string => (isWebhook(node) ? 'data' : 'input_value')
@@ -27,15 +27,20 @@ export type Delivery = {
   by: 'any' | 'chat' | 'text' | 'tweak'
 }
 
-/** How the input of a flow travels; null when nothing takes it. A chosen component that the flow doesn't have counts as none. */
-export const deliveryOf = (graph: FlowGraph, chosen: string | null): Delivery | null => {
+const NOBODY: ReadonlySet<string> = new Set()
+
+/**
+ * How the input of a flow travels; null when nothing takes it. A chosen component that the flow doesn't have counts as none. What
+ * others hold, or get by a tweak, stays.
+ */
+export const deliveryOf = (graph: FlowGraph, chosen: string | null, tweaked: ReadonlySet<string> = NOBODY): Delivery | null => {
   const part = surelyRunning(graph)
   const usual = defaultInput(graph, part)
   const node = graph.nodes.find(({ id }) => id === chosen) ?? usual
   if (node === null) return null
   if (isWebhook(node)) return { node, by: 'tweak' }
   const may = mayRun(graph)
-  const overwrites = graph.nodes.some((other) => other !== node && isTextInput(other) && may.has(other.id) && (other.stored || isFed(other)))
+  const overwrites = graph.nodes.some((other) => other !== node && isTextInput(other) && may.has(other.id) && (other.stored || isFed(other) || tweaked.has(other.id)))
   if (node === usual && !overwrites) return { node, by: 'any' }
   const sole = soleInputType(graph, node)
   return { node, by: sole ?? (node.grouped ? 'any' : 'tweak') }

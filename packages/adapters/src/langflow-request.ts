@@ -2,13 +2,16 @@ import { asStringText, isObjectText, isStringText, jsonText, membersOf, objectTe
 import type { JsonText } from '@automagik-spark/core'
 import { graphOf, type FlowGraph } from './langflow-graph.ts'
 import { deliveryOf, inputField, inputProblem, isWebhook, outputProblem, type Delivery } from './langflow-input.ts'
-import type { RunCall } from './source.ts'
+import { overfedTweaks, tweakedInputs, tweakOfTheInput, unplacedTweaks, unreadable } from './langflow-tweaks.ts'
+import { oneLine } from './plain-text.ts'
+import type { AskedRun, RunCall, RunProblems } from './source.ts'
 
 /** The body of a run; the notes say what of the input cannot be brought unchanged. */
 export const runRequest = (call: RunCall): { body: JsonText; notes: string[] } => {
   const { input_value: input, tweaks } = call
   const graph = graphOf(call.data)
   refuseIdle(graph, call)
+  refuseUnreadable(call)
   const output = graph.nodes.find(({ id }) => id === call.output_component)
   const body: [string, JsonText][] = [
     ['output_type', jsonText('any')],
@@ -16,11 +19,14 @@ export const runRequest = (call: RunCall): { body: JsonText; notes: string[] } =
     // Components that are no outputs answer only when asked by name.
     ...(output && !output.isOutput ? [['output_component', jsonText(output.id)] satisfies [string, JsonText]] : []),
   ]
-  const given = (notes: string[], changed: JsonText | null = tweaks) => ({ body: objectText(changed === null ? body : [...body, ['tweaks', changed]]), notes })
+  const said = notesOf(graph, tweaks)
+  const given = (notes: string[], changed: JsonText | null = tweaks) => ({ body: objectText(changed === null ? body : [...body, ['tweaks', changed]]), notes: [...said, ...notes] })
 
   // Left out, the flow runs with the text that is stored in its input, or that a tweak puts there. An empty one overwrites both.
   if (input === null) return given([])
-  const delivery = deliveryOf(graph, call.input_component)
+  const twice = tweakOfTheInput(graph, call.input_component, tweaks)
+  if (twice !== null) said.push(`Both the input and the tweak ${twice} fill one field: the input was taken.`)
+  const delivery = deliveryOf(graph, call.input_component, tweakedInputs(graph, tweaks))
   const by = wayOf(delivery, tweaks)
   if (by !== 'tweak') {
     // `any` reaches chat and text inputs; with `chat` a text-only flow would run without its input. It takes nothing but strings.
@@ -33,6 +39,38 @@ export const runRequest = (call: RunCall): { body: JsonText; notes: string[] } =
   body.push(['input_type', jsonText('any')])
   const notes = text.includes('\\n') ? [`The input holds a backslash followed by n. Langflow takes the two for a line break in what goes to ${node.id}.`] : []
   return given(notes, tweaked(tweaks, node.id, inputField(node), text))
+}
+
+/** What was stored before it was checked, or could not be checked, runs: its loss is said. */
+const notesOf = (graph: FlowGraph, tweaks: JsonText | null): string[] => {
+  if (tweaks === null || graph.nodes.length === 0) return []
+  return [
+    ...unplacedTweaks(graph, tweaks).map((what) => `A tweak has no place in the flow as it was synced: it lacks ${what}. Langflow ignores such tweaks.`),
+    ...overfedTweaks(graph, tweaks).map((where) => `The tweak of ${where} changes nothing: another component of the flow fills that field.`),
+  ]
+}
+
+const refuseUnreadable = ({ input_value, tweaks }: Pick<RunCall, 'input_value' | 'tweaks'>): void => {
+  const [error] = unreadable(input_value, tweaks)
+  if (error) throw new SourceError('bad_request', 'refused', `The flow was not run, as it would run without its input: ${error.path} ${error.message}.`)
+}
+
+/** What a run that is asked for would lose. */
+export const checkRun = ({ input_value, tweaks, input_component, data }: AskedRun): RunProblems => {
+  const graph = graphOf(data)
+  const errors = unreadable(input_value, tweaks)
+  const twice = input_value === null ? null : tweakOfTheInput(graph, input_component, tweaks)
+  if (twice !== null) {
+    errors.push(
+      { path: `tweaks.${twice}`, message: 'is the field that input_value fills: leave one of the two out' },
+      { path: 'input_value', message: `goes to the field that the tweak ${twice} sets: leave one of the two out` },
+    )
+  }
+  return {
+    errors,
+    unplaced: unplacedTweaks(graph, tweaks),
+    places: graph.shown.map(({ id, displayName }) => (displayName === null ? id : `${id} ("${oneLine(displayName, 60)}")`)),
+  }
 }
 
 /** Beside a tweak of a chat input's value Langflow refuses an input for chat alone. */

@@ -6,9 +6,10 @@ import { htmlFailure } from './failure.ts'
 import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type HttpCall } from './http.ts'
 import type { JsonDocument } from './json-documents.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
+import { driftOf, readsFirst } from './langflow-drift.ts'
 import { langflowFailure } from './langflow-failure.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
-import { runRequest } from './langflow-request.ts'
+import { checkRun, runRequest } from './langflow-request.ts'
 import { oneLine } from './plain-text.ts'
 import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
@@ -90,6 +91,9 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
 
     components: flowComponents,
     canonicalGraph: (flow: RemoteFlow) => canonicalGraph(flow.data),
+    checkRun,
+    readsFirst,
+    driftOf: (use, now) => driftOf(use, now.data),
 
     async run(call) {
       const { body, notes } = runRequest(call)

@@ -1,6 +1,6 @@
-import { membersOf, plainText, SourceError } from '@automagik-spark/core'
+import { membersOf, plainText, SourceError, type JsonText } from '@automagik-spark/core'
 import { oneLine } from './plain-text.ts'
-import type { FlowComponent, FlowComponents, RemoteFlow, RunCall, WantedComponents } from './source.ts'
+import type { AskedRun, FlowComponent, FlowComponents, RemoteFlow, RunCall, RunProblems, WantedComponents } from './source.ts'
 
 // What Hive and Agents share: a message goes in, a result comes out, and there are no components to choose.
 
@@ -39,8 +39,16 @@ export const messageComponents = ({ flow_type }: Pick<RemoteFlow, 'flow_type'>, 
 /** The input as the text that these servers take. */
 export const messageText = ({ input_value }: Pick<RunCall, 'input_value'>): string => (input_value === null ? '' : plainText(input_value))
 
+/** What these servers would refuse of a run: their words come late, at every due time. */
+export const messageProblems = ({ tweaks, flow_type }: Pick<AskedRun, 'tweaks' | 'flow_type'>): RunProblems => {
+  const errors = hasTweaks(tweaks) ? [{ path: 'tweaks', message: `must be left out: the ${flow_type} has no components that they could change` }] : []
+  return { errors, unplaced: [], places: [] }
+}
+
+const hasTweaks = (tweaks: JsonText | null): boolean => tweaks !== null && membersOf(tweaks).length > 0
+
 /** Tweaks change the components of a Langflow flow. To run without them would be to run something else than was asked. */
 export const refuseTweaks = ({ tweaks, flow_type }: Pick<RunCall, 'tweaks' | 'flow_type'>): void => {
-  if (tweaks === null || membersOf(tweaks).length === 0) return
+  if (!hasTweaks(tweaks)) return
   throw new SourceError('bad_request', 'refused', `The run has tweaks, and the ${flow_type} has no components that they could change. Leave tweaks out.`)
 }

@@ -70,6 +70,30 @@ export type RunCall = {
   signal: AbortSignal
 }
 
+/** What a run takes of a flow's graph. */
+export type FlowUse = Pick<RunCall, 'input_value' | 'tweaks' | 'input_component' | 'output_component' | 'data'>
+/** What a flow that was changed at its server means for a run. */
+export type Drift = {
+  input_component: string | null
+  output_component: string | null
+  /** In a sentence; null when nothing changed for this run. */
+  change: string | null
+}
+
+/** A run that is asked for, before it is accepted. */
+export type AskedRun = Pick<RunCall, 'flow_type' | 'input_value' | 'tweaks' | 'input_component' | 'data'> & {
+  /** What was found at the last probe. */
+  server: VersionInfo | null
+}
+/** What a run would lose, or its server refuse. */
+export type RunProblems = {
+  errors: FieldError[]
+  /** Tweaks for which the flow, as `data` shows it, has no place; a fresh graph may have one. */
+  unplaced: string[]
+  /** The components that there are, for a person to choose from. */
+  places: string[]
+}
+
 export type RunAnswer = {
   /** What a person wants to read. */
   text: string
@@ -118,6 +142,11 @@ export type Source = {
   components(flow: RemoteFlow, wanted: WantedComponents): FlowComponents
   /** The graph without what the editor alone cares for, in a fixed order: another one means that the flow changed. */
   canonicalGraph(flow: RemoteFlow): JsonValue
+  checkRun(run: AskedRun): RunProblems
+  /** Whether the flow has to be read anew right before a run: what it names may have been replaced. Left out where a run names nothing. */
+  readsFirst?(use: FlowUse): boolean
+  /** Where a run of the changed flow sends its input. A SourceError when that would be lost and nothing has plainly taken the place. */
+  driftOf?(use: FlowUse, now: RemoteFlow): Drift
   run(call: RunCall): Promise<RunAnswer>
   /** What became of a call that was lost. Left out where the server cannot be asked. */
   recover?(call: LostCall): Promise<Recovery>

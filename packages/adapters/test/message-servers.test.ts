@@ -206,10 +206,27 @@ describe('what Hive does in its own ways', () => {
     const source = makeSource({ source_type: 'automagik-hive', url, api_key: 'k', pool })
     await expect(source.run(call('agent', 'a'))).rejects.toMatchObject({ error_code, message: expect.stringContaining(detail) })
   })
-  it('an input over 1 MiB is refused before it is sent', async () => {
+  it('an input over 1 MiB, counted as a form encodes it, is refused before it is sent', async () => {
     const { stub, source } = await hive()
-    await expect(source.run(call('agent', 'echo-agent', { input_value: jsonText('ü'.repeat(600_000)) }))).rejects.toMatchObject({ error_code: 'bad_request', failure: 'refused', message: 'The input has 1200000 bytes, and Automagik Hive takes at most 1048576.' })
-    expect(stub.calls).toEqual([])
+    await expect(source.run(call('agent', 'echo-agent', { input_value: jsonText('é'.repeat(500_000)) }))).rejects.toMatchObject({ error_code: 'bad_request', failure: 'refused', message: 'The input has 3000000 bytes as a form sends it, and Automagik Hive takes at most 1048576.' })
+    await expect(source.run(call('agent', 'echo-agent', { input_value: jsonText('&'.repeat(350_000)) }))).rejects.toMatchObject({ error_code: 'bad_request' })
+    expect((await source.run(call('agent', 'echo-agent', { input_value: jsonText('x'.repeat(1024 * 1024)) }))).text).toContain('xxx')
+    expect(stub.runs).toHaveLength(1)
+  })
+  it('a workflow of 0.1 takes JSON, which has no such limit', async () => {
+    const { source } = await hive({ version: '0.1.1b2' })
+    expect((await source.run(await synced(source, 'workflow', 'echo-workflow', { input_value: jsonText('é'.repeat(400_000)) }))).text).toContain('ÉÉÉ')
+  })
+  it.each([
+    ['2.8.9', []], ['2.9.0', ['input_value']], ['3.1.10', ['input_value']], ['1.7.12', []], [null, []], ['unknown', []],
+  ])('with agno %s an empty input is refused when it is asked for: %j', async (agno, paths) => {
+    const { source } = await hive()
+    const asked = { flow_type: 'agent' as const, tweaks: null, input_component: null, data: null, server: agno === null ? null : { version: '1', name: 'x', status: 'ok', features: [], agno } }
+    expect(source.checkRun({ ...asked, input_value: jsonText('') }).errors.map(({ path }) => path)).toEqual(paths)
+    expect(source.checkRun({ ...asked, input_value: null }).errors.map(({ path }) => path)).toEqual(paths)
+    expect(source.checkRun({ ...asked, input_value: jsonText('hi') }).errors).toEqual([])
+    expect(source.checkRun({ ...asked, input_value: jsonText('hi'), tweaks: jsonText({ a: {} }) }).errors).toMatchObject([{ path: 'tweaks' }])
+    expect(source.checkRun({ ...asked, input_value: jsonText('é'.repeat(500_000)), tweaks: jsonText({}) }).errors).toMatchObject([{ path: 'input_value' }])
   })
   it('names what was wanted and is not there, but for the names of old clients', async () => {
     const { source } = await hive()

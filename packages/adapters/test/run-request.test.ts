@@ -33,6 +33,7 @@ const requestOf = async (more: Partial<RunCall>, api_key: string | null = 'sk-1'
 }
 /** What no parsed value keeps. */
 const SOURCE = '{ "id": 1234567890123456789, "2": 1.10, "1": -0, "big": 1E400, "a": 1, "a": 2, "__proto__": {"x": "\\u00e9\\/"} }'
+const TWEAKS = '{ "A-1": {"id": 1234567890123456789, "2": 1.10, "1": -0, "a": 1, "a": 2}, "__proto__": {"x": "\\u00e9\\/"} }'
 const types = { input_type: 'any', output_type: 'any', session_id: 'task-1' }
 
 describe('the request of a run', () => {
@@ -102,17 +103,32 @@ describe('the request of a run', () => {
   })
 
   it("keeps the user's tweaks, those of the input's component too", async () => {
-    const tweaks = { 'Webhook-1': { other: 1 }, 'X-2': { a: [1] }, temperature: 0.5 }
-    expect((await requestOf({ data: graph(node('Webhook-1')), tweaks: jsonText(tweaks), input_value: jsonText({}) })).body).toEqual({ ...types, tweaks: { 'Webhook-1': { other: 1, data: '{}' }, 'X-2': { a: [1] }, temperature: 0.5 } })
+    const tweaks = { 'Webhook-1': { other: 1 }, 'X-2': { a: [1] }, temperature: '0.5' }
+    expect((await requestOf({ data: graph(node('Webhook-1')), tweaks: jsonText(tweaks), input_value: jsonText({}) })).body).toEqual({ ...types, tweaks: { 'Webhook-1': { other: 1, data: '{}' }, 'X-2': { a: [1] }, temperature: '0.5' } })
     expect((await requestOf({ tweaks: jsonText(tweaks) })).body).toEqual({ ...types, input_value: 'hi', tweaks })
   })
   it.each<[string, Partial<RunCall>, string]>([
     ['to a webhook as the text that was given', { data: graph(node('Webhook-1')), input_component: 'Webhook-1' }, `"tweaks":{"Webhook-1":{"data":${JSON.stringify(SOURCE)}}}`],
     ['to an input as the text that was given', {}, `"input_value":${JSON.stringify(SOURCE)}`],
-    ['as tweaks', { input_value: jsonText('hi'), tweaks: asJsonText(SOURCE) }, `"tweaks":${SOURCE}`],
-    ['beside the tweak that brings the input', { data: graph(node('Webhook-1')), input_component: 'Webhook-1', input_value: jsonText({}), tweaks: asJsonText(`{ "Webhook-1" : {"n": 1.10, "data": 0}, "X": ${SOURCE} }`) }, `"tweaks":{"X":${SOURCE},"Webhook-1":{"n":1.10,"data":"{}"}}`],
-    ['as the text of a string with its escapes', { input_value: asJsonText('"\\u00e9\\/\\u0000\\ud800"') }, '"input_value":"\\u00e9\\/\\u0000\\ud800"'],
+    ['as tweaks', { input_value: jsonText('hi'), tweaks: asJsonText(TWEAKS) }, `"tweaks":${TWEAKS}`],
+    ['beside the tweak that brings the input', { data: graph(node('Webhook-1')), input_component: 'Webhook-1', input_value: jsonText({}), tweaks: asJsonText(`{ "Webhook-1" : {"n": 1.10, "data": 0}, "X": ${TWEAKS} }`) }, `"tweaks":{"X":${TWEAKS},"Webhook-1":{"n":1.10,"data":"{}"}}`],
+    ['as the text of a string with its escapes', { input_value: asJsonText('"\\u00e9\\/\\u0000\\ud83d\\ude00"') }, '"input_value":"\\u00e9\\/\\u0000\\ud83d\\ude00"'],
   ])('brings every digit, key and escape %s', async (_, call, expected) => expect((await requestOf({ input_value: asJsonText(SOURCE), ...call })).text).toContain(expected))
+
+  it.each<[string, Partial<RunCall>]>([
+    ['half of a surrogate pair in the input', { input_value: asJsonText('"lone \\ud800"') }],
+    ['half of a surrogate pair in a tweak', { tweaks: asJsonText('{"A-1":{"x":"\\udc00"}}') }],
+    ['a number beyond a double in a tweak', { tweaks: asJsonText('{"A-1":{"x":1E400}}') }],
+    ['a number for all components', { tweaks: jsonText({ temperature: 0.5 }) }],
+    ['nothing for all components', { tweaks: jsonText({ temperature: null }) }],
+    ['a list for all components', { tweaks: jsonText({ temperature: [] }) }],
+  ])('refuses %s before it is sent: Langflow would run without the input', async (_, call) => {
+    await expect(requestOf(call)).rejects.toMatchObject({ error_code: 'bad_request', failure: 'refused' })
+    expect(makeSource({ source_type: 'langflow', url: 'http://x', api_key: null, pool }).checkRun({ ...callOf(call), server: null }).errors).toHaveLength(1)
+  })
+  it('brings such things inside an object, which goes as text', async () => {
+    expect((await requestOf({ input_value: asJsonText('{"a":"\\ud800","b":1E400}') })).body).toEqual({ ...types, input_value: '{"a":"\\ud800","b":1E400}' })
+  })
 
   it('asks by name for a component that is no output', async () => {
     expect((await requestOf({ data: graph(node('ChatInput-1'), node('Model-2'), node('ChatOutput-3')), output_component: 'Model-2' })).body).toEqual({ ...types, input_value: 'hi', output_component: 'Model-2' })

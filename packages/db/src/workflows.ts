@@ -13,9 +13,8 @@ const FROM = `workflows w JOIN sources src ON src.id = w.source_id AND src.delet
   CROSS JOIN LATERAL (SELECT count(*)::int AS task_count, (count(*) FILTER (WHERE t.status = 'failed'))::int AS failed_task_count FROM tasks t WHERE t.workflow_id = w.id) k`
 const escapeLike = (text: string) => text.replace(/[\\%_]/g, '\\$&')
 
-export const makeWorkflows = (prisma: Client, sql: SqlPool) => ({
-  /** Inserts the copy, or refreshes the one that is there: `flow_version` grows when the canonical graph differs. */
-  async upsert(row: WorkflowSync): Promise<{ id: string; created: boolean }> {
+export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
+  const write = async (row: WorkflowSync, inserts: boolean): Promise<{ id: string; created: boolean } | null> => {
     const data = { ...row, tags: row.tags, warnings: row.warnings, data: json(row.data) }
     return prisma.$transaction(async (tx) => {
       // Two syncs of one flow at once: the second waits here and finds the first one's row.
@@ -24,12 +23,26 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => ({
         where: { source_id: row.source_id, flow_type: row.flow_type, remote_flow_id: row.remote_flow_id, deleted_at: null },
         select: { id: true, graph_hash: true },
       })
+      if (!old && !inserts) return null
       if (!old) return { id: (await tx.workflow.create({ data, select: { id: true } })).id, created: true }
       const { id: _, created_at: __, ...refreshed } = data
       const moved = old.graph_hash !== row.graph_hash
       await tx.workflow.update({ where: { id: old.id }, data: { ...refreshed, ...(moved && { flow_version: { increment: 1 }, streams_only: false }) } })
       return { id: old.id, created: false }
     })
+  }
+
+  return {
+  /** Inserts the copy, or refreshes the one that is there: `flow_version` grows when the canonical graph differs. */
+  async upsert(row: WorkflowSync): Promise<{ id: string; created: boolean }> {
+    const kept = await write(row, true)
+    if (!kept) throw new Error('an upsert inserts what is not there')
+    return kept
+  },
+
+  /** The same of a copy that is there; null when it was deleted meanwhile. */
+  async refresh(row: WorkflowSync): Promise<{ id: string } | null> {
+    return write(row, false)
   },
 
   /** The components that a user named for a flow, when it is copied already. */
@@ -84,6 +97,14 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => ({
     return { rows: rows.slice(0, limit), total: count?.total ?? 0, has_more: rows.length > limit }
   },
 
+  /** One more thing to say of the flow, until it is synced again; said once. */
+  async addWarning(id: string, warning: string): Promise<void> {
+    await sql.query(
+      `UPDATE workflows SET warnings = warnings || jsonb_build_array($2::text) WHERE id = $1 AND deleted_at IS NULL AND NOT warnings @> jsonb_build_array($2::text)`,
+      [id, warning],
+    )
+  },
+
   async markStreamsOnly(id: string, flow_version: number): Promise<void> {
     // Workers see by `updated_at` that it changed.
     await sql.query(`UPDATE workflows SET streams_only = true, updated_at = spark_now() WHERE id = $1 AND flow_version = $2 AND NOT streams_only`, [id, flow_version])
@@ -98,6 +119,7 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => ({
       return true
     })
   },
-})
+  }
+}
 
 export type Workflows = ReturnType<typeof makeWorkflows>

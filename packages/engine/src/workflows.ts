@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
 import { invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Clock, Page, PageQuery, RemoteFlowItem, SyncAll, Workflow, WorkflowItem } from '@automagik-spark/core'
 import type { Db, WorkflowView } from '@automagik-spark/db'
+import { makeFlowCopies } from './flow-copies.ts'
 import { eachOf, sourceFailure, toItem } from './flows.ts'
 import type { Flows, FoundFlow, OpenedSource } from './flows.ts'
 import type { Ids } from './ids.ts'
-import { storableJson, storableText } from './output.ts'
 import { pageArgs, toPage } from './page.ts'
 
 type Deps = { db: Db; clock: Clock; ids: Ids; flows: Flows }
@@ -22,41 +21,9 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
     return workflow
   }
 
-  /** Stores the copy of a flow. */
+  const copies = makeFlowCopies({ db, clock, ids })
   const keep = async ({ row, remote, flow }: FoundFlow, wanted: Omit<SyncQuery, 'source_url'>): Promise<{ created: boolean; workflow: Workflow }> => {
-    const before = await db.workflows.chosen({ source_id: row.id, flow_type: flow.flow_type, remote_flow_id: flow.id })
-    const asked = { input_component: wanted.input_component ?? before?.chosen_input, output_component: wanted.output_component ?? before?.chosen_output }
-    const { input_component, output_component, refusals, ...components } = remote.components(flow, asked)
-    const refused = refusals.find(({ path }) => wanted[path as keyof typeof wanted] !== undefined)
-    if (refused) throw invalid(refused.path, refused.message)
-    // Chosen earlier, and of no use since the flow was changed: its runs are refused until somebody chooses again.
-    const warnings = [...components.warnings, ...refusals.map(({ path, message }) => `The ${path} that was chosen cannot be used, and runs are refused: ${message}.`)]
-    const now = clock.now()
-    const { id, created } = await db.workflows.upsert({
-      id: ids.next(),
-      source_id: row.id,
-      name: storableText(flow.name),
-      description: storableText(flow.description),
-      remote_flow_id: flow.id,
-      flow_type: flow.flow_type,
-      graph_hash: createHash('sha256').update(JSON.stringify(remote.canonicalGraph(flow))).digest('hex'),
-      input_component,
-      output_component,
-      chosen_input: asked.input_component === input_component ? input_component : null,
-      chosen_output: asked.output_component === output_component ? output_component : null,
-      is_component: flow.is_component,
-      folder_id: flow.folder_id,
-      folder_name: flow.folder_name,
-      icon: flow.icon,
-      icon_bg_color: flow.icon_bg_color,
-      liked: flow.liked,
-      tags: flow.tags.map(storableText),
-      warnings,
-      // A stranger's graph may hold what PostgreSQL cannot keep.
-      data: JSON.parse(storableJson(JSON.stringify(flow.data))) as unknown,
-      created_at: now,
-      updated_at: now,
-    })
+    const { id, created } = await copies.keep({ source_id: row.id, remote, flow }, wanted)
     return { created, workflow: await found(id) }
   }
 

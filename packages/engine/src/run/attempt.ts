@@ -59,7 +59,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
 
 /** Calls the flow once and says how it ended. It never throws: whatever happens is an end of the attempt. */
 export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps) =>
-  async (task: ClaimedTask, { flow, source }: Target, signal: AbortSignal): Promise<AttemptEnd> => {
+  async (task: ClaimedTask, { flow, source }: Target, signal: AbortSignal, timeoutMs = task.timeout * 1000): Promise<AttemptEnd> => {
     const { end, failed, stopped } = makeEnds(task, random)
     let canBeAsked = false
     try {
@@ -76,7 +76,7 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
         output_component: flow.chosen_output,
         data: flow.data as JsonValue, // out of a jsonb column
         streams_only: flow.streams_only,
-        timeoutMs: task.timeout * 1000,
+        timeoutMs,
         signal,
       })
       return end(

@@ -5,9 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
-import { Stopped } from './attempt.ts'
+import { makeEnds, Stopped } from './attempt.ts'
 import type { Attempt, AttemptEnd } from './attempt.ts'
 import type { Ask } from './ask.ts'
+import type { Prepare } from './prepare.ts'
 import type { Settler } from './settler.ts'
 import type { Target, Targets } from './targets.ts'
 
@@ -18,6 +19,7 @@ type Deps = {
   /** The intents' own: before a call nobody waits for answers that are being written. */
   intendSql: Sql
   targets: Targets
+  prepare: Prepare
   attempt: Attempt
   ask: Ask
   settler: Settler
@@ -25,6 +27,7 @@ type Deps = {
   logger: Logger
   concurrency: number
   leaseMs: number
+  random: () => number
   onStreamsOnly: (workflow_id: string, flow_version: number) => void
   onNote: (task: ClaimedTask, note: string) => Promise<void>
 }
@@ -44,7 +47,7 @@ const RETRY_MS = 250
 
 /** Claims what is ready, calls it, settles it: as many at once as there are slots. */
 export const makeRunner = (deps: Deps) => {
-  const { worker_id, claimSql, intendSql, targets, attempt, ask, settler, ids, logger, concurrency, leaseMs } = deps
+  const { worker_id, claimSql, intendSql, targets, prepare, attempt, ask, settler, ids, logger, concurrency, leaseMs } = deps
   const held = new Map<string, Held>()
   let open = true
   let claiming: Promise<void> | null = null
@@ -95,17 +98,23 @@ export const makeRunner = (deps: Deps) => {
     }
   }
 
-  const run = async (entry: Held, target: Target | undefined) => {
+  const run = async (entry: Held, found: Target | undefined) => {
     const { task } = entry
     try {
-      if (!target) return // its workflow or source has just been deleted
+      if (!found) return // its workflow or source has just been deleted
+      const untilMs = performance.now() + task.timeout * 1000
+      const preparing = prepare(task, found, entry.abort.signal)
+      const ready = preparing && (await preparing.catch((error: unknown) => stoppedOr(entry, error)))
+      if (ready === 'stopped') return void (await settleUnsent(entry))
+      if (ready?.refusal) return void (await finish(task, { ...makeEnds(task, deps.random).failed(ready.refusal), notes: ready.notes }))
+      const target = ready?.target ?? found
       if (!(await intend(task))) return void (await settleUnsent(entry))
       // No await from here to the call: the intent stands, and the lease is looked at once more.
       if (entry.abort.signal.aborted) return void (await settleUnsent(entry))
       if (performance.now() >= entry.leaseEndsAt) return void (await settler.handBack([task], 'the lease ended before the call was sent'))
       entry.phase = 'calling'
-      const untilMs = performance.now() + task.timeout * 1000
-      const end = await attempt(task, target, entry.abort.signal)
+      const end = await attempt(task, target, entry.abort.signal, ready ? Math.max(1, Math.round(untilMs - performance.now())) : undefined)
+      if (ready) end.notes = [...ready.notes, ...end.notes]
       if (end.streams_only) {
         targets.streamsOnly(target.flow)
         deps.onStreamsOnly(task.workflow_id, target.flow.flow_version)
@@ -118,6 +127,11 @@ export const makeRunner = (deps: Deps) => {
     } finally {
       drop(entry)
     }
+  }
+
+  const stoppedOr = ({ abort }: Held, error: unknown): 'stopped' => {
+    if (abort.signal.aborted) return 'stopped'
+    throw error
   }
 
   /** Its intent was refused or it was stopped before the call: cancelled, or no longer ours. */

@@ -5,6 +5,8 @@ import type { Db } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { announceDue } from '../announce.ts'
 import type { DbClock } from '../clock.ts'
+import { makeFlowCopies } from '../flow-copies.ts'
+import { makeFlowReads } from '../flow-reads.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
@@ -17,6 +19,7 @@ import { makeGuard } from './guard.ts'
 import { makeHeartbeat } from './heartbeat.ts'
 import { makeHolds } from './holds.ts'
 import { loop } from './loop.ts'
+import { makePrepare, type DriftedFlow } from './prepare.ts'
 import { makeReconcile } from './reconcile.ts'
 import { makeRunner } from './runner.ts'
 import { makeSettler } from './settler.ts'
@@ -76,9 +79,18 @@ export const startWorker = async (deps: WorkerDeps) => {
     onOutcomes: () => holds.look().catch(warn('sources could not be held; the reconciler tries again')),
   })
   const targets = makeTargets(db.sql)
+  const copies = makeFlowCopies({ db, clock, ids })
+  const mendCopy = ({ target: { source }, remote, flow, chosen_input, chosen_output, change }: DriftedFlow) =>
+    copies.mend({ source_id: source.source_id, remote, flow }, { input_component: chosen_input ?? undefined, output_component: chosen_output ?? undefined, said: [change] })
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
     worker_id, claimSql: hot.claim, intendSql: hot.intend, targets, settler, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
+    random,
+    prepare: makePrepare({
+      openSource: deps.openSource, reads: makeFlowReads(), logger: log,
+      onDrift: (drifted) => void mendCopy(drifted).catch(warn('the copy of a changed flow could not be mended; the next run tries again')),
+      onLost: (workflow_id, why) => void db.workflows.addWarning(workflow_id, why).catch(warn('a warning was lost')),
+    }),
     attempt: makeAttempt({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     ask: makeAsk({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     onStreamsOnly: (workflow_id, flow_version) => void db.workflows.markStreamsOnly(workflow_id, flow_version).catch(warn('a flow could not be marked')),

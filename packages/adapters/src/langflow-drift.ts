@@ -1,0 +1,46 @@
+import { SourceError } from '@automagik-spark/core'
+import { graphOf, type FlowGraph } from './langflow-graph.ts'
+import { deliveryOf, inputProblem, outputProblem, replacementOf } from './langflow-input.ts'
+import { tweakedInputs } from './langflow-tweaks.ts'
+import type { JsonValue } from './json.ts'
+import type { Drift, FlowUse } from './source.ts'
+
+const deliveryIn = (graph: FlowGraph, { input_component, tweaks }: Pick<FlowUse, 'input_component' | 'tweaks'>) => deliveryOf(graph, input_component, tweakedInputs(graph, tweaks))
+const problemIn = (graph: FlowGraph, { input_component, output_component }: Pick<FlowUse, 'input_component' | 'output_component'>): string | null => {
+  const input = graph.nodes.find(({ id }) => id === input_component)
+  const output = graph.nodes.find(({ id }) => id === output_component)
+  return (input && inputProblem(graph, input)) ?? (output && outputProblem(graph, output)) ?? null
+}
+
+/** An input that travels by tweak names its component: if that was replaced, Langflow drops the input without a word. What would be refused is looked at again, too. */
+export const readsFirst = (use: FlowUse): boolean => {
+  if (use.input_value === null) return false
+  const graph = graphOf(use.data)
+  return deliveryIn(graph, use)?.by === 'tweak' || problemIn(graph, use) !== null
+}
+
+/** Where the input goes and the answer comes from, now that the flow is `now`. */
+export const driftOf = (use: FlowUse, now: JsonValue): Drift => {
+  const was = graphOf(use.data)
+  const graph = graphOf(now)
+  const changes: string[] = []
+  const chosen = (which: 'input' | 'output', id: string | null): string | null => {
+    if (id === null || graph.nodes.some((node) => node.id === id) || !was.nodes.some((node) => node.id === id)) return id
+    const other = replacementOf(id, use.data, now)
+    if (!other) throw lost(`${id}, the chosen ${which}, is no longer in it, and nothing has plainly taken its place`)
+    changes.push(which === 'input' ? `the input goes to ${other.id} instead of ${id}` : `the answer comes from ${other.id} instead of ${id}`)
+    return other.id
+  }
+  const input_component = chosen('input', use.input_component)
+  const output_component = chosen('output', use.output_component)
+  if (use.input_component === null) {
+    const before = deliveryIn(was, use)?.node.id ?? null
+    const after = deliveryIn(graph, use)?.node.id ?? null
+    if (before !== null && after === null) throw lost(`${before}, which took the input, is no longer in it or does not run, and nothing else takes the input`)
+    if (before !== null && before !== after) changes.push(`the input goes to ${after} instead of ${before}`)
+  }
+  return { input_component, output_component, change: changes.length === 0 ? null : `The flow was changed at its server since it was synced: ${changes.join(', and ')}.` }
+}
+
+const lost = (what: string): SourceError =>
+  new SourceError('bad_request', 'refused', `The flow was changed at its server since it was synced: ${what}. Sync the workflow, and choose its components if need be.`)

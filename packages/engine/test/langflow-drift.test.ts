@@ -1,0 +1,88 @@
+import { madeGraph } from '@automagik-spark/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openStack, until, type Stack } from './stack.ts'
+
+let stack: Stack
+beforeAll(async () => {
+  stack = await openStack()
+  await stack.sync()
+  await stack.addWorker()
+})
+afterAll(() => stack.close())
+
+const syncOf = async (flow_id: string, wanted: { input_component?: string; output_component?: string } = {}) => {
+  const synced = await stack.engine.workflows.sync(flow_id, wanted)
+  if (!('workflow' in synced)) throw new Error('one flow was asked for')
+  return synced.workflow
+}
+const run = async (workflow_id: string, timeout = 30) => (await stack.engine.workflows.run(workflow_id, { input_value: 'hello', timeout }, { wait: true })).task
+const notesOf = async (task_id: string) => (await stack.engine.tasks.logs(task_id, { limit: 50, offset: 0 })).items.filter(({ type }) => type === 'note').map(({ message }) => message)
+const readsOf = (flow_id: string) => stack.stub.calls.filter(({ method, path }) => method === 'GET' && path === `/api/v1/flows/${flow_id}`).length
+const webhook = (id: string) => madeGraph(`${id} ChatOutput-2 ${id}>ChatOutput-2`)
+const HELLO = { status: 'completed', output_data: { result: '{"payload":"hello"}' } }
+
+describe('a flow whose input travels by tweak, changed at its server', () => {
+  it('gets its input by the component that replaced the old one, which is said and mended', async () => {
+    const id = stack.stub.made.make('replaced', webhook('Webhook-1'))
+    const workflow = await syncOf(id)
+    stack.stub.made.make('replaced', webhook('Webhook-9'))
+    const task = await run(workflow.id)
+    expect(task).toMatchObject(HELLO)
+    const change = 'The flow was changed at its server since it was synced: the input goes to Webhook-9 instead of Webhook-1.'
+    expect(await notesOf(task.id)).toEqual([change])
+    const mended = await until(() => stack.engine.workflows.get(workflow.id), ({ warnings }) => warnings.includes(change))
+    expect(mended).toMatchObject({ input_component: 'Webhook-9', flow_version: 2 })
+    expect(await notesOf((await run(workflow.id)).id)).toEqual([])
+    expect((await syncOf(id)).warnings).not.toContain(change)
+  })
+  it('keeps a component that a user chose, by the one that plainly took its place', async () => {
+    const graph = (prompt: string) => madeGraph(`ChatInput-1 ${prompt} ChatOutput-2 ChatInput-1>ChatOutput-2 ${prompt}>ChatOutput-2>prompt`)
+    const workflow = await syncOf(stack.stub.made.make('chosen one', graph('Prompt-5')), { input_component: 'Prompt-5' })
+    stack.stub.made.make('chosen one', graph('Prompt-6'))
+    const task = await run(workflow.id)
+    expect(task).toMatchObject({ status: 'completed', output_data: { result: 'hello' } })
+    expect(await notesOf(task.id)).toEqual(['The flow was changed at its server since it was synced: the input goes to Prompt-6 instead of Prompt-5.'])
+    await until(() => stack.engine.workflows.get(workflow.id), ({ input_component }) => input_component === 'Prompt-6')
+  })
+  it('is not run when nothing plainly takes the input now', async () => {
+    const workflow = await syncOf(stack.stub.made.make('no place', webhook('Webhook-1')))
+    stack.stub.made.make('no place', madeGraph('Prompt-1 ChatOutput-2 Prompt-1>ChatOutput-2'))
+    const runs = stack.stub.runs.length
+    const task = await run(workflow.id)
+    const why = 'The flow was changed at its server since it was synced: Webhook-1, which took the input, is no longer in it or does not run, and nothing else takes the input. Sync the workflow, and choose its components if need be.'
+    expect(task).toMatchObject({ status: 'failed', error_code: 'bad_request', error: why })
+    expect(stack.stub.runs).toHaveLength(runs)
+    await until(() => stack.engine.workflows.get(workflow.id), ({ warnings }) => warnings.includes(why))
+  })
+  it('ends as flow_not_found when it is gone', async () => {
+    const workflow = await syncOf(stack.stub.made.make('gone', webhook('Webhook-1')))
+    stack.stub.made.remove('gone')
+    expect(await run(workflow.id)).toMatchObject({ status: 'failed', error_code: 'flow_not_found' })
+  })
+  it('is read once for many runs at a time', async () => {
+    const id = stack.stub.made.make('many', webhook('Webhook-1'))
+    const workflow = await syncOf(id)
+    const before = readsOf(id)
+    const tasks = await Promise.all(Array.from({ length: 8 }, () => run(workflow.id)))
+    expect(tasks.every(({ status }) => status === 'completed')).toBe(true)
+    expect(readsOf(id) - before).toBe(1)
+  })
+  it('runs as it was synced when the server does not answer the read, which is said and counts for nothing', async () => {
+    const id = stack.stub.made.make('unreadable', webhook('Webhook-1'))
+    const workflow = await syncOf(id)
+    await stack.stub.set({ failing: 500 }, 'all')
+    await stack.stub.set({ failing: null }, 'runs')
+    const task = await run(workflow.id)
+    stack.stub.clearSwitches()
+    expect(task).toMatchObject(HELLO)
+    expect(await notesOf(task.id)).toEqual([expect.stringContaining('The flow could not be read before this run, and was run as it was synced.')])
+    expect((await stack.engine.sources.get(workflow.source_id)).health).toBe('up')
+  })
+  it('is not read when its input travels as an input, or when there is none', async () => {
+    const id = stack.stub.made.make('plain', madeGraph('ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2'))
+    const workflow = await syncOf(id)
+    const before = readsOf(id)
+    expect(await run(workflow.id)).toMatchObject({ status: 'completed', output_data: { result: 'hello' } })
+    expect(readsOf(id)).toBe(before)
+  })
+})
