@@ -1,6 +1,6 @@
 export { addressRefusal, parseSourcePolicy } from './address-policy.ts'
 export type { AddressPolicy } from './address-policy.ts'
-export { SERVER_NAMES } from './detect.ts'
+export { isWrongKind, SERVER_NAMES } from './detect.ts'
 export { MAX_ANSWER_BYTES } from './http.ts'
 export type { JsonValue } from './json.ts'
 export { CAN_BE_ASKED, detectSourceType, makeSource } from './make-source.ts'
@@ -10,4 +10,4 @@ export type { HttpPool, HttpPoolOptions } from './pool.ts'
 export type {
   AskedRun, Drift, Feature, FlowComponent, FlowComponents, FlowKey, FlowUse, LostCall, Recovery, RemoteFlow, RunAnswer, RunCall, RunProblems, Source, SourceOptions, VersionInfo, WantedComponents,
 } from './source.ts'
-export { normalizeSourceUrl } from './source-url.ts'
+export { addressesToTry, normalizeSourceUrl } from './source-url.ts'

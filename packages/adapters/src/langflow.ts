@@ -16,6 +16,11 @@ import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, Ve
 
 const READ_TIMEOUT_MS = 30_000
 
+/** Of one name; more are told apart by nobody. */
+const MOST_NAMESAKES = 10
+
+const Header = z.object({ id: z.string(), name: z.string(), endpoint_name: z.string().nullish().catch(null) })
+type FlowHeader = z.output<typeof Header>
 const Folders = z.array(z.object({ id: z.string(), name: z.string() }))
 
 /** A Langflow server, 1.5 to 1.13. */
@@ -56,6 +61,12 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
     return flow
   }
 
+  const listed = (signal?: AbortSignal): Promise<unknown[]> => {
+    const query = { get_all: 'true', header_flows: 'true', remove_example_flows: 'true' }
+    return http.get({ path: 'api/v1/flows/', query, timeoutMs: READ_TIMEOUT_MS, signal }, z.array(z.unknown()))
+  }
+  const headersOf = async (signal?: AbortSignal): Promise<FlowHeader[]> => (await listed(signal)).flatMap((flow) => Header.safeParse(flow).data ?? [])
+
   return {
     source_type: 'langflow',
 
@@ -75,18 +86,21 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
     },
 
     async listFlows(signal) {
-      const query = { get_all: 'true', header_flows: 'true', remove_example_flows: 'true' }
-      const [flows, folders] = await Promise.all([
-        http.get({ path: 'api/v1/flows/', query, timeoutMs: READ_TIMEOUT_MS, signal }, z.array(z.unknown())),
-        folderNames(signal),
-      ])
+      const [flows, folders] = await Promise.all([listed(signal), folderNames(signal)])
       return flows.map((flow) => remoteFlow(flow, folders)).filter((flow) => flow !== null)
     },
 
     getFlow,
     async findFlows(named, signal) {
       const flow = await getFlow({ id: named }, signal)
-      return flow ? [flow] : []
+      if (flow) return [flow]
+      // What people call it: its name at the end of an endpoint before its title, and that before the same in other letters.
+      const headers = await headersOf(signal)
+      const alike = (is: (header: FlowHeader) => boolean) => headers.filter(is)
+      const wanted = named.toLowerCase()
+      const found = [alike(({ endpoint_name }) => endpoint_name === named), alike(({ name }) => name === named), alike(({ name }) => name.toLowerCase() === wanted)].find((some) => some.length > 0)
+      const flows = await Promise.all((found ?? []).slice(0, MOST_NAMESAKES).map(({ id }) => getFlow({ id }, signal)))
+      return flows.filter((one) => one !== null)
     },
 
     components: flowComponents,

@@ -12,6 +12,20 @@ export const normalizeSourceUrl = (text: string): string => {
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
 }
 
+/** More folders than any server keeps its pages in. */
+const MAX_TRIES = 6
+
+/**
+ * Where a server may be whose address was copied from the browser: as it is given, then each folder above its page, up to the origin.
+ * `url` is normalized.
+ */
+export const addressesToTry = (url: string): string[] => {
+  const { origin, pathname } = new URL(url)
+  const segments = pathname.split('/').filter((segment) => segment !== '')
+  const addresses = segments.map((_, at) => `${origin}/${segments.slice(0, segments.length - at).join('/')}`)
+  return [...addresses.slice(0, MAX_TRIES - 1), origin]
+}
+
 /** An id from outside as one segment of a path. Encoded slashes and percent signs are refused too: some servers and proxies decode twice. */
 export const pathSegment = (id: string): string => {
   if (id === '' || id === '.' || id === '..' || id.length > 500 || /[\p{Cc}\p{Cs}/\\%]/u.test(id)) {

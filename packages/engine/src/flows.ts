@@ -68,8 +68,10 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
       const hits = found.flat()
       const [first] = hits
       if (first && hits.length > 1 && hits.every(({ row }) => row === first.row)) {
-        const names = hits.map(({ flow }) => `${flow.flow_type}:${flow.id}`)
-        throw invalid('flow_id', `${flow_id} is the id of several things in source ${first.row.url}; take one of ${names.join(', ')}`)
+        // Langflow has one kind of thing, of which several may have one name.
+        const isKind = first.flow.flow_type !== 'flow'
+        const names = hits.map(({ flow }) => (isKind ? `${flow.flow_type}:${flow.id}` : flow.id))
+        throw invalid('flow_id', `${flow_id} is the ${isKind ? 'id of several things' : 'name of several flows'} in source ${first.row.url}; take one of ${names.join(', ')}`)
       }
       if (hits.length > 1) throw invalid('source_url', `flow ${flow_id} is in several sources; take one of ${[...new Set(hits.map((hit) => hit.row.url))].join(', ')}`)
       if (first) return first

@@ -1,4 +1,4 @@
-import { detectSourceType, makeSource, normalizeSourceUrl } from '@automagik-spark/adapters'
+import { addressesToTry, detectSourceType, isWrongKind, makeSource, normalizeSourceUrl } from '@automagik-spark/adapters'
 import type { HttpPool } from '@automagik-spark/adapters'
 import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Clock, CreateSource, Page, PageQuery, Source, SourceType, UpdateSource } from '@automagik-spark/core'
@@ -14,6 +14,8 @@ type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; vaul
 
 const toSource = ({ hold_from: _, hold_until: __, version: ___, api_key: ____, ...row }: SourceRow): Source => row
 
+type Server = { source_type: SourceType | undefined; url: string; api_key: string | null }
+
 export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: Deps) => {
   const announce = announceDue({ sql: db.sql, queue, clock })
   const found = async (id: string): Promise<SourceRow> => {
@@ -26,12 +28,30 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
     return new DomainError('invalid', message, { errors: [{ path: 'url', message }] })
   }
 
+  const probeAt = async ({ url, ...server }: Server) => {
+    const source_type = server.source_type ?? (await detectSourceType({ url, pool }))
+    return { url, source_type, version_info: await makeSource({ ...server, url, source_type, pool }).probe() }
+  }
+  /** An address copied from the browser is that of a page: the server is above it. */
+  const probeNear = async (server: Server) => {
+    let first: SourceError | undefined
+    for (const url of addressesToTry(server.url)) {
+      try {
+        return await probeAt({ ...server, url })
+      } catch (error) {
+        // No connection there, none above. And what is found above and does not take the key tells more than a page that is no server.
+        if (!(error instanceof SourceError) || error.failure === 'not_sent' || error.timed_out) throw error
+        if (first && (!isWrongKind(error) || error.error_code === 'key_refused')) throw error
+        first ??= error
+      }
+    }
+    throw first!
+  }
   /** Asks the server; what is wrong with it becomes a 400 that says so. */
-  const probe = async (server: { source_type: SourceType | undefined; url: string; api_key: string | null }) => {
+  const probe = async (server: Server, look = probeNear) => {
     if (server.api_key) addSecret(server.api_key)
     try {
-      const source_type = server.source_type ?? (await detectSourceType({ url: server.url, pool }))
-      return { source_type, version_info: await makeSource({ ...server, source_type, pool }).probe() }
+      return await look(server)
     } catch (error) {
       if (error instanceof SourceError) throw new DomainError('invalid', `Failed to validate source: ${error.message}`, { cause: error })
       throw error
@@ -46,9 +66,10 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
 
   return {
     async create(input: CreateSource): Promise<Source> {
-      const url = normalizeSourceUrl(input.url)
-      if (await db.sources.findByUrl(url)) throw duplicate(url)
-      const { source_type, version_info } = await probe({ source_type: input.source_type, url, api_key: input.api_key ?? null })
+      const given = normalizeSourceUrl(input.url)
+      if (await db.sources.findByUrl(given)) throw duplicate(given)
+      const { url, source_type, version_info } = await probe({ source_type: input.source_type, url: given, api_key: input.api_key ?? null })
+      if (url !== given && (await db.sources.findByUrl(url))) throw duplicate(url)
       const now = clock.now()
       const id = ids.next()
       const row = await db.sources.insert({
@@ -84,11 +105,12 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
           throw invalid('api_key', 'must be given (or null) with a url on another host: the stored key is sent to its own host only')
         }
         const key = api_key === undefined ? openKey(row) : api_key
-        const { source_type, version_info } = await probe({ source_type: rest.source_type ?? row.source_type, url, api_key: key })
-        Object.assign(change, { url, source_type, seen: version_info }, api_key !== undefined && { api_key: sealKey(id, api_key) })
+        const { url: at, source_type, version_info } = await probe({ source_type: rest.source_type ?? row.source_type, url, api_key: key })
+        if (at !== url && at !== row.url && (await db.sources.findByUrl(at))) throw duplicate(at)
+        Object.assign(change, { url: at, source_type, seen: version_info }, api_key !== undefined && { api_key: sealKey(id, api_key) })
       }
       const updated = await db.sources.update(id, change)
-      if (updated === 'duplicate') throw duplicate(url)
+      if (updated === 'duplicate') throw duplicate(change.url ?? url)
       if (!updated) throw notFound('Source')
       if (updated.due) await announce(clock.now())
       return toSource(await found(id))
@@ -98,7 +120,7 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
     async validate(id: string): Promise<Source> {
       const row = await found(id)
       try {
-        const { version_info } = await probe({ source_type: row.source_type, url: row.url, api_key: openKey(row) })
+        const { version_info } = await probe({ source_type: row.source_type, url: row.url, api_key: openKey(row) }, probeAt)
         await seenUp(id, version_info)
       } catch (error) {
         if (error instanceof DomainError && error.cause instanceof SourceError) {

@@ -1,4 +1,4 @@
-import { startStubLangflow } from '@automagik-spark/testing'
+import { madeGraph, startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStack } from './stack.ts'
@@ -130,7 +130,7 @@ describe('remote flows', () => {
   })
 
   it('keep the components that a user chose, as long as the flow has them', async () => {
-    const { mixed } = stack.stub.flows
+    const mixed = stack.stub.made.make('two inputs', madeGraph('ChatInput-1 TextInput-3 Model-4 ChatOutput-2 ChatInput-1>Model-4 TextInput-3>Model-4>system Model-4>ChatOutput-2'))
     const sync = async (wanted: object = {}) => {
       const synced = await stack.engine.workflows.sync(mixed, { source_url: stack.stub.url, ...wanted })
       if (!('workflow' in synced)) throw new Error('one was asked for')
@@ -138,17 +138,17 @@ describe('remote flows', () => {
       return { input_component, output_component, warnings }
     }
     const found = await sync()
-    const chosen = await sync({ input_component: 'TextInput-mixed3' })
-    expect(chosen).toMatchObject({ input_component: 'TextInput-mixed3', output_component: found.output_component })
+    const chosen = await sync({ input_component: 'TextInput-3' })
+    expect(chosen).toMatchObject({ input_component: 'TextInput-3', output_component: found.output_component })
     expect(chosen.input_component).not.toBe(found.input_component)
     expect(await sync()).toEqual(chosen)
     const all = await stack.engine.workflows.sync('*', { source_url: stack.stub.url })
-    expect('synced' in all && all.synced.find((workflow) => workflow.remote_flow_id === mixed)).toMatchObject({ input_component: 'TextInput-mixed3' })
+    expect('synced' in all && all.synced.find((workflow) => workflow.remote_flow_id === mixed)).toMatchObject({ input_component: 'TextInput-3' })
     await stack.db.sql.query(`UPDATE workflows SET chosen_input = 'TextInput-gone', input_component = 'TextInput-gone' WHERE remote_flow_id = $1`, [mixed])
     const gone = await sync()
     expect(gone).toMatchObject({ input_component: found.input_component, warnings: expect.arrayContaining([expect.stringContaining('TextInput-gone')]) })
     expect(await sync()).toEqual(found)
-    await sync({ input_component: 'TextInput-mixed3' })
+    await sync({ input_component: 'TextInput-3' })
     expect(await sync({ input_component: '' })).toEqual(found) // an empty name gives the choice back
     expect(await sync()).toEqual(found)
   })

@@ -97,7 +97,7 @@ export const makeRecognise = ({ version, flows, key }: Deps) => {
       const found = recogniseRun(asked, decodeURIComponent(run[1] ?? ''))
       return found && { ...found, run: true }
     }
-    if (!OWN_PATHS.has(path.split('/')[1] ?? '')) return { key: 'unknown path', values: nothing, run: false }
+    if (!OWN_PATHS.has(path.split('/')[1] ?? '') || /^\/(docs|redoc)\/./.test(path)) return { key: 'unknown path', values: nothing, run: false }
     const found = method === 'GET' ? recogniseGet(asked) : null
     return found && { ...found, run: false }
   }
