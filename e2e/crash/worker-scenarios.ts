@@ -215,3 +215,22 @@ export const pauseFailing: Scenario<string> = {
     lane.stub.clearSwitches()
   },
 }
+
+const REREAD = 'main: update schedules'
+/** Paused: what it does later is nothing to this. */
+export const reread: Scenario<string> = {
+  name: 'a cron schedule of an earlier release is read again',
+  role: 'worker',
+  commits: [REREAD],
+  async prepare(lane) {
+    const { id } = await schedule(lane, { schedule_type: 'interval', schedule_expr: '1h', input_value: mark() })
+    await lane.engine.schedules.disable(id, null)
+    await lane.sql(`UPDATE schedules SET schedule_type = 'cron', schedule_expr = '0 9 */1 * 1-5', cron_reread = false WHERE id = $1`, [id])
+    return id
+  },
+  isOver: async (lane, id) => (await lane.sql('SELECT FROM schedules WHERE id = $1 AND cron_reread', [id])).length === 1,
+  async judge(lane, { context: id }) {
+    const [row] = await until(() => lane.sql<{ warnings: string[]; status: string }>('SELECT warnings, status FROM schedules WHERE id = $1 AND cron_reread', [id]), (rows) => rows.length === 1)
+    assert.deepEqual([row!.status, row!.warnings.length], ['paused', 1])
+  },
+}

@@ -22,7 +22,7 @@ export const task: Task = {
 }
 export const schedule: Schedule = {
   id: ID, workflow_id: ID, name: null, schedule_type: 'interval', schedule_expr: '5m', timezone: 'UTC', input_value: null, session_id: null, tweaks: null, status: 'active',
-  paused_reason: null, next_run_at: NOW, next_due_at: NOW, last_run_at: null, last_success_at: null, consecutive_failures: 0, run_count: 0, overlap: 'skip', misfire: 'last',
+  paused_reason: null, warnings: [], next_run_at: NOW, next_due_at: NOW, last_run_at: null, last_success_at: null, consecutive_failures: 0, run_count: 0, overlap: 'skip', misfire: 'last',
   catchup_window: 86_400, jitter: 0, start_at: null, end_at: null, max_runs: null, pause_after_failures: null, max_retries: 3, retry_on: 'safe', timeout: null, description: 'every 5 minutes', created_at: NOW, updated_at: NOW,
 }
 export const health: Health = {

@@ -92,6 +92,7 @@ export const schedule = {
   tweaks: null,
   status: 'active',
   paused_reason: null,
+  warnings: [],
   next_run_at: '2026-07-01T07:00:00.000Z',
   next_due_at: '2026-07-01T07:00:00.000Z',
   last_run_at: null,

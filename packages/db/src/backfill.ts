@@ -2,7 +2,16 @@ import type { OccurrenceRow } from './rows.ts'
 import type { Sql } from './sql.ts'
 
 /** What moved the times of a span when it was written, as the ledger keeps it. */
-export type StoredPlan = { schedule_type: 'cron' | 'interval' | 'one-time'; schedule_expr: string; timezone: string; anchor: string; start_at: string | null; end_at: string | null }
+export type StoredPlan = {
+  schedule_type: 'cron' | 'interval' | 'one-time'
+  schedule_expr: string
+  timezone: string
+  anchor: string
+  start_at: string | null
+  end_at: string | null
+  /** By which rule a cron was read; without it, the one of earlier releases. */
+  cron?: 'debian'
+}
 
 /** The row of the ledger that a due time is in. */
 export type CoveringRow = Pick<OccurrenceRow, 'scheduled_for' | 'until' | 'decision' | 'reason' | 'decided_at'> & { due: Date; plan: StoredPlan | null }

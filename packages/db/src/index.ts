@@ -26,6 +26,8 @@ export { listen } from './listen.ts'
 export type { Channel, Listener } from './listen.ts'
 export { migrate, migrationStatus } from './migrate.ts'
 export type { MigrationStatus } from './migrate.ts'
+export { findUnread, writeReread } from './reread.ts'
+export type { RereadRow, UnreadRow } from './reread.ts'
 export type {
   JsonRow, OccurrenceRow, PageArgs, RowPage, ScheduleRow, ScheduleView, SourceRow, TaskEventRow, TaskRow, WorkerRow, WorkflowRow, WorkflowView,
 } from './rows.ts'

@@ -83,6 +83,8 @@ export type ScheduleRow = {
   pause_after_failures: number | null
   status: ScheduleStatus
   paused_reason: string | null
+  /** Stored ones: what became of it when cron was read anew. */
+  warnings: string[]
   decided_until: Date | null
   next_due_at: Date | null
   next_run_at: Date | null

@@ -3,14 +3,14 @@ import type { PageArgs, RowPage, ScheduleRow, ScheduleView } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
 
 const COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at, s.input_value, s.session_id,
-  s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.pause_after_failures, s.status, s.paused_reason, s.decided_until, s.next_due_at, s.next_run_at, s.last_run_at, s.run_count,
+  s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.pause_after_failures, s.status, s.paused_reason, s.warnings, s.decided_until, s.next_due_at, s.next_run_at, s.last_run_at, s.run_count,
   s.created_at, s.updated_at, c.last_success_at, coalesce(c.consecutive_failures, 0) AS consecutive_failures`
 const FROM = `schedules s JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL LEFT JOIN schedule_outcomes c ON c.schedule_id = s.id`
 
 /** Columns that an insert or an edit writes; json ones go as text. */
 const WRITTEN = [
   'workflow_id', 'name', 'schedule_type', 'schedule_expr', 'timezone', 'anchor', 'start_at', 'end_at', 'input_value', 'session_id', 'tweaks', 'timeout',
-  'max_retries', 'retry_on', 'overlap', 'misfire', 'catchup_window', 'jitter', 'max_runs', 'pause_after_failures', 'status', 'paused_reason', 'decided_until', 'next_due_at', 'next_run_at', 'run_count', 'updated_at',
+  'max_retries', 'retry_on', 'overlap', 'misfire', 'catchup_window', 'jitter', 'max_runs', 'pause_after_failures', 'status', 'paused_reason', 'warnings', 'decided_until', 'next_due_at', 'next_run_at', 'run_count', 'updated_at',
 ] as const
 const JSON_COLUMNS = new Set<string>(['input_value', 'tweaks'])
 const written = (row: ScheduleRow) =>

@@ -10,7 +10,7 @@ import { readMigrations } from './migration-files.ts'
 import { LIMITS_MS } from './sql.ts'
 
 export { schemaDrift } from './schema-diff.ts'
-export { MIGRATIONS } from './migration-files.ts'
+export { MIGRATIONS, readMigrations } from './migration-files.ts'
 
 export type TemporaryServer = { url: string; dir: string; close: () => Promise<void> }
 export type TemporaryDatabase = { url: string; drop: () => Promise<void> }

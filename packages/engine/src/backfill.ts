@@ -11,7 +11,9 @@ type Deps = { db: Db; ids: Ids; default_timeout: number }
 const planOfSpan = (schedule: LockedSchedule, stored: StoredPlan | null): Plan => {
   if (!stored) return planOf(schedule)
   const at = (text: string | null) => (text ? new Date(text) : null)
-  return { ...planOf(schedule), ...stored, anchor: new Date(stored.anchor), start_at: at(stored.start_at), end_at: at(stored.end_at) }
+  const { cron, ...plan } = stored
+  const read = cron === undefined ? { read: 'old' as const } : {}
+  return { ...planOf(schedule), ...plan, ...read, anchor: new Date(stored.anchor), start_at: at(stored.start_at), end_at: at(stored.end_at) }
 }
 
 /** The spans that hold any of the chosen due times, and what is left of them. */

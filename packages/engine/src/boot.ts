@@ -10,6 +10,7 @@ import { makeIds } from './ids.ts'
 import { makeLogger } from './logger.ts'
 import type { Logger } from './logger.ts'
 import { makeOpenSource } from './remote.ts'
+import { startReread } from './reread.ts'
 import { makeVault } from './vault.ts'
 
 /** What `boot` takes from the process. */
@@ -64,6 +65,7 @@ export const boot = async (config: Config, { isTerminal, wallNow, random }: Surr
   const db = makeDb({ url: database.url, name: 'main', onError })
   const clock = makeDbClock(wallNow)
   const queue = makeAgendaQueue({ databaseUrl: database.url, ...(config.mongodb_uri !== null && { mongodbUri: config.mongodb_uri }), clock, logger })
+  const reread = startReread({ sql: db.sql, queue, logger })
   const vault = makeVault({ key: encryptionKey, previous: config.previous_encryption_keys })
   const pool = makeHttpPool({
     policy: config.source_policy, tlsInsecureHosts: config.tls_insecure_hosts, connections: AMPLE_CALLS, ownServices: ownServices(config, database.url),
@@ -91,6 +93,7 @@ export const boot = async (config: Config, { isTerminal, wallNow, random }: Surr
     /** In reverse order of opening. */
     async close() {
       await pool.close()
+      await reread.close()
       await queue.stop() // once more does no harm: a worker stops it before it drains
       await db.close()
       await database.close()

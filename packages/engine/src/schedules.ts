@@ -1,4 +1,4 @@
-import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, nextDue, notFound, pausedSpan, preview, startOf, supersededSpan, whyOver } from '@automagik-spark/core'
+import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, isReadByOldOnly, nextDue, notFound, pausedSpan, preview, startOf, supersededSpan, warningsOf, whyOver } from '@automagik-spark/core'
 import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, PreviewInput, ReplaceSchedule, Schedule, SchedulePreview, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
 import {
   countOpen, findSchedule, forgetFailures, holdWorkflow, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
@@ -15,17 +15,19 @@ import type { Runs } from './runs.ts'
 
 type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; runs: Runs; default_timeout: number }
 
-export const toSchedule = (row: ScheduleView): Schedule => {
+export const toSchedule = (row: ScheduleView, now: Date): Schedule => {
   const { anchor: _, decided_until: __, ...shown } = row
   return {
     ...shown,
     catchup_window: row.catchup_window ?? defaultCatchupWindow(row.schedule_type),
     description: descriptionOf(row),
+    warnings: [...row.warnings, ...warningsOf(row, now)],
   }
 }
 
 export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: Deps) => {
   const announce = announceDue({ sql: db.sql, queue, clock })
+  const asShown = (row: ScheduleView) => toSchedule(row, clock.now())
   const view = async (sql: Sql, id: string): Promise<ScheduleView> => {
     const row = await findSchedule(sql, id)
     if (!row) throw notFound('Schedule')
@@ -41,7 +43,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
       return view(tx, id)
     })
     if (shown.next_run_at) await announce(shown.next_run_at)
-    return toSchedule(shown)
+    return asShown(shown)
   }
   const writeSpan = async (tx: Sql, id: string, span: LedgerRow | null, now: Date): Promise<void> => {
     if (span) await writeLedger(tx, [{ ...span, schedule_id: id, task_id: null, ready_at: null }], now, default_timeout)
@@ -57,13 +59,17 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
     return { ...row, ...moved, last_run_at: started ? now : row.last_run_at }
   }
 
-  /** The row after an edit of its fields. Only type, expression, timezone, bounds and jitter move times. */
-  const withFields = async (tx: Sql, old: LockedSchedule, fields: CreateSchedule, now: Date): Promise<ScheduleRow> => {
+  /**
+   * The row after an edit of its fields. Only type, expression, timezone, bounds and jitter move times. `isSaved`: whoever edits has seen what
+   * moves them.
+   */
+  const withFields = async (tx: Sql, old: LockedSchedule, fields: CreateSchedule, isSaved: boolean, now: Date): Promise<ScheduleRow> => {
     const { moves, ...plan } = checkPlan({ ...fields, now, stored: planOf(old) })
     checkOptions({ ...fields, stored: old })
     if (fields.workflow_id !== old.workflow_id && !(await holdWorkflow(tx, fields.workflow_id))) throw notFound('Workflow')
     const row = await decideDue(tx, old, now)
-    const edited = { ...row, ...fields, ...plan }
+    const isKept = plan.schedule_type === 'cron' && isReadByOldOnly(plan.schedule_expr)
+    const edited = { ...row, ...fields, ...plan, warnings: moves || (isSaved && !isKept) ? [] : row.warnings }
     if (!moves) return edited
 
     if (row.status === 'active') await writeSpan(tx, row.id, supersededSpan(planOf(row), row.decided_until, now), now)
@@ -95,7 +101,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
         const { moves: _, ...plan } = checkPlan({ ...input, now })
         checkOptions(input)
         const fresh: ScheduleRow = {
-          ...input, ...plan, id, status: 'active', paused_reason: null, decided_until: watermark(plan, now),
+          ...input, ...plan, id, status: 'active', paused_reason: null, warnings: [], decided_until: watermark(plan, now),
           next_due_at: null, next_run_at: null, last_run_at: null, run_count: 0, created_at: now, updated_at: now,
         }
         if (!(await insertSchedule(tx, { ...fresh, ...firstOf(fresh) }))) throw notFound('Workflow')
@@ -103,18 +109,18 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
       })
       const shown = await inDoubt(insert, () => findSchedule(db.sql, id), lookAt(`schedule ${id}`, `schedules/${id}`))
       if (shown.next_run_at) await announce(shown.next_run_at)
-      return toSchedule(shown)
+      return asShown(shown)
     },
 
     preview: (input: Omit<PreviewInput, 'now'>): SchedulePreview => preview({ ...input, now: clock.now() }),
 
     async list(query: PageQuery & { workflow_id?: string | undefined; status?: ScheduleStatus | undefined }): Promise<Page<Schedule>> {
       const rows = await db.schedules.list({ ...pageArgs(query), workflow_id: query.workflow_id, status: query.status })
-      return toPage(rows, query, toSchedule, (row) => row.id)
+      return toPage(rows, query, asShown, (row) => row.id)
     },
 
     async get(id: string): Promise<Schedule> {
-      return toSchedule(await view(db.sql, id))
+      return asShown(await view(db.sql, id))
     },
 
     /** Left out: workflow, type and expression are kept. The status stays. */
@@ -125,13 +131,13 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
           workflow_id: workflow_id ?? row.workflow_id,
           schedule_type: schedule_type ?? row.schedule_type,
           schedule_expr: schedule_expr ?? row.schedule_expr,
-        }, now))
+        }, true, now))
     },
 
     async update(id: string, { status, ...given }: UpdateSchedule): Promise<Schedule> {
       return edit(id, async (tx, row, now) => {
         const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-        const changed = Object.keys(fields).length === 0 ? row : await withFields(tx, row, { ...fieldsOf(row), ...fields }, now)
+        const changed = Object.keys(fields).length === 0 ? row : await withFields(tx, row, { ...fieldsOf(row), ...fields }, 'schedule_expr' in fields || 'timezone' in fields, now)
         if (status === undefined || status === changed.status) return changed
         return status === 'active' ? enabled(tx, changed, now) : disabled(changed, status, changed.paused_reason)
       })
@@ -142,7 +148,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
         if (!(await lockSchedule(tx, id))) throw notFound('Schedule')
         const row = await view(tx, id)
         await removeSchedule(tx, id)
-        return toSchedule(row)
+        return asShown(row)
       })
     },
 

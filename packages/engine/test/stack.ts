@@ -3,6 +3,7 @@ import { CreateSchedule, listTasks, Task } from '@automagik-spark/core'
 import type { TaskQuery } from '@automagik-spark/core'
 import { makeDb } from '@automagik-spark/db'
 import { freshDatabase, slowSettings } from '@automagik-spark/db/testing'
+import type { TemporaryDatabase } from '@automagik-spark/db/testing'
 import { patience, startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow, StubLangflowOptions } from '@automagik-spark/testing'
 import { inject } from 'vitest'
@@ -26,6 +27,8 @@ export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcile
 const LANGFLOW_KEY = 'sk-stack-test'
 
 type Options = {
+  /** A fresh one when left out. */
+  database?: TemporaryDatabase
   mongodbUri?: string | undefined
   stub?: StubLangflowOptions
   maxOutputBytes?: number
@@ -38,8 +41,8 @@ type Options = {
 }
 
 /** The engine on real parts: a database of its own, Agenda, a stub Langflow, and as many workers as a test starts. */
-export const openStack = async ({ mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random, connections = 10, recover }: Options = {}) => {
-  const database = await freshDatabase(inject('postgresUrl'))
+export const openStack = async ({ database: given, mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random, connections = 10, recover }: Options = {}) => {
+  const database = given ?? (await freshDatabase(inject('postgresUrl')))
   const url = database.url
   const logger = makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
   const clock = makeDbClock(Date.now)

@@ -256,6 +256,8 @@ export type Schedule = {
   timeout: number | null
   /** the schedule in words */
   description: string
+  /** what one might not expect of it, each a sentence */
+  warnings: string[]
   /** ISO 8601, UTC */
   created_at: string
   /** ISO 8601, UTC */

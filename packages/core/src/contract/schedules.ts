@@ -101,6 +101,7 @@ export const Schedule = z
     retry_on: RetryOn,
     timeout: z.int().nullable(),
     description: z.string().describe('the schedule in words'),
+    warnings: z.array(z.string()).describe('what one might not expect of it, each a sentence'),
     created_at: Timestamp,
     updated_at: Timestamp,
   })

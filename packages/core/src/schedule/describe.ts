@@ -1,4 +1,5 @@
 import { DAY } from '../clock.ts'
+import { isReadByOldOnly } from './cron/old-reader.ts'
 import { readCron } from './cron/pattern.ts'
 import type { ReadCron } from './cron/pattern.ts'
 import { cronWarnings } from './cron/warnings.ts'
@@ -9,7 +10,7 @@ import { localOf, localText, utcText } from './local-time.ts'
 import { oneTimeInstant, parseTime } from './written-time.ts'
 import type { Plan } from './plan.ts'
 
-export type Described = Pick<Plan, 'schedule_type' | 'schedule_expr' | 'timezone'> & Partial<Pick<Plan, 'start_at' | 'end_at' | 'jitter'>>
+export type Described = Pick<Plan, 'schedule_type' | 'schedule_expr' | 'timezone' | 'read'> & Partial<Pick<Plan, 'start_at' | 'end_at' | 'jitter'>>
 export type Description = {
   /** The schedule in words. */
   description: string
@@ -27,7 +28,11 @@ const intervalWords = ({ count, unit }: Interval): string => {
 
 const spoken = (text: string) => text.replace('T', ' at ')
 
-const mainWords = ({ schedule_type, schedule_expr, timezone }: Described): string => {
+/** Null for what only the reader of earlier releases knows: its warning says what became of it. */
+const readToday = ({ schedule_expr, read }: Described): ReadCron | null => (read !== 'today' && isReadByOldOnly(schedule_expr) ? null : readCron(schedule_expr))
+
+const mainWords = (plan: Described): string => {
+  const { schedule_type, schedule_expr, timezone } = plan
   if (schedule_type === 'interval') {
     const interval = parseInterval(schedule_expr)
     return interval ? intervalWords(interval) : `Every ${schedule_expr}`
@@ -37,8 +42,7 @@ const mainWords = ({ schedule_type, schedule_expr, timezone }: Described): strin
     if (!written) return `Once: ${schedule_expr}`
     return `Once, on ${spoken(localText(localOf(timezone, oneTimeInstant(written, timezone))))} (${timezone})`
   }
-  const read = readCron(schedule_expr)
-  // What only the old reader knows has no words of its own; its warning says what became of it.
+  const read = readToday(plan)
   return read ? `${wordsOf(schedule_expr, read)} (${timezone})` : `Cron "${schedule_expr}", read as in an earlier release (${timezone})`
 }
 
@@ -77,9 +81,10 @@ const intervalWarnings = (expression: string): string[] => {
 }
 
 /** What to know about a schedule from `now` on. */
-export const warningsOf = ({ schedule_type, schedule_expr, timezone }: Described, now: Date): string[] => {
+export const warningsOf = (plan: Described, now: Date): string[] => {
+  const { schedule_type, schedule_expr, timezone } = plan
   if (schedule_type === 'interval') return intervalWarnings(schedule_expr)
-  const read = schedule_type === 'cron' ? readCron(schedule_expr) : null
+  const read = schedule_type === 'cron' ? readToday(plan) : null
   return read ? cronWarnings(schedule_expr, read, timezone, now) : []
 }
 

@@ -1,6 +1,7 @@
 import { SECOND } from '../clock.ts'
-import { readOldCron } from './cron/old-reader.ts'
+import { isReadByOldOnly, readOldCron } from './cron/old-reader.ts'
 import { readCron } from './cron/pattern.ts'
+import type { Cron } from './cron/pattern.ts'
 import { countCron, nextCron, previousCron } from './cron/times.ts'
 import { countInterval, nextInterval, parseInterval, previousInterval } from './interval.ts'
 import { LAST_TIME } from './local-time.ts'
@@ -21,8 +22,8 @@ export type Plan = {
   jitter: number
   /** The schedule's id: makes the jitter of a due time the same wherever and whenever it is asked for. */
   seed: string
-  /** A cron of the past: read as it was before it was read as Debian's. */
-  read?: 'old'
+  /** By which reader of cron: that of earlier releases, or only that of today. Left out: today's, and the other for what it refuses. */
+  read?: 'old' | 'today'
 }
 
 /** Due times without bounds, in milliseconds; all of whole seconds. */
@@ -34,7 +35,10 @@ export type Times = {
 }
 
 /** What today's reader refuses was stored before it was there, and keeps its times by the old one. */
-const cronOf = (expression: string, read: Plan['read']) => (read === 'old' ? readOldCron(expression) : null) ?? readCron(expression)?.cron ?? readOldCron(expression)
+const cronOf = (expression: string, read: Plan['read']): Cron | null => {
+  const isOld = read === 'old' || (read !== 'today' && isReadByOldOnly(expression))
+  return (isOld ? readOldCron(expression) : null) ?? readCron(expression)?.cron ?? null
+}
 
 const cronTimes = (expression: string, zone: string, read: Plan['read']): Times => {
   const cron = cronOf(expression, read)

@@ -45,12 +45,12 @@ const REPLACED = 'cancelled by its schedule: the next due time came (overlap: ca
 
 /** By what plan the due times of a span are counted, should it be split when the schedule has another. */
 const PLAN = `(SELECT jsonb_build_object('schedule_type', s.schedule_type, 'schedule_expr', s.schedule_expr, 'timezone', s.timezone, 'anchor', s.anchor,
-  'start_at', s.start_at, 'end_at', s.end_at) FROM schedules s WHERE s.id = d.schedule_id)`
+  'start_at', s.start_at, 'end_at', s.end_at, 'cron', 'debian') FROM schedules s WHERE s.id = d.schedule_id)`
 
 const iso = (at: Date | null) => (at ? at.toISOString() : null)
 
 const LOCKED_COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at,
-  s.input_value, s.session_id, s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.pause_after_failures, s.status, s.paused_reason, s.decided_until, s.next_due_at,
+  s.input_value, s.session_id, s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.pause_after_failures, s.status, s.paused_reason, s.warnings, s.decided_until, s.next_due_at,
   s.next_run_at, s.last_run_at, s.run_count, s.created_at, s.updated_at, src.status AS source_status, ${HELD('src')} AS held, src.hold_from, src.hold_until`
 const FROM_LIVING = `schedules s
   JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL

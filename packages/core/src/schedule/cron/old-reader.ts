@@ -1,4 +1,5 @@
 import { CronPattern } from 'croner'
+import { nextLocal } from './calendar.ts'
 import { byMonth, makeField, readCron } from './pattern.ts'
 import type { Cron } from './pattern.ts'
 
@@ -70,5 +71,12 @@ export const readOldCron = (expression: string): Cron | null => {
   return cron
 }
 
-/** Whether only the old reader can read it. */
-export const isReadByOldOnly = (expression: string): boolean => !readCron(expression) && readOldCron(expression) !== null
+const firesIn = (cron: Cron): boolean => nextLocal(cron, 0) !== null
+
+/** Whether today's reader refuses it, since it cannot read it or finds no date for it, and the old one did not. */
+export const isReadByOldOnly = (expression: string): boolean => {
+  const today = readCron(expression)
+  if (today && firesIn(today.cron)) return false
+  const old = readOldCron(expression)
+  return old !== null && firesIn(old)
+}
