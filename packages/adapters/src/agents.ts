@@ -37,8 +37,8 @@ const HOUSEKEEPING = new Set(['id', 'created_at', 'updated_at', 'version', 'erro
 export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
   const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key }), reasonOf })
 
-  const list = async (signal?: AbortSignal): Promise<unknown[]> => {
-    const at = (path: string) => http.get({ path, timeoutMs: READ_TIMEOUT_MS, signal }, z.array(z.unknown()))
+  const list = async (withData: boolean, signal?: AbortSignal): Promise<RemoteFlow[]> => {
+    const at = (path: string) => http.list({ path, timeoutMs: READ_TIMEOUT_MS, signal }, (agent) => agentFlow(agent, withData))
     return at('api/v1/agents').catch((error: unknown) => {
       // Before 0.5 it was there.
       if (error instanceof SourceError && error.error_code === 'flow_not_found') return at('api/v1/agent/list')
@@ -62,7 +62,7 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     })
     // The number of the list finds an agent there too, and would be another name for the same one.
     if (whole?.id === id) return whole
-    return (await list(signal)).map((agent) => agentFlow(agent, true)).find((agent) => agent?.id === id) ?? null
+    return (await list(true, signal)).find((agent) => agent.id === id) ?? null
   }
 
   const runWith = async (call: RunCall, origin: typeof ORIGIN | null, timeoutMs: number): Promise<RunAnswer | 'no such origin'> => {
@@ -97,7 +97,7 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
       const root = health && (await look(open, '', Root, signal))
       if (!root || !saysAgents(root)) throw wrongKind(url, 'automagik-agents', await identify(open, signal))
       if (health.status !== 'healthy') throw unhealthy(url)
-      await list(signal)
+      await list(false, signal)
       return {
         version: oneLine(root.version ?? 'unknown', 100),
         name: 'Automagik Agents',
@@ -107,7 +107,7 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     },
 
     async listFlows(signal) {
-      return (await list(signal)).map((agent) => agentFlow(agent, false)).filter((agent) => agent !== null)
+      return list(false, signal)
     },
 
     getFlow,

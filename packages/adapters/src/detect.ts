@@ -38,11 +38,13 @@ export const look = async <T>(http: Http, path: string, schema: z.ZodType<T>, si
   }
 }
 
+const Named = z.object({ id: z.string() })
+
 /** Whether agents are listed there, or would be for a key. */
 export const listsAgents = async (http: Http, signal?: AbortSignal): Promise<boolean> => {
   try {
-    await http.get({ path: 'agents', timeoutMs: GLANCE_TIMEOUT_MS, signal }, z.array(z.object({ id: z.string() })))
-    return true
+    const named = await http.list({ path: 'agents', timeoutMs: GLANCE_TIMEOUT_MS, signal }, (agent) => Named.safeParse(agent).success)
+    return !named.includes(false)
   } catch (error) {
     signal?.throwIfAborted()
     return error instanceof SourceError && error.error_code === 'key_refused'

@@ -1,5 +1,6 @@
 import { checkedJsonText, jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
+import { streamOf } from '../test/json-stream.ts'
 import { forwardedFailure, readHiveAnswer, readHiveStream } from './hive-answer.ts'
 import type { HiveKind } from './hive-flow.ts'
 import type { JsonValue, ReadJson } from './json.ts'
@@ -51,9 +52,9 @@ describe('readHiveStream', () => {
   const stream = (kind: HiveKind, events: JsonValue[], { framing = 'sse', size = 11 } = {}) => {
     const text = events.map((event) => (framing === 'sse' ? `event: x\ndata: ${JSON.stringify(event)}\n\n` : JSON.stringify(event, null, 2))).join('')
     const bytes = Buffer.from(text)
-    return readHiveStream(WHERE, kind, async function* () {
+    return readHiveStream(WHERE, kind, streamOf(async function* () {
       for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
-    })
+    }))
   }
   const started = { event: 'RunStarted', run_id: 'a' }
 
@@ -90,7 +91,7 @@ describe('readHiveStream', () => {
   })
   it('half a document is a bad answer', async () => {
     const bytes = Buffer.from('data: {"event":"RunStarted"')
-    await expect(readHiveStream(WHERE, 'agent', async function* () { yield bytes })).rejects.toMatchObject({ error_code: 'bad_answer' })
+    await expect(readHiveStream(WHERE, 'agent', streamOf(async function* () { yield bytes }))).rejects.toMatchObject({ error_code: 'bad_answer' })
   })
 })
 

@@ -1,7 +1,7 @@
 import { partOf, SourceError, type JsonText } from '@automagik-spark/core'
 import { isObject, type JsonObject } from './canonical.ts'
 import { badAnswer } from './http.ts'
-import { jsonDocuments } from './json-documents.ts'
+import { jsonDocuments, type JsonStream } from './json-documents.ts'
 import type { JsonValue, ReadJson } from './json.ts'
 import { flowFailed, unknown } from './failure.ts'
 import type { HiveKind } from './hive-flow.ts'
@@ -110,7 +110,7 @@ const EVENTS: Record<HiveKind, string> = { agent: 'Run', team: 'TeamRun', workfl
 export const readHiveStream = async (
   where: string,
   kind: HiveKind,
-  chunks: (max: number) => AsyncIterable<Uint8Array>,
+  stream: JsonStream,
 ): Promise<HiveAnswer & { answer: JsonText; bytes: number }> => {
   const prefix = EVENTS[kind]
   let run_id: JsonValue | undefined
@@ -119,7 +119,7 @@ export const readHiveStream = async (
   let reason: string | null = null
   let completed: { value: JsonObject; answer: JsonText; bytes: number } | null = null
   try {
-    for await (const { value, text, bytes } of jsonDocuments(where, chunks)) {
+    for await (const { value, text, bytes } of jsonDocuments(where, stream)) {
       if (!isObject(value)) continue
       // A server that does not stream gives the answer alone.
       if (value['event'] === undefined && typeof value['status'] === 'string' && run_id === undefined) return { ...readHiveAnswer(where, { value, text }, { playground: false }), answer: text, bytes }

@@ -8,7 +8,6 @@ import { forwardedFailure, readHiveAnswer, readHiveStream } from './hive-answer.
 import { canonicalHive, HIVE_KINDS, hiveFlow, isPlaygroundFlow, type HiveKind } from './hive-flow.ts'
 import { formProblem, hiveProblems } from './hive-message.ts'
 import { recoverHive } from './hive-recover.ts'
-import type { JsonValue } from './json.ts'
 import { messageComponents, messageText, refuseTweaks } from './message-flow.ts'
 import { oneLine } from './plain-text.ts'
 import { pathSegment } from './source-url.ts'
@@ -16,7 +15,6 @@ import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, Ve
 
 const READ_TIMEOUT_MS = 30_000
 
-const Items = z.array(z.unknown())
 const Text = z.string().nullish().catch(null)
 const Info = z.object({ os_version: Text, agno_version: Text })
 
@@ -28,16 +26,17 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
   // 0.1 wants the one, later ones the other; every one takes both.
   const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key, authorization: `Bearer ${key}` }), reasonOf })
 
-  const itemsAt = (path: string, signal?: AbortSignal): Promise<unknown[]> => http.get({ path, timeoutMs: READ_TIMEOUT_MS, signal }, Items)
+  const itemsAt = (kind: HiveKind, base: string, withData: boolean, signal?: AbortSignal): Promise<RemoteFlow[]> =>
+    http.list({ path: `${base}${kind}s`, timeoutMs: READ_TIMEOUT_MS, signal }, (item) => hiveFlow(kind, item, withData))
   const absent = <T>(instead: T) => (error: unknown): T => {
     if (error instanceof SourceError && error.error_code === 'flow_not_found') return instead
     throw error
   }
 
   /** The agents, and where this server keeps its API; looked at with the key. */
-  const agentsAt = async (signal?: AbortSignal): Promise<{ base: '' | 'playground/'; agents: unknown[] }> => {
-    const agents = await itemsAt('agents', signal).catch(absent(null))
-    return agents ? { base: '', agents } : { base: 'playground/', agents: await itemsAt('playground/agents', signal) }
+  const agentsAt = async (signal?: AbortSignal): Promise<{ base: '' | 'playground/'; agents: RemoteFlow[] }> => {
+    const agents = await itemsAt('agent', '', false, signal).catch(absent(null))
+    return agents ? { base: '', agents } : { base: 'playground/', agents: await itemsAt('agent', 'playground/', false, signal) }
   }
   let known: Promise<'' | 'playground/'> | undefined
   const baseOf = (signal?: AbortSignal): Promise<'' | 'playground/'> => {
@@ -46,10 +45,9 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     return known
   }
 
-  const listed = async (kind: HiveKind, base: string, signal?: AbortSignal): Promise<RemoteFlow[]> => {
+  const listed = async (kind: HiveKind, base: string, withData: boolean, signal?: AbortSignal): Promise<RemoteFlow[]> => {
     // An AgentOS may do without teams or workflows.
-    const items = await itemsAt(`${base}${kind}s`, signal).catch(absent([]))
-    return items.map((item) => hiveFlow(kind, item as JsonValue, true)).filter((flow) => flow !== null) // out of JSON.parse
+    return itemsAt(kind, base, withData, signal).catch(absent([]))
   }
 
   const getFlow = async ({ id, flow_type }: FlowKey, signal?: AbortSignal): Promise<RemoteFlow | null> => {
@@ -63,7 +61,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     const base = await baseOf(signal)
     if (base !== '') {
       // The playground has no address for one agent or team.
-      const flow = (await listed(flow_type, base, signal)).find((one) => one.id === id) ?? null
+      const flow = (await listed(flow_type, base, true, signal)).find((one) => one.id === id) ?? null
       if (flow === null || flow_type !== 'workflow') return flow
     }
     const path = `${base}${flow_type}s/${segment}`
@@ -115,7 +113,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     return http.call(request, async (answer) => {
       if (!isSuccess(answer)) throw await answer.failure(forwardedFailure)
       if (answer.isHtml) throw htmlFailure(url, 'run')
-      if (streamed) return readHiveStream(url, kind, answer.chunks)
+      if (streamed) return readHiveStream(url, kind, answer)
       const read = await answer.json()
       return { ...readHiveAnswer(url, read, { playground: base !== '' }), answer: read.text, bytes: read.bytes }
     })
@@ -155,9 +153,8 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
 
     async listFlows(signal) {
       const { base, agents } = await agentsAt(signal)
-      const [teams, workflows] = await Promise.all([listed('team', base, signal), listed('workflow', base, signal)])
-      const found = agents.map((agent) => hiveFlow('agent', agent as JsonValue, false)).filter((flow) => flow !== null) // out of JSON.parse
-      return [...found, ...teams, ...workflows].map((flow) => ({ ...flow, data: null }))
+      const [teams, workflows] = await Promise.all([listed('team', base, false, signal), listed('workflow', base, false, signal)])
+      return [...agents, ...teams, ...workflows]
     },
 
     getFlow,

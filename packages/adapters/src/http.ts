@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { SourceError, type JsonText } from '@automagik-spark/core'
+import { secretForms, SourceError, type JsonText } from '@automagik-spark/core'
 import type { z } from 'zod'
 import { connectionFailure, htmlFailure, isConnectionLoss, retryAfterOf, statusFailure, type CallPurpose, type CallState } from './failure.ts'
-import { JsonError, parseJson, type JsonValue, type ReadJson } from './json.ts'
+import { JsonError, makeJsonReader, TooManyValues, type JsonValue, type ReadJson } from './json.ts'
 import type { HttpPool } from './pool.ts'
 import { callUrl } from './source-url.ts'
 import { ACCEPTED_ENCODINGS, send, type Answer } from './transport.ts'
@@ -10,6 +10,7 @@ import { ACCEPTED_ENCODINGS, send, type Answer } from './transport.ts'
 export const MAX_ANSWER_BYTES = 10 * 1024 * 1024
 const MAX_REDIRECTS = 5
 const MAX_ERROR_BYTES = 1024 * 1024
+const SHORTEST_IN_READS = 8
 
 export type HttpOptions = {
   /** The source's URL, normalized. */
@@ -43,15 +44,27 @@ export type HttpAnswer = {
   chunks(max?: number): AsyncGenerator<Uint8Array, void>
   /** The whole body as JSON. */
   json(): Promise<ReadJson & { bytes: number }>
+  /** The same for a part of the body that is JSON of its own. */
+  read(bytes: Uint8Array): Promise<ReadJson>
+  /** What `pick` makes of each element of the body, an array; large ones are looked at piece by piece. */
+  list<T>(pick: (item: JsonValue) => T | null): Promise<T[]>
   /** For any status but a success. `judge` may know better what the server's reason body means than its status says. */
   failure(judge?: (status: number, body: JsonValue) => SourceError | null): Promise<SourceError>
 }
 export type Http = ReturnType<typeof makeHttp>
+type Read = Omit<HttpCall, 'method' | 'purpose'>
 
 /** Calls to one flow server. Every failure is a SourceError that tells what is known about the request; the caller's abort is thrown as it is. */
 export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: HttpOptions) => {
   const keyed = headersFor(api_key, keyHeaders)
   const origin = new URL(base).origin
+  // A server may repeat the key, in an error above all. It is taken out before anything is read, and so before anything is cut.
+  const forms = api_key === null ? [] : secretForms(api_key)
+  const readers = {
+    run: makeJsonReader(pool.threads, forms),
+    // A short one may be part of a flow's id, which would name no flow then. Nothing of an answer to a read stands in its error.
+    read: makeJsonReader(pool.threads, (api_key?.length ?? 0) < SHORTEST_IN_READS ? [] : forms),
+  }
 
   /** Sends, follows redirects, and hands the answer over while its connection is open; it is closed when `use` is over. */
   const call = async <T>(request: HttpCall, use: (answer: HttpAnswer) => Promise<T>): Promise<T> => {
@@ -63,6 +76,7 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
       ...(content && { 'content-type': content.type }), ...keyed,
     }
     signal?.throwIfAborted()
+    const reader = readers[purpose]
     const state: CallState = { where: base, purpose, sent: false, timedOut: false, timeoutMs }
     const ending = new AbortController()
     let isRead = false
@@ -117,21 +131,29 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
         yield value
       }
     }
+    const reading = <R>(read: Promise<R>): Promise<R> =>
+      read.catch((error: unknown) => {
+        if (error instanceof TooManyValues) throw new SourceError('output_too_large', 'bad_answer', `The answer of ${base} ${error.message}.`, { cause: error })
+        if (error instanceof JsonError) throw badAnswer(base, error.message, error)
+        throw error
+      })
     const answerOf = (response: Answer): HttpAnswer => {
       const json = async (max: number) => {
         const body = await collect(chunks(response, max))
-        try {
-          return { ...parseJson(body), bytes: body.byteLength }
-        } catch (error) {
-          if (error instanceof JsonError) throw badAnswer(base, error.message, error)
-          throw error
-        }
+        const bytes = body.byteLength // its memory may go to a thread
+        return { ...(await reading(reader.read(body))), bytes }
       }
       return {
         status: response.status,
         isHtml: /^\s*(text\/html|application\/xhtml\+xml)\b/i.test(response.header('content-type') ?? ''),
         chunks: (max = MAX_ANSWER_BYTES) => chunks(response, max),
         json: () => json(MAX_ANSWER_BYTES),
+        read: (bytes) => reading(reader.read(bytes)),
+        async list(pick) {
+          const picked = await reading(reader.list(await collect(chunks(response, MAX_ANSWER_BYTES)), pick))
+          if (picked === null) throw badAnswer(base, 'is no list')
+          return picked
+        },
         async failure(judge) {
           const body = purpose === 'run' ? await json(MAX_ERROR_BYTES).then(({ value }) => value, () => null) : null
           signal?.throwIfAborted()
@@ -162,15 +184,21 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
     }
   }
 
-  /** A JSON answer of the given shape. */
-  const get = <T>(request: Omit<HttpCall, 'method' | 'purpose'>, schema: z.ZodType<T>): Promise<T> =>
+  const ask = <T>(request: Read, use: (answer: HttpAnswer) => Promise<T>): Promise<T> =>
     call({ method: 'GET', purpose: 'read', ...request }, async (answer) => {
       if (!isSuccess(answer)) throw await answer.failure()
       if (answer.isHtml) throw htmlFailure(base, 'read')
-      return shaped(base, schema, (await answer.json()).value)
+      return use(answer)
     })
 
-  return { base, call, get }
+  return {
+    base,
+    call,
+    /** A JSON answer of the given shape. */
+    get: <T>(request: Read, schema: z.ZodType<T>): Promise<T> => ask(request, async (answer) => shaped(base, schema, (await answer.json()).value)),
+    /** A JSON array, element by element; those that `pick` gives null for are left out. */
+    list: <T>(request: Read, pick: (item: JsonValue) => T | null): Promise<T[]> => ask(request, (answer) => answer.list(pick)),
+  }
 }
 
 export const isSuccess = ({ status }: Pick<HttpAnswer, 'status'>): boolean => status >= 200 && status <= 299

@@ -1,23 +1,32 @@
-import { badAnswer, MAX_ANSWER_BYTES, tooLarge } from './http.ts'
-import { JsonError, parseJson, type ReadJson } from './json.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { SourceError } from '@automagik-spark/core'
+import { badAnswer, MAX_ANSWER_BYTES, tooLarge, type HttpAnswer } from './http.ts'
+import type { ReadJson } from './json.ts'
 
 /** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
 const MAX_STREAM_BYTES = 20 * MAX_ANSWER_BYTES
+const MAX_DOCUMENTS = 500_000
+/** So long documents are read before others get their turn. */
+const SLICE_MS = 4
 
 const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d]
 
 export type JsonDocument = ReadJson & { bytes: number }
+/** An answer that comes in documents. */
+export type JsonStream = Pick<HttpAnswer, 'chunks' | 'read'>
 
 /**
  * The JSON objects in a stream, however its server parts them: by blank lines (Langflow), as `data:` of server-sent events (agno 2),
  * or not at all and over several lines (agno 1). What stands between them is skipped.
  */
-export const jsonDocuments = async function* (where: string, chunks: (max: number) => AsyncIterable<Uint8Array>): AsyncGenerator<JsonDocument, void> {
+export const jsonDocuments = async function* (where: string, { chunks, read }: JsonStream): AsyncGenerator<JsonDocument, void> {
   let parts: Uint8Array[] = []
   let size = 0
   let depth = 0
   let inString = false
   let escaped = false
+  let documents = 0
+  let since = performance.now()
   for await (const chunk of chunks(MAX_STREAM_BYTES)) {
     let from = depth > 0 ? 0 : chunk.indexOf(OPEN)
     for (let at = from; at !== -1 && at < chunk.length; at++) {
@@ -32,7 +41,14 @@ export const jsonDocuments = async function* (where: string, chunks: (max: numbe
         const document = Buffer.concat([...parts, chunk.subarray(from, at + 1)])
         parts = []
         size = 0
-        yield { ...parse(where, document), bytes: document.byteLength }
+        if (++documents > MAX_DOCUMENTS) throw new SourceError('output_too_large', 'bad_answer', `The answer of ${where} has more than ${MAX_DOCUMENTS} events.`)
+        const bytes = document.byteLength // its memory may go to a thread
+        yield { ...(await read(document)), bytes }
+        // A piece of the stream may hold thousands.
+        if (performance.now() - since > SLICE_MS) {
+          await nextTurn()
+          since = performance.now()
+        }
         from = chunk.indexOf(OPEN, at + 1)
         if (from === -1) break
         at = from - 1
@@ -46,13 +62,4 @@ export const jsonDocuments = async function* (where: string, chunks: (max: numbe
     if (size > MAX_ANSWER_BYTES) throw tooLarge(where, MAX_ANSWER_BYTES)
   }
   if (depth > 0) throw badAnswer(where, 'ends in the middle')
-}
-
-const parse = (where: string, document: Uint8Array): ReadJson => {
-  try {
-    return parseJson(document)
-  } catch (error) {
-    if (error instanceof JsonError) throw badAnswer(where, error.message, error)
-    throw error
-  }
 }

@@ -1,4 +1,9 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkedJsonText, type JsonText } from '@automagik-spark/core'
+import { hideInJson } from './json-hide.ts'
+import { sizeJson, type JsonLimits } from './json-scan.ts'
+import type { JsonPart, JsonPiece } from './json-split.ts'
+import type { JsonDone, JsonThreads } from './json-threads.ts'
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
 
@@ -6,67 +11,135 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
 export type ReadJson = { value: JsonValue; text: JsonText }
 
 const MAX_DEPTH = 100
+/** Some 40 bytes each, once parsed. */
+export const MAX_VALUES = 300_000
+/** In a list, which is looked at piece by piece. */
+export const MAX_LIST_VALUES = 1_000_000
+
+/** What is parsed at once in a few milliseconds, and so where it came. More goes to a thread, and is then parsed piece by piece. */
+const MAX_INLINE: JsonLimits = { depth: MAX_DEPTH, values: 20_000 }
+const MAX_INLINE_BYTES = 1024 * 1024
 
 /** Bytes that are no JSON of ours to use; the message goes on from "the answer". */
 export class JsonError extends Error {
   override readonly name = 'JsonError'
 }
+/** JSON of more values than we take. */
+export class TooManyValues extends JsonError {
+  constructor(most: number) {
+    super(`holds more than ${most} values`)
+  }
+}
 
-/** JSON as strangers send it: UTF-8 that is really UTF-8, and no deeper than what we could ever handle. */
-export const parseJson = (bytes: Uint8Array): ReadJson => {
-  // Looked at before parsing, as a body of a few MiB can nest millions of levels deep.
-  if (depthOf(bytes) > MAX_DEPTH) throw new JsonError(`is JSON nested deeper than ${MAX_DEPTH} levels`)
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+const tooDeep = () => new JsonError(`is JSON nested deeper than ${MAX_DEPTH} levels`)
+
+/** What is small enough to be parsed at once; null for what is not. */
+const readInline = (bytes: Uint8Array, forms: readonly string[]): ReadJson | null => {
+  if (bytes.byteLength > MAX_INLINE_BYTES) return null
+  const size = sizeJson(bytes, MAX_INLINE)
+  if (!size.within) {
+    if (size.past === 'depth') throw tooDeep()
+    return null
+  }
   let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    text = utf8.decode(bytes)
   } catch (cause) {
     throw new JsonError('is not valid UTF-8', { cause })
   }
   try {
-    return checkedJsonText(text) as ReadJson // what JSON.parse gives is JsonValue by definition
+    return checkedJsonText(hideInJson(text, forms)) as ReadJson // what JSON.parse gives is JsonValue by definition
   } catch {
     // Its message quotes the text, and that may hold anything.
     throw new JsonError('is not valid JSON')
   }
 }
 
-const [QUOTE, BACKSLASH] = [0x22, 0x5c]
+let lastTurn: Promise<unknown> = Promise.resolve()
+/** One piece of work a turn of the event loop, whoever has more of it. */
+const turn = (): Promise<unknown> => (lastTurn = lastTurn.then(() => nextTurn()))
 
-/** The deepest nesting of brackets outside of strings; every byte of a multi-byte character is above the ones looked for. */
-const depthOf = (bytes: Uint8Array): number => {
-  let depth = 0
-  let deepest = 0
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i]
-    if (byte === QUOTE) {
-      // Strings are most of an answer, and are searched natively.
-      i = endOfString(bytes, i + 1)
-    } else if (byte === 0x5b || byte === 0x7b) {
-      depth++
-      if (depth > deepest) deepest = depth
-    } else if (byte === 0x5d || byte === 0x7d) depth--
+const parsed = (text: string): JsonValue => JSON.parse(text) as JsonValue // as above
+
+const eachItem = async (text: string, { parts }: { parts: JsonPart[] }, use: (item: JsonValue) => void): Promise<void> => {
+  for (const { piece } of parts) {
+    if (piece.kind === 'group') (await elements(text, piece)).forEach(use)
+    else use(await build(text, piece))
   }
-  return deepest
 }
 
-/** A native search pays from about here on. */
-const NEAR = 48
+type Group = Extract<JsonPiece, { kind: 'group' }>
+const elements = async (text: string, { from, to }: Group): Promise<JsonValue[]> => {
+  await turn()
+  return parsed(`[${text.slice(from, to)}]`) as JsonValue[] // as its brackets say
+}
+const members = async (text: string, { from, to }: Group): Promise<{ [key: string]: JsonValue }> => {
+  await turn()
+  return parsed(`{${text.slice(from, to)}}`) as { [key: string]: JsonValue } // as its brackets say
+}
 
-/** Where the quote is that ends the string; the end of all where none does. */
-const endOfString = (bytes: Uint8Array, from: number): number => {
-  for (let start = from; ; ) {
-    const near = Math.min(start + NEAR, bytes.length)
-    let at = start
-    for (; at < near; at++) {
-      const byte = bytes[at]
-      if (byte === QUOTE) return at
-      if (byte === BACKSLASH) at++
+/** The value that JSON.parse would give, made piece by piece. */
+const build = async (text: string, piece: JsonPiece): Promise<JsonValue> => {
+  if (piece.kind === 'array') {
+    const items: JsonValue[] = []
+    await eachItem(text, piece, (item) => void items.push(item))
+    return items
+  }
+  if (piece.kind === 'object') {
+    const object: { [key: string]: JsonValue } = {}
+    // Unlike an assignment this makes a key named `__proto__` a key like any other.
+    const add = (key: string, value: JsonValue) => Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+    for (const { key, piece: part } of piece.parts) {
+      if (key) add(String(parsed(text.slice(...key))), await build(text, part))
+      else if (part.kind === 'group') for (const [name, value] of Object.entries(await members(text, part))) add(name, value)
     }
-    const quote = bytes.indexOf(QUOTE, at)
-    if (quote === -1) return bytes.length
-    let backslashes = 0
-    while (quote - backslashes > at && bytes[quote - backslashes - 1] === BACKSLASH) backslashes++
-    if (backslashes % 2 === 0) return quote
-    start = quote + 1
+    return object
+  }
+  await turn()
+  return parsed(text.slice(piece.from, piece.to))
+}
+
+const textOf = (done: JsonDone, maxValues: number): Extract<JsonDone, { text: string }> => {
+  if ('text' in done) return done
+  if ('fault' in done) throw new JsonError(done.fault)
+  throw done.past === 'depth' ? tooDeep() : new TooManyValues(maxValues)
+}
+
+/**
+ * Reads JSON as strangers send it: UTF-8 that is really UTF-8, no deeper and no fuller than what we could ever handle, and without a secret
+ * in any of these forms. Large answers are looked at in a thread.
+ */
+export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = []) => {
+  const readThere = async (bytes: Uint8Array, maxValues: number) =>
+    textOf(await threads.read({ bytes, limits: { depth: MAX_DEPTH, values: maxValues }, forms }), maxValues)
+
+  return {
+    /** Takes the bytes away from the caller. */
+    async read(bytes: Uint8Array): Promise<ReadJson> {
+      const small = readInline(bytes, forms)
+      if (small) return small
+      const { text, pieces } = await readThere(bytes, MAX_VALUES)
+      return { value: await build(text, pieces), text: text as JsonText } // checked there
+    },
+    /** What `pick` makes of each element of an array, without those that it gives null for. What is no array gives null. */
+    async list<T>(bytes: Uint8Array, pick: (item: JsonValue) => T | null): Promise<T[] | null> {
+      const picked: T[] = []
+      const use = (item: JsonValue) => {
+        const one = pick(item)
+        if (one !== null) picked.push(one)
+      }
+      const small = readInline(bytes, forms)
+      if (small) {
+        if (!Array.isArray(small.value)) return null
+        small.value.forEach(use)
+        return picked
+      }
+      const { text, pieces } = await readThere(bytes, MAX_LIST_VALUES)
+      if (pieces.kind !== 'array') return null
+      await eachItem(text, pieces, use)
+      return picked
+    },
   }
 }
+export type JsonReader = ReturnType<typeof makeJsonReader>

@@ -2,6 +2,7 @@ import { checkedJsonText, jsonText } from '@automagik-spark/core'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue, ReadJson } from './json.ts'
+import { streamOf } from '../test/json-stream.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
 
 const WHERE = 'http://flows:7860'
@@ -71,10 +72,10 @@ describe('answers that were not recorded', () => {
 
 /** A stream in pieces of `size` bytes. */
 const stream = (text: string, size = 7) =>
-  async function* () {
+  streamOf(async function* () {
     const bytes = Buffer.from(text)
     for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
-  }
+  })
 const events = (...lines: unknown[]) => lines.map((line) => `${JSON.stringify(line)}\n\n`).join('')
 
 describe.each(['1.7.3', '1.13.0'])('the streams of Langflow %s', (version) => {
@@ -109,11 +110,11 @@ describe('readStream', () => {
     const huge = async function* () {
       for (let at = 0; at < 12; at++) yield Buffer.alloc(1024 * 1024, '{')
     }
-    await expect(readStream(WHERE, huge)).rejects.toMatchObject({ error_code: 'output_too_large' })
+    await expect(readStream(WHERE, streamOf(huge))).rejects.toMatchObject({ error_code: 'output_too_large' })
     const many = async function* () {
       for (let at = 0; at < 12; at++) yield Buffer.from(`{"event":"token","data":{"chunk":"${'x'.repeat(1024 * 1024)}"}}\n\n`)
       yield Buffer.from(events({ event: 'end', data: { result } }))
     }
-    expect((await readStream(WHERE, many)).value).toEqual(result)
+    expect((await readStream(WHERE, streamOf(many))).value).toEqual(result)
   })
 })

@@ -2,7 +2,7 @@ import { jsonNode, jsonText, sliceAt, SourceError, type JsonNode } from '@automa
 import { z } from 'zod'
 import { reasonOf } from './error-reason.ts'
 import type { JsonValue, ReadJson } from './json.ts'
-import { jsonDocuments, type JsonDocument } from './json-documents.ts'
+import { jsonDocuments, type JsonDocument, type JsonStream } from './json-documents.ts'
 import { flowFailed } from './failure.ts'
 import { oneLine } from './plain-text.ts'
 import { shaped } from './http.ts'
@@ -82,10 +82,10 @@ const entries = (value: unknown): [string, unknown][] => (isObject(value) ? Obje
  * The result in a streamed run: JSON documents parted by blank lines, one of which is the `end`. Without it the run failed,
  * and from Langflow 1.8 on `error` events say why.
  */
-export const readStream = async (where: string, chunks: (max: number) => AsyncIterable<Uint8Array>): Promise<JsonDocument> => {
+export const readStream = async (where: string, stream: JsonStream): Promise<JsonDocument> => {
   let reason: string | null = null
   try {
-    for await (const { value: event, text, bytes } of jsonDocuments(where, chunks)) {
+    for await (const { value: event, text, bytes } of jsonDocuments(where, stream)) {
       if (!isObject(event)) continue
       const data = isObject(event['data']) ? event['data'] : {}
       if (event['event'] === 'end') {

@@ -7,6 +7,7 @@ import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type
 import type { JsonDocument } from './json-documents.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
 import { driftOf, readsFirst } from './langflow-drift.ts'
+import type { JsonValue } from './json.ts'
 import { langflowFailure } from './langflow-failure.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
 import { checkRun, runRequest } from './langflow-request.ts'
@@ -21,7 +22,7 @@ const MOST_NAMESAKES = 10
 
 const Header = z.object({ id: z.string(), name: z.string(), endpoint_name: z.string().nullish().catch(null) })
 type FlowHeader = z.output<typeof Header>
-const Folders = z.array(z.object({ id: z.string(), name: z.string() }))
+const Folder = z.object({ id: z.string(), name: z.string() })
 
 /** A Langflow server, 1.5 to 1.13. */
 export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
@@ -31,7 +32,7 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
     // Projects since 1.4, only folders before. A flow without its folder's name is better than none.
     for (const path of ['api/v1/projects/', 'api/v1/folders/']) {
       try {
-        const folders = await http.get({ path, timeoutMs: READ_TIMEOUT_MS, signal }, Folders)
+        const folders = await http.list({ path, timeoutMs: READ_TIMEOUT_MS, signal }, (folder) => Folder.safeParse(folder).data ?? null)
         return new Map(folders.map(({ id, name }) => [id, oneLine(name, 300)]))
       } catch (error) {
         signal?.throwIfAborted()
@@ -61,11 +62,10 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
     return flow
   }
 
-  const listed = (signal?: AbortSignal): Promise<unknown[]> => {
+  const listed = <T>(pick: (flow: JsonValue) => T | null, signal?: AbortSignal): Promise<T[]> => {
     const query = { get_all: 'true', header_flows: 'true', remove_example_flows: 'true' }
-    return http.get({ path: 'api/v1/flows/', query, timeoutMs: READ_TIMEOUT_MS, signal }, z.array(z.unknown()))
+    return http.list({ path: 'api/v1/flows/', query, timeoutMs: READ_TIMEOUT_MS, signal }, pick)
   }
-  const headersOf = async (signal?: AbortSignal): Promise<FlowHeader[]> => (await listed(signal)).flatMap((flow) => Header.safeParse(flow).data ?? [])
 
   return {
     source_type: 'langflow',
@@ -86,8 +86,8 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
     },
 
     async listFlows(signal) {
-      const [flows, folders] = await Promise.all([listed(signal), folderNames(signal)])
-      return flows.map((flow) => remoteFlow(flow, folders)).filter((flow) => flow !== null)
+      const folders = await folderNames(signal)
+      return listed((flow) => remoteFlow(flow, folders), signal)
     },
 
     getFlow,
@@ -95,7 +95,7 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
       const flow = await getFlow({ id: named }, signal)
       if (flow) return [flow]
       // What people call it: its name at the end of an endpoint before its title, and that before the same in other letters.
-      const headers = await headersOf(signal)
+      const headers = await listed((flow): FlowHeader | null => Header.safeParse(flow).data ?? null, signal)
       const alike = (is: (header: FlowHeader) => boolean) => headers.filter(is)
       const wanted = named.toLowerCase()
       const found = [alike(({ endpoint_name }) => endpoint_name === named), alike(({ name }) => name === named), alike(({ name }) => name.toLowerCase() === wanted)].find((some) => some.length > 0)
@@ -123,7 +123,7 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
       const read = await http.call(request, async (answer) => {
         if (!isSuccess(answer)) throw await answer.failure(langflowFailure(url))
         if (answer.isHtml) throw htmlFailure(url, 'run')
-        return call.streams_only ? readStream(url, answer.chunks) : answer.json()
+        return call.streams_only ? readStream(url, answer) : answer.json()
       })
       const answer = runAnswer(call, read)
       return { ...answer, notes: [...notes, ...answer.notes] }

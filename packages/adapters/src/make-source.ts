@@ -5,6 +5,7 @@ import { makeHive } from './hive.ts'
 import { openHttp } from './http.ts'
 import { makeLangflow } from './langflow.ts'
 import type { Source, SourceOptions } from './source.ts'
+import { withoutKey } from './without-key.ts'
 
 const MAKERS: Record<SourceType, (options: SourceOptions) => Source> = {
   langflow: makeLangflow,
@@ -15,7 +16,7 @@ const MAKERS: Record<SourceType, (options: SourceOptions) => Source> = {
 /** Whose servers can be asked what became of a lost call: those with a `recover`. */
 export const CAN_BE_ASKED: readonly SourceType[] = ['automagik-hive']
 
-export const makeSource = ({ source_type, ...options }: SourceOptions & { source_type: SourceType }): Source => MAKERS[source_type](options)
+export const makeSource = ({ source_type, ...options }: SourceOptions & { source_type: SourceType }): Source => withoutKey(MAKERS[source_type](options), options.api_key)
 
 /** Which kind of flow server answers at this URL. None that Spark can talk to: a SourceError that says what was found. */
 export const detectSourceType = async ({ url, pool }: Pick<SourceOptions, 'url' | 'pool'>, signal?: AbortSignal): Promise<SourceType> => {

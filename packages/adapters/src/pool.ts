@@ -3,6 +3,7 @@ import { isIP, type LookupFunction } from 'node:net'
 import { Agent, buildConnector, Pool, type Client, type Dispatcher } from 'undici'
 import { addressRefusal, type AddressPolicy } from './address-policy.ts'
 import { Connection, mayCloseAfter, type ConnectionUse } from './connection.ts'
+import { makeJsonThreads, type JsonThreads } from './json-threads.ts'
 import { makeOwnServices, type Lookup, type OwnService } from './own-services.ts'
 
 /** An address that must not be connected to; the message goes on from "is not allowed:". */
@@ -39,6 +40,8 @@ export type PoolRequest = {
 export type HttpPool = {
   /** One request and the head of its answer, whose body must be read or destroyed. */
   request(call: PoolRequest): Promise<Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>>
+  /** What looks at large answers, whoever sent them. */
+  threads: JsonThreads
   /** Ends every connection; calls in flight fail. */
   close(): Promise<void>
 }
@@ -101,6 +104,7 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
         return new Pool(origin, { ...poolOptions, factory: (of, options) => new Connection(of, { ...(options as Client.Options), connect }) })
       },
     })
+  const threads = makeJsonThreads()
   // undici keeps no connection without pipelining.
   const [kept, fresh] = [agentWith(1), agentWith(0)]
   const watched = (agent: Agent) => agent.compose((dispatch) => (call, handler) => dispatch(call, watch(handler, call as unknown as Watched)))
@@ -120,7 +124,8 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
       const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
       return Promise.race([answer, aborted])
     },
-    close: async () => void (await Promise.all([kept.destroy(), fresh.destroy()])),
+    threads,
+    close: async () => void (await Promise.all([kept.destroy(), fresh.destroy(), threads.close()])),
   }
 }
 

@@ -4,7 +4,7 @@ export const HIDDEN = '[hidden]'
 /** Fewer characters of base64 could be part of anything. */
 const SHORTEST_BASE64 = 8
 
-/** Every way in which a text may repeat a secret: as it is, inside JSON (once, twice), a URL, a form, HTML, as base64 (also within something longer) and as hex. */
+/** Every way in which a text may repeat a secret: as it is, inside JSON (that may stand as text in JSON), a URL, a form, HTML, as base64 (also within something longer) and as hex. */
 export const secretForms = (secret: string): string[] => {
   if (secret.length < SHORTEST_SECRET) return []
   const wellFormed = secret.toWellFormed()
@@ -15,7 +15,7 @@ export const secretForms = (secret: string): string[] => {
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
   return [
     ...new Set([
-      secret, json, inJson(json), json.replaceAll('/', '\\/'), secret.replaceAll('\\', '\\\\'), url, lowerEscapes(url), form, lowerEscapes(form),
+      secret, json, ...[1, 2, 3].map((times) => inJson(json, times)), json.replaceAll('/', '\\/'), secret.replaceAll('\\', '\\\\'), url, lowerEscapes(url), form, lowerEscapes(form),
       ...inHtml(secret), ...inBase64(bytes), hex, hex.toUpperCase(),
     ]),
   ]
@@ -28,7 +28,7 @@ export const hideForms = (text: string, forms: readonly string[]): string => {
   return clean
 }
 
-const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
+const inJson = (text: string, times = 1): string => (times === 0 ? text : inJson(JSON.stringify(text).slice(1, -1), times - 1))
 const lowerEscapes = (url: string): string => url.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
 
 const inHtml = (text: string): string[] => {

@@ -1,0 +1,99 @@
+import { Worker, type MessagePort, type Transferable } from 'node:worker_threads'
+import { hideInJson } from './json-hide.ts'
+import { sizeJson, type JsonLimits } from './json-scan.ts'
+import { splitJson, type JsonPiece } from './json-split.ts'
+
+export type JsonJob = { bytes: Uint8Array; limits: JsonLimits; forms: readonly string[] }
+/** The text, checked, and how it can be parsed in pieces; or what it is that cannot be used. */
+export type JsonDone = { text: string; pieces: JsonPiece } | { past: keyof JsonLimits } | { fault: 'is not valid UTF-8' | 'is not valid JSON' }
+
+/** What parses in a few milliseconds. */
+const PIECE_CHARS = 32 * 1024
+/** Each has a heap of its own. */
+const MAX_THREADS = 2
+
+type Parts = { sizeJson: typeof sizeJson; splitJson: typeof splitJson; hideInJson: typeof hideInJson; pieceChars: number }
+
+/** What a thread does; complete in itself, as below. */
+const serve = (port: MessagePort, { sizeJson, splitJson, hideInJson, pieceChars }: Parts): void => {
+  const done = ({ bytes, limits, forms }: JsonJob): JsonDone => {
+    const size = sizeJson(bytes, limits)
+    if (!size.within) return { past: size.past }
+    let text: string
+    try {
+      text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    } catch {
+      return { fault: 'is not valid UTF-8' }
+    }
+    try {
+      text = hideInJson(text, forms)
+      JSON.parse(text)
+    } catch {
+      return { fault: 'is not valid JSON' }
+    }
+    text = text.trim()
+    return { text, pieces: splitJson(text, pieceChars) }
+  }
+  port.on('message', ({ id, job }: { id: number; job: JsonJob }) => port.postMessage({ id, done: done(job) }))
+}
+
+/**
+ * The thread's program is made of the source texts of these functions: a file of its own would have to lie beside each bundle that this may be
+ * built into, and Node cannot run it from its TypeScript source.
+ */
+const PROGRAM = `
+const sizeJson = ${sizeJson.toString()}
+const splitJson = ${splitJson.toString()}
+const hideInJson = ${hideInJson.toString()}
+;(${serve.toString()})(require('node:worker_threads').parentPort, { sizeJson, splitJson, hideInJson, pieceChars: ${PIECE_CHARS} })
+`
+
+type Waiting = { resolve(done: JsonDone): void; reject(error: Error): void }
+type Thread = { worker: Worker; waiting: Map<number, Waiting> }
+
+/** Threads that look at large JSON, so that the event loop does not stand still meanwhile. They start when they are needed, and keep no process alive. */
+export const makeJsonThreads = () => {
+  const threads: Thread[] = []
+  let id = 0
+
+  const start = (): Thread => {
+    const worker = new Worker(PROGRAM, { eval: true, execArgv: [], env: {} })
+    const thread: Thread = { worker, waiting: new Map() }
+    const end = (error: Error) => {
+      const at = threads.indexOf(thread)
+      if (at !== -1) threads.splice(at, 1)
+      for (const { reject } of thread.waiting.values()) reject(error)
+      thread.waiting.clear()
+    }
+    worker.on('message', ({ id: of, done }: { id: number; done: JsonDone }) => {
+      thread.waiting.get(of)?.resolve(done)
+      thread.waiting.delete(of)
+      if (thread.waiting.size === 0) worker.unref()
+    })
+    // Out of memory, most likely; the next answer gets another one.
+    worker.on('error', end)
+    worker.on('exit', () => end(new Error('the thread that reads JSON has ended')))
+    threads.push(thread)
+    return thread
+  }
+  const leastBusy = (): Thread => {
+    const [thread] = threads.toSorted((a, b) => a.waiting.size - b.waiting.size)
+    return thread && (thread.waiting.size === 0 || threads.length === MAX_THREADS) ? thread : start()
+  }
+
+  return {
+    /** Takes the bytes away from the caller. */
+    read: (job: JsonJob): Promise<JsonDone> =>
+      new Promise((resolve, reject) => {
+        const { worker, waiting } = leastBusy()
+        waiting.set(++id, { resolve, reject })
+        worker.ref()
+        const { buffer, byteLength } = job.bytes
+        worker.postMessage({ id, job }, buffer.byteLength === byteLength ? [buffer as Transferable] : []) // a Buffer's own memory is never shared
+      }),
+    async close(): Promise<void> {
+      await Promise.all(threads.splice(0).map(({ worker }) => worker.terminate()))
+    },
+  }
+}
+export type JsonThreads = ReturnType<typeof makeJsonThreads>

@@ -1,0 +1,43 @@
+import { hideForms, secretForms, SourceError } from '@automagik-spark/core'
+import { hideInJson } from './json-hide.ts'
+import type { Recovery, RunAnswer, Source, VersionInfo } from './source.ts'
+
+/**
+ * The same source, and nothing that it says holds the key that it was called with. Its answers had it taken out before they were read; what
+ * was decoded since, such as JSON that stood as text in JSON, is looked at here.
+ */
+export const withoutKey = (source: Source, api_key: string | null): Source => {
+  const forms = api_key === null ? [] : secretForms(api_key)
+  if (forms.length === 0) return source
+  const hide = (text: string): string => hideForms(text, forms)
+
+  const cleanError = (error: unknown): unknown => {
+    if (!(error instanceof SourceError) || hide(error.message) === error.message) return error
+    const { error_code, failure, message, retry_after, timed_out, cause } = error
+    return new SourceError(error_code, failure, hide(message), { retry_after, timed_out, cause })
+  }
+  const cleanAnswer = <A extends Pick<RunAnswer, 'text' | 'notes'>>(answer: A): A => ({ ...answer, text: hide(answer.text), notes: answer.notes.map(hide) })
+  const cleanRecovery = (recovery: Recovery): Recovery => {
+    if (recovery.state === 'completed') return cleanAnswer(recovery)
+    return recovery.state === 'failed' ? { state: 'failed', error: cleanError(recovery.error) as SourceError } : recovery // one stays one
+  }
+  const guarded = async <T>(running: Promise<T>): Promise<T> => {
+    try {
+      return await running
+    } catch (error) {
+      throw cleanError(error)
+    }
+  }
+
+  const { recover } = source
+  return {
+    ...source,
+    // Some of it was asked without the key, and so read without looking for it.
+    probe: async (signal) => JSON.parse(hideInJson(JSON.stringify(await guarded(source.probe(signal))), forms)) as VersionInfo, // it is JSON
+    listFlows: (signal) => guarded(source.listFlows(signal)),
+    getFlow: (flow, signal) => guarded(source.getFlow(flow, signal)),
+    findFlows: (named, signal) => guarded(source.findFlows(named, signal)),
+    run: async (call) => cleanAnswer(await guarded(source.run(call))),
+    ...(recover && { recover: async (call) => cleanRecovery(await guarded(recover(call))) }),
+  }
+}
