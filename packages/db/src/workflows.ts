@@ -97,6 +97,15 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
     return { rows: rows.slice(0, limit), total: count?.total ?? 0, has_more: rows.length > limit }
   },
 
+  /** The copies of some sources' flows. */
+  async copiesIn(source_ids: string[]): Promise<Pick<WorkflowRow, 'id' | 'source_id' | 'remote_flow_id' | 'flow_type'>[]> {
+    const { rows } = await sql.query<Pick<WorkflowRow, 'id' | 'source_id' | 'remote_flow_id' | 'flow_type'>>(
+      `SELECT id, source_id, remote_flow_id, flow_type FROM workflows WHERE source_id = ANY ($1::uuid[]) AND deleted_at IS NULL ORDER BY id`,
+      [source_ids],
+    )
+    return rows
+  },
+
   /** One more thing to say of the flow, until it is synced again; said once. */
   async addWarning(id: string, warning: string): Promise<void> {
     await sql.query(

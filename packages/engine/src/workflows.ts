@@ -1,5 +1,5 @@
-import { invalid, notFound, SourceError } from '@automagik-spark/core'
-import type { Clock, Page, PageQuery, RemoteFlowItem, SyncAll, Workflow, WorkflowItem } from '@automagik-spark/core'
+import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
+import type { Clock, FlowType, Page, PageQuery, RemoteFlowItem, SyncAll, Workflow, WorkflowItem } from '@automagik-spark/core'
 import type { Db, WorkflowView } from '@automagik-spark/db'
 import { makeFlowCopies } from './flow-copies.ts'
 import { eachOf, sourceFailure, toItem } from './flows.ts'
@@ -12,6 +12,13 @@ type SyncQuery = { source_url?: string | undefined; input_component?: string | u
 
 /** Flows of one source that are fetched at once by a sync of all. */
 const SYNC_AT_ONCE = 4
+
+/** Said until the flow is synced again. */
+const GONE = 'The flow was not found at its server when it was last synced: it was deleted there, or the key may not see it. Its runs fail until it is back.'
+const isGone = (error: unknown): boolean => error instanceof DomainError && error.code === 'not_found' && error.errors.length === 0
+
+/** As a call names a flow. */
+const nameOf = ({ id, flow_type }: { id: string; flow_type: FlowType }): string => (flow_type === 'flow' ? id : `${flow_type}:${id}`)
 
 export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
   const found = async (id: string): Promise<Workflow> => {
@@ -27,15 +34,33 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
     return { created, workflow: await found(id) }
   }
 
+  /** The copy of a flow that is no longer found says so. */
+  const warnOf = async (flow_id: string, source_url: string | undefined): Promise<void> => {
+    const rows = await flows.sourcesFor(source_url)
+    const copies = await db.workflows.copiesIn(rows.map(({ id }) => id))
+    for (const { id, remote_flow_id, flow_type } of copies) {
+      if (remote_flow_id === flow_id || `${flow_type}:${remote_flow_id}` === flow_id) await db.workflows.addWarning(id, GONE)
+    }
+  }
+
   const syncAll = async (opened: OpenedSource, wanted: Omit<SyncQuery, 'source_url'>): Promise<SyncAll> => {
     const synced: Workflow[] = []
     const failed: SyncAll['failed'] = []
-    await eachOf(await opened.remote.listFlows(), SYNC_AT_ONCE, async ({ id, flow_type }) => {
-      const flow_id = flow_type === 'flow' ? id : `${flow_type}:${id}`
+    const listed = await opened.remote.listFlows()
+    const isListed = new Set(listed.map(nameOf))
+    // Not listed and perhaps there all the same: a list may leave examples out.
+    const copies = await db.workflows.copiesIn([opened.row.id])
+    const others = copies.map(({ id, remote_flow_id, flow_type }) => ({ workflow_id: id, id: remote_flow_id, flow_type })).filter((copy) => !isListed.has(nameOf(copy)))
+    await eachOf<{ workflow_id?: string; id: string; flow_type: FlowType }>([...listed, ...others], SYNC_AT_ONCE, async ({ workflow_id, id, flow_type }) => {
+      const flow_id = nameOf({ id, flow_type })
       try {
         const flow = await opened.remote.getFlow({ id, flow_type })
         if (flow) synced.push((await keep({ ...opened, flow }, wanted)).workflow)
-        else failed.push({ flow_id, detail: 'listed by the server, and not found when it was fetched' })
+        else if (workflow_id === undefined) failed.push({ flow_id, detail: 'listed by the server, and not found when it was fetched' })
+        else {
+          await db.workflows.addWarning(workflow_id, GONE)
+          failed.push({ flow_id, detail: `is gone: its server has it no longer, or not for this key. The workflow ${workflow_id} stays, and its runs fail` })
+        }
       } catch (error) {
         if (!(error instanceof SourceError)) throw error
         failed.push({ flow_id, detail: error.message })
@@ -58,7 +83,13 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
 
     /** Copies a flow, or all flows of a source (`*`). */
     async sync(flow_id: string, { source_url, ...wanted }: SyncQuery): Promise<{ created: boolean; workflow: Workflow } | SyncAll> {
-      if (flow_id !== '*') return keep(await flows.find(flow_id, source_url), wanted)
+      if (flow_id !== '*') {
+        const one = await flows.find(flow_id, source_url).catch(async (error: unknown) => {
+          if (isGone(error)) await warnOf(flow_id, source_url)
+          throw error
+        })
+        return keep(one, wanted)
+      }
       if (source_url === undefined) throw invalid('source_url', 'must be given with flow_id *, so that it is clear which source is meant')
       const [row] = await flows.sourcesFor(source_url)
       try {

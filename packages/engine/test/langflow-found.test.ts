@@ -46,6 +46,44 @@ describe('an address that was copied from the browser', () => {
   })
 })
 
+describe('a flow that was deleted at its server', () => {
+  const graph = madeGraph('ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2')
+  const gone = expect.stringContaining('The flow was not found at its server when it was last synced')
+  const copied = async (name: string) => {
+    await stack.sync()
+    const synced = await stack.engine.workflows.sync(stack.stub.made.make(name, graph), {})
+    if (!('workflow' in synced)) throw new Error('one flow was asked for')
+    stack.stub.made.remove(name)
+    return synced.workflow
+  }
+
+  it('is named by a sync of all, and its workflow says it until it is back', async () => {
+    const { id, remote_flow_id } = await copied('all gone')
+    for (let twice = 0; twice < 2; twice++) {
+      expect(await stack.engine.workflows.sync('*', { source_url: stack.stub.url })).toMatchObject({ failed: [{ flow_id: remote_flow_id, detail: `is gone: its server has it no longer, or not for this key. The workflow ${id} stays, and its runs fail` }] })
+      expect((await stack.engine.workflows.get(id)).warnings).toEqual([gone])
+    }
+    stack.stub.made.make('all gone', graph)
+    expect(await stack.engine.workflows.sync('*', { source_url: stack.stub.url })).toMatchObject({ failed: [] })
+    expect((await stack.engine.workflows.get(id)).warnings).toEqual([])
+  })
+  it('is said by its workflow after a sync of it alone', async () => {
+    const { id, remote_flow_id } = await copied('one gone')
+    await expect(stack.engine.workflows.sync(remote_flow_id, {})).rejects.toMatchObject({ code: 'not_found', message: `Flow ${remote_flow_id} not found in source ${stack.stub.url}` })
+    expect((await stack.engine.workflows.get(id)).warnings).toEqual([gone])
+    await stack.engine.workflows.remove(id)
+  })
+  it('is not said to be gone when its server does not answer', async () => {
+    const { id, remote_flow_id } = await copied('unknown')
+    await stack.stub.set({ failing: 502 }, 'all')
+    await expect(stack.engine.workflows.sync(remote_flow_id, {})).rejects.toMatchObject({ code: 'invalid' })
+    await expect(stack.engine.workflows.sync('*', { source_url: stack.stub.url })).rejects.toMatchObject({ code: 'invalid' })
+    stack.stub.clearSwitches()
+    expect((await stack.engine.workflows.get(id)).warnings).toEqual([])
+    await stack.engine.workflows.remove(id)
+  })
+})
+
 describe('a flow of Langflow', () => {
   const graph = madeGraph('ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2')
   const sync = async (flow_id: string) => {
