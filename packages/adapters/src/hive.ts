@@ -122,7 +122,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
   /** Plain, unless only the streamed form works: the server goes on with a plain run when the connection breaks, and can be asked about it. */
   const runAt = async (call: RunCall, base: string, leftMs: () => number): Promise<RunAnswer> => {
     // Hive 0.1 cannot serialize the plain answer of a workflow: it ends in a 500 after the workflow ran.
-    const streamed = call.streams_only || (base !== '' && call.flow_type === 'workflow')
+    const streamed = call.streams_only === true || (base !== '' && call.flow_type === 'workflow')
     try {
       return await runOnce(call, base, streamed, leftMs())
     } catch (error) {

@@ -82,18 +82,20 @@ const entries = (value: unknown): [string, unknown][] => (isObject(value) ? Obje
  * The result in a streamed run: JSON documents parted by blank lines, one of which is the `end`. Without it the run failed,
  * and from Langflow 1.8 on `error` events say why.
  */
-export const readStream = async (where: string, stream: JsonStream): Promise<JsonDocument> => {
+export const readStream = async (where: string, stream: JsonStream): Promise<JsonDocument & { tokens: number }> => {
   let reason: string | null = null
+  let tokens = 0
   try {
     for await (const { value: event, text, bytes } of jsonDocuments(where, stream)) {
       if (!isObject(event)) continue
       const data = isObject(event['data']) ? event['data'] : {}
       if (event['event'] === 'end') {
-        return { value: (data['result'] ?? null) as JsonValue, text: sliceAt(text, ['data', 'result']) ?? jsonText(null), bytes }
+        return { value: (data['result'] ?? null) as JsonValue, text: sliceAt(text, ['data', 'result']) ?? jsonText(null), bytes, tokens }
       }
+      if (event['event'] === 'token') tokens++
       if (event['event'] === 'error') reason = reasonOf(data as JsonValue) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
       // A server that does not stream answers with the result alone.
-      if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, text, bytes }
+      if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, text, bytes, tokens }
     }
   } catch (error) {
     // A broken connection after an error event: the server had said what became of the run.

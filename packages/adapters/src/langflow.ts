@@ -4,16 +4,17 @@ import { identify, LangflowVersion, look, PROBE_TIMEOUT_MS, Status, unhealthy, w
 import { reasonOf } from './error-reason.ts'
 import { htmlFailure } from './failure.ts'
 import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type HttpCall } from './http.ts'
-import type { JsonDocument } from './json-documents.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
 import { driftOf, readsFirst } from './langflow-drift.ts'
 import type { JsonValue } from './json.ts'
+import { graphOf } from './langflow-graph.ts'
 import { langflowFailure } from './langflow-failure.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
 import { checkRun, runRequest } from './langflow-request.ts'
+import { mayStreamUnseen, streamsByItsCode } from './langflow-stream.ts'
 import { oneLine } from './plain-text.ts'
 import { pathSegment } from './source-url.ts'
-import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
+import type { FlowKey, RemoteFlow, Source, SourceOptions, VersionInfo } from './source.ts'
 
 const READ_TIMEOUT_MS = 30_000
 
@@ -110,12 +111,14 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
     driftOf: (use, now) => driftOf(use, now.data),
 
     async run(call) {
+      const graph = graphOf(call.data)
       const { body, notes } = runRequest(call)
+      const streamed = call.streams_only ?? streamsByItsCode(graph)
       const request: HttpCall = {
         method: 'POST',
         purpose: 'run',
         path: `api/v1/run/${pathSegment(call.flow_id)}`,
-        query: { stream: String(call.streams_only) },
+        query: { stream: String(streamed) },
         json: body,
         timeoutMs: call.timeoutMs,
         signal: call.signal,
@@ -123,19 +126,17 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
       const read = await http.call(request, async (answer) => {
         if (!isSuccess(answer)) throw await answer.failure(langflowFailure(url))
         if (answer.isHtml) throw htmlFailure(url, 'run')
-        return call.streams_only ? readStream(url, answer) : answer.json()
+        return streamed ? readStream(url, answer) : { ...(await answer.json()), tokens: null }
       })
-      const answer = runAnswer(call, read)
-      return { ...answer, notes: [...notes, ...answer.notes] }
+      const { text, notes: more, allEmpty } = readAnswer(url, read, call.output_component)
+      const answer = { text, answer: read.text, bytes: read.bytes, notes: [...notes, ...more] }
+      // A text that came in pieces is the proof, and one that did not is the proof of the opposite.
+      if (read.tokens !== null) return { ...answer, streams_only: read.tokens > 0 }
+      const isSuspect = call.streams_only === null && allEmpty && call.input_value !== null && plainText(call.input_value) !== '' && mayStreamUnseen(graph)
+      if (!isSuspect) return answer
+      const note = 'The answer came out empty: perhaps a component of the flow only streams its text. The next run of this flow is streamed, to find that out.'
+      return { ...answer, streams_only: true, notes: [...answer.notes, note] }
     },
-  }
-
-  function runAnswer(call: RunCall, read: JsonDocument): RunAnswer {
-    const { text: answer, bytes } = read
-    const { text, notes, allEmpty } = readAnswer(url, read, call.output_component)
-    if (call.streams_only || !allEmpty || call.input_value === null || plainText(call.input_value) === '') return { text, answer, bytes, notes }
-    const note = 'The answer came out empty: probably a component of the flow only streams its text. The next runs of this flow are streamed.'
-    return { text, answer, bytes, streams_only: true, notes: [...notes, note] }
   }
 }
 

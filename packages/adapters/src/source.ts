@@ -63,8 +63,8 @@ export type RunCall = {
   output_component: string | null
   /** The graph as it was synced, to know where the input belongs. */
   data: JsonValue
-  /** An earlier answer said `streams_only`: run it streamed. */
-  streams_only: boolean
+  /** What earlier answers said of `streams_only`; null: nothing yet. */
+  streams_only: boolean | null
   /** For the whole call, connection and redirects included. */
   timeoutMs: number
   signal: AbortSignal
@@ -101,8 +101,8 @@ export type RunAnswer = {
   answer: JsonText
   /** Its size, decompressed. */
   bytes: number
-  /** The text was lost since a component only streams: the flow ran, and its next runs have to be streamed. */
-  streams_only?: true
+  /** What was learnt: whether the next runs have to be streamed, as a plain one loses the text (Langflow) or fails (Hive). Left out: nothing. */
+  streams_only?: boolean
   /** For the task's log. */
   notes: string[]
 }

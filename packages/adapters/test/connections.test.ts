@@ -13,7 +13,7 @@ const sourceAt = (url: string): Source => {
 }
 const call = (input_value: string): RunCall => ({
   flow_id: 'echo', flow_type: 'flow', input_value: jsonText(input_value), session_id: 's', tweaks: null, input_component: null, output_component: null,
-  data: null, streams_only: false, timeoutMs: 10_000, signal: new AbortController().signal,
+  data: null, streams_only: null, timeoutMs: 10_000, signal: new AbortController().signal,
 })
 const GOOD = JSON.stringify({ session_id: 's', outputs: [{ inputs: {}, outputs: [{ component_id: 'ChatOutput-1', results: { message: { text: 'hi' } } }] }] })
 const json = { 'content-type': 'application/json' }

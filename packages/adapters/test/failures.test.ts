@@ -19,7 +19,7 @@ const sourceAt = (url: string, options: Partial<HttpPoolOptions> = {}, api_key: 
   makeSource({ source_type: 'langflow', url, api_key, pool: poolWith(options) })
 const call = (more: Partial<RunCall> = {}): RunCall => ({
   flow_id: 'echo', flow_type: 'flow', input_value: jsonText('hi'), session_id: 's', tweaks: null, input_component: null, output_component: null,
-  data: null, streams_only: false, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
+  data: null, streams_only: null, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 const failureOf = async (running: Promise<unknown>): Promise<SourceError> => {
   const error: unknown = await running.then(() => { throw new Error('it did not fail') }, (thrown: unknown) => thrown)

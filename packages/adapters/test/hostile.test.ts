@@ -26,7 +26,7 @@ const kinds: Kind[] = [
 ]
 const call = (kind: Kind, more: Partial<RunCall> = {}): RunCall => ({
   flow_id: 'one', flow_type: kind.flow_type, input_value: jsonText('hi'), session_id: 's', tweaks: null, input_component: null, output_component: null, data: { id: 'one' },
-  streams_only: false, timeoutMs: patient(20_000), signal: new AbortController().signal, ...more,
+  streams_only: null, timeoutMs: patient(20_000), signal: new AbortController().signal, ...more,
 })
 const json = { 'content-type': 'application/json' }
 const failureOf = async (running: Promise<unknown>): Promise<SourceError> => {

@@ -1,5 +1,5 @@
 import { jsonText } from '@automagik-spark/core'
-import { patient, startStubLangflow, type StubLangflow } from '@automagik-spark/testing'
+import { madeGraph, patient, startStubLangflow, type StubLangflow } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { detectSourceType, makeHttpPool, makeSource, type RunCall, type Source } from '../src/index.ts'
 
@@ -9,7 +9,7 @@ afterAll(() => pool.close())
 const source = (stub: { url: string }, api_key: string | null = 'sk-stub'): Source => makeSource({ source_type: 'langflow', url: stub.url, api_key, pool })
 const call = (flow_id: string, more: Partial<RunCall> = {}): RunCall => ({
   flow_id, flow_type: 'flow', input_value: jsonText('Olá 🚀 "quoted"\nline 2'), session_id: 'task-1', tweaks: null,
-  input_component: null, output_component: null, data: null, streams_only: false,
+  input_component: null, output_component: null, data: null, streams_only: null,
   timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 /** What the engine keeps of a sync, put into a call. */
@@ -121,12 +121,55 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
   it('marks a flow that only streams, and runs it streamed from then on', async () => {
     const tokens = await synced(source(stub), stub.flows.tokens, { input_value: jsonText('one two three') })
     const first = await source(stub).run(tokens)
-    expect(first).toMatchObject({ text: '', streams_only: true, notes: [expect.stringContaining('only streams')] })
+    expect(first).toMatchObject({ text: '', streams_only: true, notes: [expect.stringContaining('perhaps a component of the flow only streams')] })
     expect(stub.runs).toHaveLength(1) // a second run would do its work twice
 
     const second = await source(stub).run({ ...tokens, streams_only: true })
     expect(second).toMatchObject({ text: 'one two three', answer: expect.stringContaining('"session_id":"task-1"'), notes: [] })
-    expect(second).not.toHaveProperty('streams_only')
+    expect(second.streams_only).toBe(true)
+  })
+  describe('a component that hands its text over piece by piece', () => {
+    const flow = (text: string, more = {}) => {
+      const data = madeGraph(text, more)
+      return { id: stub.made.make('streaming', data), data: data as unknown as RunCall['data'] }
+    }
+    const input_value = jsonText('one two three')
+
+    it('is streamed from the first run on, which is not empty', async () => {
+      const { id, data } = flow('ChatInput-1 Streams-2 ChatOutput-3 ChatInput-1>Streams-2 Streams-2>ChatOutput-3')
+      expect(await source(stub).run(call(id, { data, input_value }))).toMatchObject({ text: 'one two three', streams_only: true, notes: [] })
+      expect(stub.runs.map(({ path }) => path)).toEqual([`/api/v1/run/${id}?stream=true`])
+    })
+    it.each([
+      ['lies in a part that does not run', 'ChatInput-1 ChatOutput-3 Streams-2 ChatInput-1>ChatOutput-3', {}],
+      ['leads to no output', 'ChatInput-1 Streams-2 ChatOutput-3 ChatInput-1>ChatOutput-3 ChatInput-1>Streams-2', {}],
+      ['has a switch that a plain run turns off', 'ChatInput-1 Model-2 ChatOutput-3 ChatInput-1>Model-2 Model-2>ChatOutput-3', { 'Model-2': { fields: { input_value: '', stream: true, code: 'yield' } } }],
+    ])('is run plainly when it %s', async (_, text, more) => {
+      const { id, data } = flow(text, more)
+      expect((await source(stub).run(call(id, { data, input_value }))).text).toBe('one two three')
+      expect(stub.runs.map(({ path }) => path)).toEqual([`/api/v1/run/${id}?stream=false`])
+    })
+    it('only by its looks is found out at the first run, and run plainly from then on', async () => {
+      const { id, data } = flow('ChatInput-1 Looks-2 ChatOutput-3 ChatInput-1>Looks-2 Looks-2>ChatOutput-3', { 'Looks-2': { fields: { input_value: '', code: '# yields nothing: yield' } } })
+      const first = await source(stub).run(call(id, { data, input_value }))
+      expect(first).toMatchObject({ text: 'one two three', streams_only: false })
+      expect(await source(stub).run(call(id, { data, input_value, streams_only: false }))).toMatchObject({ text: 'one two three' })
+      expect(stub.runs.map(({ path }) => path.split('=')[1])).toEqual(['true', 'false'])
+    })
+    it('is not suspected for an answer that is rightly empty: the mark needs proof', async () => {
+      const { id, data } = flow('ChatInput-1 Silent-2 ChatOutput-3 ChatInput-1>Silent-2 Silent-2>ChatOutput-3', { 'Silent-2': { fields: { input_value: '', code: 'return Message(text="")' } } })
+      const answer = await source(stub).run(call(id, { data, input_value }))
+      expect(answer).toMatchObject({ text: '', notes: [] })
+      expect(answer).not.toHaveProperty('streams_only')
+    })
+    it('of unknown code is streamed once after an empty answer, and the mark is lifted when nothing came in pieces', async () => {
+      const { id, data } = flow('ChatInput-1 Silent-2 ChatOutput-3 ChatInput-1>Silent-2 Silent-2>ChatOutput-3')
+      expect(await source(stub).run(call(id, { data, input_value }))).toMatchObject({ text: '', streams_only: true, notes: [expect.stringContaining('to find that out')] })
+      expect(await source(stub).run(call(id, { data, input_value, streams_only: true }))).toMatchObject({ text: '', streams_only: false })
+      const third = await source(stub).run(call(id, { data, input_value, streams_only: false }))
+      expect(third).toMatchObject({ text: '', notes: [] })
+      expect(third).not.toHaveProperty('streams_only')
+    })
   })
   it('does not take an empty input echoed for a flow that only streams', async () => {
     expect(await source(stub).run(call(stub.flows.echo, { input_value: jsonText('') }))).not.toHaveProperty('streams_only')

@@ -9,7 +9,7 @@ afterAll(() => pool.close())
 
 const call = (flow_type: FlowType, flow_id: string, more: Partial<RunCall> = {}): RunCall => ({
   flow_id, flow_type, input_value: jsonText('Olá 🚀 "quoted"\nline 2'), session_id: 'task-own', tweaks: null, input_component: null, output_component: null, data: { id: flow_id },
-  streams_only: false, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
+  streams_only: null, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 /** What the engine keeps of a sync, put into a call. */
 const synced = async (from: Source, flow_type: FlowType, id: string, more: Partial<RunCall> = {}): Promise<RunCall> => {

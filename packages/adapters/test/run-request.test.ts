@@ -16,7 +16,7 @@ const graph = (...nodes: ReturnType<typeof node>[]) => ({
 
 const callOf = (more: Partial<RunCall>): RunCall => ({
   flow_id: 'my flow', flow_type: 'flow', input_value: jsonText('hi'), session_id: 'task-1', tweaks: null, input_component: null, output_component: null,
-  data: null, streams_only: false, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
+  data: null, streams_only: null, timeoutMs: patient(10_000), signal: new AbortController().signal, ...more,
 })
 
 /** The request that a run makes. */

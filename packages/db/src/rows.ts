@@ -45,7 +45,8 @@ export type WorkflowRow = {
   tags: string[]
   warnings: string[]
   data: unknown
-  streams_only: boolean
+  /** Whether its text comes only as a stream; null: not known. */
+  streams_only: boolean | null
   created_at: Date
   updated_at: Date
 }

@@ -27,7 +27,7 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
       if (!old) return { id: (await tx.workflow.create({ data, select: { id: true } })).id, created: true }
       const { id: _, created_at: __, ...refreshed } = data
       const moved = old.graph_hash !== row.graph_hash
-      await tx.workflow.update({ where: { id: old.id }, data: { ...refreshed, ...(moved && { flow_version: { increment: 1 }, streams_only: false }) } })
+      await tx.workflow.update({ where: { id: old.id }, data: { ...refreshed, ...(moved && { flow_version: { increment: 1 }, streams_only: null }) } })
       return { id: old.id, created: false }
     })
   }
@@ -114,9 +114,10 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
     )
   },
 
-  async markStreamsOnly(id: string, flow_version: number): Promise<void> {
+  /** What was learnt of a flow by running it. */
+  async markStreamsOnly(id: string, flow_version: number, streams_only: boolean): Promise<void> {
     // Workers see by `updated_at` that it changed.
-    await sql.query(`UPDATE workflows SET streams_only = true, updated_at = spark_now() WHERE id = $1 AND flow_version = $2 AND NOT streams_only`, [id, flow_version])
+    await sql.query(`UPDATE workflows SET streams_only = $3, updated_at = spark_now() WHERE id = $1 AND flow_version = $2 AND streams_only IS DISTINCT FROM $3::boolean`, [id, flow_version, streams_only])
   },
 
   /** Hides the workflow with its schedules and tasks, as for a source. */

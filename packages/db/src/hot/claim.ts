@@ -28,7 +28,7 @@ export type FlowTarget = {
   chosen_input: string | null
   chosen_output: string | null
   data: unknown
-  streams_only: boolean
+  streams_only: boolean | null
 }
 export type SourceTarget = { source_id: string; version: number; source_type: SourceType; url: string; api_key: string | null; max_concurrency: number }
 

@@ -33,8 +33,8 @@ export type AttemptEnd = {
   settlement: Settlement | null
   /** For the task's log. */
   notes: string[]
-  /** The flow answers with text only when streamed: remember it. */
-  streams_only: boolean
+  /** Whether the flow answers with text only when streamed, if that was learnt: remember it. */
+  streams_only: boolean | null
   /** Nobody knows what became of the call, and its server can be asked. */
   lost: SourceError | null
 }
@@ -44,7 +44,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
   const end = (part: Partial<Settlement> & Pick<Settlement, 'status'>, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
     settlement: settlementOf(task, part),
     notes: [],
-    streams_only: false,
+    streams_only: null,
     lost: null,
     ...more,
   })
@@ -53,7 +53,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
     failed: (error: SourceError, retry_in_ms = nextRetryMs(task, error, random())): AttemptEnd =>
       end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) }),
     /** Gone: nothing is to be written. */
-    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: false, lost: null } : end({ status: 'cancelled' })),
+    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: null, lost: null } : end({ status: 'cancelled' })),
   }
 }
 
@@ -81,7 +81,7 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
       })
       return end(
         { status: 'completed', reached: true, ...keepAnswer(answer.text, answer.answer, answer.bytes, maxOutputBytes) },
-        { notes: answer.notes, streams_only: answer.streams_only === true },
+        { notes: answer.notes, streams_only: answer.streams_only ?? null },
       )
     } catch (error) {
       if (error instanceof Stopped) return stopped(error)

@@ -28,7 +28,7 @@ type Deps = {
   concurrency: number
   leaseMs: number
   random: () => number
-  onStreamsOnly: (workflow_id: string, flow_version: number) => void
+  onStreamsOnly: (workflow_id: string, flow_version: number, streams_only: boolean) => void
   onNote: (task: ClaimedTask, note: string) => Promise<void>
 }
 
@@ -115,9 +115,9 @@ export const makeRunner = (deps: Deps) => {
       entry.phase = 'calling'
       const end = await attempt(task, target, entry.abort.signal, ready ? Math.max(1, Math.round(untilMs - performance.now())) : undefined)
       if (ready) end.notes = [...ready.notes, ...end.notes]
-      if (end.streams_only) {
-        targets.streamsOnly(target.flow)
-        deps.onStreamsOnly(task.workflow_id, target.flow.flow_version)
+      if (end.streams_only !== null && end.streams_only !== target.flow.streams_only) {
+        targets.streamsOnly(found.flow, end.streams_only)
+        deps.onStreamsOnly(task.workflow_id, target.flow.flow_version, end.streams_only)
       }
       await finish(task, end.lost ? await askFor(entry, target, end.lost, untilMs) : end)
     } catch (error) {

@@ -37,9 +37,9 @@ export const makeTargets = (sql: Sql) => {
       return targets
     },
 
-    /** A flow turned out to answer only when streamed. */
-    streamsOnly(flow: FlowTarget) {
-      keep(flows, `${flow.workflow_id}:${flow.changed_at.getTime()}`, { ...flow, streams_only: true })
+    /** It was learnt whether a flow answers only when streamed. */
+    streamsOnly(flow: FlowTarget, streams_only: boolean) {
+      keep(flows, `${flow.workflow_id}:${flow.changed_at.getTime()}`, { ...flow, streams_only })
     },
   }
 }

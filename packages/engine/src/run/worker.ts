@@ -93,7 +93,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     }),
     attempt: makeAttempt({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     ask: makeAsk({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
-    onStreamsOnly: (workflow_id, flow_version) => void db.workflows.markStreamsOnly(workflow_id, flow_version).catch(warn('a flow could not be marked')),
+    onStreamsOnly: (...learnt) => void db.workflows.markStreamsOnly(...learnt).catch(warn('a flow could not be marked')),
     onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
   const heartbeat = makeHeartbeat({
