@@ -10,6 +10,9 @@ const PROGRAMS = {
   stub: ['packages/testing/dist/stub-main.js'],
 }
 
+// A full disk, or a reader that is gone: the program goes on without a word.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined)
+
 requireNode()
 const root = fileURLToPath(new URL('..', import.meta.url))
 const [first, ...others] = process.argv.slice(2)

@@ -10,7 +10,7 @@ export const TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 2
 const FLOW_KEY = 'sk-crash'
 const HIVE_KEY = 'hive-crash'
 const AGENT = 'echo-agent'
-const SURROUNDINGS = { isTerminal: false, wallNow: Date.now, random: () => 0 }
+const SURROUNDINGS = { isTerminal: false, wallNow: Date.now, random: () => 0, atExit: () => undefined }
 
 export type Row = { id: string; status: string; error_code: string | null; tries: number; schedule_id: string | null; scheduled_for: Date | null; input: unknown }
 

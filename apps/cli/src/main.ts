@@ -33,18 +33,26 @@ const io = {
   },
 }
 
-// Whoever reads our output, such as head, may have had enough.
+let isProcess = false
+// Whoever reads our output, such as head, may have had enough; or the disk is full. API and worker go on without it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (isProcess) return
   if (error.code === 'EPIPE') process.exit()
-  throw error
+  process.stderr.write(`The output cannot be written: ${error.message}\n`)
+  process.exit(1)
 })
+process.stderr.on('error', () => undefined)
 
 // Loaded when one of them is asked for: the other commands need neither engine nor database.
 const product = async () => (await import('./run-spark.ts')).makeProcesses(process)
+const lasting = () => {
+  isProcess = true
+  return product()
+}
 const processes: Processes = {
-  start: async (overrides) => (await product()).start(overrides),
-  apiStart: async (overrides) => (await product()).apiStart(overrides),
-  workerStart: async (overrides) => (await product()).workerStart(overrides),
+  start: async (overrides) => (await lasting()).start(overrides),
+  apiStart: async (overrides) => (await lasting()).apiStart(overrides),
+  workerStart: async (overrides) => (await lasting()).workerStart(overrides),
   dbMigrate: async () => (await product()).dbMigrate(),
   dbStatus: async () => (await product()).dbStatus(),
 }

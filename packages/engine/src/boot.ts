@@ -7,7 +7,7 @@ import type { Config } from './config.ts'
 import { openDataDir } from './data-dir.ts'
 import type { StoredKey } from './data-dir.ts'
 import { makeIds } from './ids.ts'
-import { makeLogger } from './logger.ts'
+import { makeLogger, openLogOutput } from './logger.ts'
 import type { Logger } from './logger.ts'
 import { makeOpenSource } from './remote.ts'
 import { startReread } from './reread.ts'
@@ -21,6 +21,8 @@ export type Surroundings = {
   wallNow: () => number
   /** In [0, 1). */
   random: () => number
+  /** Calls it at the very end of the process. */
+  atExit: (last: () => void) => void
 }
 
 /** The database of this configuration, started when it is the embedded one. */
@@ -41,10 +43,13 @@ const openMigrated: typeof openDatabase = async (config, log) => {
 const AMPLE_CALLS = 1_000
 
 /** What API and worker both stand on: keys, stores, the queue, the way to the flow servers. */
-export const boot = async (config: Config, { isTerminal, wallNow, random }: Surroundings) => {
+export const boot = async (config: Config, { isTerminal, wallNow, random, atExit }: Surroundings) => {
   const secrets = secretsOf(config)
   const addSecret = (secret: string) => void secrets.add(secret)
-  const logger: Logger = makeLogger({ level: config.log_level, format: config.log_format ?? (isTerminal ? 'pretty' : 'json'), secrets })
+  const format = config.log_format ?? (isTerminal ? 'pretty' : 'json')
+  const log = openLogOutput(format)
+  atExit(log.writeLast)
+  const logger: Logger = makeLogger({ level: config.log_level, format, secrets, destination: log })
   for (const warning of config.warnings) logger.warn({}, warning)
 
   const keys = config.embedded ? await openDataDir({ dir: config.data_dir, random: (bytes) => globalThis.crypto.getRandomValues(bytes), warn: (message) => logger.warn({}, message) }) : null
@@ -97,6 +102,7 @@ export const boot = async (config: Config, { isTerminal, wallNow, random }: Surr
       await queue.stop() // once more does no harm: a worker stops it before it drains
       await db.close()
       await database.close()
+      await log.drain()
     },
   }
 }

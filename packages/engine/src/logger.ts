@@ -1,5 +1,6 @@
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { makeLogOutput, type LogOutput } from './log-output.ts'
 import { makeScrubber } from './log-scrubber.ts'
 
 export type { Logger } from 'pino'
@@ -23,10 +24,9 @@ const STDERR = 2
 
 /** JSON lines go to standard output; pretty ones are for a person and go to standard error. */
 export const makeLogger = ({ level, format, secrets = [], destination }: Options): Logger => {
-  // Not synchronous: a slow reader must not hold up runs. What is left is written at the exit.
-  const out = destination ?? pino.destination(format === 'pretty' ? STDERR : STDOUT)
+  const out = destination ?? openLogOutput(format)
   const scrubber = makeScrubber(secrets)
-  const finish = format === 'pretty' ? prettyLine() : escapeControls
+  const finish = finisher(format)
   return pino(
     {
       level,
@@ -38,6 +38,14 @@ export const makeLogger = ({ level, format, secrets = [], destination }: Options
     { write: (line) => void out.write(finish(scrubber.line(line))) },
   )
 }
+
+/** Standard output or error, as a stream that never fails. */
+export const openLogOutput = (format: LogFormat): LogOutput => {
+  const finish = finisher(format)
+  return makeLogOutput(format === 'pretty' ? STDERR : STDOUT, (lost) => finish(`{"level":"warn"${stdTimeFunctions.isoTime()},"lost":${lost},"msg":"lines of this log could not be written and are lost"}\n`))
+}
+
+const finisher = (format: LogFormat): ((line: string) => string) => (format === 'pretty' ? prettyLine() : escapeControls)
 
 /** JSON leaves DEL, the C1 controls, line separators and text direction marks as they are, and a terminal obeys them. */
 const unescapedControls = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g

@@ -10,7 +10,7 @@ import { DataDirError } from './data-dir.ts'
 import { untilSignal } from './lifecycle.ts'
 import { isDatabaseAway } from './unavailable.ts'
 
-type ProcessLike = Pick<NodeJS.Process, 'cwd' | 'exit' | 'stderr' | 'on'>
+type ProcessLike = Pick<NodeJS.Process, 'cwd' | 'exit' | 'stdout' | 'stderr' | 'on'>
 type Env = Record<string, string | undefined>
 
 /** Errors whose message says all: no stack is needed. */
@@ -43,6 +43,8 @@ type Life = {
 
 /** The life of a process: configuration, stores, `start`, and on the first signal everything closed in reverse order. */
 export const runProcess = async ({ proc, env, role, start }: Life): Promise<void> => {
+  // What is said to a person may find the disk full or the reader gone: no reason to end.
+  for (const output of [proc.stdout, proc.stderr]) output.on('error', () => undefined)
   let foundation: Foundation | null = null
   let code = 0
   try {
@@ -50,7 +52,7 @@ export const runProcess = async ({ proc, env, role, start }: Life): Promise<void
     // Before anything is opened, so that a signal during the start closes what was opened too.
     const signalled = untilSignal(proc, (message) => proc.stderr.write(`${message}\n`))
     // eslint-disable-next-line no-restricted-properties -- the one place where this machine's own clock is read, to be compared with PostgreSQL's
-    foundation = await boot(config, { isTerminal: proc.stderr.isTTY === true, wallNow: Date.now, random: Math.random })
+    foundation = await boot(config, { isTerminal: proc.stderr.isTTY === true, wallNow: Date.now, random: Math.random, atExit: (last) => void proc.on('exit', last) })
     const stop = await start(foundation)
     await signalled
     await stop()

@@ -1,0 +1,111 @@
+import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
+
+/** What waits while a reader is slow; more is lost, as the log must never hold up a run. */
+const MAX_WAITING_CHARS = 8 * 1024 * 1024
+const CHUNK_CHARS = 64 * 1024
+const RETRY_MS = 20
+/** How long the end of the process waits for a reader. */
+const LAST_MS = 1_000
+
+/** The reader's fault for now; anything else loses the lines. */
+const isForNow = (error: NodeJS.ErrnoException): boolean => error.code === 'EAGAIN' || error.code === 'EBUSY'
+
+/** A pipe opened anew so that a reader who has stopped keeps no thread waiting; where that cannot be, the descriptor as it is. */
+const withoutWaiting = (fd: number): number => {
+  try {
+    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : fd
+  } catch {
+    return fd
+  }
+}
+
+export type LogOutput = ReturnType<typeof makeLogOutput>
+
+/**
+ * Writes finished lines to a file descriptor, in the background and in order. A line that cannot be written, as the disk is full or the reader
+ * gone, is lost and counted; nothing else changes. `toldAs` makes the line that tells of them once a line can be written again.
+ */
+export const makeLogOutput = (descriptor: number, toldAs: (lost: number) => string) => {
+  let opened: number | null = null
+  const fd = (): number => (opened ??= withoutWaiting(descriptor))
+  let waiting: string[] = []
+  let chars = 0
+  let lost = 0
+  let writing = false
+  /** A line was cut off: what comes next begins a new one. */
+  let torn = false
+  const idle = new Set<() => void>()
+
+  const next = (): { bytes: Buffer; lines: number; told: number } => {
+    let text = ''
+    let lines = 0
+    while (lines < waiting.length && text.length < CHUNK_CHARS) text += waiting[lines++]!
+    waiting = waiting.slice(lines)
+    chars -= text.length
+    return { bytes: Buffer.from((torn ? '\n' : '') + (lost > 0 ? toldAs(lost) : '') + text), lines, told: lost }
+  }
+  const failed = (lines: number, done: number) => {
+    lost += lines
+    torn ||= done > 0
+  }
+  const succeeded = (told: number) => {
+    lost -= told
+    torn = false
+  }
+
+  const flush = (): void => {
+    if (waiting.length === 0) {
+      writing = false
+      for (const tell of idle) tell()
+      return idle.clear()
+    }
+    writing = true
+    const { bytes, lines, told } = next()
+    const put = (from: number): void =>
+      write(fd(), bytes, from, bytes.length - from, null, (error, done) => {
+        if (error && isForNow(error)) return void setTimeout(() => put(from), RETRY_MS).unref()
+        if (error) failed(lines, from)
+        else if (from + done < bytes.length) return put(from + done)
+        else succeeded(told)
+        flush()
+      })
+    put(0)
+  }
+
+  return {
+    write(line: string): void {
+      if (chars + line.length > MAX_WAITING_CHARS) {
+        lost++
+        return
+      }
+      waiting.push(line)
+      chars += line.length
+      if (!writing) flush()
+    },
+    /** When all is written or lost, or a reader took too long. */
+    drain: (): Promise<void> =>
+      new Promise((resolve) => {
+        if (!writing) return resolve()
+        const timer = setTimeout(resolve, LAST_MS)
+        idle.add(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      }),
+    /** For the very end of the process, where nothing runs in the background any more. */
+    writeLast(): void {
+      const until = performance.now() + LAST_MS
+      while (waiting.length > 0) {
+        const { bytes } = next()
+        for (let from = 0; from < bytes.length; ) {
+          try {
+            from += writeSync(fd(), bytes, from)
+          } catch (error) {
+            if (!isForNow(error as NodeJS.ErrnoException) || performance.now() > until) return // what fs throws has a code
+            Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
+          }
+        }
+      }
+    },
+  }
+}
