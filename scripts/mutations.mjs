@@ -13,7 +13,7 @@ const CLAIM = 'packages/db/test/claim.test.ts'
 const LEDGER = 'packages/db/test/ledger.test.ts'
 const RETRY = 'packages/db/test/retry.test.ts'
 const LOST = 'packages/engine/test/lost.test.ts'
-const CLAIM_FUNCTION = migration('20261124170000_claim_by_index')
+const CLAIM_FUNCTION = migration('20261129030500_json_as_written')
 
 /** What is taken away: `from` must stand in the file exactly once from `after` on. */
 const mutations = [
@@ -30,9 +30,9 @@ const mutations = [
   { name: 'the lease of a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: 'lease_until < spark_now() AND marked_at', to: 'marked_at', tests: [CLAIM] },
   { name: 'the wait before a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: "- $1 * interval '1 millisecond'", to: "- 0 * $1 * interval '1 millisecond'", tests: [CLAIM] },
   { name: 'the row lock of a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: 'FOR NO KEY UPDATE SKIP LOCKED', tests: [CLAIM] },
-  { name: 'the row lock of sources in the claim', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim', from: 'ORDER BY s.id FOR NO KEY UPDATE OF s', to: 'ORDER BY s.id', tests: [CLAIM] },
-  { name: 'one at a time, of a schedule', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim', from: "(t.serial_key IS NULL OR t.trigger = 'manual' OR", to: '(true OR', tests: [CLAIM] },
-  { name: 'the order by which the claim finds who is before a task', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim', from: 'ORDER BY o.ready_at, o.id LIMIT 1', to: 'LIMIT 1', tests: [CLAIM] },
+  { name: 'the row lock of sources in the claim', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim_ready', from: 'ORDER BY s.id FOR NO KEY UPDATE OF s', to: 'ORDER BY s.id', tests: [CLAIM] },
+  { name: 'one at a time, of a schedule', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim_ready', from: "(t.serial_key IS NULL OR t.trigger = 'manual' OR", to: '(true OR', tests: [CLAIM] },
+  { name: 'the order by which the claim finds who is before a task', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim_ready', from: 'ORDER BY o.ready_at, o.id LIMIT 1', to: 'LIMIT 1', tests: [CLAIM] },
   { name: 'the row lock of what is due', file: hot('ledger'), from: ' FOR NO KEY UPDATE OF s SKIP LOCKED', tests: [LEDGER] },
   { name: 'the row lock of one schedule', file: hot('ledger'), after: 'lockSchedule =', from: ' FOR NO KEY UPDATE OF s', tests: [LEDGER] },
   { name: 'the unique index on tasks', file: migration('20261124130000_backfill'), from: 'CREATE UNIQUE INDEX', to: 'CREATE INDEX', tests: [LEDGER] },

@@ -40,7 +40,7 @@ export type Scenario<Context = unknown> = {
   judge: (lane: Lane, struck: Struck<Context>) => Promise<void>
 }
 
-export const CLAIM = 'worker-claim: call spark_claim'
+export const CLAIM = 'worker-claim: call spark_claim_ready'
 
 /** What every process writes now and then whatever it does. */
 export const ALWAYS: ReadonlySet<string> = new Set([

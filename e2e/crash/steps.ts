@@ -28,15 +28,17 @@ export const CHECKED_UP = 'main: update sources, update source_outcomes'
 
 /** An input that no other run has. */
 export const mark = () => `crash ${randomUUID()}`
+/** As the engine takes it: JSON text, for which core has a type of its own. */
+const inputText = (input: string) => JSON.stringify(input) as NonNullable<Parameters<Lane['engine']['schedules']['create']>[0]['input_value']>
 export const OPTIONS = {
   name: null, timezone: 'UTC', session_id: null, tweaks: null, timeout: null, overlap: 'skip', misfire: 'last', catchup_window: null, jitter: 0, start_at: null, end_at: null,
   max_runs: null, pause_after_failures: null, max_retries: 0, retry_on: 'safe',
 } as const
 export const schedule = (lane: Lane, more: { schedule_type: 'one-time' | 'interval'; schedule_expr: string; input_value: string; max_runs?: number; pause_after_failures?: number; overlap?: 'cancel_previous' }) =>
-  lane.engine.schedules.create({ workflow_id: lane.workflow_id, ...OPTIONS, ...more })
+  lane.engine.schedules.create({ workflow_id: lane.workflow_id, ...OPTIONS, ...more, input_value: inputText(more.input_value) })
 export const run = async (lane: Lane, input_value: string, more: { max_retries?: number } = {}) =>
-  (await lane.engine.workflows.run(lane.workflow_id, { input_value, max_retries: 0, retry_on: 'safe', ...more }, { wait: false })).task.id
-export const byInput = (lane: Lane, input: string) => lane.tasks(`input = to_jsonb($1::text)`, input)
+  (await lane.engine.workflows.run(lane.workflow_id, { input_value: inputText(input_value), max_retries: 0, retry_on: 'safe', ...more }, { wait: false })).task.id
+export const byInput = (lane: Lane, input: string) => lane.tasks(`input = to_json($1::text)::text`, input)
 export const byId = async (lane: Lane, id: string) => (await lane.tasks('id = $1', id))[0]
 export const isTerminal = (status: string | undefined) => status !== undefined && status !== 'pending' && status !== 'running'
 export const over = (lane: Lane, id: string) => until(() => byId(lane, id), (row) => isTerminal(row?.status))

@@ -95,7 +95,7 @@ export const largeAnswer: Scenario<string> = {
   isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
   async judge(lane, { context: id, strike, isCommitted }) {
     await judgeCall(lane, id, { intended: isCommitted(INTENT), settled: isCommitted(SETTLE_LARGE) }, strike !== null && strike.fate !== 'lost', true)
-    const kept = await lane.sql<{ length: number }>(`SELECT length(output ->> 'result') AS length FROM task_outputs WHERE task_id = $1`, [id])
+    const kept = await lane.sql<{ length: number }>(`SELECT length(output::json ->> 'result') AS length FROM task_outputs WHERE task_id = $1`, [id])
     assert.deepEqual(kept, (await byId(lane, id))?.status === 'completed' ? [{ length: LARGE }] : [])
   },
 }

@@ -257,7 +257,7 @@ describe('cancel', () => {
 })
 
 describe('replay', () => {
-  it.each([[undefined, {}], [{}, {}], [{ input_value: null }, { input_value: null }], [{ input_value: { a: 1 } }, { input_value: { a: 1 } }]])('%j gives the engine %j', async (body, input) => {
+  it.each([[undefined, {}], [{}, {}], [{ input_value: null }, { input_value: null }], ['{"input_value": { "b":1.10, "a":1 }}', { input_value: '{ "b":1.10, "a":1 }' }]])('%j gives the engine %j', async (body, input) => {
     const answer = await api.call('POST', `/api/v1/tasks/${ID}/replay`, { body })
     expect([answer.status, answer.json.replay_of]).toEqual([202, ID])
     expect(api.calls.at(-1)).toEqual(['tasks.replay', ID, input])

@@ -120,7 +120,7 @@ export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = 
       const small = readInline(bytes, forms)
       if (small) return small
       const { text, pieces } = await readThere(bytes, MAX_VALUES)
-      return { value: await build(text, pieces), text: text as JsonText } // checked there
+      return { value: await build(text, pieces), text: text.trim() as JsonText } // checked there
     },
     /** What `pick` makes of each element of an array, without those that it gives null for. What is no array gives null. */
     async list<T>(bytes: Uint8Array, pick: (item: JsonValue) => T | null): Promise<T[] | null> {

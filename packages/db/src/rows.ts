@@ -1,6 +1,6 @@
-import type { FlowType, Misfire, Occurrence, Overlap, RetryOn, ScheduleStatus, ScheduleType, SourceType, TaskErrorCode, TaskStatus, Trigger } from '@automagik-spark/core'
+import type { FlowType, JsonText, Misfire, Occurrence, Overlap, RetryOn, ScheduleStatus, ScheduleType, SourceType, TaskErrorCode, TaskStatus, Trigger } from '@automagik-spark/core'
 
-// Rows as PostgreSQL returns them: snake_case columns, timestamptz as Date, jsonb parsed.
+// Rows as PostgreSQL returns them: snake_case columns, timestamptz as Date, jsonb parsed. The user's and the flow's own JSON is text.
 
 export type SourceRow = {
   id: string
@@ -68,9 +68,9 @@ export type ScheduleRow = {
   anchor: Date
   start_at: Date | null
   end_at: Date | null
-  input_value: unknown
+  input_value: JsonText | null
   session_id: string | null
-  tweaks: Record<string, unknown> | null
+  tweaks: JsonText | null
   timeout: number | null
   max_retries: number
   retry_on: RetryOn
@@ -103,8 +103,8 @@ export type TaskRow = {
   status: TaskStatus
   trigger: Trigger
   scheduled_for: Date | null
-  input: unknown
-  output: unknown
+  input: JsonText | null
+  output: JsonText | null
   error: string | null
   error_code: TaskErrorCode | null
   tries: number

@@ -7,18 +7,14 @@ const COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, 
   s.created_at, s.updated_at, c.last_success_at, coalesce(c.consecutive_failures, 0) AS consecutive_failures`
 const FROM = `schedules s JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL LEFT JOIN schedule_outcomes c ON c.schedule_id = s.id`
 
-/** Columns that an insert or an edit writes; json ones go as text. */
+/** Columns that an insert or an edit writes. */
 const WRITTEN = [
   'workflow_id', 'name', 'schedule_type', 'schedule_expr', 'timezone', 'anchor', 'start_at', 'end_at', 'input_value', 'session_id', 'tweaks', 'timeout',
   'max_retries', 'retry_on', 'overlap', 'misfire', 'catchup_window', 'jitter', 'max_runs', 'pause_after_failures', 'status', 'paused_reason', 'warnings', 'decided_until', 'next_due_at', 'next_run_at', 'run_count', 'updated_at',
 ] as const
-const JSON_COLUMNS = new Set<string>(['input_value', 'tweaks'])
-const written = (row: ScheduleRow) =>
-  WRITTEN.map((column) => {
-    const value = row[column]
-    if (value === null || value === undefined) return null
-    return JSON_COLUMNS.has(column) ? JSON.stringify(value) : value
-  })
+/** PostgreSQL looks once more whether it is JSON, and keeps it as it was written. */
+const asWritten = (column: string): string => (column === 'input_value' || column === 'tweaks' ? '::json::text' : '')
+const written = (row: ScheduleRow) => WRITTEN.map((column) => row[column] ?? null)
 
 export const findSchedule = async (sql: Sql, id: string): Promise<ScheduleView | null> =>
   (await sql.query<ScheduleView>(`SELECT ${COLUMNS} FROM ${FROM} WHERE s.id = $1`, [id])).rows[0] ?? null
@@ -26,7 +22,7 @@ export const findSchedule = async (sql: Sql, id: string): Promise<ScheduleView |
 /** False: the workflow is not there (any more). */
 export const insertSchedule = async (tx: Sql, row: ScheduleRow): Promise<boolean> => {
   const columns = [...WRITTEN, 'id', 'created_at']
-  const places = columns.map((column, i) => `$${i + 1}${JSON_COLUMNS.has(column) ? '::jsonb' : ''}`)
+  const places = columns.map((column, i) => `$${i + 1}${asWritten(column)}`)
   const { rowCount } = await tx.query(
     `INSERT INTO schedules (${columns.join(', ')}) SELECT ${places.join(', ')} FROM workflows w WHERE w.id = $1 AND w.deleted_at IS NULL FOR KEY SHARE OF w`,
     [...written(row), row.id, row.created_at],
@@ -40,7 +36,7 @@ export const holdWorkflow = async (tx: Sql, id: string): Promise<boolean> =>
 
 /** Writes a whole edited row; the caller holds its lock. */
 export const updateSchedule = async (tx: Sql, row: ScheduleRow): Promise<void> => {
-  const sets = WRITTEN.map((column, i) => `${column} = $${i + 1}${JSON_COLUMNS.has(column) ? '::jsonb' : ''}`)
+  const sets = WRITTEN.map((column, i) => `${column} = $${i + 1}${asWritten(column)}`)
   await tx.query(`UPDATE schedules SET ${sets.join(', ')} WHERE id = $${WRITTEN.length + 1}`, [...written(row), row.id])
 }
 

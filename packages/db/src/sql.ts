@@ -32,6 +32,8 @@ const HOT_SETTINGS = {
   timezone: 'UTC',
   // PostgreSQL compiles what it takes for expensive, which below 18 is all that walks an index because it was told to: seconds for a statement of milliseconds.
   jit: 'off',
+  // Says that this version keeps JSON as text: what an older one would write is refused (`spark_refuse_older`).
+  'spark.json': 'text',
 }
 const TRIES = 5
 const isRetryable = (error: unknown) => error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001')

@@ -1,5 +1,5 @@
 import { Task } from '@automagik-spark/core'
-import type { RetryOn, TaskQuery } from '@automagik-spark/core'
+import type { JsonText, RetryOn, TaskQuery } from '@automagik-spark/core'
 import { TURNS_AWAY, whyTurnedAway } from './hot/hold.ts'
 import { CANCELLED } from './hot/settle.ts'
 import { jsonColumns } from './json-columns.ts'
@@ -9,9 +9,9 @@ import type { Sql, SqlPool } from './sql.ts'
 const PLAIN = `t.id, t.workflow_id, t.schedule_id, t.status, t.trigger, t.scheduled_for, t.input, t.error, t.error_code, t.tries, t.max_retries, t.retry_on,
   t.timeout, t.next_retry_at, t.cancel_requested_at, t.started_at, t.finished_at, t.replay_of, t.created_at, t.updated_at`
 /** What the engine's `toTask` makes of a row, as columns of JSON. */
-const SHOWN = { input_data: `CASE WHEN jsonb_typeof(t.input) = 'object' THEN t.input ELSE jsonb_build_object('value', t.input) END`, output_data: 't.output' }
+const SHOWN = { input_data: `(CASE WHEN t.input LIKE '{%' THEN t.input ELSE '{"value":' || coalesce(t.input, 'null') || '}' END)::json`, output_data: 't.output::json' }
 const IN_LISTS = jsonColumns(Task.shape, 't', SHOWN)
-const ALONE = jsonColumns(Task.shape, 't', { ...SHOWN, output_data: 'coalesce(f.output, t.output)' })
+const ALONE = jsonColumns(Task.shape, 't', { ...SHOWN, output_data: 'coalesce(f.output, t.output)::json' })
 /** Tasks of what was deleted are gone for every reader, although their rows are purged later. There are few such workflows at a time. */
 const VISIBLE = `t.workflow_id NOT IN (SELECT id FROM workflows WHERE deleted_at IS NOT NULL)`
 
@@ -20,9 +20,9 @@ export type NewRun = {
   id: string
   workflow_id: string
   schedule_id: string | null
-  input: unknown
+  input: JsonText | null
   session_id: string | null
-  tweaks: Record<string, unknown> | null
+  tweaks: JsonText | null
   timeout: number
   max_retries: number
   retry_on: RetryOn
@@ -31,9 +31,6 @@ export type NewRun = {
 /** How a run begins that somebody asked for: pending, or at its end already when its source is held. */
 const BEGINS = `CASE WHEN ${TURNS_AWAY('src')} THEN 'failed' ELSE 'pending' END, CASE WHEN ${TURNS_AWAY('src')} THEN 'source_unreachable' END,
   CASE WHEN ${TURNS_AWAY('src')} THEN ${whyTurnedAway('src')} END, CASE WHEN ${TURNS_AWAY('src')} THEN now.at END`
-
-/** JSON text for a column where no value is NULL. */
-const jsonOrNull = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value))
 
 /**
  * Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. Those of a
@@ -45,7 +42,7 @@ export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =
       `WITH i AS (
          INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, serial_key, trigger, priority, input, session_id, tweaks, timeout,
            max_retries, retry_on, ready_at, created_at, updated_at, status, error_code, error, finished_at)
-         SELECT r.id, w.id, w.source_id, r.schedule_id, r.schedule_id, 'manual', 0, r.input::jsonb, r.session_id, r.tweaks::jsonb, r.timeout,
+         SELECT r.id, w.id, w.source_id, r.schedule_id, r.schedule_id, 'manual', 0, r.input::json::text, r.session_id, r.tweaks::json::text, r.timeout,
            r.max_retries, r.retry_on, now.at, now.at, now.at, ${BEGINS}
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[])
            AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout, max_retries, retry_on)
@@ -56,8 +53,7 @@ export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =
        ) SELECT i.* FROM i, (SELECT pg_notify('spark_ready', '')) n`,
       [
         runs.map((r) => r.id), runs.map((r) => r.workflow_id), runs.map((r) => r.schedule_id),
-        runs.map((r) => jsonOrNull(r.input)),
-        runs.map((r) => r.session_id), runs.map((r) => (r.tweaks ? JSON.stringify(r.tweaks) : null)), runs.map((r) => r.timeout),
+        runs.map((r) => r.input), runs.map((r) => r.session_id), runs.map((r) => r.tweaks), runs.map((r) => r.timeout),
         runs.map((r) => r.max_retries), runs.map((r) => r.retry_on),
       ],
     )
@@ -194,18 +190,18 @@ export const makeTasks = (sql: SqlPool) => ({
   },
 
   /** A new task with the input, or another one, and the options of a task. Null: there is no such task, or its source is not active. */
-  async replay(id: string, replay: { id: string; input: { value: unknown } | null }): Promise<TaskRow | null> {
+  async replay(id: string, replay: { id: string; input: { value: JsonText | null } | null }): Promise<TaskRow | null> {
     const { rows } = await sql.query<TaskRow>(
       `WITH i AS (
          INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, trigger, priority, input, session_id, tweaks, timeout,
            max_retries, retry_on, replay_of, ready_at, created_at, updated_at, status, error_code, error, finished_at)
-         SELECT $2, t.workflow_id, t.source_id, t.schedule_id, 'replay', 0, CASE WHEN $3 THEN $4::jsonb ELSE t.input END, t.session_id, t.tweaks, t.timeout,
+         SELECT $2, t.workflow_id, t.source_id, t.schedule_id, 'replay', 0, CASE WHEN $3 THEN $4::json::text ELSE t.input END, t.session_id, t.tweaks, t.timeout,
            t.max_retries, t.retry_on, t.id, now.at, now.at, now.at, ${BEGINS}
          FROM tasks t JOIN sources src ON src.id = t.source_id AND src.status = 'active' CROSS JOIN (SELECT spark_now() AS at) now
          WHERE t.id = $1 AND ${VISIBLE}
          RETURNING ${PLAIN}, t.output
        ) SELECT i.* FROM i, (SELECT pg_notify('spark_ready', '')) n`,
-      [id, replay.id, replay.input !== null, jsonOrNull(replay.input?.value)],
+      [id, replay.id, replay.input !== null, replay.input?.value ?? null],
     )
     return rows[0] ?? null
   },

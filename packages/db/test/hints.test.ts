@@ -1,3 +1,4 @@
+import { jsonText } from '@automagik-spark/core'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { claim, handBack, listen, markCalling, markExpired, settle, settlementOf, takeOver } from '../src/index.ts'
@@ -51,7 +52,7 @@ const expire = async (id: string) => {
 
 describe('PostgreSQL announces', () => {
   it('that a run can be claimed', async () => {
-    const run = { id: randomUUID(), workflow_id, schedule_id: null, input: 'x', session_id: null, tweaks: null, timeout: 60, max_retries: 0, retry_on: 'safe' as const }
+    const run = { id: randomUUID(), workflow_id, schedule_id: null, input: jsonText('x'), session_id: null, tweaks: null, timeout: 60, max_retries: 0, retry_on: 'safe' as const }
     expect(await announcedBy(() => t.db.tasks.insertRuns([run]))).toEqual(['spark_ready'])
   })
 

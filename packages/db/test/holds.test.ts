@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { MINUTE, SECOND } from '@automagik-spark/core'
+import { jsonText, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   checkedDown, checkedUp, claim, claimChecks, dueSeconds, lockDue, lockSchedule, markCalling, settle, settlementOf, sqlNow, tendBreakers, turnAway,
@@ -236,7 +236,7 @@ describe('a held source', () => {
   })
 
   it('ends a run by hand as it comes in; half-open it may be the one that tries', async () => {
-    const run = () => t.db.tasks.insertRuns([{ id: randomUUID(), workflow_id, schedule_id: null, input: 'x', session_id: null, tweaks: null, timeout: 60, max_retries: 3, retry_on: 'safe' }])
+    const run = () => t.db.tasks.insertRuns([{ id: randomUUID(), workflow_id, schedule_id: null, input: jsonText('x'), session_id: null, tweaks: null, timeout: 60, max_retries: 3, retry_on: 'safe' }])
     const [fine] = await run()
     expect(fine!.status).toBe('pending')
     await hold()

@@ -55,7 +55,7 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
       request: RunRequest,
       { wait, wait_seconds, signal }: { wait: boolean; wait_seconds?: number; signal?: AbortSignal },
     ): Promise<{ task: Task; finished: boolean; cut_short?: boolean }> {
-      const options: Exclude<RunRequest, string> = typeof request === 'string' ? { input_value: request } : request
+      const options: Exclude<RunRequest, string> = typeof request === 'string' ? { input_value: request } : request // JSON text alone is the input
       const timeout = options.timeout ?? default_timeout
       const run = {
         workflow_id, schedule_id: null, input: options.input_value, session_id: options.session_id ?? null, tweaks: options.tweaks ?? null, timeout,

@@ -1,4 +1,4 @@
-import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, isReadByOldOnly, nextDue, notFound, pausedSpan, preview, startOf, supersededSpan, warningsOf, whyOver } from '@automagik-spark/core'
+import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, isReadByOldOnly, JsonSource, nextDue, notFound, pausedSpan, preview, startOf, supersededSpan, warningsOf, whyOver } from '@automagik-spark/core'
 import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, PreviewInput, ReplaceSchedule, Schedule, SchedulePreview, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
 import {
   countOpen, findSchedule, forgetFailures, holdWorkflow, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
@@ -19,6 +19,8 @@ export const toSchedule = (row: ScheduleView, now: Date): Schedule => {
   const { anchor: _, decided_until: __, ...shown } = row
   return {
     ...shown,
+    input_value: row.input_value && new JsonSource(row.input_value),
+    tweaks: row.tweaks && new JsonSource(row.tweaks),
     catchup_window: row.catchup_window ?? defaultCatchupWindow(row.schedule_type),
     description: descriptionOf(row),
     warnings: [...row.warnings, ...warningsOf(row, now)],

@@ -1,4 +1,4 @@
-import { isFinished, notFound, DomainError } from '@automagik-spark/core'
+import { asJsonText, isFinished, isObjectText, JsonSource, notFound, DomainError } from '@automagik-spark/core'
 import type { Page, PageQuery, ReplayTask, Task, TaskEvent, TaskQuery } from '@automagik-spark/core'
 import type { Db, TaskRow } from '@automagik-spark/db'
 import { inDoubt, lookAt } from './doubt.ts'
@@ -15,13 +15,11 @@ export type JsonText = { readonly json_text: string }
 /** How long a cancel waits for the running call to end, in milliseconds. */
 const CANCEL_WAIT_MS = 2_000
 
-const isPlainObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** A plain input is shown as `{"value": …}`, an object as it is. The flow gets the original. */
+/** A plain input is shown as `{"value": …}`, an object as it is. Both hold the text that the flow gets. */
 export const toTask = ({ input, output, ...row }: TaskRow): Task => ({
   ...row,
-  input_data: isPlainObject(input) ? input : { value: input },
-  output_data: output,
+  input_data: new JsonSource(input !== null && isObjectText(input) ? input : asJsonText(`{"value":${input ?? 'null'}}`)),
+  output_data: output && new JsonSource(output),
 })
 
 export const sourceInactive = (url: string): DomainError =>

@@ -1,9 +1,9 @@
 import { makeDb } from '@automagik-spark/db'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startEngine } from '../src/engine.ts'
-import type { Engine } from '../src/engine.ts'
 import { makeOpenSource } from '../src/remote.ts'
 import { isDatabaseAway } from '../src/unavailable.ts'
+import { asClient } from './as-client.ts'
 import { newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
 import { makeWire } from './wire.ts'
@@ -13,7 +13,7 @@ const INSERT = 'INSERT INTO tasks AS t'
 let stack: Stack
 let workflow_id: string
 let wire: Wire
-let engine: Engine
+let engine: ReturnType<typeof asClient>
 let closeDb: () => Promise<void>
 beforeAll(async () => {
   stack = await openStack()
@@ -26,10 +26,10 @@ beforeEach(async () => {
   closeDb = db.close
   const { clock, ids, vault, pool, logger } = stack.parts
   const addSecret = () => undefined
-  engine = await startEngine({
+  engine = asClient(await startEngine({
     url: wire.url, db, queue: stack.queue, clock, ids, vault, pool, logger, addSecret, random: Math.random,
     openSource: makeOpenSource({ pool, vault, addSecret }), version: 'test', default_timeout: 30,
-  })
+  }))
 })
 afterEach(async () => {
   stack.stub.release()
@@ -42,7 +42,7 @@ afterEach(async () => {
 afterAll(() => stack.close())
 
 const rows = async <T>(text: string, ...values: unknown[]) => (await stack.db.sql.query<T>(text, values)).rows
-const tasksOf = (input: string) => rows<{ id: string; status: string }>('SELECT id, status FROM tasks WHERE input = to_jsonb($1::text) ORDER BY id', input)
+const tasksOf = (input: string) => rows<{ id: string; status: string }>('SELECT id, status FROM tasks WHERE input = to_json($1::text)::text ORDER BY id', input)
 const completed = (id: string) => until(() => stack.engine.tasks.get(id), ({ status }) => status === 'completed')
 const callsOf = (input: string) => stack.stub.calls.filter((call) => call.input_value === input).length
 
@@ -120,7 +120,7 @@ describe('what else makes a flow run, when nobody can say whether it was stored'
 
   it('a schedule is named, and found when only the word of its commit was lost', async () => {
     const create = (input_value: string) => engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value }))
-    const stored = (input: string) => rows<{ id: string }>('SELECT id FROM schedules WHERE input_value = to_jsonb($1::text)', input)
+    const stored = (input: string) => rows<{ id: string }>('SELECT id FROM schedules WHERE input_value = to_json($1::text)::text', input)
     const lost = wire.cutAnswer('COMMIT')
     const asked = create('heard late')
     await lost.seen

@@ -10,7 +10,7 @@ import { makeWire } from './wire.ts'
 import type { Wire } from './wire.ts'
 
 const PAGE = { limit: 50, offset: 0 }
-const CLAIM = 'spark_claim('
+const CLAIM = 'spark_claim_ready('
 const INTENT = "SET phase = 'calling'"
 const SETTLE = 'INSERT INTO source_outcomes'
 const MINUTE_MS = 60_000

@@ -88,7 +88,7 @@ describe('ready tasks are found', () => {
   it('when they are announced during a claim that found nothing', async () => {
     wire = await makeWire(stack.url)
     await addWorker({ times: DEAF_TO_TIME, through: wire.url })
-    const empty = wire.holdAnswer('spark_claim(')
+    const empty = wire.holdAnswer('spark_claim_ready(')
     await stack.db.sql.query(`SELECT pg_notify('spark_ready', '')`)
     await empty.seen
     const id = await run('during a claim')

@@ -33,7 +33,7 @@ describe('the settler', () => {
     // PostgreSQL has data errors of its own; this one comes when it is asked for.
     await stack.db.sql.query(
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '22P05'; END $$;
-       CREATE TRIGGER refuse BEFORE UPDATE ON tasks FOR EACH ROW WHEN (NEW.output ->> 'result' = 'refuse me') EXECUTE FUNCTION refuse()`,
+       CREATE TRIGGER refuse BEFORE UPDATE ON tasks FOR EACH ROW WHEN (NEW.output::json ->> 'result' = 'refuse me') EXECUTE FUNCTION refuse()`,
     )
     const [good, bad, other] = await take(3)
     expect(await Promise.all([settler.settle(end(good!), 1), settler.settle(end(bad!, 'refuse me'), 1), settler.settle(end(other!), 1)])).toEqual([true, true, true])
@@ -62,7 +62,7 @@ describe('the settler', () => {
     const tasks = await take(60)
     const full_output = JSON.stringify({ result: 'x'.repeat(10 * 1024 * 1024) })
     await Promise.all(tasks.map((task) => settler.settle({ ...end(task, 'short'), full_output }, 1)))
-    const { rows } = await stack.db.sql.query(`SELECT count(*)::int AS count, min(length(output ->> 'result')) AS least FROM task_outputs`)
+    const { rows } = await stack.db.sql.query(`SELECT count(*)::int AS count, min(length(output::json ->> 'result')) AS least FROM task_outputs`)
     expect(rows).toEqual([{ count: 60, least: 10 * 1024 * 1024 }])
   }, patient(60_000))
 })

@@ -1,13 +1,12 @@
 import { parseSourcePolicy, makeHttpPool } from '@automagik-spark/adapters'
-import { CreateSchedule, listTasks, Task } from '@automagik-spark/core'
-import type { TaskQuery } from '@automagik-spark/core'
+import { CreateSchedule } from '@automagik-spark/core'
 import { makeDb } from '@automagik-spark/db'
 import { freshDatabase, slowSettings } from '@automagik-spark/db/testing'
 import type { TemporaryDatabase } from '@automagik-spark/db/testing'
 import { patience, startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow, StubLangflowOptions } from '@automagik-spark/testing'
 import { inject } from 'vitest'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { makeAgendaQueue } from '../src/agenda-queue.ts'
 import { makeDbClock } from '../src/clock.ts'
 import { startEngine } from '../src/engine.ts'
@@ -19,6 +18,7 @@ import type { OpenSource } from '../src/remote.ts'
 import { startWorker } from '../src/run/worker.ts'
 import type { RunningWorker, WorkerTimes } from '../src/run/worker.ts'
 import { makeVault } from '../src/vault.ts'
+import { asClient } from './as-client.ts'
 
 export { until } from '@automagik-spark/testing'
 
@@ -63,15 +63,7 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
   const common = { url, db, clock, ids, logger, random, openSource, version: 'test', default_timeout: 30 }
   const queue = newQueue()
   const running: Engine = await startEngine({ ...common, queue, vault, pool, addSecret: () => undefined })
-  // Runs are read as a client reads them: the JSON that PostgreSQL made, decoded by its schema.
-  const engine = {
-    ...running,
-    tasks: {
-      ...running.tasks,
-      list: async (query: TaskQuery) => z.decode(listTasks.response, JSON.parse((await running.tasks.list(query)).json_text)),
-      get: async (id: string) => z.decode(Task, JSON.parse((await running.tasks.get(id)).json_text)),
-    },
-  }
+  const engine = asClient(running)
   const stub: StubLangflow = await startStubLangflow({ key: LANGFLOW_KEY, ...stubOptions })
   const workers: { worker: RunningWorker; queue: ReturnType<typeof makeAgendaQueue> }[] = []
   const stopWorker = async (worker: RunningWorker) => {
@@ -85,6 +77,8 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
     url, db, engine, stub, clock, queue, pool,
     /** For what is started beside the engine. */
     parts: { db, clock, ids, vault, pool, logger },
+    /** As the API has them: what is the user's and the flow's own is source text. */
+    raw: running,
     jsonTasks: running.tasks,
     /**
      * `through`: another way to the same PostgreSQL, for its statements and its LISTEN; its queue goes straight there.
@@ -120,8 +114,9 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
 }
 export type Stack = Awaited<ReturnType<typeof openStack>>
 
+type ScheduleFields = Omit<Partial<CreateSchedule>, 'input_value' | 'tweaks'> & Pick<CreateSchedule, 'workflow_id'> & Pick<z.input<typeof CreateSchedule>, 'input_value' | 'tweaks'>
 /** As a request with only these fields would be read. */
-export const newSchedule = (fields: Partial<CreateSchedule> & Pick<CreateSchedule, 'workflow_id'>): CreateSchedule =>
+export const newSchedule = (fields: ScheduleFields): CreateSchedule =>
   CreateSchedule.parse({
     schedule_type: 'interval',
     schedule_expr: '1s',

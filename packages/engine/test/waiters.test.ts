@@ -1,3 +1,4 @@
+import { jsonText } from '@automagik-spark/core'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeLogger } from '../src/logger.ts'
@@ -81,7 +82,7 @@ describe('whoever waits for a run', () => {
     const { over, begun } = waiters.wait(id, LONG_MS)
     waiters.onUp()
     await stack.db.tasks.findMany([id])
-    await stack.db.tasks.insertRuns([{ id, workflow_id, schedule_id: null, input: 'x', session_id: null, tweaks: null, timeout: 60, max_retries: 0, retry_on: 'safe' as const }])
+    await stack.db.tasks.insertRuns([{ id, workflow_id, schedule_id: null, input: jsonText('x'), session_id: null, tweaks: null, timeout: 60, max_retries: 0, retry_on: 'safe' as const }])
     begun()
     await stack.engine.tasks.cancel(id)
     waiters.onUp()

@@ -32,6 +32,7 @@ const pascal = (id: string): string =>
 const comment = (schema: Schema, indent: string): string => (schema.description ? `${indent}/** ${schema.description} */\n` : '')
 
 const union = (types: string[], indent: string): string => {
+  if (types.includes('unknown')) return 'unknown' // which is everything else as well
   const line = types.join(' | ')
   return line.length <= LONGEST_UNION || line.includes('\n') ? line : types.map((type) => `\n${indent}  | ${type}`).join('')
 }

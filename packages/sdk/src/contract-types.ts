@@ -203,7 +203,7 @@ export type ReplaceSchedule = {
 }
 
 export type ReplayTask = {
-  /** another input; the same one when left out */
+  /** another input, or null for none; the same one when left out */
   input_value?: unknown
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { DomainError } from '@automagik-spark/core'
 import { parseJson } from './json.ts'
+import type { ParsedBody } from './json.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
@@ -57,12 +58,14 @@ const decode = (bytes: Buffer): string => {
 }
 
 /** The body as JSON. An action may come without one: then it is `{}`. */
-export const readBody = async (req: IncomingMessage, res: ServerResponse, mayBeEmpty: boolean): Promise<unknown> => {
+export const EMPTY_BODY: ParsedBody = parseJson('{}')
+
+export const readBody = async (req: IncomingMessage, res: ServerResponse, mayBeEmpty: boolean): Promise<ParsedBody> => {
   checkType(req)
   if (Number(req.headers['content-length'] ?? 0) > MAX_BODY_BYTES) throw tooLarge()
   if (req.headers.expect !== undefined) res.writeContinue()
   const text = decode(await readBytes(req))
   if (text.trim() !== '') return parseJson(text)
-  if (mayBeEmpty) return {}
+  if (mayBeEmpty) return EMPTY_BODY
   throw new DomainError('invalid', 'The body is empty: JSON is needed', { errors: [{ path: 'body', message: 'is empty: JSON is needed' }] })
 }

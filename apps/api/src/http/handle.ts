@@ -1,10 +1,11 @@
-import { DomainError } from '@automagik-spark/core'
+import { DomainError, withSources, writeJson } from '@automagik-spark/core'
 import type { Endpoint } from '@automagik-spark/core'
 import type { Express, Request, Response } from 'express'
 import { z } from 'zod'
 import { send } from './answer.ts'
-import { hasBody, readBody } from './body.ts'
+import { EMPTY_BODY, hasBody, readBody } from './body.ts'
 import { makeParse } from './parse.ts'
+import type { ParsedBody } from './json.ts'
 import { parseQuery } from './query.ts'
 
 type Part<E, K extends string> = E extends Record<K, infer S extends z.ZodType> ? z.output<S> : undefined
@@ -62,6 +63,8 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
   const takesBody = endpoint.body !== undefined || endpoint.emptyBody === true
   const body = makeParse(endpoint.body ?? z.strictObject({}).nullish(), 'body')
   const mayBeEmpty = endpoint.emptyBody === true
+  // What is the user's own JSON comes out as its source text.
+  const decodeBody = ({ value, text }: ParsedBody) => body(endpoint.stringBody !== true && typeof value === 'string' ? value : withSources(value, text))
 
   return {
     endpoint,
@@ -69,7 +72,7 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
       const call = {
         params: params?.(req.params),
         query: noQuery && !req.url.includes('?') ? { ...noQuery } : query?.(parseQuery(req.url)),
-        body: takesBody ? body(mayBeEmpty && !hasBody(req) ? {} : await readBody(req, res, mayBeEmpty)) : undefined,
+        body: takesBody ? decodeBody(mayBeEmpty && !hasBody(req) ? EMPTY_BODY : await readBody(req, res, mayBeEmpty)) : undefined,
         header: (name: string) => req.get(name),
         get signal() {
           return signalOf(res)
@@ -79,7 +82,7 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
       const result = await handler(call)
       const plain = result instanceof Reply ? result : undefined
       const value = plain ? plain.value : result
-      const text = isJsonText(value) ? value.json_text : JSON.stringify(z.encode(endpoint.response, value))
+      const text = isJsonText(value) ? value.json_text : writeJson(z.encode(endpoint.response, value))
       send(res, plain?.status ?? endpoint.status, text, plain?.headers)
     },
   }

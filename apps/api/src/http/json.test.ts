@@ -12,7 +12,7 @@ const messageOf = (text: string): string => {
 
 describe('parseJson', () => {
   it.each(['"text"', '1', 'null', '[]', '{}', ' {"a": [1, {"b": "]}"}]}\n', '"\\"[[["', '-0.5e+10'])('reads %s', (text) => {
-    expect(parseJson(text)).toEqual(JSON.parse(text))
+    expect(parseJson(text)).toEqual({ value: JSON.parse(text), text: text.trim() })
   })
 
   it.each([

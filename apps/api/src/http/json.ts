@@ -1,4 +1,4 @@
-import { DomainError } from '@automagik-spark/core'
+import { checkedJsonText, DomainError } from '@automagik-spark/core'
 
 /** Deeper than any field may be: what is kept is held to core's own limit, this one keeps recursion away from strangers. */
 const MAX_DEPTH = 64
@@ -100,11 +100,14 @@ const where = (text: string): string => {
   return `unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(index)!))} at line ${line}, column ${column}`
 }
 
+/** A body, and its own text: what is the user's in it is cut from there. */
+export type ParsedBody = ReturnType<typeof checkedJsonText>
+
 /** Any JSON, a bare string too. V8's own message would repeat the body, which may hold a key. */
-export const parseJson = (text: string): unknown => {
+export const parseJson = (text: string): ParsedBody => {
   if (isTooDeep(text)) throw invalid(`The body is nested deeper than ${MAX_DEPTH} levels`)
   try {
-    return JSON.parse(text)
+    return checkedJsonText(text)
   } catch (cause) {
     throw invalid(`The body is not valid JSON: ${where(text)}`, cause)
   }

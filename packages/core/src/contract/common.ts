@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { readTime } from '../schedule/written-time.ts'
+import { sourceText, sourceValue } from '../json/source.ts'
+import type { JsonText } from '../json/text.ts'
 import { textProblem, valueProblem } from './stored-value.ts'
 
 /** ISO 8601 in UTC on the wire, `Date` in code. */
@@ -36,19 +38,31 @@ export const Text = z.string().superRefine((value, context) => {
   if (problem) context.addIssue({ code: 'custom', message: problem })
 })
 
-/** Any JSON that can be kept: not too deep, not too many keys, text as in `Text`. */
-export const Json = z.unknown().superRefine((value, context) => {
-  const problem = valueProblem(value)
+/** Any JSON that can be kept, not too deep and with not too many keys. */
+const checked = z.unknown().superRefine((value, context) => {
+  const problem = valueProblem(sourceValue(value))
   if (problem) context.addIssue({ code: 'custom', message: problem })
 })
 
+/** A field that is missing gets here as well, and stays missing. */
+const toSource = (value: unknown): JsonText => (value === undefined ? (value as never) : sourceText(value))
+
+/** What is the user's own: checked as a value, and handed on as its source text (`withSources`), digit for digit. */
+export const Json = checked.transform(toSource)
+
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** A JSON string, as its source text. */
+export const JsonString = checked.refine((value) => typeof sourceValue(value) === 'string').meta({ type: 'string' }).transform(toSource) as unknown as z.ZodType<JsonText, string>
+
 /** A JSON object that a client fills as it likes. Cast, since `z.record` would drop a key named `__proto__`, which is data here. */
-export const JsonObject = Json.refine(isObject, { error: 'must be an object', abort: true }).meta({ type: 'object' }) as unknown as z.ZodType<
-  Record<string, unknown>,
-  Record<string, unknown>
->
+export const JsonObject = checked
+  .refine((value) => isObject(sourceValue(value)), { error: 'must be an object', abort: true })
+  .meta({ type: 'object' })
+  .transform(toSource) as unknown as z.ZodType<JsonText, Record<string, unknown>>
+
+/** Such an object in an answer. */
+export const SourceObject = z.unknown().meta({ type: 'object' }) as unknown as z.ZodType<unknown, Record<string, unknown>>
 
 export const Id = z.guid('must be a UUID').transform((id) => id.toLowerCase())
 /** An id in an answer. */

@@ -24,6 +24,8 @@ export type Endpoint<
   readonly params?: P
   readonly query?: Q
   readonly body?: B
+  /** A JSON string alone is a body as well: the user's own, kept as it was written. */
+  readonly stringBody?: true
   /** An empty body is read as `{}`. */
   readonly emptyBody?: true
   readonly status: number

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { MAX_CATCHUP_WINDOW, MAX_JITTER } from '../schedule/check.ts'
 import { MISFIRES, OVERLAPS } from '../schedule/decide.ts'
 import { SCHEDULED_RETRIES } from '../task/retry.ts'
-import { digits, GivenTime, Id, IdParams, Json, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
+import { digits, GivenTime, Id, IdParams, Json, page, pageOf, SourceObject, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 import { RetryOn, Task } from './tasks.ts'
 import { runOptions } from './workflows.ts'
@@ -30,7 +30,7 @@ const timezone = Text.min(1, 'must be an IANA name such as Europe/Lisbon').max(6
 const given = {
   name: Text.trim().min(1, 'must not be empty').max(200, 'must have at most 200 characters').nullable(),
   timezone: timezone.describe('IANA name'),
-  input_value: Json.describe('the input of every run; null for none'),
+  input_value: Json.nullable().describe('the input of every run; null for none'),
   session_id: runOptions.session_id.nullable(),
   tweaks: runOptions.tweaks.nullable(),
   overlap: Overlap.describe(
@@ -80,7 +80,7 @@ export const Schedule = z
     timezone: z.string(),
     input_value: z.unknown(),
     session_id: z.string().nullable(),
-    tweaks: z.record(z.string(), z.unknown()).nullable(),
+    tweaks: SourceObject.nullable(),
     status: ScheduleStatus,
     paused_reason: z.string().nullable(),
     next_run_at: Timestamp.nullable().describe('when the next due time starts: with its jitter'),

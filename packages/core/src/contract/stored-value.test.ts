@@ -33,13 +33,10 @@ describe('valueProblem', () => {
     expect(valueProblem(Array(10_001).fill(0))).toBe('must not have more than 10000 keys and elements')
     expect(valueProblem([Array(5000).fill(0), Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, 0]))])).toBe('must not have more than 10000 keys and elements')
   })
-  it.each([[{ 'a\u0000': 1 }, 'must not contain the NUL character'], [{ a: ['\u0000'] }, 'must not contain the NUL character'], [{ '\ud800': 1 }, 'must be well-formed Unicode (it has half of a surrogate pair)']])(
-    'looks at the keys and texts inside %j',
-    (value, problem) => {
-      expect(valueProblem(value)).toBe(problem)
-    },
-  )
+  it.each([[{ 'a\u0000': 1 }], [{ a: ['\u0000'] }], [{ '\ud800': 1 }]])('takes %j, whose characters stand as escapes in its text', (value) => {
+    expect(valueProblem(value)).toBeNull()
+  })
   it('sees __proto__ as the key it is', () => {
-    expect(valueProblem(JSON.parse('{"__proto__": "\\u0000"}'))).toBe('must not contain the NUL character')
+    expect(valueProblem({ a: JSON.parse(`{"__proto__": ${'['.repeat(32)}${']'.repeat(32)}}`) })).toBe('must not be nested deeper than 32 levels')
   })
 })

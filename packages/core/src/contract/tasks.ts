@@ -88,7 +88,7 @@ export const retryTask = endpoint({
   params: IdParams, emptyBody: true, status: 202, response: Task,
 })
 export const ReplayTask = z
-  .strictObject({ input_value: Json.optional().describe('another input; the same one when left out') })
+  .strictObject({ input_value: Json.nullish().describe('another input, or null for none; the same one when left out') })
   .meta({ id: 'ReplayTask', examples: [{}, { input_value: 'Hello again' }] })
 export type ReplayTask = z.output<typeof ReplayTask>
 export const replayTask = endpoint({

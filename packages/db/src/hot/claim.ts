@@ -1,4 +1,4 @@
-import type { FlowType, RetryPolicy, SourceType } from '@automagik-spark/core'
+import type { FlowType, JsonText, RetryPolicy, SourceType } from '@automagik-spark/core'
 import type { Sql } from '../sql.ts'
 
 /** A task in a worker's hand: what it needs to call the flow, and to say whether it may be tried again. */
@@ -11,9 +11,9 @@ export type ClaimedTask = RetryPolicy & {
   /** By these a worker sees that what it keeps of flow and source is out of date. */
   flow_changed_at: Date
   source_version: number
-  input: unknown
+  input: JsonText | null
   session_id: string | null
-  tweaks: Record<string, unknown> | null
+  tweaks: JsonText | null
   timeout: number
   scheduled_for: Date | null
 }
@@ -39,7 +39,7 @@ export const claim = async (sql: Sql, args: { worker_id: string; token: string; 
     await sql.query<ClaimedTask>(
       `SELECT id, token, tries, workflow_id, source_id, flow_version, flow_changed_at, source_version, input, session_id, tweaks, timeout, scheduled_for,
          max_retries, retry_on, tries_before
-       FROM spark_claim($1, $2, $3, $4 * interval '1 millisecond')`,
+       FROM spark_claim_ready($1, $2, $3, $4 * interval '1 millisecond')`,
       [args.worker_id, args.token, args.slots, args.leaseMs],
     )
   ).rows

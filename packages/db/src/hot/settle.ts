@@ -85,10 +85,16 @@ const LOG_ATTEMPTS = `
     WHERE s.status = 'pending' OR v.n = 2
     ORDER BY s.id, v.n
   ), `
+/**
+ * The source text of an element of a JSON array, from 1. The array is taken apart once a statement; `->` would walk it anew for each element,
+ * and refuses texts with a \u0000 in them.
+ */
+const elementOf = (array: string, place: string): string => `(ARRAY(SELECT e.value::text FROM json_array_elements(${array}::json) AS e(value)))[${place}]`
+
 /** Answers that are kept apart. */
 const KEEP_LARGE = `
   f AS (
-    INSERT INTO task_outputs (task_id, output) SELECT r.id, $10::jsonb -> r.full_output FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
+    INSERT INTO task_outputs (task_id, output) SELECT r.id, ${elementOf('$10', 'r.full_output')} FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
     ON CONFLICT (task_id) DO UPDATE SET output = excluded.output
   ), `
 
@@ -99,7 +105,7 @@ const SETTLE = (again: boolean, large: boolean): string => `
     FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bool[], $9::int[]${large ? ', $11::int[]' : ''})
       AS r(id, token, status, error, error_code, retry_in_ms, reached, output${large ? ', full_output' : ''})
   ), s AS (
-    UPDATE tasks t SET phase = NULL, output = $8::jsonb -> r.output, lease_until = NULL, marked_at = NULL, updated_at = r.now,
+    UPDATE tasks t SET phase = NULL, output = ${elementOf('$8', 'r.output')}, lease_until = NULL, marked_at = NULL, updated_at = r.now,
       status = CASE WHEN ${AGAIN} THEN 'pending' WHEN ${STOPPED} THEN 'cancelled' ELSE r.status END,
       error = CASE WHEN NOT ${STOPPED} THEN r.error END, error_code = CASE WHEN NOT ${STOPPED} THEN r.error_code END,
       started_at = CASE WHEN NOT ${AGAIN} THEN t.started_at END,
@@ -144,13 +150,13 @@ export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settl
 }
 
 /**
- * JSON texts as one JSON array, and where in it each of them stands. As elements of a `text[]` they would be escaped quote by quote, and
+ * JSON texts as one JSON array, and where in it each of them stands, from 1. As elements of a `text[]` they would be escaped quote by quote, and
  * be read twice.
  */
 const jsonArray = (texts: readonly (string | null)[]): [array: string, places: (number | null)[]] => {
   const given = texts.filter((text) => text !== null)
   let place = 0
-  return [`[${given.join(',')}]`, texts.map((text) => (text === null ? null : place++))]
+  return [`[${given.join(',')}]`, texts.map((text) => (text === null ? null : ++place))]
 }
 
 /** Which of these are written already: the answer to a settle whose commit was in doubt. */

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../logger.ts'
 import { keepAnswer } from '../output.ts'
 import type { OpenSource } from '../remote.ts'
-import { makeEnds, Stopped, textOrNull } from './attempt.ts'
+import { makeEnds, Stopped } from './attempt.ts'
 import type { AttemptEnd } from './attempt.ts'
 import type { Target } from './targets.ts'
 
@@ -25,7 +25,7 @@ export const makeAsk = ({ openSource, logger, random, maxOutputBytes }: Deps) =>
     const { end, failed, stopped } = makeEnds(task, random)
     const unknown = (why: string) => failed(new SourceError('outcome_unknown', 'unknown', `${lost.message} ${why}`))
     const call: LostCall = {
-      flow_id: flow.remote_flow_id, flow_type: flow.flow_type, input_value: textOrNull(task.input),
+      flow_id: flow.remote_flow_id, flow_type: flow.flow_type, input_value: task.input,
       data: flow.data as JsonValue, // out of a jsonb column
       session_id: task.session_id ?? task.id, own_session: task.session_id === null, tries: task.tries, signal,
     }

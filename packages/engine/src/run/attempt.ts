@@ -1,6 +1,5 @@
 import type { JsonValue } from '@automagik-spark/adapters'
-import { jsonText, nextRetryMs, SourceError } from '@automagik-spark/core'
-import type { JsonText } from '@automagik-spark/core'
+import { nextRetryMs, SourceError } from '@automagik-spark/core'
 import { settlementOf } from '@automagik-spark/db'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
@@ -68,10 +67,10 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
       const answer = await remote.run({
         flow_id: flow.remote_flow_id,
         flow_type: flow.flow_type,
-        input_value: textOrNull(task.input),
+        input_value: task.input,
         // A session of its own for every task: without one, runs of a flow share one history.
         session_id: task.session_id ?? task.id,
-        tweaks: textOrNull(task.tweaks),
+        tweaks: task.tweaks,
         input_component: flow.chosen_input,
         output_component: flow.chosen_output,
         data: flow.data as JsonValue, // out of a jsonb column
@@ -97,6 +96,3 @@ const hasReached = ({ failure, error_code }: SourceError): boolean | null => {
   return failure === 'refused' && (error_code === 'address_refused' || error_code === 'source_unreachable') ? null : true
 }
 export type Attempt = ReturnType<typeof makeAttempt>
-
-/** A column's NULL, and JSON's null as well, is no input at all. */
-export const textOrNull = (value: unknown): JsonText | null => (value === null || value === undefined ? null : jsonText(value))

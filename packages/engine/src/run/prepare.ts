@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FlowReads } from '../flow-reads.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenSource } from '../remote.ts'
-import { textOrNull } from './attempt.ts'
 import type { Target } from './targets.ts'
 
 /** What a run was made ready for: its target as it is now, or why it is not sent. */
@@ -77,6 +76,6 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
 export type Prepare = ReturnType<typeof makePrepare>
 
 const useOf = (task: ClaimedTask, flow: FlowTarget) => ({
-  input_value: textOrNull(task.input), tweaks: textOrNull(task.tweaks), input_component: flow.chosen_input, output_component: flow.chosen_output,
+  input_value: task.input, tweaks: task.tweaks, input_component: flow.chosen_input, output_component: flow.chosen_output,
   data: flow.data as JsonValue, // out of a jsonb column
 })

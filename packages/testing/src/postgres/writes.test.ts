@@ -7,7 +7,7 @@ it.each([
   ["SELECT spark_now(), pg_notify('spark_ready', 'insert into lies')", []],
   ['-- delete from nothing\nSELECT 1 /* update tasks */', []],
   ["SET LOCAL statement_timeout = '60s'", []],
-  ['SELECT * FROM spark_claim($1, $2, $3)', ['call spark_claim']],
+  ['SELECT * FROM spark_claim_ready($1, $2, $3)', ['call spark_claim_ready']],
   ['SELECT FROM sources s WHERE spark_takes_calls(s, 0, spark_now())', []],
   ['INSERT INTO "public"."sources" ("id") VALUES ($1) RETURNING "id"', ['insert sources']],
   ['UPDATE tasks t SET phase = $1', ['update tasks']],

@@ -144,6 +144,7 @@ export const startStubServer = async ({ name, key: firstKey, manners: mannersFor
     if (on.failing === true) return manners.failed(heard)
     if (typeof on.failing === 'number') return made(on.failing)
     if (on.html) return manners.html
+    if (typeof on.answer === 'string') return { ...made(200), pieces: [on.answer] }
     if (heard.answer) return heard.answer
     const missing = { method, path: path + (query.size > 0 ? `?${query}` : ''), body, asked_for: heard.asked_for }
     unrecorded.push(missing)

@@ -8,6 +8,8 @@ export type Switches = {
   html?: boolean | null
   /** Read the request, then break the connection. */
   reset?: boolean | null
+  /** Answer 200 with this JSON text, as it is. */
+  answer?: string | null
   /** Refuse with `Retry-After` in seconds. */
   busy?: { status: 503 | 429; retry_after: number } | null
 }
