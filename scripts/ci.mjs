@@ -7,12 +7,19 @@ import { runInForeground } from './lib/foreground.mjs'
 import { requireNode } from './lib/node-version.mjs'
 import { addUp } from './lib/totals.mjs'
 import { report } from './lib/report.mjs'
+import { onSignal } from './lib/signals.mjs'
 
 requireNode()
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'spark-ci-'))
 
+let stopped = false
+onSignal(() => {
+  stopped = true // what runs gets the signal too; nothing more is begun
+})
+
 const run = async (script) => {
+  if (stopped) return { passed: 0, failed: 1, skipped: [], problems: [`stopped before scripts/${script}`] }
   const file = join(folder, `${script}.json`)
   const env = { ...process.env, SPARK_TEST_TOTALS: file, SPARK_COLLECT_SQL: join(folder, 'sql') }
   const code = await runInForeground([`scripts/${script}`], { cwd: root, env })

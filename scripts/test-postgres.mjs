@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { requireNode } from './lib/node-version.mjs'
 import { prepare } from './lib/prepare.mjs'
 import { report } from './lib/report.mjs'
+import { onSignal } from './lib/signals.mjs'
 import { addUp } from './lib/totals.mjs'
 import { bePatient, runVitest } from './lib/vitest.mjs'
 import { findServers } from './postgres-matrix/servers.mjs'
@@ -32,11 +33,16 @@ const envOf = ({ major, bin, hasJit }, more = {}) => ({
 const runOn = async (server, collected) => {
   console.log(`\n${server.name}: ${server.bin}`)
   const suites = await runVitest([...CONFIG, '--exclude', PREPARE], { cwd: root, env: envOf(server, { SPARK_COLLECT_SQL: collected }) })
-  if (server.major !== OLDEST) return suites
+  if (server.major !== OLDEST || stopped) return suites
   const folders = [collected, ...(process.env.SPARK_COLLECT_SQL ? [process.env.SPARK_COLLECT_SQL] : [])]
   const prepared = await runVitest([...CONFIG, PREPARE], { cwd: root, env: envOf(server, { SPARK_COLLECTED_SQL: folders.join(':'), SPARK_COLLECT_SQL: '' }) })
   return addUp(suites, prepared)
 }
+
+let stopped = false
+onSignal(() => {
+  stopped = true // what runs gets the signal too; nothing more is begun
+})
 
 const main = async () => {
   if (!(await prepare(root, { types: true }))) return failures(['the build'])
@@ -49,7 +55,10 @@ const main = async () => {
   let totals = failures(missing.map((line) => `a server is missing: ${line}`))
   if (chosen.length === 0 && missing.length === 0) totals = failures([`no server of ${wanted.join(', ')}: there are ${servers.map(({ major }) => major).join(', ')}`])
   try {
-    for (const server of chosen) totals = addUp(totals, await runOn(server, collected))
+    for (const server of chosen) {
+      if (stopped) return addUp(totals, failures([`stopped before ${server.name}`]))
+      totals = addUp(totals, await runOn(server, collected))
+    }
   } finally {
     rmSync(collected, { recursive: true, force: true })
   }
