@@ -56,7 +56,7 @@ export const makeApi = ({ engine, config, logger, clock }: ApiDeps) => {
   mount(app, routes, signals.signalOf)
   docs.mount(app)
   app.use((_req, res) => send(res, 404, NOT_FOUND_TEXT))
-  app.use(makeErrorHandler({ logger, isStopping, isUnavailable: engine.service.isUnavailable }))
+  app.use(makeErrorHandler({ logger, isStopping, noteFailure: engine.service.noteFailure }))
 
   const openPaths = new Set([...endpoints.filter(({ open, root }) => open && root).map(({ path }) => path), ...docs.openPaths])
   const server = makeServer(app, makeGate({ ...config, openPaths, isStopping, logger }))

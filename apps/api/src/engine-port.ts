@@ -59,7 +59,7 @@ export type ApiEngine = {
     /** From what the process knows already: no store is asked. */
     health(): Health
     ready(): Ready
-    /** Whether a failure only says that the database cannot be reached right now. */
-    isUnavailable(error: unknown): boolean
+    /** Notes what failed a request, for `/health`. Why PostgreSQL could not do it, as a sentence; null: it is a bug. */
+    noteFailure(error: unknown): string | null
   }
 }

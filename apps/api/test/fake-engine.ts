@@ -26,7 +26,7 @@ export const schedule: Schedule = {
   catchup_window: 86_400, jitter: 0, start_at: null, end_at: null, max_runs: null, pause_after_failures: null, max_retries: 3, retry_on: 'safe', timeout: null, description: 'every 5 minutes', created_at: NOW, updated_at: NOW,
 }
 export const health: Health = {
-  status: 'healthy', timestamp: NOW,
+  status: 'healthy', reasons: [], timestamp: NOW,
   services: { api: { status: 'healthy', version: '0.1.0' }, worker: { status: 'healthy', active_workers: 1 }, database: { status: 'healthy' }, scheduler: { status: 'healthy', backend: 'postgres' } },
 }
 export const pageOf = <T>(items: T[]): Page<T> => ({ items, total: items.length, limit: 50, offset: 0, has_more: false, next_cursor: null })
@@ -102,12 +102,12 @@ export const makeFakeEngine = () => {
     },
     workers: {
       list: async () =>
-        pageOf([{ id: ID, hostname: 'box', pid: 7, status: 'active' as const, current_tasks: 0, concurrency: 50, version: '0.1.0', started_at: NOW, last_heartbeat: NOW }]),
+        pageOf([{ id: ID, hostname: 'box', pid: 7, status: 'active' as const, current_tasks: 0, concurrency: 50, version: '0.1.0', trouble: null, started_at: NOW, last_heartbeat: NOW }]),
     },
     service: {
       health: () => health,
       ready: () => ({ status: 'ready', reason: null }),
-      isUnavailable: (error) => error instanceof Error && error.message === 'the database is away',
+      noteFailure: (error) => (error instanceof Error && error.message === 'the database is away' ? 'The database does not answer; try again in a moment' : null),
     },
   })
   return { engine, calls }

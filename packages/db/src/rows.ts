@@ -130,6 +130,8 @@ export type WorkerRow = {
   current_tasks: number
   concurrency: number
   version: string
+  /** What it cannot do at PostgreSQL, and why; without anything that only holders of the API key may see. */
+  trouble: string | null
   started_at: Date
   last_heartbeat: Date
 }

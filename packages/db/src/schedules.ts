@@ -44,7 +44,7 @@ export const updateSchedule = async (tx: Sql, row: ScheduleRow): Promise<void> =
 export const removeSchedule = async (tx: Sql, id: string): Promise<void> => {
   await tx.query(`UPDATE tasks SET ${CANCELLED} WHERE schedule_id = $1 AND status = 'pending'`, [id])
   await tx.query(`SET LOCAL statement_timeout = '60s'`) // a long history has many rows to let go
-  await tx.query(`DELETE FROM schedules WHERE id = $1`, [id])
+  await tx.query(`DELETE FROM schedules WHERE id = $1`, [id], { limitMs: 62_000 })
 }
 
 /** Failures in a row begin anew: a schedule that was paused for them and is enabled is not paused at once. The caller holds the lock. */

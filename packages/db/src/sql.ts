@@ -2,7 +2,8 @@ import pg from 'pg'
 
 /** Something that runs a statement: a pool, or one connection inside a transaction. */
 export type Sql = {
-  query<Row>(text: string, values?: unknown[]): Promise<{ rows: Row[]; rowCount: number }>
+  /** `limitMs`: instead of the pool's own, after which PostgreSQL is taken for frozen and the connection given up. */
+  query<Row>(text: string, values?: unknown[], options?: { limitMs?: number }): Promise<{ rows: Row[]; rowCount: number }>
 }
 
 export type PoolOptions = {
@@ -35,8 +36,15 @@ const HOT_SETTINGS = {
   // Says that this version keeps JSON as text: what an older one would write is refused (`spark_refuse_older`).
   'spark.json': 'text',
 }
+/** PostgreSQL ends a statement by itself; that it doesn't say so within this time tells that it is frozen, or the network is. */
+const ANSWER_MARGIN_MS = 2_000
 const TRIES = 5
 const isRetryable = (error: unknown) => error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001')
+
+/**
+ * A connection on which nothing more can be done: its server does not answer, or was made a standby, and the name may lead to the new primary by now.
+ */
+const isLost = (error: unknown): boolean => error instanceof Error && (error.message === 'Query read timeout' || (error instanceof pg.DatabaseError && error.code === '25006'))
 
 /**
  * The text of each statement with values has a name, so that a connection parses and plans it once: planning is half of what a short statement costs.
@@ -50,15 +58,17 @@ const nameOf = (text: string): string => {
 }
 
 const bind = (client: { query: pg.Pool['query'] }): Sql => ({
-  async query<Row>(text: string, values?: unknown[]) {
+  async query<Row>(text: string, values?: unknown[], { limitMs }: { limitMs?: number } = {}) {
+    const config = { text, ...(values && { name: nameOf(text), values }), ...(limitMs !== undefined && { query_timeout: limitMs }) }
     // The row's type is the caller's word: it stands beside the statement.
-    const result = (await client.query(values ? { name: nameOf(text), text, values } : text)) as unknown as { rows: Row[]; rowCount: number | null }
+    const result = (await client.query(config)) as unknown as { rows: Row[]; rowCount: number | null }
     return { rows: result.rows, rowCount: result.rowCount ?? 0 }
   },
 })
 
 export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions): SqlPool => {
-  const set = Object.entries({ ...HOT_SETTINGS, ...settings })
+  const all: Record<string, string> = { ...HOT_SETTINGS, ...settings }
+  const set = Object.entries(all)
     .map(([key, value]) => `SET ${key} = '${value}'`)
     .join('; ')
   const pool = new pg.Pool({
@@ -69,6 +79,7 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
     onConnect: async (client) => void (await client.query(set)),
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
+    query_timeout: Number.parseInt(all['statement_timeout'] ?? '', 10) + ANSWER_MARGIN_MS, // in milliseconds, as above
     idleTimeoutMillis: 0,
   })
   let closing = false
@@ -88,9 +99,12 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
       await client.query('COMMIT')
       return value
     } catch (error) {
-      await client.query('ROLLBACK').catch((failure: Error) => {
-        broken = failure
-      })
+      if (isLost(error)) broken = error as Error
+      else {
+        await client.query('ROLLBACK').catch((failure: Error) => {
+          broken = failure
+        })
+      }
       throw error
     } finally {
       client.release(broken)

@@ -1,11 +1,11 @@
 import type { Client } from './prisma.ts'
 import type { PageArgs, RowPage, WorkerRow } from './rows.ts'
-import type { Sql } from './sql.ts'
+import type { Sql, SqlPool } from './sql.ts'
 
 /** A worker without a heartbeat for so long is stale: it counts for nothing. */
 export const WORKER_STALE_SECONDS = 30
 
-export const makeWorkers = (prisma: Client, sql: Sql) => ({
+export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
   async list({ limit, offset, after }: PageArgs): Promise<RowPage<WorkerRow>> {
     const [rows, total] = await Promise.all([
       prisma.worker.findMany({ ...(after && { where: { id: { lt: after } } }), orderBy: { id: 'desc' }, take: limit + 1, skip: after ? 0 : offset }),
@@ -14,13 +14,22 @@ export const makeWorkers = (prisma: Client, sql: Sql) => ({
     return { rows: rows.slice(0, limit) as WorkerRow[], total, has_more: rows.length > limit } // status: written by us alone
   },
 
-  /** How many workers beat within the last 30 s, and PostgreSQL's time. */
-  async countAlive(): Promise<{ alive: number; now: Date }> {
-    const { rows } = await sql.query<{ alive: number; now: Date }>(
-      `SELECT count(*)::int AS alive, spark_now() AS now FROM workers WHERE status = 'active' AND last_heartbeat > spark_now() - interval '${WORKER_STALE_SECONDS} seconds'`,
+  /** Who beat within the last 30 s, what of it cannot do its work and why, and PostgreSQL's time. */
+  async look({ limitMs }: { limitMs: number }): Promise<{ alive: number; troubles: string[]; now: Date }> {
+    const { rows } = await sql.query<{ alive: number; troubles: string[]; now: Date }>(
+      `SELECT count(*)::int AS alive, coalesce(array_agg(DISTINCT trouble) FILTER (WHERE trouble IS NOT NULL), '{}') AS troubles, spark_now() AS now
+       FROM workers WHERE status = 'active' AND last_heartbeat > spark_now() - interval '${WORKER_STALE_SECONDS} seconds'`,
       [],
+      { limitMs },
     )
     return rows[0]!
+  },
+
+  /** Whether PostgreSQL can store something new: some pages, given back at once. It throws what a write would throw. */
+  async tryToStore({ limitMs }: { limitMs: number }): Promise<void> {
+    await sql.transaction(async (tx) => {
+      await tx.query(`CREATE TEMP TABLE spark_room ON COMMIT DROP AS SELECT gen_random_uuid() AS id FROM generate_series(1, 5000)`, undefined, { limitMs })
+    })
   },
 
   /** Rows of workers that are long gone. */
@@ -33,11 +42,11 @@ export const makeWorkers = (prisma: Client, sql: Sql) => ({
 export const beat = async (sql: Sql, row: Omit<WorkerRow, 'started_at' | 'last_heartbeat'>): Promise<Date> =>
   (
     await sql.query<{ now: Date }>(
-      `INSERT INTO workers (id, hostname, pid, status, current_tasks, concurrency, version, started_at, last_heartbeat)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, spark_now(), spark_now())
-       ON CONFLICT (id) DO UPDATE SET status = excluded.status, current_tasks = excluded.current_tasks, last_heartbeat = excluded.last_heartbeat
+      `INSERT INTO workers (id, hostname, pid, status, current_tasks, concurrency, version, trouble, started_at, last_heartbeat)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, spark_now(), spark_now())
+       ON CONFLICT (id) DO UPDATE SET status = excluded.status, current_tasks = excluded.current_tasks, last_heartbeat = excluded.last_heartbeat, trouble = excluded.trouble
        RETURNING last_heartbeat AS now`,
-      [row.id, row.hostname, row.pid, row.status, row.current_tasks, row.concurrency, row.version],
+      [row.id, row.hostname, row.pid, row.status, row.current_tasks, row.concurrency, row.version, row.trouble],
     )
   ).rows[0]!.now
 

@@ -12,7 +12,7 @@ import { makeMongoWakeStore } from './queue/mongo-wake-store.ts'
 import { makePostgresWakeStore } from './queue/postgres-wake-store.ts'
 import { WAKE, type WakeStore } from './queue/wake-store.ts'
 import { makeWatchedJobs } from './queue/watched-jobs.ts'
-import { within } from './queue/within.ts'
+import { within } from './within.ts'
 
 type Deps = {
   databaseUrl: string
@@ -61,7 +61,7 @@ export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, proces
 
   const check = async (): Promise<void> => {
     try {
-      if (up) return await within(ANSWER_WAIT_MS, store.ping())
+      if (up) return await within(ANSWER_WAIT_MS, store.ping(), 'the store of wake-ups')
       await store.prepare()
       if (signal.aborted) return
       logger.info({ backend: store.backend }, 'the store of wake-ups is up')
@@ -91,7 +91,7 @@ export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, proces
     for (;;) {
       try {
         if (!prepared) throw new Error('the store of wake-ups was never reached')
-        return await within(deadline - performance.now(), store.insert(seconds, announce))
+        return await within(deadline - performance.now(), store.insert(seconds, announce), 'the store of wake-ups')
       } catch (error) {
         if (signal.aborted || performance.now() + 2 * RETRY_MS > deadline) throw error
         await sleep(RETRY_MS)
@@ -146,7 +146,7 @@ export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, proces
     },
     async armed(from, to) {
       if (!prepared) throw new Error('the store of wake-ups was never reached')
-      const seconds = await within(ANSWER_WAIT_MS, store.waiting(from, to))
+      const seconds = await within(ANSWER_WAIT_MS, store.waiting(from, to), 'the store of wake-ups')
       known.replace(from, to, seconds)
       return seconds
     },

@@ -4,45 +4,85 @@ import type { DbClock } from './clock.ts'
 import type { Logger } from './logger.ts'
 import type { Queue } from './queue.ts'
 import { loop } from './run/loop.ts'
-import { isDatabaseAway } from './unavailable.ts'
+import { cannotStore, isDatabaseAway, isOurBug, kindOf, whyUnavailable } from './unavailable.ts'
+import { within } from './within.ts'
 
 type Deps = { db: Db; queue: Pick<Queue, 'isUp' | 'backend'>; clock: DbClock; logger: Logger; random: () => number; version: string; everyMs?: number }
 
+/** What does not answer within this time is down. */
+const ANSWER_MS = 2_000
+/** What failed a request counts for so long; what cannot be stored, until it can be again. */
+const REMEMBER_MS = 30_000
+
 /** How the service is. It looks once a second, so that `/health` answers from memory. */
 export const makeService = ({ db, queue, clock, logger, random, version, everyMs = 1_000 }: Deps) => {
-  let database = true
+  /** Why PostgreSQL does not answer; null while it does. */
+  let down: string | null = null
   let workers = 0
+  let troubles: string[] = []
   let stopping = false
+  /** What failed requests, by its reason: when last, and whether PostgreSQL could not store. */
+  const failures = new Map<string, { atMs: number; stores: boolean }>()
+
+  const note = (reason: string, error: unknown) => failures.set(reason, { atMs: performance.now(), stores: cannotStore(error) })
+  const forgetFailures = async () => {
+    const nowMs = performance.now()
+    for (const [reason, { atMs, stores }] of failures) if (!stores && nowMs - atMs > REMEMBER_MS) failures.delete(reason)
+    if (![...failures.values()].some(({ stores }) => stores)) return
+    try {
+      await within(ANSWER_MS, db.workers.tryToStore({ limitMs: ANSWER_MS }))
+      for (const [reason, { stores }] of failures) if (stores) failures.delete(reason)
+      logger.info({}, 'PostgreSQL can store again')
+    } catch (error) {
+      const mayNotTry = !cannotStore(error) // no right to make a temporary table, for example
+      for (const [reason, { atMs, stores }] of failures) if (stores && mayNotTry && nowMs - atMs > REMEMBER_MS) failures.delete(reason)
+    }
+  }
 
   const look = async () => {
     try {
       const askedAt = performance.now()
-      const { now, alive } = await db.workers.countAlive()
-      clock.learn(now, performance.now() - askedAt)
-      workers = alive
-      if (!database) logger.info({}, 'database is back')
-      database = true
+      const seen = await within(ANSWER_MS, db.workers.look({ limitMs: ANSWER_MS }))
+      clock.learn(seen.now, performance.now() - askedAt)
+      workers = seen.alive
+      troubles = seen.troubles
+      if (down !== null) logger.info({}, 'database is back')
+      down = null
     } catch (error) {
-      if (database) logger.warn({ err: error }, 'database does not answer')
-      database = false
+      const reason = whyUnavailable(error) ?? `PostgreSQL refuses a statement of Spark (${kindOf(error)}): report it, with the log of the API`
+      if (down !== reason) logger[isOurBug(error) ? 'error' : 'warn']({ err: error }, 'database does not answer')
+      down = reason
+      return
     }
+    await forgetFailures()
   }
   const looking = loop(everyMs, random, look, () => undefined)
+
+  /** Every reason why not all is well. */
+  const reasons = (): string[] => [
+    ...(stopping ? ['Spark is shutting down'] : []),
+    ...(down === null ? [] : [down]),
+    ...failures.keys(),
+    ...(workers > 0 ? [] : ['No worker is alive: start one with automagik-spark worker start']),
+    ...troubles.map((trouble) => `A worker: ${trouble}`),
+    ...(queue.isUp() ? [] : [`The store of wake-ups (${queue.backend}) does not answer`]),
+  ]
 
   return {
     look,
     workersAlive: () => workers,
 
     health(): Health {
-      const scheduler = queue.isUp()
+      const why = reasons()
       return {
-        status: database && workers > 0 && scheduler && !stopping ? 'healthy' : 'degraded',
+        status: why.length === 0 ? 'healthy' : 'degraded',
+        reasons: why,
         timestamp: clock.now(),
         services: {
           api: { status: stopping ? 'stopping' : 'healthy', version },
           worker: { status: workers > 0 ? 'healthy' : 'down', active_workers: workers },
-          database: { status: database ? 'healthy' : 'down' },
-          scheduler: { status: scheduler ? 'healthy' : 'down', backend: queue.backend },
+          database: { status: down === null ? 'healthy' : 'down' },
+          scheduler: { status: queue.isUp() ? 'healthy' : 'down', backend: queue.backend },
         },
       }
     },
@@ -50,11 +90,19 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
     /** Can requests be served? Without a worker they can: they wait. */
     ready(): Ready {
       if (stopping) return { status: 'not ready', reason: 'shutting down' }
-      if (!database) return { status: 'not ready', reason: 'the database does not answer' }
+      if (down !== null) return { status: 'not ready', reason: down }
       return { status: 'ready', reason: null }
     },
 
-    isUnavailable: isDatabaseAway,
+    /**
+     * Notes what failed a request, for `/health`. Answers why PostgreSQL could not do it, as a sentence for whoever asked; null: it is a bug.
+     */
+    noteFailure(error: unknown): string | null {
+      const why = whyUnavailable(error)
+      if (why !== null && !isDatabaseAway(error)) note(why, error)
+      else if (isOurBug(error)) note(`PostgreSQL refuses a statement of Spark (SQLSTATE ${kindOf(error)}): report it, with the log of the API`, error)
+      return why
+    },
 
     shutDown() {
       stopping = true

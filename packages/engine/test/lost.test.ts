@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { makeDbClock } from '../src/clock.ts'
 import { makeLogger } from '../src/logger.ts'
 import { makeHeartbeat } from '../src/run/heartbeat.ts'
+import { makeTroubles } from '../src/run/troubles.ts'
 import type { RunningWorker } from '../src/run/worker.ts'
 import { moveClock, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
@@ -119,8 +120,9 @@ describe('a worker', () => {
   it("learns PostgreSQL's time with each heartbeat", async () => {
     const worker = await addWorker()
     const clock = makeDbClock(Date.now)
+    const logger = makeLogger({ level: 'silent', format: 'json' })
     const heartbeat = makeHeartbeat({
-      sql: stack.db.sql, clock, logger: makeLogger({ level: 'silent', format: 'json' }), runner: worker.runner, leaseMs: MINUTE_MS,
+      sql: stack.db.sql, clock, logger, runner: worker.runner, leaseMs: MINUTE_MS, troubles: makeTroubles({ logger, onChange: () => undefined }),
       worker: { id: randomUUID(), hostname: 'test', pid: process.pid, concurrency: 1, version: 'test' },
     })
     await moveClock(stack, 60 * MINUTE_MS)

@@ -5,6 +5,7 @@ import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeLogger } from '../src/logger.ts'
 import { makeSettler } from '../src/run/settler.ts'
+import { makeTroubles } from '../src/run/troubles.ts'
 import type { Settler } from '../src/run/settler.ts'
 import { clear, openStack } from './stack.ts'
 import type { Stack } from './stack.ts'
@@ -16,7 +17,8 @@ let workflow_id: string
 beforeAll(async () => {
   stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
-  settler = makeSettler({ sql: stack.db.sql, logger: makeLogger({ level: 'silent', format: 'json' }), onRetries: () => undefined, onOutcomes: async () => undefined, onFailed: () => undefined })
+  const logger = makeLogger({ level: 'silent', format: 'json' })
+  settler = makeSettler({ sql: stack.db.sql, logger, troubles: makeTroubles({ logger, onChange: () => undefined }), onRetries: () => undefined, onOutcomes: async () => undefined, onFailed: () => undefined })
 })
 beforeEach(() => clear(stack, 'tasks'))
 afterAll(() => stack.close())

@@ -34,6 +34,10 @@ type Options = {
   maxOutputBytes?: number
   /** For the backoff: 0 makes retries come within a second. */
   random?: () => number
+  /** Another PostgreSQL than the one that all test files share. */
+  serverUrl?: string
+  /** What is logged, line by line, from `info` on. */
+  onLog?: (line: Record<string, unknown>) => void
   /** Of the engine, for ordinary queries; the worker has more of its own. */
   connections?: number
   /** What a server says about a lost call. Then it is one that can be asked. */
@@ -41,10 +45,12 @@ type Options = {
 }
 
 /** The engine on real parts: a database of its own, Agenda, a stub Langflow, and as many workers as a test starts. */
-export const openStack = async ({ database: given, mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random, connections = 10, recover }: Options = {}) => {
-  const database = given ?? (await freshDatabase(inject('postgresUrl')))
+export const openStack = async ({ database: given, mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random, connections = 10, serverUrl = inject('postgresUrl'), onLog, recover }: Options = {}) => {
+  const database = given ?? (await freshDatabase(serverUrl))
   const url = database.url
-  const logger = makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
+  const logger = onLog
+    ? makeLogger({ level: 'info', format: 'json', destination: { write: (line) => onLog(JSON.parse(line) as Record<string, unknown>) } }) // what pino writes is an object
+    : makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
   const clock = makeDbClock(Date.now)
   const ids = makeIds(clock)
   const vault = makeVault({ key: new Uint8Array(32).fill(7), previous: [] })

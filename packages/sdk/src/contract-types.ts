@@ -87,6 +87,8 @@ export type FlowType = 'flow' | 'agent' | 'team' | 'workflow'
 
 export type Health = {
   status: 'healthy' | 'degraded'
+  /** Why it is degraded, a sentence each; empty when it is healthy */
+  reasons: string[]
   /** ISO 8601, UTC */
   timestamp: string
   services: {
@@ -545,6 +547,8 @@ export type Worker = {
   current_tasks: number
   concurrency: number
   version: string
+  /** What it cannot do at PostgreSQL, and why */
+  trouble: string | null
   /** ISO 8601, UTC */
   started_at: string
   /** ISO 8601, UTC */

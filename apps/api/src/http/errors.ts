@@ -19,10 +19,10 @@ const statuses: Record<ErrorCode, number> = {
 
 const errorText = (detail: string, errors: ErrorAnswer['errors'] = []): string => JSON.stringify(errors.length > 0 ? { detail, errors } : { detail })
 
-type Deps = { logger: Logger; isStopping(): boolean; isUnavailable(error: unknown): boolean }
+type Deps = { logger: Logger; isStopping(): boolean; noteFailure(error: unknown): string | null }
 
 /** The one place where a failure becomes an answer. What nobody foresaw says nothing; the log has it under the request's id. */
-export const makeErrorHandler = ({ logger, isStopping, isUnavailable }: Deps): ErrorRequestHandler => {
+export const makeErrorHandler = ({ logger, isStopping, noteFailure }: Deps): ErrorRequestHandler => {
   const foreseen = (error: unknown): DomainError | null => {
     if (error instanceof DomainError) return error
     // Express could not decode a path segment such as `%zz`.
@@ -37,9 +37,10 @@ export const makeErrorHandler = ({ logger, isStopping, isUnavailable }: Deps): E
       send(res, statuses[known.code], errorText(known.message, known.errors))
       return
     }
-    if (isUnavailable(error)) {
-      logger.warn({ err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) }, 'request failed: the database is away')
-      send(res, 503, errorText('The database does not answer; try again in a moment'), { 'Retry-After': '2' })
+    const why = noteFailure(error)
+    if (why !== null) {
+      logger.warn({ err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) }, 'request failed: PostgreSQL could not do it')
+      send(res, 503, errorText(why), { 'Retry-After': '2' })
       return
     }
     logger.error({ err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) }, 'request failed')

@@ -5,6 +5,7 @@ import { endpoint } from './endpoint.ts'
 export const Health = z
   .object({
     status: z.enum(['healthy', 'degraded']),
+    reasons: z.array(z.string()).describe('Why it is degraded, a sentence each; empty when it is healthy'),
     timestamp: Timestamp,
     services: z.object({
       api: z.object({ status: z.enum(['healthy', 'stopping']), version: z.string() }),

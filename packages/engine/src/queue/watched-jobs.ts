@@ -2,7 +2,7 @@ import type { JobParameters, JobRepository } from 'agenda'
 import type { Clock } from '@automagik-spark/core'
 import type { Logger } from '../logger.ts'
 import { WAKE, type WakeStore } from './wake-store.ts'
-import { within } from './within.ts'
+import { within } from '../within.ts'
 
 /** Later than the 3 ms by which Agenda's timers were seen to be early. */
 const FORGOTTEN_AFTER_MS = 5
@@ -102,7 +102,7 @@ export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepar
       forget(job._id)
       running.add(job._id)
       // When the store is down, hangs or was emptied, the wake-up is delivered all the same.
-      await harmless('the start of a wake-up was not saved', within(START_WAIT_MS, store.started(job._id, clock.now())))
+      await harmless('the start of a wake-up was not saved', within(START_WAIT_MS, store.started(job._id, clock.now()), 'the store of wake-ups'))
     },
     async removeJobs(options) {
       try {

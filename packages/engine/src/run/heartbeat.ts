@@ -3,6 +3,7 @@ import type { Sql, WorkerRow } from '@automagik-spark/db'
 import type { DbClock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import type { Runner } from './runner.ts'
+import type { Troubles } from './troubles.ts'
 
 type Deps = {
   /** A connection of its own, so that no slow statement keeps a lease from being prolonged. */
@@ -10,20 +11,21 @@ type Deps = {
   clock: DbClock
   logger: Logger
   runner: Runner
+  troubles: Troubles
   leaseMs: number
-  worker: Omit<WorkerRow, 'started_at' | 'last_heartbeat' | 'current_tasks' | 'status'>
+  worker: Omit<WorkerRow, 'started_at' | 'last_heartbeat' | 'current_tasks' | 'status' | 'trouble'>
 }
 
 const SKEW_WARN_MS = 2_000
 
 /** Says that the worker lives, prolongs what it has in hand, learns what was taken from it, and sets the clock. */
-export const makeHeartbeat = ({ sql, clock, logger, runner, leaseMs, worker }: Deps) => {
+export const makeHeartbeat = ({ sql, clock, logger, runner, troubles, leaseMs, worker }: Deps) => {
   let status: WorkerRow['status'] = 'active'
   let warned = false
 
   const once = async () => {
     const askedAt = performance.now()
-    const now = await beat(sql, { ...worker, status, current_tasks: runner.count() })
+    const now = await beat(sql, { ...worker, status, current_tasks: runner.count(), trouble: troubles.current() })
     clock.learn(now, performance.now() - askedAt)
     const skewed = Math.abs(clock.skewMs()) > SKEW_WARN_MS
     if (skewed && !warned) logger.warn({ skew_ms: Math.round(clock.skewMs()) }, "this machine's clock differs from PostgreSQL's, which decides")

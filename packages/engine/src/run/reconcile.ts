@@ -7,6 +7,7 @@ import type { Queue } from '../queue.ts'
 import type { Checks } from './checks.ts'
 import type { Holds } from './holds.ts'
 import type { Runner } from './runner.ts'
+import type { Troubles } from './troubles.ts'
 
 type Deps = {
   db: Db
@@ -14,6 +15,7 @@ type Deps = {
   queue: Queue
   clock: Clock
   logger: Logger
+  troubles: Troubles
   fire: () => Promise<number>
   /** Claims when there is room. */
   pump: Runner['pump']
@@ -42,7 +44,7 @@ const PURGE_BATCH = 2_000
  * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
  * done twice, and each is limited.
  */
-export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRetries, holds, checks, checkMs, pauseFailing, asker, adopt, random, watch, graceMs }: Deps) => {
+export const makeReconcile = ({ db, sql, queue, clock, logger, troubles, fire, pump, onRetries, holds, checks, checkMs, pauseFailing, asker, adopt, random, watch, graceMs }: Deps) => {
   let round = 0
 
   /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
@@ -68,15 +70,15 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
 
   /** `when`: by what was found, left out: always. `every`: in so many rounds once. What may take long comes last. */
   const steps: { name: string; when?: (found: ToDo) => boolean; every?: number; run: (found: ToDo) => Promise<unknown> }[] = [
-    { name: 'claim', when: ({ tasks }) => tasks, run: async () => pump() },
-    { name: 'take over', when: ({ leases }) => leases, run: takeOverDead },
-    { name: 'hold sources', when: ({ breakers, waiting }) => breakers || waiting, run: holds.act },
-    { name: 'check sources', when: ({ checks }) => checks, run: checks.look },
-    { name: 'pause schedules', every: PAUSE_EVERY, run: pauseFailing },
-    { name: 'arm', every: ARM_EVERY, run: arm },
-    { name: 'fire', when: ({ schedules }) => schedules, run: fire },
-    { name: 'purge', when: ({ deleted }) => deleted, every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },
-    { name: 'prune workers', every: PRUNE_EVERY, run: () => db.workers.prune() },
+    { name: 'waking the claim', when: ({ tasks }) => tasks, run: async () => pump() },
+    { name: 'taking over', when: ({ leases }) => leases, run: takeOverDead },
+    { name: 'holding sources', when: ({ breakers, waiting }) => breakers || waiting, run: holds.act },
+    { name: 'checking sources', when: ({ checks }) => checks, run: checks.look },
+    { name: 'pausing schedules', every: PAUSE_EVERY, run: pauseFailing },
+    { name: 'arming wake-ups', every: ARM_EVERY, run: arm },
+    { name: 'firing', when: ({ schedules }) => schedules, run: fire },
+    { name: 'purging', when: ({ deleted }) => deleted, every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },
+    { name: 'pruning workers', every: PRUNE_EVERY, run: () => db.workers.prune() },
   ]
 
   return async () => {
@@ -84,7 +86,7 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, fire, pump, onRet
     for (const { name, when, every = 1, run } of steps) {
       if (round % every !== 0 || when?.(found) === false) continue
       // No step keeps another from being done.
-      await run(found).catch((error: unknown) => logger.warn({ err: error, step: name }, 'reconcile step failed'))
+      await troubles.during(name, () => run(found)).catch(() => undefined)
     }
     round++
   }

@@ -3,6 +3,7 @@ import { claim, claimedBy, markAsking, markCalling, settlementOf } from '@automa
 import type { AskedTask, ClaimedTask, Sql } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
+import { mayBeCommitted } from '../doubt.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
 import { makeEnds, Stopped } from './attempt.ts'
@@ -11,6 +12,7 @@ import type { Ask } from './ask.ts'
 import type { Prepare } from './prepare.ts'
 import type { Settler } from './settler.ts'
 import type { Target, Targets } from './targets.ts'
+import type { Troubles } from './troubles.ts'
 
 type Deps = {
   worker_id: string
@@ -23,6 +25,7 @@ type Deps = {
   attempt: Attempt
   ask: Ask
   settler: Settler
+  troubles: Troubles
   ids: Ids
   logger: Logger
   concurrency: number
@@ -47,7 +50,7 @@ const RETRY_MS = 250
 
 /** Claims what is ready, calls it, settles it: as many at once as there are slots. */
 export const makeRunner = (deps: Deps) => {
-  const { worker_id, claimSql, intendSql, targets, prepare, attempt, ask, settler, ids, logger, concurrency, leaseMs } = deps
+  const { worker_id, claimSql, intendSql, targets, prepare, attempt, ask, settler, troubles, ids, logger, concurrency, leaseMs } = deps
   const held = new Map<string, Held>()
   let open = true
   let claiming: Promise<void> | null = null
@@ -57,7 +60,7 @@ export const makeRunner = (deps: Deps) => {
   const intend = makeBatcher<ClaimedTask, boolean>({
     max: 500,
     run: async (tasks) => {
-      const ours = await markCalling(intendSql, tasks)
+      const ours = await troubles.during('starting runs', () => markCalling(intendSql, tasks))
       return tasks.map((task) => ours.has(`${task.id}:${task.token}`))
     },
   })
@@ -143,8 +146,9 @@ export const makeRunner = (deps: Deps) => {
   const claimOnce = async (slots: number): Promise<ClaimedTask[]> => {
     const token = ids.token()
     try {
-      return await claim(claimSql, { worker_id, token, slots, leaseMs })
+      return await troubles.during('claiming', () => claim(claimSql, { worker_id, token, slots, leaseMs }))
     } catch (error) {
+      if (!mayBeCommitted(error)) throw error
       // Committed or not? The token tells: what it holds is ours.
       for (let i = 0; i < PENDING_RETRIES; i++) {
         await sleep(RETRY_MS * (i + 1))
@@ -189,7 +193,7 @@ export const makeRunner = (deps: Deps) => {
       return
     }
     claiming = claimAll()
-      .catch((error: unknown) => logger.warn({ err: error }, 'claim failed'))
+      .catch((error: unknown) => logger.debug({ err: error }, 'claim failed')) // told by `troubles`, or by what failed
       .finally(() => {
         claiming = null
         if (again) pump()

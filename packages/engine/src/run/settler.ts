@@ -3,10 +3,12 @@ import type { Settlement, Sql } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
 import type { Logger } from '../logger.ts'
+import type { Troubles } from './troubles.ts'
 
 type Deps = {
   sql: Sql
   logger: Logger
+  troubles: Troubles
   /** Tasks wait for their next tries at these times. */
   onRetries: (at: Date[]) => void
   /** What is counted of sources changed. It is done before the runs count as over, so that no slot is filled in between. */
@@ -26,12 +28,13 @@ const charsOf = ({ output, full_output }: Settlement): number => (output?.length
  * Writes how attempts ended. PostgreSQL away is no reason to lose an answer: it is kept and tried again until it is written or
  * until its token holds no longer.
  */
-export const makeSettler = ({ sql, logger, onRetries, onOutcomes, onFailed }: Deps) => {
+export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFailed }: Deps) => {
   /** True: written by this token, now or by a try whose answer was lost. */
   const settleAll = async (settlements: Settlement[]): Promise<boolean[]> => {
     for (let waitMs = FIRST_RETRY_MS, doubtful = false; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
       try {
         const rows = await settle(sql, settlements)
+        troubles.worked('settling')
         const retries = rows.flatMap((row) => row.next_retry_at ?? [])
         if (retries.length > 0) onRetries(retries)
         if (rows.some((row) => row.outcomes_changed)) await onOutcomes()
@@ -47,7 +50,7 @@ export const makeSettler = ({ sql, logger, onRetries, onOutcomes, onFailed }: De
           return settleAll([unstorable(settlements[0]!)])
         }
         doubtful = true
-        logger.warn({ err: error, tasks: settlements.length }, 'settling failed; trying again')
+        troubles.failed('settling', error)
         await sleep(waitMs)
       }
     }

@@ -24,6 +24,7 @@ import { makeReconcile } from './reconcile.ts'
 import { makeRunner } from './runner.ts'
 import { makeSettler } from './settler.ts'
 import { makeTargets } from './targets.ts'
+import { makeTroubles } from './troubles.ts'
 
 /** Lengths in milliseconds; tests bring shorter ones. */
 export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; drainMs: number; breakerMs: number; checkMs: number }
@@ -74,8 +75,9 @@ export const startWorker = async (deps: WorkerDeps) => {
   const pauseFailing = async () => {
     for (const schedule_id of await db.schedules.pauseFailing()) log.warn({ schedule_id }, 'schedule is paused: its runs failed too often')
   }
+  const troubles = makeTroubles({ logger: log, onChange: () => void beatQuietly() })
   const settler = makeSettler({
-    sql: hot.settle, logger: log, onRetries: arm, onFailed: () => void pauseFailing().catch(warn('schedules could not be paused; the reconciler tries again')),
+    sql: hot.settle, logger: log, troubles, onRetries: arm, onFailed: () => void pauseFailing().catch(warn('schedules could not be paused; the reconciler tries again')),
     onOutcomes: () => holds.look().catch(warn('sources could not be held; the reconciler tries again')),
   })
   const targets = makeTargets(db.sql)
@@ -84,7 +86,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     copies.mend({ source_id: source.source_id, remote, flow }, { input_component: chosen_input ?? undefined, output_component: chosen_output ?? undefined, said: [change] })
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
-    worker_id, claimSql: hot.claim, intendSql: hot.intend, targets, settler, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
+    worker_id, claimSql: hot.claim, intendSql: hot.intend, targets, settler, troubles, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
     random,
     prepare: makePrepare({
       openSource: deps.openSource, reads: makeFlowReads(), logger: log,
@@ -97,10 +99,11 @@ export const startWorker = async (deps: WorkerDeps) => {
     onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
   const heartbeat = makeHeartbeat({
-    sql: hot.beat, clock, logger: log, runner, leaseMs: times.leaseMs,
+    sql: hot.beat, clock, logger: log, runner, troubles, leaseMs: times.leaseMs,
     worker: { id: worker_id, hostname: deps.hostname, pid: deps.pid, concurrency: deps.concurrency, version: deps.version },
   })
-  const fireQuietly = () => fire().catch(warn('firing failed; the reconciler tries again'))
+  const beatQuietly = () => troubles.during('heartbeat', heartbeat.once).catch(() => undefined)
+  const fireQuietly = () => troubles.during('firing', fire).catch(() => undefined) // the reconciler tries again
   const checkQuietly = () => checks.look().catch(warn('sources could not be checked; the reconciler tries again'))
   /** At a due second: schedules to fire, tasks whose next try has come, sources that may be back. */
   const look = () => {
@@ -110,7 +113,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   }
   const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
-    db, sql: hot.beat, queue, clock, logger: log, fire, pump: runner.pump, onRetries: arm, holds, checks, checkMs: times.checkMs, pauseFailing, adopt: runner.adopt,
+    db, sql: hot.beat, queue, clock, logger: log, troubles, fire, pump: runner.pump, onRetries: arm, holds, checks, checkMs: times.checkMs, pauseFailing, adopt: runner.adopt,
     asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? CAN_BE_ASKED }, random, watch: guard.watch, graceMs: times.graceMs,
   })
 
@@ -127,8 +130,8 @@ export const startWorker = async (deps: WorkerDeps) => {
       if (nets) void fireQuietly()
     },
   })
-  const beating = loop(times.leaseMs / 4, random, heartbeat.once, warn('heartbeat failed'))
-  const looking = nets ? loop(times.reconcileMs, random, reconcile, warn('reconcile failed')) : null
+  const beating = loop(times.leaseMs / 4, random, beatQuietly, () => undefined)
+  const looking = nets ? loop(times.reconcileMs, random, () => troubles.during('reconciling', reconcile), () => undefined) : null
   await queue.listen(async () => void (await look()))
   log.info({ concurrency: deps.concurrency, store: queue.backend }, 'worker started')
 
@@ -136,7 +139,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   const drain = async () => {
     await runner.close()
     heartbeat.setStatus('draining')
-    await heartbeat.once().catch(warn('heartbeat failed'))
+    await beatQuietly()
     const until = performance.now() + times.drainMs
     if (runner.count() > 0) log.info({ tasks: runner.count(), at_most_s: times.drainMs / 1000 }, 'waiting for the runs in hand')
     while (runner.count() > 0 && performance.now() < until) await sleep(Math.min(50, times.drainMs))
@@ -169,7 +172,7 @@ export const startWorker = async (deps: WorkerDeps) => {
       await beating.stop()
       await listener.close()
       heartbeat.setStatus('stopped')
-      await heartbeat.once().catch(warn('heartbeat failed'))
+      await beatQuietly()
       await hot.close()
       log.info({}, 'worker stopped')
     },
