@@ -101,6 +101,6 @@ describe('forwardedFailure', () => {
   )
   it.each<[number, JsonValue]>([
     [401, { detail: 'Authorization header required' }], [401, { detail: 'Invalid authentication token' }], [401, { detail: 'Invalid or missing x-api-key header' }], [404, { detail: 'Agent not found' }],
-    [400, { detail: 'Part exceeded maximum size of 1024KB.' }], [422, { detail: 'anything' }], [429, { message: 'API rate limit exceeded' }], [503, { detail: 'Service Unavailable' }], [429, null], [503, 'down'],
+    [400, { detail: 'Part exceeded maximum size of 1024KB.' }], [422, { detail: [{ loc: ['body', 'message'], msg: 'Field required' }] }], [429, { message: 'API rate limit exceeded' }], [503, { detail: 'Service Unavailable' }], [429, null], [503, 'down'],
   ])('%i with %j is what it looks like', (status, body) => expect(forwardedFailure(status, body)).toBeNull())
 })

@@ -30,7 +30,7 @@ export const readHiveAnswer = (where: string, { value: answer, text }: ReadJson,
 
 /** agno's own words, in all its versions, for a call that it turns away before anything runs. */
 const TURNED_AWAY =
-  /^(authorization\b|invalid (authentication|or missing|token)|(agent|team|workflow) not found|not found|part exceeded|there was an error parsing|service accounts|job queue|insufficient|access denied)/i
+  /^(authorization\b|invalid (authentication|or missing|token)|(agent|team|workflow) not found$|not found$|part exceeded|there was an error parsing|service accounts|job queue|insufficient|access denied)/i
 /** A status and nothing else: said by whatever stands in front. */
 const PHRASES = new Set(['bad request', 'unauthorized', 'forbidden', 'request timeout', 'too many requests', 'service unavailable', 'bad gateway', 'gateway timeout'])
 
@@ -40,7 +40,7 @@ const PHRASES = new Set(['bad request', 'unauthorized', 'forbidden', 'request ti
  */
 export const forwardedFailure = (status: number, body: JsonValue): SourceError | null => {
   const reason = isObject(body) && typeof body['detail'] === 'string' ? body['detail'] : null
-  if (status < 400 || status === 404 || status === 405 || status === 422 || reason === null || TURNED_AWAY.test(reason) || PHRASES.has(reason.toLowerCase())) return null
+  if (status < 400 || status === 405 || reason === null || TURNED_AWAY.test(reason) || PHRASES.has(reason.toLowerCase())) return null
   return flowFailed(reason)
 }
 

@@ -20,6 +20,8 @@ type Output = z.output<typeof Output> & { source: () => JsonNode | undefined }
 export type ReadAnswer = {
   text: string
   notes: string[]
+  /** The components that answered, where the answer says so. */
+  from: string[]
   /** Outputs came, and all of them empty, though something other than an input made them. */
   allEmpty: boolean
 }
@@ -38,6 +40,7 @@ export const readAnswer = (where: string, { value, text: source }: ReadJson, cho
   return {
     text: read.map(({ text }) => text).filter((text) => text !== '').join('\n\n'),
     notes,
+    from: outputs.flatMap(({ component_id }) => component_id ?? []),
     allEmpty: read.length > 0 && read.every(({ text, echoed }) => text === '' && !echoed),
   }
 }

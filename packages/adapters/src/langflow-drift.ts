@@ -1,6 +1,6 @@
 import { SourceError } from '@automagik-spark/core'
-import { graphOf, type FlowGraph } from './langflow-graph.ts'
-import { deliveryOf, inputProblem, outputProblem, replacementOf } from './langflow-input.ts'
+import { graphOf, surelyRunning, type FlowGraph } from './langflow-graph.ts'
+import { deliveryOf, inputProblem, isTextInput, outputProblem, replacementOf } from './langflow-input.ts'
 import { tweakedInputs } from './langflow-tweaks.ts'
 import type { JsonValue } from './json.ts'
 import type { Drift, FlowUse } from './source.ts'
@@ -40,6 +40,27 @@ export const driftOf = (use: FlowUse, now: JsonValue): Drift => {
     if (before !== null && before !== after) changes.push(`the input goes to ${after} instead of ${before}`)
   }
   return { input_component, output_component, change: changes.length === 0 ? null : `The flow was changed at its server since it was synced: ${changes.join(', and ')}.` }
+}
+
+/** An answer that does not come from where the copy says: the flow was changed, or a router in it went elsewhere. */
+export const isFromElsewhere = (data: JsonValue, from: string[]): boolean => {
+  const graph = graphOf(data)
+  if (graph.nodes.length === 0) return false
+  const { runs } = surelyRunning(graph)
+  const expected = graph.nodes.filter((node) => node.isOutput && runs.has(node.id))
+  return from.some((id) => !graph.nodes.some((node) => node.id === id)) || (expected.length > 0 && !expected.some(({ id }) => from.includes(id)))
+}
+
+/** Why an input that was sent by the copy did not reach the flow as it is now; null when it did. */
+export const lostIn = (use: FlowUse, now: JsonValue): string | null => {
+  if (use.input_value === null) return null
+  const sent = deliveryIn(graphOf(use.data), use)
+  if (!sent || sent.by === 'tweak') return null
+  const graph = graphOf(now)
+  const { start, runs } = surelyRunning(graph)
+  const reached = graph.nodes.some((node) => isTextInput(node) && runs.has(node.id) && !node.fed.has('input_value') && (sent.by === 'any' || node.id.toLowerCase().includes(sent.by)))
+  if (reached) return null
+  return `The flow was changed at its server since it was synced, and its input did not reach it: ${start ? `Langflow starts at ${start.id} now` : 'nothing in it takes an input now'}. The flow ran without it, so this answer is not the one that was asked for.`
 }
 
 const lost = (what: string): SourceError =>

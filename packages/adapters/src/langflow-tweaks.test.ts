@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { JsonValue } from './json.ts'
 import { graphOf } from './langflow-graph.ts'
 import { checkRun } from './langflow-request.ts'
-import { overfedTweaks, tweakOfTheInput, unplacedTweaks } from './langflow-tweaks.ts'
+import { mistypedTweaks, overfedTweaks, tweakOfTheInput, unplacedTweaks } from './langflow-tweaks.ts'
 
 const node = (id: string, display_name: string, template: Record<string, unknown>) => ({ id, data: { id, type: id.split('-')[0], node: { display_name, template } } })
 const data = {
@@ -44,7 +44,16 @@ describe('a tweak', () => {
   it('of a field that another component fills changes nothing', () => expect(overfedTweaks(graph, jsonText({ 'Prompt-2': { name: 'x', headers: {} }, 'ChatOutput-5': { input_value: 'x' } }))).toEqual(['Prompt-2.name', 'ChatOutput-5.input_value']))
 })
 
+it('a tweak of a text that is no text is named', () => {
+  expect(mistypedTweaks(graph, asJsonText('{"ChatInput-1":{"sender":5,"input_value":"x"},"Prompt-2":{"name":null,"template":1,"headers":{}},"Prompt-3":{"other":true}}'))).toEqual(['ChatInput-1.sender', 'Prompt-2.name', 'Prompt-3.other'])
+})
+
 describe('an input and a tweak on the same field', () => {
+  it('of a group, whose field stands for that of a component inside', () => {
+    const inner = { data: { nodes: [node('ChatInput-7', 'Chat Input', { input_value: { type: 'str' } })], edges: [] } }
+    const group = { id: 'Group-9', data: { id: 'Group-9', type: 'GroupNode', node: { display_name: 'Group', flow: inner, template: { 'input_value_ChatInput-7': { type: 'str', proxy: { id: 'ChatInput-7', field: 'input_value' } } } } } }
+    expect(tweakOfTheInput(graphOf({ nodes: [group], edges: [] } as unknown as JsonValue), null, jsonText({ 'Group-9': { 'input_value_ChatInput-7': 'x' } }))).toBe('Group-9.input_value_ChatInput-7')
+  })
   it.each<[string, string | null, object, string | null]>([
     ['by id', null, { 'ChatInput-1': { input_value: 'x' } }, 'ChatInput-1.input_value'],
     ['by display name', null, { 'Chat Input': { input_value: 'x' } }, 'Chat Input.input_value'],

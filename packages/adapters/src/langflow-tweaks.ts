@@ -1,4 +1,5 @@
 import { isObjectText, isStringText, membersOf, readJson, type FieldError, type JsonText } from '@automagik-spark/core'
+import { isObject } from './canonical.ts'
 import type { FlowGraph, FlowNode } from './langflow-graph.ts'
 import { deliveryOf, inputField, isTextInput } from './langflow-input.ts'
 import { oneLine } from './plain-text.ts'
@@ -36,6 +37,13 @@ export const overfedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string
     return node ? membersOf(value).flatMap(([field]) => (node.fed.has(field) ? [`${node.id}.${oneLine(field, 100)}`] : [])) : []
   })
 
+/** Tweaks that put a number, a truth value or nothing where a text belongs: Langflow keeps what the flow holds. */
+export const mistypedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
+  entriesOf(tweaks).flatMap(([key, value]) => {
+    const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
+    return node ? membersOf(value).flatMap(([field, inner]) => (node.fields.get(field)?.['type'] === 'str' && /^[-\dtfn]/.test(inner) ? [`${node.id}.${oneLine(field, 100)}`] : [])) : []
+  })
+
 /** The components whose input a tweak fills. */
 export const tweakedInputs = (graph: FlowGraph, tweaks: JsonText | null): ReadonlySet<string> =>
   new Set(
@@ -44,6 +52,12 @@ export const tweakedInputs = (graph: FlowGraph, tweaks: JsonText | null): Readon
       return node && membersOf(value).some(([field]) => field === inputField(node)) ? [node.id] : []
     }),
   )
+
+/** A field of a group stands for that of a component inside. */
+const standsFor = (group: FlowNode, name: string, id: string, field: string): boolean => {
+  const proxy = group.fields.get(name)?.['proxy']
+  return isObject(proxy) && proxy['id'] === id && proxy['field'] === field
+}
 
 /** The tweak of the field that the input fills, as the caller wrote it; null when there is none. */
 export const tweakOfTheInput = (graph: FlowGraph, chosen: string | null, tweaks: JsonText | null): string | null => {
@@ -56,7 +70,9 @@ export const tweakOfTheInput = (graph: FlowGraph, chosen: string | null, tweaks:
     const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
     const field = inputField(delivery.node)
     if (!isObjectText(value) && key === field) return oneLine(key, 100)
-    if (node && filled.includes(node) && membersOf(value).some(([name]) => name === field)) return `${oneLine(key, 100)}.${field}`
+    if (!node) continue
+    const name = membersOf(value).map(([name]) => name).find((name) => (name === field && filled.includes(node)) || standsFor(node, name, delivery.node.id, field))
+    if (name !== undefined) return `${oneLine(key, 100)}.${oneLine(name, 100)}`
   }
   return null
 }

@@ -5,7 +5,7 @@ import { reasonOf } from './error-reason.ts'
 import { htmlFailure } from './failure.ts'
 import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type HttpCall } from './http.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
-import { driftOf, readsFirst } from './langflow-drift.ts'
+import { driftOf, isFromElsewhere, lostIn, readsFirst } from './langflow-drift.ts'
 import type { JsonValue } from './json.ts'
 import { graphOf } from './langflow-graph.ts'
 import { langflowFailure } from './langflow-failure.ts'
@@ -109,6 +109,7 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
     checkRun,
     readsFirst,
     driftOf: (use, now) => driftOf(use, now.data),
+    lostIn: (use, now) => lostIn(use, now.data),
 
     async run(call) {
       const graph = graphOf(call.data)
@@ -128,8 +129,8 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
         if (answer.isHtml) throw htmlFailure(url, 'run')
         return streamed ? readStream(url, answer) : { ...(await answer.json()), tokens: null }
       })
-      const { text, notes: more, allEmpty } = readAnswer(url, read, call.output_component)
-      const answer = { text, answer: read.text, bytes: read.bytes, notes: [...notes, ...more] }
+      const { text, notes: more, from, allEmpty } = readAnswer(url, read, call.output_component)
+      const answer = { text, answer: read.text, bytes: read.bytes, notes: [...notes, ...more], ...(call.output_component === null && isFromElsewhere(call.data, from) && { from_elsewhere: true as const }) }
       // A text that came in pieces is the proof, and one that did not is the proof of the opposite.
       if (read.tokens !== null) return { ...answer, streams_only: read.tokens > 0 }
       const isSuspect = call.streams_only === null && allEmpty && call.input_value !== null && plainText(call.input_value) !== '' && mayStreamUnseen(graph)

@@ -200,6 +200,8 @@ describe('what Hive does in its own ways', () => {
   it.each<[number, string, string]>([
     // agno passes on what the provider of its model said, with its status.
     [401, 'Incorrect API key provided: sk-…', 'flow_failed'], [429, 'Rate limit reached for gpt-4o', 'flow_failed'], [400, 'model refused: bad request', 'flow_failed'],
+    [404, 'The model `gpt-9` does not exist', 'flow_failed'], [404, 'Model not found: gpt-9', 'flow_failed'], [422, 'Unprocessable: too many tokens', 'flow_failed'],
+    [404, 'Team not found', 'flow_not_found'], [404, 'Not Found', 'flow_not_found'],
     [401, 'Invalid authentication token', 'key_refused'], [429, 'Too Many Requests', 'source_busy'], [404, 'Agent not found', 'flow_not_found'],
   ])('%i with "%s" is %s', async (status, detail, error_code) => {
     const { url } = await serve((_, response) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ detail })))

@@ -1,8 +1,17 @@
 import { json } from './prisma.ts'
 import type { Client } from './prisma.ts'
-import type { PageArgs, RowPage, WorkflowRow, WorkflowView } from './rows.ts'
+import type { SourceTarget } from './hot/claim.ts'
+import type { PageArgs, RowPage, SourceRow, WorkflowRow, WorkflowView } from './rows.ts'
 import { stopTasks } from './sources.ts'
 import type { SqlPool } from './sql.ts'
+
+/** A flow and its source, as far as a run is checked against them. */
+export type CheckedFlow = Pick<WorkflowRow, 'remote_flow_id' | 'flow_type' | 'chosen_input'> & {
+  changed_at: Date
+  data: unknown
+  version_info: SourceRow['version_info']
+  source: Omit<SourceTarget, 'max_concurrency'>
+}
 
 export type WorkflowSync = Omit<WorkflowRow, 'flow_version' | 'streams_only'>
 
@@ -66,6 +75,20 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
       [id],
     )
     return rows[0] ?? null
+  },
+
+  /** What a run is checked against before it is stored; the graph only when it is asked for. */
+  async forCheck(id: string, withGraph: boolean): Promise<CheckedFlow | null> {
+    const { rows } = await sql.query<Omit<CheckedFlow, 'source'> & CheckedFlow['source']>(
+      `SELECT w.remote_flow_id, w.flow_type, w.chosen_input, w.updated_at AS changed_at, CASE WHEN $2::boolean THEN w.data END AS data,
+         src.id AS source_id, src.version, src.source_type, src.url, src.api_key, src.version_info
+       FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL WHERE w.id = $1 AND w.deleted_at IS NULL`,
+      [id, withGraph],
+    )
+    const [row] = rows
+    if (!row) return null
+    const { source_id, version, source_type, url, api_key, ...flow } = row
+    return { ...flow, source: { source_id, version, source_type, url, api_key } }
   },
 
   async list({ limit, offset, after, source, search }: PageArgs & { source?: string | undefined; search?: string | undefined }): Promise<RowPage<WorkflowView>> {

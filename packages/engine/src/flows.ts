@@ -1,4 +1,4 @@
-import { normalizeSourceUrl } from '@automagik-spark/adapters'
+import { addressesToTry, normalizeSourceUrl } from '@automagik-spark/adapters'
 import type { RemoteFlow, Source as RemoteSource } from '@automagik-spark/adapters'
 import { DomainError, invalid, SourceError } from '@automagik-spark/core'
 import type { RemoteFlowItem } from '@automagik-spark/core'
@@ -123,7 +123,8 @@ const isNamed = (url: string, named: string): boolean => {
   const { host, hostname } = new URL(url)
   if (named === host || named === hostname) return true
   try {
-    return normalizeSourceUrl(named) === url
+    // The address of a page, as a source may be connected by.
+    return addressesToTry(normalizeSourceUrl(named)).includes(url)
   } catch {
     return false
   }

@@ -21,6 +21,38 @@ const readsOf = (flow_id: string) => stack.stub.calls.filter(({ method, path }) 
 const webhook = (id: string) => madeGraph(`${id} ChatOutput-2 ${id}>ChatOutput-2`)
 const HELLO = { status: 'completed', output_data: { result: '{"payload":"hello"}' } }
 
+describe('a flow whose input travels as an input, changed at its server', () => {
+  const chat = (id: string, output = 'ChatOutput-2') => madeGraph(`${id} ${output} ${id}>${output}`)
+
+  it.each([
+    ['another part with a webhook', 'Webhook-8 ChatOutput-9 Webhook-8>ChatOutput-9', '{"payload":"hello"}'],
+    ['a webhook that is connected to nothing', 'Webhook-8', null],
+  ])('does not complete without its input after it got %s, and gets it where it runs now', async (name, more, result) => {
+    const id = stack.stub.made.make(name, chat('ChatInput-1'))
+    const workflow = await syncOf(id)
+    stack.stub.made.make(name, madeGraph(`ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2 ${more}`))
+    expect(await run(workflow.id)).toMatchObject({ status: 'failed', error_code: 'bad_answer', error: expect.stringContaining('its input did not reach it: Langflow starts at Webhook-8 now') })
+    const change = 'The flow was changed at its server since it was synced: the input goes to Webhook-8 instead of ChatInput-1.'
+    await until(() => stack.engine.workflows.get(workflow.id), ({ warnings, input_component }) => warnings.includes(change) && input_component === 'Webhook-8')
+    if (result !== null) expect(await run(workflow.id)).toMatchObject({ status: 'completed', output_data: { result } })
+  })
+  it('completes by the input and the output that replaced the old ones, which is said and mended', async () => {
+    const id = stack.stub.made.make('replaced chat', chat('ChatInput-1'))
+    const workflow = await syncOf(id)
+    stack.stub.made.make('replaced chat', chat('ChatInput-7', 'ChatOutput-8'))
+    const task = await run(workflow.id)
+    expect(task).toMatchObject({ status: 'completed', output_data: { result: 'hello' } })
+    expect(await notesOf(task.id)).toEqual(['The flow was changed at its server since it was synced: the input goes to ChatInput-7 instead of ChatInput-1.'])
+    await until(() => stack.engine.workflows.get(workflow.id), ({ input_component }) => input_component === 'ChatInput-7')
+  })
+  it('is read after a run whose router went to no output, and completes as it did', async () => {
+    const id = stack.stub.made.make('routed', madeGraph('ChatInput-1 Router-2 ChatOutput-3 ChatInput-1>Router-2 Router-2>ChatOutput-3'))
+    const workflow = await syncOf(id)
+    expect(await run(workflow.id)).toMatchObject({ status: 'completed', output_data: { result: '' } })
+    expect((await stack.engine.workflows.get(workflow.id)).warnings).toEqual([])
+  })
+})
+
 describe('a flow whose input travels by tweak, changed at its server', () => {
   it('gets its input by the component that replaced the old one, which is said and mended', async () => {
     const id = stack.stub.made.make('replaced', webhook('Webhook-1'))

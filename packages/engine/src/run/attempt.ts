@@ -36,6 +36,8 @@ export type AttemptEnd = {
   streams_only: boolean | null
   /** Nobody knows what became of the call, and its server can be asked. */
   lost: SourceError | null
+  /** The flow may have been changed since it was synced: its answer came from elsewhere. */
+  from_elsewhere: boolean
 }
 
 /** How an attempt at a task can end. */
@@ -45,6 +47,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
     notes: [],
     streams_only: null,
     lost: null,
+    from_elsewhere: false,
     ...more,
   })
   return {
@@ -52,7 +55,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
     failed: (error: SourceError, retry_in_ms = nextRetryMs(task, error, random())): AttemptEnd =>
       end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) }),
     /** Gone: nothing is to be written. */
-    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: null, lost: null } : end({ status: 'cancelled' })),
+    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: null, lost: null, from_elsewhere: false } : end({ status: 'cancelled' })),
   }
 }
 
@@ -80,7 +83,7 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
       })
       return end(
         { status: 'completed', reached: true, ...keepAnswer(answer.text, answer.answer, answer.bytes, maxOutputBytes) },
-        { notes: answer.notes, streams_only: answer.streams_only ?? null },
+        { notes: answer.notes, streams_only: answer.streams_only ?? null, from_elsewhere: answer.from_elsewhere === true },
       )
     } catch (error) {
       if (error instanceof Stopped) return stopped(error)

@@ -27,52 +27,84 @@ type Deps = {
 const SHARE = 0.5
 const MOST_MS = 10_000
 
-/**
- * Looks at a flow right before a run that names one of its components, as an edit may have replaced it and the server would drop the input
- * without a word. Null where nothing has to be looked at. A read that fails fails nothing: the copy is used, and the task's log says so.
- */
-export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps) =>
-  (task: ClaimedTask, target: Target, signal: AbortSignal): Promise<Prepared> | null => {
-    const { flow, source } = target
-    let remote: Source
-    try {
-      remote = openSource(source)
-      if (!remote.readsFirst?.(useOf(task, flow))) return null
-    } catch {
-      return null // a key that cannot be opened: the attempt says so
-    }
-    return prepare(remote, task, target, signal)
+type Found = { remote: Source; found: RemoteFlow | Error | null | 'late' }
 
-    async function prepare(remote: Source, task: ClaimedTask, target: Target, signal: AbortSignal): Promise<Prepared> {
-      const { flow, source } = target
-      const as = (more: Partial<Prepared>): Prepared => ({ target, notes: [], refusal: null, ...more })
-      const ending = new AbortController()
-      const inTime = sleep(Math.min(MOST_MS, task.timeout * 1000 * SHARE), 'late' as const, { signal: AbortSignal.any([signal, ending.signal]) })
-      const reading = reads.read(remote, `${source.source_id}:${source.version}:${flow.changed_at.getTime()}`, { id: flow.remote_flow_id, flow_type: flow.flow_type })
-      const found = await Promise.race([reading, inTime]).finally(() => {
-        ending.abort()
-        inTime.catch(() => undefined)
-      })
-      if (found === 'late') return as({ notes: ['The flow could not be read in time before this run: it was run as it was synced.'] })
-      if (found instanceof Error) return as({ notes: [`The flow could not be read before this run, and was run as it was synced. ${found.message}`] })
-      if (found === null) return as({ refusal: new SourceError('flow_not_found', 'refused', `The flow was not found at ${source.url} when it was read before the run: it was deleted, or this key may not see it.`) })
-      if (found.data === null) return as({})
-      try {
-        const drift = remote.driftOf?.(useOf(task, flow), found)
-        if (!drift) return as({})
-        const { input_component: chosen_input, output_component: chosen_output, change } = drift
-        const now = { ...target, flow: { ...flow, chosen_input, chosen_output, data: found.data } }
-        if (change === null) return as({ target: now })
-        onDrift({ task, target, remote, flow: found, chosen_input, chosen_output, change })
-        return as({ target: now, notes: [change] })
-      } catch (error) {
-        if (!(error instanceof SourceError)) throw error
-        logger.warn({ task_id: task.id, workflow_id: task.workflow_id }, 'a flow was changed at its server, and a run of it refused')
-        onLost(task.workflow_id, error.message)
-        return as({ refusal: error })
-      }
+/**
+ * Looks at a flow beside a run of it. A read that fails fails nothing: the copy is used, and the task's log says so.
+ * `before` returns null where nothing has to be looked at.
+ */
+export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps) => {
+  const read = async (remote: Source, { task, target: { flow, source }, signal, when }: { task: ClaimedTask; target: Target; signal: AbortSignal; when: string }): Promise<Found['found']> => {
+    const ending = new AbortController()
+    const inTime = sleep(Math.min(MOST_MS, task.timeout * 1000 * SHARE), 'late' as const, { signal: AbortSignal.any([signal, ending.signal]) })
+    const reading = reads.read(remote, `${when}:${source.source_id}:${source.version}:${flow.changed_at.getTime()}`, { id: flow.remote_flow_id, flow_type: flow.flow_type })
+    return Promise.race([reading, inTime]).finally(() => {
+      ending.abort()
+      inTime.catch(() => undefined)
+    })
+  }
+
+  /** The target as the flow is now, and what that changes; a SourceError where the input would be lost. */
+  const follow = (remote: Source, task: ClaimedTask, target: Target, found: RemoteFlow): { target: Target; change: string | null } => {
+    const drift = found.data === null ? undefined : remote.driftOf?.(useOf(task, target.flow), found)
+    if (!drift) return { target, change: null }
+    const { input_component: chosen_input, output_component: chosen_output, change } = drift
+    if (change !== null) onDrift({ task, target, remote, flow: found, chosen_input, chosen_output, change })
+    return { target: { ...target, flow: { ...target.flow, chosen_input, chosen_output, data: found.data } }, change }
+  }
+
+  const prepare = async (remote: Source, task: ClaimedTask, target: Target, signal: AbortSignal): Promise<Prepared> => {
+    const as = (more: Partial<Prepared>): Prepared => ({ target, notes: [], refusal: null, ...more })
+    const found = await read(remote, { task, target, signal, when: 'before' })
+    if (found === 'late') return as({ notes: ['The flow could not be read in time before this run: it was run as it was synced.'] })
+    if (found instanceof Error) return as({ notes: [`The flow could not be read before this run, and was run as it was synced. ${found.message}`] })
+    if (found === null) return as({ refusal: new SourceError('flow_not_found', 'refused', `The flow was not found at ${target.source.url} when it was read before the run: it was deleted, or this key may not see it.`) })
+    try {
+      const { target: now, change } = follow(remote, task, target, found)
+      return as({ target: now, notes: change === null ? [] : [change] })
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error
+      logger.warn({ task_id: task.id, workflow_id: task.workflow_id }, 'a flow was changed at its server, and a run of it refused')
+      onLost(task.workflow_id, error.message)
+      return as({ refusal: error })
     }
   }
+
+  return {
+    /** Right before a run that names a component: an edit may have replaced it, and the server would drop the input without a word. */
+    before(task: ClaimedTask, target: Target, signal: AbortSignal): Promise<Prepared> | null {
+      try {
+        const remote = openSource(target.source)
+        return remote.readsFirst?.(useOf(task, target.flow)) ? prepare(remote, task, target, signal) : null
+      } catch {
+        return null // a key that cannot be opened: the attempt says so
+      }
+    },
+
+    /** After a run whose answer did not come from where the copy says. A SourceError: the flow ran without the input. */
+    async after(task: ClaimedTask, target: Target, signal: AbortSignal): Promise<{ notes: string[]; lost: SourceError | null }> {
+      const nothing = { notes: [], lost: null }
+      try {
+        const remote = openSource(target.source)
+        const found = await read(remote, { task, target, signal, when: 'after' })
+        if (found === 'late' || found instanceof Error || found === null || found.data === null) return nothing
+        const why = remote.lostIn?.(useOf(task, target.flow), found) ?? null
+        try {
+          const { change } = follow(remote, task, target, found)
+          if (why === null) return { notes: change === null ? [] : [change], lost: null }
+        } catch (error) {
+          if (!(error instanceof SourceError)) throw error
+          onLost(task.workflow_id, error.message)
+        }
+        return { notes: [], lost: why === null ? null : new SourceError('bad_answer', 'bad_answer', why) }
+      } catch (error) {
+        // The answer is here: nothing that happens now may lose it.
+        if (!signal.aborted) logger.warn({ task_id: task.id, err: error }, 'a flow could not be looked at after its run')
+        return nothing
+      }
+    },
+  }
+}
 export type Prepare = ReturnType<typeof makePrepare>
 
 const useOf = (task: ClaimedTask, flow: FlowTarget) => ({

@@ -106,7 +106,7 @@ export const makeRunner = (deps: Deps) => {
     try {
       if (!found) return // its workflow or source has just been deleted
       const untilMs = performance.now() + task.timeout * 1000
-      const preparing = prepare(task, found, entry.abort.signal)
+      const preparing = prepare.before(task, found, entry.abort.signal)
       const ready = preparing && (await preparing.catch((error: unknown) => stoppedOr(entry, error)))
       if (ready === 'stopped') return void (await settleUnsent(entry))
       if (ready?.refusal) return void (await finish(task, { ...makeEnds(task, deps.random).failed(ready.refusal), notes: ready.notes }))
@@ -116,8 +116,9 @@ export const makeRunner = (deps: Deps) => {
       if (entry.abort.signal.aborted) return void (await settleUnsent(entry))
       if (performance.now() >= entry.leaseEndsAt) return void (await settler.handBack([task], 'the lease ended before the call was sent'))
       entry.phase = 'calling'
-      const end = await attempt(task, target, entry.abort.signal, ready ? Math.max(1, Math.round(untilMs - performance.now())) : undefined)
+      let end = await attempt(task, target, entry.abort.signal, ready ? Math.max(1, Math.round(untilMs - performance.now())) : undefined)
       if (ready) end.notes = [...ready.notes, ...end.notes]
+      if (end.from_elsewhere) end = await lookedAt(entry, target, end)
       if (end.streams_only !== null && end.streams_only !== target.flow.streams_only) {
         targets.streamsOnly(found.flow, end.streams_only)
         deps.onStreamsOnly(task.workflow_id, target.flow.flow_version, end.streams_only)
@@ -130,6 +131,13 @@ export const makeRunner = (deps: Deps) => {
     } finally {
       drop(entry)
     }
+  }
+
+  /** The end of a run whose answer came from elsewhere: a flow that was changed may have run without its input. */
+  const lookedAt = async ({ task, abort }: Held, target: Target, end: AttemptEnd): Promise<AttemptEnd> => {
+    const { notes, lost } = await prepare.after(task, target, abort.signal)
+    const said = [...end.notes, ...notes]
+    return lost ? { ...makeEnds(task, deps.random).failed(lost), notes: said } : { ...end, notes: said }
   }
 
   const stoppedOr = ({ abort }: Held, error: unknown): 'stopped' => {

@@ -1,0 +1,61 @@
+import type { JsonValue, RunProblems, Source, VersionInfo } from '@automagik-spark/adapters'
+import { DomainError, invalid, isStringText, membersOf } from '@automagik-spark/core'
+import type { FieldError, JsonText } from '@automagik-spark/core'
+import type { CheckedFlow, Db } from '@automagik-spark/db'
+import { makeFlowReads } from './flow-reads.ts'
+import type { OpenSource } from './remote.ts'
+import { VaultError } from './vault.ts'
+
+type Run = { workflow_id: string; input: JsonText | null; tweaks: JsonText | null }
+
+/** Inputs of fewer characters fit everywhere. */
+const SHORT = 100_000
+const HALF_PAIR = /\\u[dD][89a-fA-F]/
+
+/** Whether some server may mind: nothing is looked up for the usual run. */
+const isSuspect = ({ input, tweaks }: Run): boolean =>
+  input === null || input === '""' || input.length > SHORT || (isStringText(input) && HALF_PAIR.test(input)) || (tweaks !== null && membersOf(tweaks).length > 0)
+
+/**
+ * Refuses a run or a schedule, when it is made, whose input or tweaks would be lost or refused at every due time. Tweaks without a place in
+ * Spark's copy of the flow are looked for in the flow as its server has it now; where that cannot be read they are taken, and the worker
+ * notes in the task's log what has no place.
+ */
+export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSource }) => {
+  const reads = makeFlowReads()
+
+  /** The flow's graph at its server; null when it cannot be read, or is not there. */
+  const graphNow = async (remote: Source, { source, changed_at, remote_flow_id, flow_type }: CheckedFlow): Promise<JsonValue> => {
+    const read = await reads.read(remote, `${source.source_id}:${source.version}:${changed_at.getTime()}`, { id: remote_flow_id, flow_type })
+    return read === null || read instanceof Error ? null : read.data
+  }
+
+  return async (run: Run): Promise<void> => {
+    if (!isSuspect(run)) return
+    const flow = await db.workflows.forCheck(run.workflow_id, run.tweaks !== null)
+    if (!flow) return // whoever stores the run says so
+    let remote: Source
+    try {
+      remote = openSource(flow.source)
+    } catch (error) {
+      if (error instanceof VaultError) return
+      throw error
+    }
+    const problemsIn = (data: JsonValue): RunProblems =>
+      remote.checkRun({ flow_type: flow.flow_type, input_value: run.input, tweaks: run.tweaks, input_component: flow.chosen_input, data, server: flow.version_info as VersionInfo | null }) // as a probe gave it
+    const known = problemsIn(flow.data as JsonValue) // out of a jsonb column
+    if (known.errors.length > 0) throw refused(known.errors)
+    if (known.unplaced.length === 0) return
+    const now = await graphNow(remote, flow)
+    if (now === null) return
+    const fresh = problemsIn(now)
+    if (fresh.errors.length > 0) throw refused(fresh.errors)
+    const missing = flow.data === null ? fresh.unplaced : fresh.unplaced.filter((what) => known.unplaced.includes(what))
+    if (missing.length === 0) return
+    const places = fresh.places.length === 0 ? 'It has no components' : `Its components are ${fresh.places.slice(0, 20).join(', ')}${fresh.places.length > 20 ? ', …' : ''}`
+    throw invalid('tweaks', `the flow lacks ${missing.slice(0, 5).join(', and ')}, and its server would ignore that tweak. ${places}`)
+  }
+}
+export type RunCheck = ReturnType<typeof makeRunCheck>
+
+const refused = (errors: FieldError[]): DomainError => new DomainError('invalid', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors })
