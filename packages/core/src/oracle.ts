@@ -50,7 +50,8 @@ const allows = (field: string, value: number, min: number, max: number, names: s
     const [range, step = '1'] = part.split('/') as [string, string?]
     if (range === '*') return (value - min) % Number(step) === 0
     const [from, last] = range.split('-').map((end) => valueOf(end, names, min)) as [number, number?]
-    const to = last ?? (part.includes('/') ? max : from)
+    const isWeekEnd = last === 0 && from > 0 && max === 7 && /-sun/i.test(range)
+    const to = isWeekEnd ? 7 : (last ?? (part.includes('/') ? max : from))
     return value >= from && value <= Math.min(to, max) && (value - from) % Number(step) === 0
   })
 

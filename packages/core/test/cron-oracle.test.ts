@@ -8,7 +8,7 @@ import { randomExpressions, usualExpressions } from './expressions.ts'
 
 const HOUR = 3600_000
 const cron = (schedule_expr: string, timezone: string): Plan => ({
-  schedule_type: 'cron', schedule_expr, timezone, anchor: new Date(0), start_at: null, end_at: null, jitter: 0, seed: 'test',
+  schedule_type: 'cron', schedule_expr, timezone, anchor: new Date(0), start_at: null, end_at: null, jitter: 0, seed: 'test', read: 'today',
 })
 
 /** Changes of the clock, taken from the tz database: what it goes from and to stands beside it. */

@@ -4,7 +4,7 @@ import type { Plan } from '../src/schedule/plan.ts'
 import { dueTimesByClock, oracle } from '../src/oracle.ts'
 
 const cron = (schedule_expr: string, timezone: string): Plan => ({
-  schedule_type: 'cron', schedule_expr, timezone, anchor: new Date(0), start_at: null, end_at: null, jitter: 0, seed: 'test',
+  schedule_type: 'cron', schedule_expr, timezone, anchor: new Date(0), start_at: null, end_at: null, jitter: 0, seed: 'test', read: 'today',
 })
 const DAY = 24 * 3600_000
 const texts = (times: Date[]) => times.map((at) => at.toISOString())

@@ -9,7 +9,7 @@ export const makeRandom = (seed: number) => () => {
 const RANGES = [[0, 59], [0, 59], [0, 23], [1, 31], [1, 12], [0, 7]] as const
 const SIZES = [60, 60, 24, 31, 12, 7]
 const NAMES = [[], [], [], [], ['JAN', 'feb', 'Mar', 'JUN', 'DEC'], ['SUN', 'mon', 'Tue', 'WED', 'FRI', 'sat']]
-const SPECIAL = [[], [], [], ['L', 'LW', '15W', '1W', '31W', '1,L', '1-7,LW'], ['FEB', 'apr,jun', 'JAN-MAR'], ['MON#5', '5L', 'FRI#L', '1-5#1', '7#2', 'SAT#1,SUN', 'friL', 'MON-FRI', '0,6']]
+const SPECIAL = [[], [], [], ['L', 'LW', '15W', '1W', '31W', '1,L', '1-7,LW'], ['FEB', 'apr,jun', 'JAN-MAR'], ['MON#5', '5L', 'FRI#L', '1-5#1', '7#2', 'SAT#1,SUN', 'friL', 'MON-FRI', '0,6', 'FRI-SUN', 'sat-sun/2', '5-7#1']]
 
 /** Random expressions that can be read; some never fire. */
 export const randomExpressions = (count: number, seed: number, withSeconds = 0.4): string[] => {

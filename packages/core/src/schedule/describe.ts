@@ -7,6 +7,7 @@ import { cronWords } from './cron/words.ts'
 import { parseInterval } from './interval.ts'
 import type { Interval } from './interval.ts'
 import { localOf, localText, utcText } from './local-time.ts'
+import { makeMemo } from './memo.ts'
 import { oneTimeInstant, parseTime } from './written-time.ts'
 import type { Plan } from './plan.ts'
 
@@ -46,19 +47,9 @@ const mainWords = (plan: Described): string => {
   return read ? `${wordsOf(schedule_expr, read)} (${timezone})` : `Cron "${schedule_expr}", read as in an earlier release (${timezone})`
 }
 
-const MAX_SAID = 1000
-const said = new Map<string, string>()
-
 /** A list of schedules asks for the same few again and again. */
-const wordsOf = (expression: string, read: ReadCron): string => {
-  let words = said.get(expression)
-  if (words === undefined) {
-    if (said.size >= MAX_SAID) said.clear()
-    words = cronWords(read.parsed)
-    said.set(expression, words)
-  }
-  return words
-}
+const words = makeMemo<string>(1000)
+const wordsOf = (expression: string, read: ReadCron): string => words(expression, () => cronWords(read.parsed))
 
 const boundWords = ({ schedule_type, start_at, end_at, jitter }: Described): string => {
   if (schedule_type === 'one-time') return jitter ? `, up to ${jitter} s later` : ''
@@ -80,12 +71,15 @@ const intervalWarnings = (expression: string): string[] => {
   return interval && interval.ms % DAY === 0 ? [`"${expression}" is elapsed time: ${DAY_NOTE}.`] : []
 }
 
+/** The changes of the clock that lie ahead are the same all day. */
+const ofTheDay = makeMemo<string[]>(1000)
+
 /** What to know about a schedule from `now` on. */
 export const warningsOf = (plan: Described, now: Date): string[] => {
   const { schedule_type, schedule_expr, timezone } = plan
   if (schedule_type === 'interval') return intervalWarnings(schedule_expr)
   const read = schedule_type === 'cron' ? readToday(plan) : null
-  return read ? cronWarnings(schedule_expr, read, timezone, now) : []
+  return read ? ofTheDay(`${schedule_expr}|${timezone}|${Math.floor(now.getTime() / DAY)}`, () => cronWarnings(schedule_expr, read, timezone, now)) : []
 }
 
 /** The schedule in words, and what to know about it from `now` on; one that never fires is described too. */

@@ -5,6 +5,7 @@ import type { Cron } from './cron/pattern.ts'
 import { countCron, nextCron, previousCron } from './cron/times.ts'
 import { countInterval, nextInterval, parseInterval, previousInterval } from './interval.ts'
 import { LAST_TIME } from './local-time.ts'
+import { makeMemo } from './memo.ts'
 import { oneTimeInstant, parseTime } from './written-time.ts'
 
 /** What moves the times of a schedule, and nothing else. */
@@ -61,20 +62,11 @@ const oneTime = (expression: string, zone: string): Times => {
   }
 }
 
-const MAX_COMPILED = 1000
-const compiled = new Map<string, Times>()
+const compiled = makeMemo<Times>(1000)
 
 /** What an expression means in a zone, read once for all the schedules that share both. */
-const compile = (type: 'cron' | 'one-time', { schedule_expr: expression, timezone: zone, read }: Plan): Times => {
-  const key = `${type}|${expression}|${zone}|${read ?? ''}`
-  let times = compiled.get(key)
-  if (!times) {
-    if (compiled.size >= MAX_COMPILED) compiled.clear()
-    times = type === 'cron' ? cronTimes(expression, zone, read) : oneTime(expression, zone)
-    compiled.set(key, times)
-  }
-  return times
-}
+const compile = (type: 'cron' | 'one-time', { schedule_expr, timezone, read }: Plan): Times =>
+  compiled(`${type}|${schedule_expr}|${timezone}|${read ?? ''}`, () => (type === 'cron' ? cronTimes(schedule_expr, timezone, read) : oneTime(schedule_expr, timezone)))
 
 const intervalTimes = (plan: Plan): Times => {
   const interval = parseInterval(plan.schedule_expr)

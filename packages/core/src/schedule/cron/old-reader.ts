@@ -1,4 +1,5 @@
 import { CronPattern } from 'croner'
+import { makeMemo } from '../memo.ts'
 import { nextLocal } from './calendar.ts'
 import { byMonth, makeField, readCron } from './pattern.ts'
 import type { Cron } from './pattern.ts'
@@ -53,23 +54,17 @@ const makeOld = (expression: string): Cron => {
   return { seconds, minutes, hours, fixed, days: byMonth((year, number) => matchDays(rule, year, number)) }
 }
 
-const MAX_READ = 1000
-const known = new Map<string, Cron | null>()
+const known = makeMemo<Cron | null>(1000)
 
-/** Null for what it could not read either. */
-export const readOldCron = (expression: string): Cron | null => {
-  let cron = known.get(expression)
-  if (cron === undefined) {
-    if (known.size >= MAX_READ) known.clear()
+/** Null for what it could not read either: croner says so by an exception. */
+export const readOldCron = (expression: string): Cron | null =>
+  known(expression, () => {
     try {
-      cron = makeOld(expression)
+      return makeOld(expression)
     } catch {
-      cron = null // croner says by an exception that it cannot read it
+      return null
     }
-    known.set(expression, cron)
-  }
-  return cron
-}
+  })
 
 const firesIn = (cron: Cron): boolean => nextLocal(cron, 0) !== null
 

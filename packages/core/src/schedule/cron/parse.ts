@@ -65,7 +65,8 @@ const parseRange = (rule: FieldRule, text: string): Range | null => {
   const from = valueOf(rule, first)
   if (from === null || others.length > 0) return null
   if (last === undefined) return { kind: 'range', from, to: stepText === undefined ? from : rule.max, step, form: stepText === undefined ? 'value' : 'open' }
-  const to = valueOf(rule, last)
+  // `SAT-SUN` ends with the week: Sunday is 7, too.
+  const to = from > 0 && rule.max === 7 && /^sun$/i.test(last) ? 7 : valueOf(rule, last)
   return to === null || to < from ? null : { kind: 'range', from, to, step, form: 'range' }
 }
 

@@ -1,3 +1,4 @@
+import { makeMemo } from '../memo.ts'
 import { parseExpression } from './parse.ts'
 import type { DatePart, ParsedCron, Part, Range, WeekdayPart } from './parse.ts'
 
@@ -127,17 +128,11 @@ export const makeCron = (parsed: ParsedCron): Cron => {
 
 export type ReadCron = { parsed: ParsedCron; cron: Cron }
 
-const MAX_READ = 1000
-const known = new Map<string, ReadCron | null>()
+const known = makeMemo<ReadCron | null>(1000)
 
 /** An expression, read once for all the schedules that share it; null when it cannot be read. problem.ts says why. */
-export const readCron = (expression: string): ReadCron | null => {
-  let found = known.get(expression)
-  if (found === undefined) {
-    if (known.size >= MAX_READ) known.clear()
+export const readCron = (expression: string): ReadCron | null =>
+  known(expression, () => {
     const parsed = parseExpression(expression)
-    found = 'problem' in parsed ? null : { parsed, cron: makeCron(parsed) }
-    known.set(expression, found)
-  }
-  return found
-}
+    return 'problem' in parsed ? null : { parsed, cron: makeCron(parsed) }
+  })
