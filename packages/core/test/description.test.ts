@@ -45,7 +45,7 @@ const makeEater = (whole: string) => {
 
 const namedDays = (text: string): number[] => {
   const run = /^(\w+) through (\w+)$/.exec(text)
-  if (!run) return text.split(/, | and /).map((name) => DAYS.indexOf(name))
+  if (!run) return text.split(/, | and | or /).map((name) => DAYS.indexOf(name))
   const [from, to] = [DAYS.indexOf(run[1]!), DAYS.indexOf(run[2]!)]
   return all(((to - from + 7) % 7) + 1).map((index) => (from + index) % 7)
 }
@@ -68,7 +68,7 @@ const eatDate = ({ eat }: ReturnType<typeof makeEater>): OnDay | null => {
   return near && ((day) => Number(near[1]) <= lastOf(day) && day.getUTCDate() === nearest(day, Number(near[1])))
 }
 const eatWeekday = ({ eat }: ReturnType<typeof makeEater>): OnDay | null => {
-  const nth = eat(`(?:only )?(?:on )?the (${NTH.join('|')}) (${NAME}(?:, ${NAME})*(?: and ${NAME})?) of the month`)
+  const nth = eat(`(?:only )?(?:on )?the (${NTH.join('|')}) (${NAME}(?:, ${NAME})*(?: (?:and|or) ${NAME})?) of the month`)
   if (nth) {
     const weekdays = new Set(namedDays(nth[2]!))
     return (day) => {
@@ -76,16 +76,16 @@ const eatWeekday = ({ eat }: ReturnType<typeof makeEater>): OnDay | null => {
       return weekdays.has(day.getUTCDay()) && isNth
     }
   }
-  const plain = eat(`(?:only )?(?:on )?(${NAME} through ${NAME}|${NAME}(?:, ${NAME})*(?: and ${NAME})?)`)
+  const plain = eat(`(?:only )?(?:on )?(${NAME} through ${NAME}|${NAME}(?:, ${NAME})*(?: (?:and|or) ${NAME})?)`)
   const weekdays = new Set(plain ? namedDays(plain[1]!) : [])
   return plain && ((day) => weekdays.has(day.getUTCDay()))
 }
 /** Several of a kind, joined by commas and "and": one is enough. */
-const eatAll = (eater: ReturnType<typeof makeEater>, eatOne: (eater: ReturnType<typeof makeEater>) => OnDay | null): OnDay | null => {
+const eatAll = (eater: ReturnType<typeof makeEater>, eatOne: (eater: ReturnType<typeof makeEater>) => OnDay | null, joins = false): OnDay | null => {
   const found: OnDay[] = []
   for (let one = eatOne(eater); one; one = eatOne(eater)) {
     found.push(one)
-    eater.skip(' and ')
+    if (!eater.skip(' and ') && joins) eater.skip(' or ')
   }
   return found.length > 0 ? (day) => found.some((one) => one(day)) : null
 }
@@ -116,7 +116,7 @@ const readBack = (sentence: string): Claim => {
   const date = eatAll(eater, eatDate)
   const both = eater.skip(' if it is also ')
   if (!both) eater.skip(' or ')
-  const weekday = eatAll(eater, eatWeekday)
+  const weekday = eatAll(eater, eatWeekday, true)
   const months = /^only in (.+)$/.exec(eater.rest())
   if (!months && eater.rest() !== '') throw new Error(`"${sentence}": cannot read "${eater.rest()}"`)
   const inMonths = months?.[1]?.split(/, | and /).flatMap((text) => {

@@ -40,7 +40,7 @@ describe('a schedule in words', () => {
     ['5/15 * * * *', 'At 5, 20, 35 and 50 minutes past the hour'],
     ['0 9 */1 * 1-5', 'At 09:00, Monday through Friday'],
     ['0 9 */2 * MON', 'At 09:00, on days 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29 and 31 of the month if it is also Monday'],
-    ['0 9 1 * */2', 'At 09:00, on day 1 of the month if it is also Tuesday, Thursday, Saturday and Sunday'],
+    ['0 9 1 * */2', 'At 09:00, on day 1 of the month if it is also Tuesday, Thursday, Saturday or Sunday'],
     ['0 9 1-31 * MON', 'At 09:00, every day'],
     ['0 9-17 * * 1-5', 'Every hour, between 09:00 and 17:59, Monday through Friday'],
     ['*/5 9-12,14-17 * * MON-FRI', 'Every 5 minutes, between 09:00 and 12:59 and between 14:00 and 17:59, Monday through Friday'],
@@ -55,6 +55,7 @@ describe('a schedule in words', () => {
     ['0 0 * * MON-SUN', 'At 00:00, every day'],
     ['0 0 * * SUN-MON', 'At 00:00, only on Monday and Sunday'],
     ['0 0 1-7 1-3,DEC *', 'At 00:00, on days 1 to 7 of the month, only in January through March and December'],
+    ['0 0 1 * +MON#1,FRI#L', 'At 00:00, on day 1 of the month if it is also the first Monday of the month or the last Friday of the month'],
     ['0 0 * * 1-3#2', 'At 00:00, on the second Monday, Tuesday and Wednesday of the month'],
     ['0 0 ? * MON', 'At 00:00, only on Monday'],
     ['@hourly', 'Every hour'],
@@ -89,9 +90,9 @@ describe('what to know about a schedule', () => {
   })
 
   it.each([
-    ['*/25 * * * *', ['"*/25" is not an even step: it means minute 0, 25, 50, and starts again with every hour.']],
-    ['0 */5 * * *', ['"*/5" is not an even step: it means hour 0, 5, 10, 15, 20, and starts again with every day.']],
-    ['0 0 */2 * *', ['"*/2" is not an even step: it means day of month 1, 3, 5, … 31, and starts again with every month.']],
+    ['*/25 * * * *', ['"*/25" is not an even step: it means minute 0, 25, 50, and starts again with every hour. For an even distance use the interval "25m".']],
+    ['0 */5 * * *', ['"*/5" is not an even step: it means hour 0, 5, 10, 15, 20, and starts again with every day. For an even distance use the interval "5h".']],
+    ['0 0 */2 * *', ['"*/2" is not an even step: it means day of month 1, 3, 5, … 31, and starts again with every month. For an even distance use the interval "2d".']],
     ['0 8 1 * MON', ['Day of month and day of week are both given: it runs when either matches. Write + before the day of week for both, as in "0 8 1 * +MON".']],
     ['0 8 1 * +MON', []],
     ['0 0 31 * *', ['It skips the months that have no day 31.']],
@@ -101,7 +102,7 @@ describe('what to know about a schedule', () => {
     ['0 9 */1 * 1-5', []],
     ['0 9 1-31 * MON', []],
     ['5/15 * * * *', []],
-    ['0 1/5 * * *', ['"1/5" is not an even step: it means hour 1, 6, 11, 16, 21, and starts again with every day.']],
+    ['0 1/5 * * *', ['"1/5" is not an even step: it means hour 1, 6, 11, 16, 21, and starts again with every day. For an even distance use the interval "5h".']],
     ['0 9 * * 1-5 *', ['Six fields have the second first. If the last "*" is meant as a year, write "0 9 * * 1-5".']],
     ['0 9 * * * *', []],
     ['0 0 28 * *', []],

@@ -135,7 +135,8 @@ const wrapped = (given: string): string | null => {
   const quoted = /^(["'`])(.+)\1$/s.exec(given)?.[2]
   if (quoted) return `is in quotes: write it without them, "${quoted.trim()}"`
   const aws = /^cron\((.+)\)$/is.exec(given)?.[1]?.trim()
-  if (aws) return awsForm(aws.split(/\s+/)) ?? (reads(aws) ? `is in brackets: write "${aws}"` : null)
+  if (aws) return awsForm(aws.split(/\s+/)) ?? (reads(aws) ? `is in brackets: write "${aws}"` : `is AWS's form: write minute, hour, day of month, month and day of week as they are here, such as "0 8 * * MON-FRI"`)
+  if (/\n/.test(given) && given.split(/\n+/).every((line) => reads(line))) return 'has several lines: make a schedule of each'
   const rate = /^rate\((.+)\)$/is.exec(given)?.[1]
   if (rate) return intervalForm(rate)
   const at = /^at\((.+)\)$/is.exec(given)?.[1] ?? (/^\d{4}-\d\d-\d\d(?:[T ]|$)/i.test(given) ? given : null)

@@ -96,6 +96,8 @@ describe('a form of another scheduler is refused with what it is here', () => {
     ['0 8 * * * # every morning', '"0 8 * * *"'],
     ['"0 8 * * *"', 'write it without them, "0 8 * * *"'],
     ["- cron: '0 8 * * *'", 'write "0 8 * * *"'],
+    ['cron(0 10 L-2 * ? *)', 'is AWS\'s form: write minute, hour,'],
+    ['0 9 * * *\n0 18 * * *', 'has several lines: make a schedule of each'],
     ['0 0 * * L', 'write "SAT", or "FRI#L"'],
     ['0 0 * * monday-friday', 'write "MON-FRI"'],
     ['0 0 1 January *', 'write "JAN"'],

@@ -36,15 +36,22 @@ const WHOLE: Record<FieldName, string> = { second: 'minute', minute: 'hour', hou
 const isUneven = (part: Part, index: number): part is Range =>
   isRange(part) && (part.form === 'star' || part.form === 'open') && part.step > 1 && part.from + part.step <= part.to && (index === DAY_OF_MONTH || FIELDS[index]!.size % part.step !== 0)
 
-const stepWarnings = ({ second, minute, hour, dates, month, weekdays }: ParsedCron): string[] =>
-  [second, minute, hour, dates, month, weekdays].flatMap((field, index) => {
+const UNITS = ['s', 'm', 'h', 'd'] as const
+
+const stepWarnings = ({ second, minute, hour, dates, month, weekdays }: ParsedCron): string[] => {
+  const fields = [second, minute, hour, dates, month, weekdays]
+  return fields.flatMap((field, index) => {
     const [part, more] = field.parts
     if (!part || more || !isUneven(part, index)) return []
     const { name } = FIELDS[index]!
     const values = valuesOf([part])
     const listed = values.length > 6 ? `${values.slice(0, 3).join(', ')}, … ${values.at(-1)}` : values.join(', ')
-    return [`"${field.text}" is not an even step: it means ${name} ${listed}, and starts again with every ${WHOLE[name]}.`]
+    const isAlone = fields.every(({ text }, other) => other === index || (other < index ? text === '0' : text === '*'))
+    const unit = UNITS[index]
+    const even = unit && isAlone ? ` For an even distance use the interval "${part.step}${unit}".` : ''
+    return [`"${field.text}" is not an even step: it means ${name} ${listed}, and starts again with every ${WHOLE[name]}.${even}`]
   })
+}
 
 const EITHER =
   'Day of month and day of week are both given: it runs when either matches. Write + before the day of week for both, as in "0 8 1 * +MON".'

@@ -90,18 +90,18 @@ const weekRun = (days: readonly number[]): [number, number] | null => {
   return starts.length === 1 && days.length > 2 ? [starts[0]!, (starts[0]! + days.length - 1) % 7] : null
 }
 
-const dayNames = (days: readonly number[]): string => {
+const dayNames = (days: readonly number[], and: string): string => {
   const run = weekRun(days)
   // A week begins with Monday for a reader.
   const inOrder = [...days].sort((one, other) => ((one + 6) % 7) - ((other + 6) % 7))
-  return run ? `${DAYS[run[0]]} through ${DAYS[run[1]]}` : list(inOrder.map((day) => DAYS[day]!))
+  return run ? `${DAYS[run[0]]} through ${DAYS[run[1]]}` : list(inOrder.map((day) => DAYS[day]!), and)
 }
 
-const weekdayWords = (parts: readonly WeekdayPart[]): string => {
+const weekdayWords = (parts: readonly WeekdayPart[], and: string): string => {
   const plain = plainWeekdays(parts)
-  const nths = parts.flatMap((part) => (part.kind === 'nth' ? [`on the ${NTH[part.nth]} ${list(weekdaysOf(part).map((day) => DAYS[day]!))} of the month`] : []))
-  const plainText = plain.length === 0 ? [] : [weekRun(plain) ? dayNames(plain) : `on ${dayNames(plain)}`]
-  return list([...new Set(nths), ...plainText])
+  const nths = parts.flatMap((part) => (part.kind === 'nth' ? [`on the ${NTH[part.nth]} ${list(weekdaysOf(part).map((day) => DAYS[day]!), and)} of the month`] : []))
+  const plainText = plain.length === 0 ? [] : [weekRun(plain) ? dayNames(plain, and) : `on ${dayNames(plain, and)}`]
+  return list([...new Set(nths), ...plainText], and)
 }
 
 /** Whether a field of days leaves no day out. */
@@ -112,10 +112,11 @@ export const coversWeekdays = ({ weekdays }: ParsedCron): boolean => plainWeekda
 const dayWords = (parsed: ParsedCron): string | null => {
   const [allDates, allWeekdays] = [coversDates(parsed), coversWeekdays(parsed)]
   if (allDates && allWeekdays) return null
-  const [byDate, byWeekday] = [dateWords(parsed.dates.parts), weekdayWords(parsed.weekdays.parts)]
+  const isBoth = parsed.both && !allDates && !allWeekdays
+  const [byDate, byWeekday] = [dateWords(parsed.dates.parts), weekdayWords(parsed.weekdays.parts, isBoth ? 'or' : 'and')]
   if (!parsed.both) return allDates || allWeekdays ? null : `${byDate} or ${byWeekday}`
   if (allDates) return byWeekday.startsWith('on ') && !byWeekday.startsWith('on the ') ? `only ${byWeekday}` : byWeekday
-  return allWeekdays ? byDate : `${byDate} if it is also ${byWeekday.replace(/^on /, '')}`
+  return allWeekdays ? byDate : `${byDate} if it is also ${byWeekday.replace(/(^|, | or )on /g, '$1')}`
 }
 
 const monthWords = (months: readonly number[]): string => {
