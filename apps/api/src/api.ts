@@ -9,6 +9,7 @@ import { makeGate } from './http/gate.ts'
 import { mount } from './http/handle.ts'
 import { makeOpenApi } from './http/openapi.ts'
 import { makeServer } from './http/server.ts'
+import type { Patience } from './http/slow-reader.ts'
 import { makeSignals } from './http/signals.ts'
 import type { Logger } from './logger.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
@@ -23,12 +24,14 @@ export type ApiDeps = {
   config: { apiKey: string; corsOrigins: '*' | readonly string[]; version: string }
   logger: Logger
   clock: Clock
+  /** With readers of its answers. */
+  patience?: Patience
 }
 
 const CLOSE_GRACE_MS = 10_000
 
 /** The REST API over an engine. It listens when it is told to, and `close` lets running requests finish. */
-export const makeApi = ({ engine, config, logger, clock }: ApiDeps) => {
+export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) => {
   let stopping = false
   const isStopping = () => stopping
   const signals = makeSignals()
@@ -59,7 +62,7 @@ export const makeApi = ({ engine, config, logger, clock }: ApiDeps) => {
   app.use(makeErrorHandler({ logger, isStopping, noteFailure: engine.service.noteFailure }))
 
   const openPaths = new Set([...endpoints.filter(({ open, root }) => open && root).map(({ path }) => path), ...docs.openPaths])
-  const server = makeServer(app, makeGate({ ...config, openPaths, isStopping, logger }))
+  const server = makeServer(app, makeGate({ ...config, openPaths, isStopping, logger }), patience)
 
   return {
     listen: server.listen,

@@ -20,9 +20,9 @@ export type ApiEngine = {
   }
   workflows: {
     list(query: Query<typeof listWorkflows>): Promise<Page<WorkflowItem> | JsonText>
-    remoteList(query: Query<typeof listRemoteFlows>): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }>
+    remoteList(query: Query<typeof listRemoteFlows>, signal?: AbortSignal): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }>
     remoteGet(flow_id: string, query: SourceUrl): Promise<RemoteFlowItem>
-    sync(flow_id: string, query: Query<typeof syncWorkflow>): Promise<{ created: boolean; workflow: Workflow } | SyncAll>
+    sync(flow_id: string, query: Query<typeof syncWorkflow>, signal?: AbortSignal): Promise<{ created: boolean; workflow: Workflow } | SyncAll>
     get(id: string): Promise<Workflow>
     remove(id: string): Promise<void>
     /**

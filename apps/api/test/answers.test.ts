@@ -115,6 +115,16 @@ describe('the id of a request', () => {
   })
 })
 
+describe('a list of thousands', () => {
+  it('is the same as one of few', async () => {
+    const flow = (at: number) => ({ id: `f${at}`, name: `Flow ${at}`, description: '', flow_type: 'flow' as const, origin: { instance: 'x', source_url: 'http://x' }, components: [] })
+    const flows = Array.from({ length: 1_234 }, (_, at) => flow(at))
+    api.engine.workflows.remoteList = async () => ({ flows, unreachable: [] })
+    const answer = await api.call('GET', '/api/v1/workflows/remote')
+    expect(JSON.parse(answer.text)).toEqual(flows)
+  })
+})
+
 describe('the log', () => {
   it('has one line for a request, without its query: reads quietly, writes and failures not', async () => {
     await api.call('GET', '/api/v1/sources?limit=5')
@@ -173,7 +183,7 @@ describe('sync', () => {
   })
   it('hands on what is in the query, and a flow id as it was meant', async () => {
     await api.call('POST', '/api/v1/workflows/sync/a%2Fb%3F?source_url=lab&input_component=input&output_component=output')
-    expect(api.calls.at(-1)).toEqual(['workflows.sync', 'a/b?', { source_url: 'lab', input_component: 'input', output_component: 'output' }])
+    expect(api.calls.at(-1)).toEqual(['workflows.sync', 'a/b?', { source_url: 'lab', input_component: 'input', output_component: 'output' }, expect.any(AbortSignal)])
   })
 })
 
@@ -189,7 +199,7 @@ describe('remote flows', () => {
   })
   it.each([['', true], ['?simplified=true', true], ['?simplified=1', true], ['?simplified=false', false], ['?simplified=0', false]])('%s', async (query, simplified) => {
     await api.call('GET', `/api/v1/workflows/remote${query}`)
-    expect(api.calls.at(-1)).toEqual(['workflows.remoteList', { simplified }])
+    expect(api.calls.at(-1)).toEqual(['workflows.remoteList', { simplified }, expect.any(AbortSignal)])
   })
 })
 

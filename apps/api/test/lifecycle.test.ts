@@ -152,6 +152,28 @@ describe('closing', () => {
   })
 })
 
+describe('a sync of all flows, and a list of them', () => {
+  it.each([['sync', 'POST', '/api/v1/workflows/sync/*?source_url=http://flows'], ['list', 'GET', '/api/v1/workflows/remote']])('hears that its client left (%s)', async (name, method, path) => {
+    const api = await startApi()
+    let heard: ((reason: string) => void) | undefined
+    const outcome = new Promise<string>((resolve) => (heard = resolve))
+    let asked = false
+    const waits = (signal?: AbortSignal): Promise<never> => new Promise((_, reject) => {
+      asked = true
+      signal?.addEventListener('abort', () => { heard?.('left'); reject(signal.reason as Error) })
+    })
+    if (name === 'sync') api.engine.workflows.sync = (_id, _query, signal) => waits(signal)
+    else api.engine.workflows.remoteList = (_query, signal) => waits(signal)
+    const client = await open(api.port)
+    await client.write(`${method} ${path} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${KEY}\r\nContent-Length: 0\r\n\r\n`)
+    await expect.poll(() => asked).toBe(true)
+    client.destroy()
+    expect(await outcome).toBe('left')
+    expect(api.log.filter(({ level }) => level === 'error')).toEqual([])
+    await api.close()
+  })
+})
+
 describe('many slow clients', () => {
   it('do not keep others from being served', async () => {
     const api = await startApi()

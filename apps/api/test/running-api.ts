@@ -11,7 +11,7 @@ export type LogLine = { level: string; message: string } & Record<string, unknow
 type Answer = { detail: string; errors?: { path: string; message: string }[]; [field: string]: unknown }
 
 /** An API on a free port over the fake engine, with its log kept. */
-export const startApi = async (options: { corsOrigins?: ApiDeps['config']['corsOrigins'] } = {}) => {
+export const startApi = async (options: { corsOrigins?: ApiDeps['config']['corsOrigins']; patience?: ApiDeps['patience'] } = {}) => {
   const fake = makeFakeEngine()
   const log: LogLine[] = []
   const write = (level: string) => (fields: Record<string, unknown>, message: string) => void log.push({ ...fields, level, message })
@@ -20,6 +20,7 @@ export const startApi = async (options: { corsOrigins?: ApiDeps['config']['corsO
     config: { apiKey: KEY, corsOrigins: options.corsOrigins ?? '*', version: '0.1.0' },
     logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     clock: { now: () => NOW },
+    ...(options.patience && { patience: options.patience }),
   })
   const { url, port } = await api.listen({ host: '127.0.0.1', port: 0 })
 

@@ -30,14 +30,14 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
     open,
 
     /** All flows; a source that cannot be reached is named and fails no other. One that was asked for by name fails. */
-    async list({ source_url, simplified }: { source_url?: string | undefined; simplified: boolean }): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }> {
+    async list({ source_url, simplified }: { source_url?: string | undefined; simplified: boolean }, signal?: AbortSignal): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }> {
       const rows = await sourcesFor(source_url)
       const unreachable: string[] = []
       const lists = await Promise.all(
         rows.map(async (row) => {
           try {
             const { remote } = open(row)
-            return (await withComponents(remote, await remote.listFlows())).map((flow) => toItem(flow, row, simplified))
+            return (await withComponents(remote, await remote.listFlows(signal), signal)).map((flow) => toItem(flow, row, simplified))
           } catch (error) {
             if (!isOfTheSource(error)) throw error
             if (source_url !== undefined) throw sourceFailure(row, error)
@@ -88,26 +88,36 @@ const LOOK_UP_AT_ONCE = 8
 const LOOK_UP_MOST = 200
 
 /** Servers list flows without their graphs, which hold the components. A flow that cannot be fetched is listed without. */
-const withComponents = async (remote: RemoteSource, flows: RemoteFlow[]): Promise<RemoteFlow[]> => {
+const withComponents = async (remote: RemoteSource, flows: RemoteFlow[], signal?: AbortSignal): Promise<RemoteFlow[]> => {
   const bare = flows.filter((flow) => flow.components.length === 0 && flow.data === null)
   if (bare.length > LOOK_UP_MOST) return flows
   const found = new Map<string, RemoteFlow['components']>()
   await eachOf(bare, LOOK_UP_AT_ONCE, async ({ id, flow_type }) => {
     try {
-      const flow = await remote.getFlow({ id, flow_type })
+      const flow = await remote.getFlow({ id, flow_type }, signal)
       if (flow) found.set(id, flow.components)
     } catch (error) {
       if (!(error instanceof SourceError)) throw error
     }
-  })
+  }, signal)
   return flows.map((flow) => ({ ...flow, components: found.get(flow.id) ?? flow.components }))
 }
 
-/** Does `work` for each item, `atOnce` at a time. */
-export const eachOf = async <T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> => {
-  const waiting = [...items]
+/** Does `work` for each item, `atOnce` at a time; no more once one has failed, or nobody waits for it. */
+export const eachOf = async <T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>, signal?: AbortSignal): Promise<void> => {
+  const waiting = items.values()
+  let failed = false
   const next = async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item)
+    for (const item of waiting) {
+      signal?.throwIfAborted()
+      if (failed) return
+      try {
+        await work(item)
+      } catch (error) {
+        failed = true
+        throw error
+      }
+    }
   }
   await Promise.all(Array.from({ length: atOnce }, next))
 }

@@ -43,10 +43,10 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
     }
   }
 
-  const syncAll = async (opened: OpenedSource, wanted: Omit<SyncQuery, 'source_url'>): Promise<SyncAll> => {
+  const syncAll = async (opened: OpenedSource, wanted: Omit<SyncQuery, 'source_url'>, signal?: AbortSignal): Promise<SyncAll> => {
     const synced: Workflow[] = []
     const failed: SyncAll['failed'] = []
-    const listed = await opened.remote.listFlows()
+    const listed = await opened.remote.listFlows(signal)
     const isListed = new Set(listed.map(nameOf))
     // Not listed and perhaps there all the same: a list may leave examples out.
     const copies = await db.workflows.copiesIn([opened.row.id])
@@ -54,7 +54,7 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
     await eachOf<{ workflow_id?: string; id: string; flow_type: FlowType }>([...listed, ...others], SYNC_AT_ONCE, async ({ workflow_id, id, flow_type }) => {
       const flow_id = nameOf({ id, flow_type })
       try {
-        const flow = await opened.remote.getFlow({ id, flow_type })
+        const flow = await opened.remote.getFlow({ id, flow_type }, signal)
         if (flow) synced.push((await keep({ ...opened, flow }, wanted)).workflow)
         else if (workflow_id === undefined) failed.push({ flow_id, detail: 'listed by the server, and not found when it was fetched' })
         else {
@@ -65,7 +65,7 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
         if (!(error instanceof SourceError)) throw error
         failed.push({ flow_id, detail: error.message })
       }
-    })
+    }, signal)
     return { synced, failed }
   }
 
@@ -81,8 +81,8 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
       return toItem(flow, row, false)
     },
 
-    /** Copies a flow, or all flows of a source (`*`). */
-    async sync(flow_id: string, { source_url, ...wanted }: SyncQuery): Promise<{ created: boolean; workflow: Workflow } | SyncAll> {
+    /** Copies a flow, or all flows of a source (`*`): those that were copied stay when the signal ends it. */
+    async sync(flow_id: string, { source_url, ...wanted }: SyncQuery, signal?: AbortSignal): Promise<{ created: boolean; workflow: Workflow } | SyncAll> {
       if (flow_id !== '*') {
         const one = await flows.find(flow_id, source_url).catch(async (error: unknown) => {
           if (isGone(error)) await warnOf(flow_id, source_url)
@@ -93,7 +93,7 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
       if (source_url === undefined) throw invalid('source_url', 'must be given with flow_id *, so that it is clear which source is meant')
       const [row] = await flows.sourcesFor(source_url)
       try {
-        return await syncAll(flows.open(row!), wanted)
+        return await syncAll(flows.open(row!), wanted, signal)
       } catch (error) {
         throw error instanceof SourceError ? sourceFailure(row!, error) : error
       }

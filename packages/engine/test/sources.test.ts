@@ -120,6 +120,19 @@ describe('remote flows', () => {
     await expect(stack.engine.workflows.sync('*', {})).rejects.toThrow(/^source_url: /)
   })
 
+  it('are not asked for any longer when nobody waits for a sync of all', async () => {
+    const calls = () => stack.stub.calls.length
+    const left = new AbortController()
+    const before = calls()
+    const syncing = stack.engine.workflows.sync('*', { source_url: stack.stub.url }, left.signal)
+    await expect.poll(calls).toBeGreaterThan(before)
+    left.abort(new Error('the client left'))
+    await expect(syncing).rejects.toThrow('the client left')
+    const ended = calls()
+    await stack.engine.workflows.list(PAGE)
+    expect(calls()).toBe(ended)
+  })
+
   it('warn of a component that the flow does not have, and of input that would be lost', async () => {
     const named = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url, input_component: 'input', output_component: 'output' })
     if (!('workflow' in named)) throw new Error('one was asked for')

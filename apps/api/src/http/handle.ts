@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DomainError, withSources, writeJson } from '@automagik-spark/core'
 import type { Endpoint } from '@automagik-spark/core'
 import type { Express, Request, Response } from 'express'
@@ -82,10 +83,23 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
       const result = await handler(call)
       const plain = result instanceof Reply ? result : undefined
       const value = plain ? plain.value : result
-      const text = isJsonText(value) ? value.json_text : writeJson(z.encode(endpoint.response, value))
+      const text = isJsonText(value) ? value.json_text : await encode(endpoint.response, value)
       send(res, plain?.status ?? endpoint.status, text, plain?.headers)
     },
   }
+}
+
+/** So many items of a list are encoded before others get their turn: a server may have 40,000 flows. */
+const ITEMS_A_TURN = 200
+
+const encode = async (schema: z.ZodType, value: unknown): Promise<string> => {
+  if (!(schema instanceof z.ZodArray) || !Array.isArray(value) || value.length <= ITEMS_A_TURN) return writeJson(z.encode(schema, value))
+  const parts: string[] = []
+  for (let from = 0; from < value.length; from += ITEMS_A_TURN) {
+    parts.push(writeJson(z.encode(schema, value.slice(from, from + ITEMS_A_TURN))).slice(1, -1))
+    await nextTurn()
+  }
+  return `[${parts.join(',')}]`
 }
 
 const expressPath = ({ path, root }: Endpoint) => `${root ? '' : '/api/v1'}${path.replace(/\{(\w+)\}/g, ':$1')}`

@@ -70,3 +70,12 @@ describe('firstFault', () => {
     }
   })
 })
+
+describe('a body of more than any field may hold', () => {
+  it.each([['[],', 30_000], ['{},', 30_000], ['1,', 60_000], ['"a":1,', 60_000], ['[[]],', 20_000], ['x,', 60_000]])('is refused before it is parsed: %j', (unit, times) => {
+    expect(messageOf(`[${unit.repeat(times)}0]`)).toBe('The body holds more than 50000 values')
+  })
+  it('is one whose values lie in a text', () => {
+    expect(messageOf(JSON.stringify('[],'.repeat(100_000)))).toBe('no error')
+  })
+})

@@ -2,12 +2,16 @@ import { checkedJsonText, DomainError } from '@automagik-spark/core'
 
 /** Deeper than any field may be: what is kept is held to core's own limit, this one keeps recursion away from strangers. */
 const MAX_DEPTH = 64
-const [QUOTE, BACKSLASH, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d]
+/** More than any field may have, so that none is parsed for nothing: what is kept is held to core's own limit of 10,000 keys and elements. */
+const MAX_VALUES = 50_000
+const [QUOTE, BACKSLASH, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x22, 0x5c, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d]
 
 const invalid = (sentence: string, cause?: unknown) => new DomainError('invalid', sentence, { errors: [{ path: 'body', message: sentence }], cause })
 
-const isTooDeep = (text: string): boolean => {
+/** What is too much of it to be parsed, or null. One pass, whether it is JSON or not. */
+const sizeProblem = (text: string): string | null => {
   let depth = 0
+  let values = 1
   let inString = false
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
@@ -15,11 +19,14 @@ const isTooDeep = (text: string): boolean => {
       if (code === BACKSLASH) i++
       else if (code === QUOTE) inString = false
     } else if (code === QUOTE) inString = true
+    else if (code === COMMA) values++
     else if (code === OPEN_ARRAY || code === OPEN_OBJECT) {
-      if (++depth > MAX_DEPTH) return true
+      values++
+      if (++depth > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels`
     } else if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) depth--
+    if (values > MAX_VALUES) return `holds more than ${MAX_VALUES} values`
   }
-  return false
+  return null
 }
 
 const WORD = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
@@ -94,9 +101,9 @@ export const firstFault = (text: string): number => {
 const where = (text: string): string => {
   const index = firstFault(text)
   if (index >= text.length) return 'it ends too early'
-  const before = text.slice(0, index)
-  const line = before.split('\n').length
-  const column = index - before.lastIndexOf('\n')
+  let line = 1
+  for (let at = text.indexOf('\n'); at !== -1 && at < index; at = text.indexOf('\n', at + 1)) line++
+  const column = index - text.lastIndexOf('\n', index - 1)
   return `unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(index)!))} at line ${line}, column ${column}`
 }
 
@@ -105,7 +112,8 @@ export type ParsedBody = ReturnType<typeof checkedJsonText>
 
 /** Any JSON, a bare string too. V8's own message would repeat the body, which may hold a key. */
 export const parseJson = (text: string): ParsedBody => {
-  if (isTooDeep(text)) throw invalid(`The body is nested deeper than ${MAX_DEPTH} levels`)
+  const problem = sizeProblem(text)
+  if (problem) throw invalid(`The body ${problem}`)
   try {
     return checkedJsonText(text)
   } catch (cause) {

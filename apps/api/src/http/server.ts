@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Express } from 'express'
+import { limitSlowReader, PATIENCE, type Patience } from './slow-reader.ts'
 
 /**
  * Bounds against slow and large requests. None of them ends an answer: a request that was received whole may wait an hour for its run.
@@ -75,11 +76,13 @@ const classesFor = (app: Express) => {
 }
 
 /** Node's server with bounds, a clear sentence when it cannot listen, and an end that lets running requests finish. `gate` says whether the app gets a request. */
-export const makeServer = (app: Express, gate: (req: IncomingMessage, res: ServerResponse) => boolean) => {
+export const makeServer = (app: Express, gate: (req: IncomingMessage, res: ServerResponse) => boolean, patience: Patience = PATIENCE) => {
   const running = new Set<ServerResponse>()
   const listener: RequestListener = (req, res) => {
     running.add(res)
     res.once('close', () => running.delete(res))
+    // Here, so that no answer goes without: an hour may lie before it, but not behind it.
+    res.once('prefinish', () => limitSlowReader(res, patience))
     if (gate(req, res)) app(req, res)
   }
   const server = createServer({ ...limits, ...classesFor(app) }, listener)

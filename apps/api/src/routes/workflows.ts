@@ -12,13 +12,13 @@ const headerList = (urls: readonly string[]) => urls.map((url) => url.replace(/[
 
 export const workflowRoutes = ({ workflows }: Pick<ApiEngine, 'workflows'>) => [
   handle(listWorkflows, ({ query }) => workflows.list(query)),
-  handle(listRemoteFlows, async ({ query }) => {
-    const { flows, unreachable } = await workflows.remoteList(query)
+  handle(listRemoteFlows, async (call) => {
+    const { flows, unreachable } = await workflows.remoteList(call.query, call.signal)
     return reply(flows, { headers: unreachable.length > 0 ? { 'X-Spark-Unreachable': headerList(unreachable) } : {} })
   }),
   handle(getRemoteFlow, ({ params, query }) => workflows.remoteGet(params.flow_id, query)),
-  handle(syncWorkflow, async ({ params, query }) => {
-    const result = await workflows.sync(params.flow_id, query)
+  handle(syncWorkflow, async (call) => {
+    const result = await workflows.sync(call.params.flow_id, call.query, call.signal)
     if ('synced' in result) return reply(result, { status: 200 })
     return reply(result.workflow, { status: result.created ? 201 : 200, headers: { Location: `/api/v1/workflows/${result.workflow.id}` } })
   }),
