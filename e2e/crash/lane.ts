@@ -6,7 +6,7 @@ import { startStubHive, startStubLangflow } from '@automagik-spark/testing'
 import { until } from '../spark.ts'
 
 /** Short, so that a dead worker is noticed within seconds. */
-export const TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, drainMs: 2_000, breakerMs: 60_000, checkMs: 60_000 }
+export const TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, drainMs: 2_000, checkMs: 60_000 }
 const FLOW_KEY = 'sk-crash'
 const HIVE_KEY = 'hive-crash'
 const AGENT = 'echo-agent'

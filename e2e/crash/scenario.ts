@@ -49,7 +49,7 @@ export const ALWAYS: ReadonlySet<string> = new Set([
   'worker-beat: update tasks',
   'worker-beat: update tasks, insert task_events, insert schedule_outcomes',
   'main: update sources',
-  'main: update sources, update source_outcomes',
+  'main: update sources, update tasks',
   'agenda: insert agenda_jobs',
   'agenda: update agenda_jobs',
   'agenda: delete agenda_jobs',

@@ -3,11 +3,11 @@ import { lostCall, takeOverAsking } from './ask-scenarios.ts'
 import type { Scenario } from './scenario.ts'
 import { createSource, editSource, removeSource, validateSource } from './source-scenarios.ts'
 import { FIRE } from './steps.ts'
-import { dueTime, cancelPrevious, handBack, turnedAway, largeAnswer, takeOver, wake, hold, check, purge, pauseFailing, reread } from './worker-scenarios.ts'
+import { dueTime, cancelPrevious, handBack, turnedAway, largeAnswer, takeOver, wake, hold, overdue, check, purge, pauseFailing, reread } from './worker-scenarios.ts'
 
 /** All of them, of contexts that each knows itself. */
 export const scenarios = [
-  dueTime, cancelPrevious, handBack, turnedAway, largeAnswer, takeOver, wake, hold, check, pauseFailing, purge, reread, lostCall, takeOverAsking,
+  dueTime, cancelPrevious, handBack, turnedAway, largeAnswer, takeOver, wake, hold, overdue, check, pauseFailing, purge, reread, lostCall, takeOverAsking,
   askRun, create, edit, disable, enable, backfill, removeSchedule, cancelPending, cancelRunning, retry, removeTask, createSource, editSource, validateSource, removeSource,
 ] as unknown as Scenario[] // play hands a scenario what the scenario itself prepared
 

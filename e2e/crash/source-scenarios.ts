@@ -3,7 +3,7 @@ import type { CreateSource, UpdateSource } from '@automagik-spark/sdk'
 import { until } from '../spark.ts'
 import type { Lane } from './lane.ts'
 import type { Scenario } from './scenario.ts'
-import { ARM, CHECKED_UP, addSource, byOtherName, expected, isTerminal, mark, schedule } from './steps.ts'
+import { ARM, CHECKED, addSource, byOtherName, expected, isTerminal, mark, schedule } from './steps.ts'
 
 type Shown = { name: string | null; source_type: string; url: string; status: string; max_concurrency: number }
 const shown = async (lane: Lane, id: string) => (await lane.sql<Shown>('SELECT name, source_type, url, status, max_concurrency FROM sources WHERE id = $1', [id]))[0]
@@ -31,7 +31,7 @@ export const createSource: Scenario<CreateSource & { max_concurrency: number }> 
   },
 }
 
-const EDIT = 'main: update sources, update sources, update source_outcomes, update sources, update source_outcomes'
+const EDIT = 'main: update sources, update sources, update tasks, update sources, update tasks'
 export const editSource: Scenario<{ id: string; before: Shown | undefined; patch: UpdateSource & { url: string; api_key: string } }> = {
   name: 'a source is moved to another server, and switched off',
   role: 'api',
@@ -60,7 +60,7 @@ export const editSource: Scenario<{ id: string; before: Shown | undefined; patch
 export const validateSource: Scenario<{ source_id: string; schedule_id: string }> = {
   name: 'a source that is held is validated',
   role: 'api',
-  commits: [CHECKED_UP, ARM],
+  commits: [CHECKED, ARM],
   async prepare(lane) {
     // No worker asks the server before the minute is over.
     await lane.sql(
@@ -75,7 +75,7 @@ export const validateSource: Scenario<{ source_id: string; schedule_id: string }
   isOver: async (lane, { source_id }) => (await lane.engine.sources.get(source_id)).health === 'up',
   async judge(lane, { context: { source_id, schedule_id }, isCommitted, isAcknowledged }) {
     const { health, version_info } = await lane.engine.sources.get(source_id)
-    assert.deepEqual([health, version_info !== null], isCommitted(CHECKED_UP) ? ['up', true] : ['down', false])
+    assert.deepEqual([health, version_info !== null], isCommitted(CHECKED) ? ['up', true] : ['down', false])
     assert.ok(!isAcknowledged || health === 'up')
     if (health === 'down') assert.equal((await lane.engine.sources.validate(source_id)).health, 'up')
     // What waited for it runs, also where nobody lived to announce it.

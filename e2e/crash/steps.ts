@@ -21,10 +21,13 @@ export const ARM = 'agenda: insert agenda_jobs'
 export const LOCK = 'agenda: update agenda_jobs'
 export const END = 'agenda: delete agenda_jobs'
 export const BEAT = 'worker-beat: insert workers'
-export const TEND = 'main: update sources, update sources'
+/** Its try is given back, and its source is to be checked. */
+export const NOT_SENT = 'worker-settle: update sources, update tasks, insert task_events'
 export const TURN_AWAY = 'main: update tasks'
 export const TAKE_CHECK = 'main: update sources'
-export const CHECKED_UP = 'main: update sources, update source_outcomes'
+/** A check holds a source, or releases it. */
+export const CHECKED = 'main: update sources, update tasks'
+export const OVERDUE = 'main: update tasks, insert schedule_outcomes'
 
 /** An input that no other run has. */
 export const mark = () => `crash ${randomUUID()}`
@@ -34,7 +37,7 @@ export const OPTIONS = {
   name: null, timezone: 'UTC', session_id: null, tweaks: null, timeout: null, overlap: 'skip', misfire: 'last', catchup_window: null, jitter: 0, start_at: null, end_at: null,
   max_runs: null, pause_after_failures: null, max_retries: 0, retry_on: 'safe',
 } as const
-export const schedule = (lane: Lane, more: { schedule_type: 'one-time' | 'interval'; schedule_expr: string; input_value: string; max_runs?: number; pause_after_failures?: number; overlap?: 'cancel_previous' }) =>
+export const schedule = (lane: Lane, more: { schedule_type: 'one-time' | 'interval'; schedule_expr: string; input_value: string; max_runs?: number; pause_after_failures?: number; overlap?: 'cancel_previous'; catchup_window?: number }) =>
   lane.engine.schedules.create({ workflow_id: lane.workflow_id, ...OPTIONS, ...more, input_value: inputText(more.input_value) })
 export const run = async (lane: Lane, input_value: string, more: { max_retries?: number } = {}) =>
   (await lane.engine.workflows.run(lane.workflow_id, { input_value: inputText(input_value), max_retries: 0, retry_on: 'safe', ...more }, { wait: false })).task.id

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
 import { until } from '../spark.ts'
+import type { Lane } from './lane.ts'
 import type { Scenario } from './scenario.ts'
-import { BEAT, CHECKED_UP, CLAIM, END, FIRE, HAND_BACK, INTENT, LOCK, MARK, SETTLE, SETTLE_AGAIN, SETTLE_LARGE, TAKE_CHECK, TAKE_OVER, TEND, TURN_AWAY, addSource, byId, expected, isTerminal, judgeCall, mark, over, run, schedule, stored } from './steps.ts'
+import { BEAT, CHECKED, CLAIM, END, FIRE, HAND_BACK, INTENT, LOCK, MARK, NOT_SENT, OVERDUE, SETTLE, SETTLE_AGAIN, SETTLE_LARGE, TAKE_CHECK, TAKE_OVER, TURN_AWAY, addSource, byId, expected, isTerminal, judgeCall, mark, over, run, schedule, stored } from './steps.ts'
 
 export const dueTime: Scenario<string> = {
   name: 'a due time: fire, claim, call, settle',
@@ -137,45 +138,69 @@ export const wake: Scenario<string> = {
   },
 }
 
-export const hold: Scenario<{ before: string[]; waiting: string }> = {
+const letGo = async (lane: Lane) => {
+  await lane.stub.set({ unreachable: false })
+  await lane.engine.sources.validate(lane.source_id)
+}
+
+export const hold: Scenario<{ sent: string; waiting: string }> = {
   name: 'a server that is gone is held',
   role: 'worker',
-  commits: [CLAIM, INTENT, SETTLE, TEND, TURN_AWAY],
-  strikes: [TEND, TURN_AWAY],
+  commits: [CLAIM, INTENT, NOT_SENT, TAKE_CHECK, CHECKED, TURN_AWAY],
+  strikes: [NOT_SENT, TAKE_CHECK, CHECKED, TURN_AWAY],
   async prepare(lane) {
     await lane.stub.set({ unreachable: true })
-    const before = await Promise.all(Array.from({ length: 5 }, () => run(lane, mark())))
+    const sent = await run(lane, mark())
     // Not ready yet, so it is pending when the source is held.
     const waiting = await run(lane, mark())
     await lane.sql(`UPDATE tasks SET ready_at = ready_at + interval '1 hour' WHERE id = $1`, [waiting])
-    return { before, waiting }
+    return { sent, waiting }
   },
-  isOver: async (lane, { waiting }) => isTerminal((await byId(lane, waiting))?.status),
-  async judge(lane, { context: { before, waiting }, strike }) {
-    const isKilled = strike !== null && strike.fate !== 'lost'
-    for (const id of before) {
-      const row = await over(lane, id)
-      assert.ok(row?.error_code === 'source_unreachable' || (isKilled && row?.error_code === 'outcome_unknown'), row?.error_code ?? row?.status)
-    }
+  isOver: async (lane, { sent, waiting }) => isTerminal((await byId(lane, sent))?.status) && isTerminal((await byId(lane, waiting))?.status),
+  async judge(lane, { context: { sent, waiting }, strike, isCommitted }) {
+    // Who died before he wrote that nothing was sent leaves that unknown, and the server unchecked.
+    const isUnknown = strike !== null && strike.fate !== 'lost' && !isCommitted(NOT_SENT)
+    assert.deepEqual(expected(await over(lane, sent), lane.callsOf(sent)), { status: 'failed', error_code: isUnknown ? 'outcome_unknown' : 'source_unreachable', calls: 0 })
+    if (isUnknown) await run(lane, mark())
     assert.deepEqual(expected(await over(lane, waiting), lane.callsOf(waiting)), { status: 'failed', error_code: 'source_unreachable', calls: 0 })
-    await lane.stub.set({ unreachable: false })
-    await lane.engine.sources.validate(lane.source_id)
+    const rows = await until(() => lane.tasks(`status IN ('pending', 'running')`), (open) => open.length === 0)
+    assert.deepEqual(rows, [])
+    await letGo(lane)
+  },
+}
+
+export const overdue: Scenario<string> = {
+  name: 'a run is held for longer than it may be late',
+  role: 'worker',
+  commits: [FIRE, CLAIM, INTENT, NOT_SENT, TAKE_CHECK, CHECKED, TURN_AWAY, OVERDUE],
+  strikes: [OVERDUE],
+  async prepare(lane) {
+    await lane.stub.set({ unreachable: true })
+    return (await schedule(lane, { schedule_type: 'one-time', schedule_expr: 'now', input_value: mark(), catchup_window: 0 })).id
+  },
+  isOver: async (lane, id) => isTerminal((await lane.tasks('schedule_id = $1', id))[0]?.status),
+  async judge(lane, { context: id }) {
+    const [row] = await until(() => lane.tasks('schedule_id = $1', id), (found) => isTerminal(found[0]?.status))
+    assert.deepEqual(expected(row, lane.callsOf(row!.id)), { status: 'failed', error_code: 'source_unreachable', calls: 0 })
+    const counted = await lane.sql<{ failures: number }>('SELECT consecutive_failures AS failures FROM schedule_outcomes WHERE schedule_id = $1', [id])
+    assert.deepEqual(counted, [{ failures: 1 }])
+    await letGo(lane)
   },
 }
 
 export const check: Scenario<string> = {
   name: 'a server is asked how it is',
   role: 'worker',
-  commits: [TAKE_CHECK, CHECKED_UP],
+  commits: [TAKE_CHECK, CHECKED],
   async prepare(lane) {
-    await lane.sql(`UPDATE sources SET check_at = NULL, version_info = NULL WHERE id = $1`, [lane.source_id])
+    await lane.sql(`UPDATE sources SET check_at = NULL, checking_until = NULL, version_info = NULL WHERE id = $1`, [lane.source_id])
     return (await schedule(lane, { schedule_type: 'interval', schedule_expr: '1h', input_value: mark() })).id
   },
   isOver: async (lane) => (await lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL`, [lane.source_id])).length === 1,
   async judge(lane, { context: id }) {
     // Whoever took the check and died made none: the next is due in a minute, or now.
     const isDone = () => lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL AND health = 'up'`, [lane.source_id])
-    if ((await isDone()).length === 0) await lane.sql(`UPDATE sources SET check_at = NULL WHERE id = $1 AND version_info IS NULL`, [lane.source_id])
+    if ((await isDone()).length === 0) await lane.sql(`UPDATE sources SET check_at = NULL, checking_until = NULL WHERE id = $1 AND version_info IS NULL`, [lane.source_id])
     await until(isDone, (rows) => rows.length === 1)
     await lane.engine.schedules.remove(id)
   },

@@ -70,7 +70,7 @@ export const runStorm = async (options: StormOptions, progress: (line: string) =
       LOG_LEVEL: 'warn', LOG_FORMAT: 'json', ...(mongo && { MONGODB_URI: mongo.uri }),
     }
     const leaseMs = options.leaseSeconds * 1000
-    const times = { leaseMs, graceMs: leaseMs / 2, reconcileMs: 1_000, drainMs: 3_000, breakerMs: 2_000, checkMs: 10_000 }
+    const times = { leaseMs, graceMs: leaseMs / 2, reconcileMs: 1_000, drainMs: 3_000, checkMs: 10_000 }
     const victims = makeVictims(dir, 3)
     closers.push(victims.close)
     const supervised = (name: string, role: 'api' | 'worker') => {

@@ -49,16 +49,18 @@ export const removeSchedule = async (tx: Sql, id: string): Promise<void> => {
 
 /** Failures in a row begin anew: a schedule that was paused for them and is enabled is not paused at once. The caller holds the lock. */
 export const forgetFailures = async (tx: Sql, id: string): Promise<void> => {
-  await tx.query(`UPDATE schedule_outcomes SET consecutive_failures = 0 WHERE schedule_id = $1 AND consecutive_failures > 0`, [id])
+  await tx.query(`UPDATE schedule_outcomes SET consecutive_failures = 0, flows_missing = 0 WHERE schedule_id = $1 AND consecutive_failures > 0`, [id])
 }
 
-const FAILED_TOO_OFTEN = `s.status = 'active' AND c.consecutive_failures > 0 AND c.consecutive_failures >= s.pause_after_failures`
+/** Due times in a row whose flow is not at its server, as that server's own list says, until the schedule is paused. */
+const FLOWS_MISSING = 2
+const FAILED_TOO_OFTEN = `s.status = 'active' AND c.consecutive_failures > 0 AND (c.consecutive_failures >= s.pause_after_failures OR c.flows_missing >= ${FLOWS_MISSING})`
 /** Of the newest tasks of a schedule, the one that failed last. */
 const LAST_ERROR = `(SELECT t.error FROM (SELECT * FROM tasks t WHERE t.schedule_id = x.id ORDER BY t.id DESC LIMIT 100) t
   WHERE t.status = 'failed' AND t.trigger = 'schedule' ORDER BY t.finished_at DESC LIMIT 1)`
 
 /**
- * Pauses the schedules whose runs failed as often in a row as they permit. It follows the counters that settling writes, in a transaction of
+ * Pauses the schedules whose runs failed as often in a row as they permit, or whose flow is gone. It follows the counters that settling writes, in a transaction of
  * its own: schedules are locked before tasks and counters. What somebody else has locked comes the next time. Returns their ids.
  */
 const pauseFailing = async (sql: Sql): Promise<string[]> => {
@@ -68,11 +70,12 @@ const pauseFailing = async (sql: Sql): Promise<string[]> => {
   return (
     await sql.query<{ id: string }>(
       `WITH x AS (
-         SELECT s.id, c.consecutive_failures AS failures FROM schedules s JOIN schedule_outcomes c ON c.schedule_id = s.id
+         SELECT s.id, c.consecutive_failures AS failures, c.flows_missing >= ${FLOWS_MISSING} AS missing FROM schedules s JOIN schedule_outcomes c ON c.schedule_id = s.id
          WHERE ${FAILED_TOO_OFTEN} ORDER BY s.id LIMIT 500 FOR NO KEY UPDATE OF s SKIP LOCKED
        )
        UPDATE schedules s SET status = 'paused', next_due_at = NULL, next_run_at = NULL, updated_at = spark_now(),
-         paused_reason = 'Paused by Spark: ' || CASE x.failures WHEN 1 THEN 'its last run' ELSE 'its last ' || x.failures || ' runs' END || ' failed.' || coalesce(' The last one: ' || ${LAST_ERROR}, '')
+         paused_reason = 'Paused by Spark: ' || CASE WHEN x.missing THEN 'its flow is not at the server any more, as its last runs and the server''s own list of flows say. Choose another workflow, or bring the flow back and sync it; then enable the schedule.'
+           ELSE CASE x.failures WHEN 1 THEN 'its last run' ELSE 'its last ' || x.failures || ' runs' END || ' failed.' END || coalesce(' The last one: ' || ${LAST_ERROR}, '')
        FROM x WHERE s.id = x.id RETURNING s.id`,
       [],
     )

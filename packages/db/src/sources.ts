@@ -1,11 +1,14 @@
-import { HELD, RELEASED } from './hot/hold.ts'
+import { HELD, RELEASED, SENT_ANEW } from './hot/hold.ts'
 import { CANCELLED } from './hot/settle.ts'
 import { isDuplicate, json } from './prisma.ts'
 import type { Client } from './prisma.ts'
 import type { PageArgs, RowPage, SourceRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
 
-const omit = { deleted_at: true, breaker_until: true, breaker_opens: true, breaker_counted: true, check_at: true, check_failures: true } as const
+const omit = {
+  deleted_at: true, breaker_until: true, breaker_opens: true, breaker_counted: true, check_at: true, check_failures: true, suspect_at: true, check_began_at: true,
+  checking_until: true, ramp_from: true,
+} as const
 // The columns' CHECKs hold the unions that Prisma types as text.
 const asRow = (row: unknown) => row as SourceRow
 
@@ -118,18 +121,18 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
 })
 
 /**
- * Sets the user's switch. While inactive the source is held: its due times wait, and the ledger can say why. Whatever its breaker and its
+ * Sets the user's switch. While inactive the source is held: its due times wait, and the ledger can say why. Whatever its
  * health checks had counted is forgotten with either. True: it was switched.
  */
 const switchTo = async (sql: Sql, id: string, status: SourceRow['status']): Promise<boolean> => {
   const { rowCount } = await sql.query(
     `WITH u AS (
        UPDATE sources s SET status = $2, version = version + 1, updated_at = spark_now(),
-         breaker_until = NULL, breaker_opens = 0, breaker_counted = 0, check_at = NULL, check_failures = 0,
+         check_at = NULL, check_failures = 0, suspect_at = NULL, checking_until = NULL, ramp_from = NULL,
          hold_from = CASE WHEN $2 = 'inactive' AND NOT ${HELD('s')} THEN spark_now() ELSE hold_from END,
          hold_until = CASE WHEN $2 = 'inactive' THEN NULL ELSE spark_now() END
-       WHERE id = $1 AND deleted_at IS NULL AND status <> $2 RETURNING id
-     ), o AS (UPDATE source_outcomes o SET not_sent = 0 FROM u WHERE o.source_id = u.id AND o.not_sent > 0)
+       WHERE id = $1 AND deleted_at IS NULL AND status <> $2 RETURNING id, $2 = 'active' AS turned
+     ), t AS (${SENT_ANEW})
      SELECT id FROM u`,
     [id, status],
   )
@@ -139,9 +142,9 @@ const switchTo = async (sql: Sql, id: string, status: SourceRow['status']): Prom
 const seenUp = async (sql: Sql, id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> => {
   const { rows } = await sql.query<{ released: boolean }>(
     `WITH x AS (SELECT id, ${HELD('s')} AND status = 'active' AS held FROM sources s WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
-       u AS (UPDATE sources s SET version_info = $2::jsonb, ${RELEASED} FROM x WHERE s.id = x.id RETURNING s.id, x.held),
-       o AS (UPDATE source_outcomes o SET not_sent = 0 FROM u WHERE o.source_id = u.id AND o.not_sent > 0)
-     SELECT held AS released FROM u`,
+       u AS (UPDATE sources s SET version_info = $2::jsonb, suspect_at = NULL, ${RELEASED} FROM x WHERE s.id = x.id RETURNING s.id, x.held AS turned),
+       t AS (${SENT_ANEW})
+     SELECT turned AS released FROM u`,
     [id, JSON.stringify(version_info)],
   )
   return rows[0] ?? null

@@ -1,6 +1,5 @@
 import { Task } from '@automagik-spark/core'
 import type { JsonText, RetryOn, TaskQuery } from '@automagik-spark/core'
-import { TURNS_AWAY, whyTurnedAway } from './hot/hold.ts'
 import { CANCELLED } from './hot/settle.ts'
 import { jsonColumns } from './json-columns.ts'
 import type { JsonRow, PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
@@ -28,22 +27,15 @@ export type NewRun = {
   retry_on: RetryOn
 }
 
-/** How a run begins that somebody asked for: pending, or at its end already when its source is held. */
-const BEGINS = `CASE WHEN ${TURNS_AWAY('src')} THEN 'failed' ELSE 'pending' END, CASE WHEN ${TURNS_AWAY('src')} THEN 'source_unreachable' END,
-  CASE WHEN ${TURNS_AWAY('src')} THEN ${whyTurnedAway('src')} END, CASE WHEN ${TURNS_AWAY('src')} THEN now.at END`
-
-/**
- * Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. Those of a
- * source that is held have failed.
- */
+/** Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. */
 export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =>
   (
     await sql.query<TaskRow>(
       `WITH i AS (
          INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, serial_key, trigger, priority, input, session_id, tweaks, timeout,
-           max_retries, retry_on, ready_at, created_at, updated_at, status, error_code, error, finished_at)
+           max_retries, retry_on, ready_at, created_at, updated_at, status)
          SELECT r.id, w.id, w.source_id, r.schedule_id, r.schedule_id, 'manual', 0, r.input::json::text, r.session_id, r.tweaks::json::text, r.timeout,
-           r.max_retries, r.retry_on, now.at, now.at, now.at, ${BEGINS}
+           r.max_retries, r.retry_on, now.at, now.at, now.at, 'pending'
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::int[], $8::int[], $9::text[])
            AS r(id, workflow_id, schedule_id, input, session_id, tweaks, timeout, max_retries, retry_on)
          JOIN workflows w ON w.id = r.workflow_id AND w.deleted_at IS NULL
@@ -180,7 +172,7 @@ export const makeTasks = (sql: SqlPool) => ({
         [id],
       )
       const { rows: pending } = await tx.query<TaskRow>(
-        `UPDATE tasks t SET status = 'pending', tries_before = tries, retried_by_hand = true, crashes = 0, token = NULL, worker_id = NULL, error = NULL, error_code = NULL, output = NULL,
+        `UPDATE tasks t SET status = 'pending', tries_before = tries, retried_by_hand = true, unsent = 0, crashes = 0, token = NULL, worker_id = NULL, error = NULL, error_code = NULL, output = NULL,
            cancel_requested_at = NULL, started_at = NULL, finished_at = NULL, ready_at = spark_now(), updated_at = spark_now() WHERE id = $1 RETURNING ${PLAIN}, t.output`,
         [id],
       )
@@ -194,9 +186,9 @@ export const makeTasks = (sql: SqlPool) => ({
     const { rows } = await sql.query<TaskRow>(
       `WITH i AS (
          INSERT INTO tasks AS t (id, workflow_id, source_id, schedule_id, trigger, priority, input, session_id, tweaks, timeout,
-           max_retries, retry_on, replay_of, ready_at, created_at, updated_at, status, error_code, error, finished_at)
+           max_retries, retry_on, replay_of, ready_at, created_at, updated_at, status)
          SELECT $2, t.workflow_id, t.source_id, t.schedule_id, 'replay', 0, CASE WHEN $3 THEN $4::json::text ELSE t.input END, t.session_id, t.tweaks, t.timeout,
-           t.max_retries, t.retry_on, t.id, now.at, now.at, now.at, ${BEGINS}
+           t.max_retries, t.retry_on, t.id, now.at, now.at, now.at, 'pending'
          FROM tasks t JOIN sources src ON src.id = t.source_id AND src.status = 'active' CROSS JOIN (SELECT spark_now() AS at) now
          WHERE t.id = $1 AND ${VISIBLE}
          RETURNING ${PLAIN}, t.output

@@ -19,7 +19,8 @@ afterAll(() => t.close())
 
 type End = 'completed' | 'failed' | 'cancelled'
 /** An attempt that is over. */
-const attempted = async (id: string, status: End, error_code: 'flow_failed' | 'outcome_unknown' = 'flow_failed') => {
+type Code = 'flow_failed' | 'outcome_unknown' | 'flow_not_found'
+const attempted = async (id: string, status: End, error_code: Code = 'flow_failed') => {
   const token = randomUUID()
   await t.sql.query(
     `UPDATE tasks SET status = 'running', phase = 'calling', tries = tries + 1, token = $2, lease_until = spark_now(), started_at = spark_now() WHERE id = $1`,
@@ -29,16 +30,16 @@ const attempted = async (id: string, status: End, error_code: 'flow_failed' | 'o
   return token
 }
 /** A run of the schedule that is over. */
-const ran = async (status: End, trigger = 'schedule') => {
+const ran = async (status: End, trigger = 'schedule', error_code?: Code) => {
   const id = await addTask(t.sql, workflow_id)
   await t.sql.query('UPDATE tasks SET schedule_id = $2, trigger = $3 WHERE id = $1', [id, schedule, trigger])
-  await attempted(id, status)
+  await attempted(id, status, error_code)
   return id
 }
 /** Somebody asks for it again. */
-const retried = async (id: string, status: End) => {
+const retried = async (id: string, status: End, error_code?: Code) => {
   expect(await t.db.tasks.retry(id)).toMatchObject({ row: { id } })
-  await attempted(id, status)
+  await attempted(id, status, error_code)
 }
 const pauseFailing = () => t.db.schedules.pauseFailing()
 const row = async () => (await t.db.schedules.find(schedule))!
@@ -108,6 +109,27 @@ describe('a schedule whose runs fail', () => {
     expect((await row()).consecutive_failures).toBe(2)
     await settle(t.sql, [settlementOf({ id: unknown, token }, { status: 'completed', reached: true })])
     expect((await row()).consecutive_failures).toBe(0)
+  })
+
+  it('is paused, without a limit too, when two due times in a row found its flow gone, and begins anew when it is enabled', async () => {
+    await t.sql.query('UPDATE schedules SET pause_after_failures = NULL WHERE id = $1', [schedule])
+    await ran('failed')
+    await ran('failed', 'schedule', 'flow_not_found')
+    await ran('failed', 'manual', 'flow_not_found')
+    expect(await pauseFailing()).toEqual([])
+    await ran('completed')
+    await ran('failed', 'schedule', 'flow_not_found')
+    await ran('failed', 'schedule', 'flow_failed')
+    const id = await ran('failed', 'schedule', 'flow_not_found')
+    await retried(id, 'failed', 'flow_not_found') // the same due time
+    expect(await pauseFailing()).toEqual([])
+    await ran('failed', 'schedule', 'flow_not_found')
+    expect(await pauseFailing()).toEqual([schedule])
+    expect((await row()).paused_reason).toMatch(/^Paused by Spark: its flow is not at the server any more, .* The last one: It broke\.$/)
+    await forgetFailures(t.sql, schedule)
+    await t.sql.query(`UPDATE schedules SET status = 'active', next_run_at = spark_now() WHERE id = $1`, [schedule])
+    await ran('failed', 'schedule', 'flow_not_found')
+    expect(await pauseFailing()).toEqual([])
   })
 
   it('is never paused without a limit, and stays paused by whoever paused it', async () => {

@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterAll(() => t.close())
 
 const MINUTE_MS = 60_000
-const NOTHING: ToDo = { tasks: false, schedules: false, leases: false, breakers: false, waiting: false, checks: false, deleted: false }
+const NOTHING: ToDo = { tasks: false, schedules: false, leases: false, seen_up: false, waiting: false, checks: false, deleted: false }
 const set = (what: string) => t.sql.query(`UPDATE sources SET ${what} WHERE id = $1`, [source_id])
 /** What there is to do, by name. */
 const toDo = async () => Object.entries(await whatIsToDo(t.sql, MINUTE_MS)).flatMap(([name, found]) => (found ? [name] : []))
@@ -34,8 +34,8 @@ describe('what is to do', () => {
   it('is to claim a task that is ready, unless its source takes no calls', async () => {
     await addTask(t.sql, workflow_id, { serial_key: randomUUID(), dueInSeconds: -1 })
     expect(await toDo()).toEqual(['tasks'])
-    await set('check_failures = 3')
-    expect(await toDo()).toEqual([])
+    await set('suspect_at = spark_now()')
+    expect(await toDo()).toEqual(['checks'])
   })
 
   it('is to fire a schedule that is due, unless its source is held', async () => {
@@ -53,11 +53,20 @@ describe('what is to do', () => {
     expect(await toDo()).toEqual(['leases'])
   })
 
-  it('is to open the breaker of a source to which five calls in a row could not be sent', async () => {
-    await t.sql.query('INSERT INTO source_outcomes (source_id, not_sent) VALUES ($1, 4)', [source_id])
+  it('is to show a source as up that took a call since somebody saw it down', async () => {
+    await set(`health = 'down', checked_at = spark_now() - interval '1 second'`)
     expect(await toDo()).toEqual([])
-    await t.sql.query('UPDATE source_outcomes SET not_sent = 5')
-    expect(await toDo()).toEqual(['breakers'])
+    await t.sql.query('INSERT INTO source_outcomes (source_id, reached_at) VALUES ($1, spark_now())', [source_id])
+    expect(await toDo()).toEqual(['seen_up'])
+  })
+
+  it('is to check a held source when somebody asks for a run of it, whenever its next check is due', async () => {
+    await set(`hold_from = spark_now(), check_began_at = spark_now() - interval '2 seconds'`)
+    expect(await toDo()).toEqual(['waiting'])
+    await addTask(t.sql, workflow_id)
+    expect(await toDo()).toEqual(['waiting', 'checks'])
+    await set(`checking_until = spark_now() + interval '5 seconds'`)
+    expect(await toDo()).toEqual(['waiting'])
   })
 
   it('is to turn away who would wait for a source that is inactive', async () => {

@@ -85,7 +85,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
     const over = whyOver(decidable(row), now)
     if (over) throw new DomainError('invalid', `The schedule is over and cannot be enabled: ${over}`)
     if (row.status !== 'completed') await writeSpan(tx, row.id, pausedSpan(planOf(row), row.decided_until, now), now)
-    if (row.pause_after_failures !== null) await forgetFailures(tx, row.id)
+    if (row.pause_after_failures !== null || row.paused_reason !== null) await forgetFailures(tx, row.id)
     const going = { ...row, status: 'active' as const, paused_reason: null, decided_until: watermark(row, now) }
     return { ...going, ...firstOf(going) }
   }

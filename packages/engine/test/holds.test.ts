@@ -4,8 +4,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/run/worker.ts'
 import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { openTlsDoor } from './tls-door.ts'
 
 const PAGE = { limit: 100, offset: 0 }
+const KEY = 'sk-stack-test'
 let stack: Stack
 let workflow_id: string
 let source_id: string
@@ -22,8 +24,9 @@ const addWorker = async (options: Parameters<Stack['addWorker']>[0] = {}) => {
   return worker
 }
 afterEach(async () => {
-  await stack.stub.set({ unreachable: false })
+  await stack.stub.set({ unreachable: false, key: KEY })
   stack.stub.clearSwitches()
+  stack.stub.release()
   await clear(stack, 'schedules')
   for (const worker of workers.splice(0)) await stack.stopWorker(worker)
   await stack.engine.sources.validate(source_id) // whatever a test left, it is let go
@@ -37,65 +40,103 @@ const run = async (input_value: string) => (await stack.engine.workflows.run(wor
 const ended = (id: string) => until(() => stack.engine.tasks.get(id), isOver)
 const calls = (input: string) => stack.stub.calls.filter((call) => call.input_value === input)
 const ledger = async (id: string) => (await stack.engine.schedules.occurrences(id, PAGE)).items
-/** Five runs that nobody answers. */
+const typesOf = async (id: string) => (await stack.engine.tasks.logs(id, PAGE)).items.map(({ type }) => type)
+const rows = async <T>(text: string, ...values: unknown[]) => (await stack.db.sql.query<T>(text, values)).rows
+/** Tasks as the plan of a schedule makes them. */
+const plan = async (count: number, input: string, workflow = workflow_id, max_retries = 3) =>
+  (await rows<{ id: string }>(
+    `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, input, timeout, max_retries, ready_at, created_at, updated_at)
+     SELECT gen_random_uuid(), w.id, w.source_id, 'pending', 'schedule', 1, to_json($2::text)::text, 60, $4, spark_now(), spark_now(), spark_now() FROM workflows w, generate_series(1, $3) WHERE w.id = $1 RETURNING id`,
+    workflow, input, count, max_retries,
+  )).map(({ id }) => id)
+/** One call that could not be sent, and the check after it. */
 const bringDown = async () => {
   await stack.stub.set({ unreachable: true })
-  for (let i = 0; i < 5; i++) expect(await ended(await run(`down ${i}`))).toMatchObject({ status: 'failed', error_code: 'source_unreachable' })
-  return until(source, ({ health }) => health === 'down')
+  const id = await run('down')
+  expect(await ended(id)).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 0 })
+  return { id, source: await source() }
 }
 
 describe('a server that is gone', () => {
-  it('is shown as down after five calls, gets no further one, and whoever asks is told at once', async () => {
-    await addWorker({ times: { breakerMs: MINUTE } })
+  it('is checked at the first call that could not be sent, shown as down, and gets no further one; whoever asked is told', async () => {
+    await addWorker()
     const { version_info, updated_at } = await source()
-    expect(await bringDown()).toMatchObject({ status: 'active', health: 'down', health_reason: expect.stringContaining('refused') as string, updated_at })
+    const { id, source: down } = await bringDown()
+    expect(down).toMatchObject({ status: 'active', health: 'down', health_reason: expect.stringContaining('refused') as string, updated_at })
+    expect(await typesOf(id)).toEqual(['created', 'handed_back', 'failed'])
+    expect((await stack.engine.tasks.get(id)).error).toContain(stack.stub.url)
+    expect(calls('down')).toEqual([])
+    // Asking for it by hand lets it go.
     await stack.stub.set({ unreachable: false })
+    expect(await stack.engine.sources.validate(source_id)).toMatchObject({ health: 'up', health_reason: null, version_info })
+    expect(await ended(await run('now'))).toMatchObject({ status: 'completed', tries: 1 })
+  })
+
+  it('has a run by hand wait for one check, which tells it, or runs it', async () => {
+    await addWorker()
+    await bringDown()
     const { task, finished } = await stack.engine.workflows.run(workflow_id, { input_value: 'too early' }, { wait: true })
     expect(finished).toBe(true)
     expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 0 })
-    expect(task.error).toContain(stack.stub.url)
-    expect((await stack.engine.tasks.logs(task.id, PAGE)).items.map(({ type }) => type)).toEqual(['created', 'failed'])
+    expect(await typesOf(task.id)).toEqual(['created', 'failed'])
+    await stack.stub.set({ unreachable: false })
+    expect(await stack.engine.workflows.run(workflow_id, { input_value: 'in time' }, { wait: true })).toMatchObject({ finished: true, task: { status: 'completed', tries: 1 } })
     expect(calls('too early')).toEqual([])
-    // Asking for it by hand lets it go.
-    expect(await stack.engine.sources.validate(source_id)).toMatchObject({ health: 'up', health_reason: null, version_info })
-    expect(await ended(await run('now'))).toMatchObject({ status: 'completed' })
+    expect(await source()).toMatchObject({ health: 'up' })
   })
 
-  it('is called again by one call when its time has come, and what waited follows', async () => {
-    await addWorker({ times: { checkMs: 60 * MINUTE } })
-    await bringDown()
-    // Checked a moment ago, so that it is the call that finds out.
-    await stack.db.sql.query(`UPDATE sources SET check_at = spark_now() + interval '1 hour'`)
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value: 'held' }))
-    const waiting = await Promise.all([1, 2, 3].map(async () => (await stack.engine.schedules.run(schedule.id)).id))
-    // By hand they would be turned away; as the plan's they wait.
-    await stack.db.sql.query(`DELETE FROM tasks WHERE id = ANY ($1::uuid[])`, [waiting])
-    const { rows } = await stack.db.sql.query<{ id: string }>(
-      `INSERT INTO tasks (id, workflow_id, source_id, schedule_id, status, trigger, priority, input, timeout, max_retries, ready_at, created_at, updated_at)
-       SELECT gen_random_uuid(), $1, $2, $3, 'pending', 'schedule', 1, '"held"', 60, 3, spark_now(), spark_now(), spark_now() FROM generate_series(1, 3) RETURNING id`,
-      [workflow_id, source_id, schedule.id],
-    )
+  it('answers a hundred runs by hand by one check a second at most', async () => {
+    await addWorker()
+    await stack.stub.set({ key: 'another' }) // so that the stub hears its checks, and each says no
+    await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
+    await rows(`UPDATE sources SET suspect_at = spark_now() WHERE id = $1`, source_id)
+    await until(source, ({ health }) => health === 'down')
+    const checksSeen = () => stack.stub.calls.filter(({ path }) => path.startsWith('/api/v1/users/whoami')).map(({ at }) => at)
+    const before = checksSeen().length
+    const asked = await Promise.all(Array.from({ length: 100 }, (_, i) => stack.engine.workflows.run(workflow_id, { input_value: `held ${i}` }, { wait: true })))
+    expect(asked.filter(({ finished, task }) => finished && task.error_code === 'source_unreachable')).toHaveLength(100)
+    const seen = checksSeen().slice(before)
+    expect(seen.length).toBeGreaterThan(0)
+    for (const [i, at] of seen.entries()) if (i > 0) expect(at - seen[i - 1]!).toBeGreaterThan(900)
+  })
+
+  it('burns no try of what a schedule made, however many calls could not be sent, and all of it runs when it is back', async () => {
+    await addWorker()
+    await addWorker()
+    await stack.stub.set({ unreachable: true })
+    const ids = await plan(30, 'waits')
+    await until(source, ({ health }) => health === 'down')
+    expect((await rows<{ n: number }>(`SELECT count(*)::int AS n FROM tasks WHERE id = ANY ($1::uuid[]) AND status = 'pending' AND tries = 0`, ids))[0]!.n).toBe(30)
     await stack.stub.set({ unreachable: false })
-    for (const { id } of rows) expect(await ended(id)).toMatchObject({ status: 'completed' })
+    for (const id of ids) expect(await ended(id)).toMatchObject({ status: 'completed', tries: 1 })
+    expect(calls('waits')).toHaveLength(30)
     expect(await source()).toMatchObject({ health: 'up', health_reason: null })
-    expect(calls('held')).toHaveLength(3)
   })
 
   it('has its due times wait, and is asked how it is; when it is back they are decided and say why they were missed', async () => {
-    await addWorker({ times: { checkMs: 1_000, breakerMs: 500 } })
+    await addWorker({ times: { checkMs: 1_000 } })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m', input_value: 'planned' }))
     await bringDown()
     await moveClock(stack, 35 * MINUTE)
-    await until(async () => (await stack.db.sql.query<{ n: number }>('SELECT check_failures AS n FROM sources')).rows[0]!.n, (failures) => failures >= 3)
+    await until(async () => (await rows<{ n: number }>('SELECT check_failures AS n FROM sources WHERE id = $1', source_id))[0]!.n, (failures) => failures >= 3)
     expect(await ledger(schedule.id)).toEqual([])
     await stack.stub.set({ unreachable: false })
-    const rows = await until(() => ledger(schedule.id), (seen) => seen.length > 0)
-    expect(rows.map(({ decision, reason, count }) => ({ decision, reason, count }))).toEqual([
+    const seen = await until(() => ledger(schedule.id), (found) => found.length > 0)
+    expect(seen.map(({ decision, reason, count }) => ({ decision, reason, count }))).toEqual([
       { decision: 'started', reason: null, count: 1 },
       { decision: 'missed', reason: 'source_down', count: 2 },
     ])
-    await ended(rows[0]!.task_id!)
+    await ended(seen[0]!.task_id!)
     expect(await source()).toMatchObject({ health: 'up' })
+  })
+
+  it('has a task fail that was held for longer than its catch-up window', async () => {
+    await addWorker()
+    await stack.stub.set({ unreachable: true })
+    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', catchup_window: 3, input_value: 'too late' }))
+    const [row] = await until(() => ledger(schedule.id), (found) => found.length > 0)
+    expect(await ended(row!.task_id!)).toMatchObject({ status: 'failed', error_code: 'source_unreachable', error: expect.stringContaining('catchup_window, 3 s') as string, tries: 0 })
+    expect(await stack.engine.schedules.get(schedule.id)).toMatchObject({ consecutive_failures: 1 })
   })
 
   it('is found to be down by its health checks alone, before any call is made', async () => {
@@ -104,8 +145,46 @@ describe('a server that is gone', () => {
     await stack.stub.set({ key: 'another' })
     const { health_reason } = await until(source, ({ health }) => health === 'down')
     expect(health_reason).toContain('key')
-    await stack.stub.set({ key: 'sk-stack-test' })
+    await stack.stub.set({ key: KEY })
     expect(await until(source, ({ health }) => health === 'up')).toMatchObject({ health_reason: null })
+  })
+})
+
+describe('a server that is up by every check and takes no call', () => {
+  it('has its tasks fail after three calls that could not be sent for each try, instead of calling for ever', async () => {
+    // It lets a check in, and after each ends the next connection, which is the run's.
+    let checked = false
+    let turnedAway = 0
+    const door = await openTlsDoor(stack.stub.url, () => {
+      if (!checked) return true
+      checked = false
+      turnedAway++
+      return false
+    })
+    door.onRequest((text) => {
+      if (!text.includes('/users/whoami')) return text
+      checked = true
+      return text.replace(/connection: keep-alive/i, 'connection: close') // nor is the run let in by the check's connection
+    })
+    try {
+      const behind = await stack.engine.sources.create({ url: door.url, api_key: KEY, max_concurrency: 40 })
+      checked = false
+      const synced = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: door.url })
+      if (!('workflow' in synced)) throw new Error('one flow was asked for')
+      door.endAll()
+      checked = true
+      const [id] = await plan(1, 'never taken', synced.workflow.id, 1)
+      await addWorker()
+      const task = await ended(id!)
+      expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 2 })
+      expect(turnedAway).toBe(6)
+      expect(calls('never taken')).toEqual([])
+      expect(await typesOf(id!)).toEqual(['created', 'handed_back', 'handed_back', 'attempt_started', 'attempt_failed', 'handed_back', 'handed_back', 'attempt_started', 'failed'])
+      expect(await stack.engine.sources.get(behind.id)).toMatchObject({ health: 'up' })
+      await stack.engine.sources.remove(behind.id)
+    } finally {
+      await door.close()
+    }
   })
 })
 
@@ -117,31 +196,36 @@ describe('a server that is busy', () => {
     await until(async () => calls('long'), (made) => made.length === 1)
     await stack.stub.set({ busy: { status: 503, retry_after: 60 } }, 'all')
     await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
-    const checked = async () => (await stack.db.sql.query<{ check_at: Date | null; failures: number }>('SELECT check_at, check_failures AS failures FROM sources')).rows[0]!
+    const checked = async () => (await rows<{ check_began_at: Date | null; failures: number }>('SELECT check_began_at, check_failures AS failures FROM sources WHERE id = $1', source_id))[0]!
     const checks = async (count: number) => {
       const seen = new Set<number>()
-      await until(checked, ({ check_at }) => check_at !== null && seen.add(check_at.getTime()).size > count)
+      await until(checked, ({ check_began_at }) => check_began_at !== null && seen.add(check_began_at.getTime()).size > count)
     }
+    await rows('UPDATE sources SET suspect_at = spark_now() WHERE id = $1', source_id) // also not when a call could not be sent
     await checks(3)
     stack.stub.release()
     expect(await ended(id)).toMatchObject({ status: 'completed' })
     await checks(3)
     expect(await checked()).toMatchObject({ failures: 0 })
     expect((await source()).health).toBe('up')
-    await stack.db.sql.query(`UPDATE source_outcomes SET reached_at = spark_now() - interval '2 minutes'`)
+    await rows(`UPDATE source_outcomes SET reached_at = spark_now() - interval '2 minutes'`)
     await until(source, ({ health }) => health === 'down')
   })
 })
 
 describe('woken by Agenda alone', () => {
-  it('a server is called again when its time has come, and what was due starts when it is back', async () => {
-    await addWorker({ nets: false, times: { checkMs: 2_000 } })
-    await bringDown()
+  it('a server is checked again when its time has come, and what was due starts when it is back', async () => {
+    await addWorker({ nets: false })
+    await stack.stub.set({ unreachable: true })
+    const [waiting] = await plan(1, 'sent in vain')
+    workers[0]!.runner.pump()
+    await until(source, ({ health }) => health === 'down')
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'woken' }))
     await stack.stub.set({ unreachable: false })
-    const rows = await until(() => ledger(schedule.id), (seen) => seen.length > 0, 30 * SECOND)
-    expect(rows).toMatchObject([{ decision: 'started' }])
-    expect(await ended(rows[0]!.task_id!)).toMatchObject({ status: 'completed' })
+    const seen = await until(() => ledger(schedule.id), (found) => found.length > 0, 30 * SECOND)
+    expect(seen).toMatchObject([{ decision: 'started' }])
+    expect(await ended(seen[0]!.task_id!)).toMatchObject({ status: 'completed' })
+    expect(await ended(waiting!)).toMatchObject({ status: 'completed', tries: 1 })
   })
 
   it('what waited for a source that was switched off starts when it is switched on', async () => {
@@ -149,7 +233,7 @@ describe('woken by Agenda alone', () => {
     await stack.engine.sources.update(source_id, { status: 'inactive' })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'switched' }))
     await stack.engine.sources.update(source_id, { status: 'active' })
-    const rows = await until(() => ledger(schedule.id), (seen) => seen.length > 0, 30 * SECOND)
-    expect(await ended(rows[0]!.task_id!)).toMatchObject({ status: 'completed' })
+    const seen = await until(() => ledger(schedule.id), (found) => found.length > 0, 30 * SECOND)
+    expect(await ended(seen[0]!.task_id!)).toMatchObject({ status: 'completed' })
   })
 })

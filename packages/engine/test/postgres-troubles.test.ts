@@ -32,14 +32,14 @@ describe('a claim or a settle that keeps failing', () => {
   }
 
   it('because PostgreSQL does not know what it names is a bug: an error at once, logged once, degraded at once, and over when it works', async () => {
-    await rename('spark_claim', 'spark_lost')
+    await rename('spark_claim_ready', 'spark_lost')
     const { task } = await stack.engine.workflows.run(workflow_id, 'x', { wait: false })
     await until(async () => reasons(stack), (text) => /claiming has failed .* refuses a statement of Spark \(SQLSTATE 42883\)/.test(text))
     expect(stack.engine.service.health().status).toBe('degraded')
     await until(async () => Number(/(\d+) times/.exec((await stack.engine.workers.list({ limit: 10, offset: 0 })).items[0]!.trouble ?? '')?.[1] ?? 0), (times) => times >= 3, 30_000)
     expect(of('claiming')).toEqual([['error', 'claiming failed; trying again', undefined]])
 
-    await rename('spark_lost', 'spark_claim')
+    await rename('spark_lost', 'spark_claim_ready')
     await until(() => stack.engine.tasks.get(task.id), ({ status }) => status === 'completed')
     await isHealthy(stack)
     expect(of('claiming')).toEqual([['error', 'claiming failed; trying again', undefined], ['info', 'claiming works again', expect.any(Number)]])

@@ -49,7 +49,7 @@ describe('a run that may be tried again', () => {
   it('comes back to a server that nobody could reach', async () => {
     await stack.stub.set({ unreachable: true })
     const { id } = await start({ input_value: 'back', max_retries: 50 })
-    expect(await seen(id, waits)).toMatchObject({ error_code: 'source_unreachable' })
+    expect(await seen(id, waits)).toMatchObject({ error_code: 'source_unreachable', tries: 0 })
     await stack.stub.set({ unreachable: false })
     expect((await seen(id, isOver)).status).toBe('completed')
     expect(calls('back')).toHaveLength(1)

@@ -66,6 +66,7 @@ describe('a run', () => {
     const { task } = await stack.engine.workflows.run(workflow_id, 'Hi', { wait: true })
     await stack.stub.set({ unreachable: false })
     expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable' })
+    await stack.engine.sources.validate((await stack.sync()).source.id) // it is held no longer
   })
 
   it('is answered as it is when the client wants to wait no longer, and goes on', async () => {

@@ -23,7 +23,7 @@ import { asClient } from './as-client.ts'
 export { until } from '@automagik-spark/testing'
 
 /** Short, so that a dead worker is noticed within seconds. */
-export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, drainMs: 2_000, breakerMs: 1_000, checkMs: 60_000 }
+export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, drainMs: 2_000, checkMs: 60_000 }
 const LANGFLOW_KEY = 'sk-stack-test'
 
 type Options = {
@@ -56,7 +56,7 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
   const vault = makeVault({ key: new Uint8Array(32).fill(7), previous: [] })
   const policy = parseSourcePolicy('private')
   if (typeof policy === 'string') throw new Error(policy)
-  const pool = makeHttpPool({ policy })
+  const pool = makeHttpPool({ policy, tlsInsecureHosts: ['localhost'] }) // the certificate of the tests is trusted by nobody
   const openStored = makeOpenSource({ pool, vault, addSecret: () => undefined })
   const openSource: OpenSource = recover ? (source) => ({ ...openStored(source), recover }) : openStored
   const db = makeDb({ url, name: 'test', max: connections, onError: () => undefined, settings: slowSettings(patience()) })

@@ -3,7 +3,7 @@ type Status = (typeof TASK_STATUSES)[number]
 
 /** The only ways from one status to another; a trigger in PostgreSQL holds the same table. Back to pending leads out of an end only a retry by hand. */
 export const TASK_EDGES: Record<Status, readonly Status[]> = {
-  pending: ['running', 'cancelled', 'failed'], // failed only what was asked for by hand of a source that is held
+  pending: ['running', 'cancelled', 'failed'], // failed only while its source is held: what was asked for by hand, and what may not be so late
   running: ['pending', 'completed', 'failed', 'cancelled'],
   completed: [],
   failed: ['completed', 'pending'], // completed only out of `outcome_unknown`, by the attempt that still holds the token

@@ -82,7 +82,7 @@ export const takeOver = async (sql: Sql, graceMs: number, random: () => number, 
              WHEN x.becomes = 'lost' AND x.sent THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one during the call: nobody knows what became of it.'
              WHEN x.becomes = 'lost' THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one before it could call the flow.' END
          FROM x, n WHERE t.id = x.id
-         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.error, x.becomes, x.sent, x.tries, x.started_at, t.retried_by_hand
+         RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.error, x.becomes, x.sent, x.tries, x.started_at, t.error_code, t.retried_by_hand
        ), e AS (
          INSERT INTO task_events (task_id, at, type, message, try)
          SELECT u.id, v.at, v.type, v.message, u.tries
@@ -94,7 +94,7 @@ export const takeOver = async (sql: Sql, graceMs: number, random: () => number, 
            (3, n.at, 'attempt_failed', u.error || ' Next try at ' || ${utcText('u.next_retry_at')} || '.', u.becomes = 'again')
          ) v(n, at, type, message, happened)
          WHERE v.happened ORDER BY u.id, v.n
-       ), s AS (SELECT id, schedule_id, trigger, status, at, next_retry_at, retried_by_hand AS counted, true AS awaited FROM u),
+       ), s AS (SELECT id, schedule_id, trigger, status, at, next_retry_at, error_code, retried_by_hand AS counted, true AS awaited FROM u),
        ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE becomes = 'back' LIMIT 1),
        ${AFTER_SETTLED()}
        WHERE (SELECT count(*) FROM ready) >= 0`,

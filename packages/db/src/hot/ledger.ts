@@ -1,7 +1,7 @@
-import { HELD } from './hold.ts'
+import { DOWN, HELD } from './hold.ts'
 import type { ScheduleRow } from '../rows.ts'
 import type { Sql } from '../sql.ts'
-import { CANCELLED } from './settle.ts'
+import { CANCELLED, wholeSecond } from './settle.ts'
 
 /** A schedule whose row is locked, with what the decider must know of its surroundings. */
 export type LockedSchedule = ScheduleRow & {
@@ -173,8 +173,8 @@ export const dueSeconds = async (sql: Sql, from: Date, to: Date): Promise<Date[]
     await sql.query<{ at: Date }>(
       `SELECT next_run_at AS at FROM schedules WHERE status = 'active' AND next_run_at >= $1 AND next_run_at < $2
        UNION SELECT next_retry_at FROM tasks WHERE status = 'pending' AND next_retry_at >= $1 AND next_retry_at < $2
-       UNION SELECT v.at FROM sources s, LATERAL (VALUES (s.breaker_until), (s.check_at)) v(at)
-         WHERE s.status = 'active' AND s.deleted_at IS NULL AND ${HELD('s')} AND v.at >= $1 AND v.at < $2
+       UNION SELECT v.at FROM sources s, LATERAL (VALUES (${wholeSecond('s.check_at')})) v(at)
+         WHERE s.deleted_at IS NULL AND ${DOWN('s')} AND v.at >= $1 AND v.at < $2
        ORDER BY at LIMIT 5000`,
       [iso(from), iso(to)],
     )

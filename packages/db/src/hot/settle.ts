@@ -14,13 +14,13 @@ export type Settlement = {
   error_code: TaskErrorCode | null
   /** Of a failure that may be tried again: when, counted from now. Null: the task ends here. */
   retry_in_ms: number | null
-  /** Whether the call reached its server, for the breaker; null when that is not known. */
-  reached: boolean | null
+  /** The call surely reached its server: that one is not down, only busy, should a check of it take too long now. */
+  reached: boolean
 }
 
 /** What is not said of an end is nothing. */
 export const settlementOf = ({ id, token }: Pick<Settlement, 'id' | 'token'>, part: Partial<Settlement> & Pick<Settlement, 'status'>): Settlement => ({
-  id, token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: null, ...part,
+  id, token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: false, ...part,
 })
 
 /** A settled task, for those who wait. Pending: it waits for its next try, or was given back. */
@@ -51,14 +51,16 @@ export const SETTLE_BATCH = 200
  */
 export const AFTER_SETTLED = (more = ''): string => `
   c AS (
-    INSERT INTO schedule_outcomes AS c (schedule_id, last_success_at, consecutive_failures)
+    INSERT INTO schedule_outcomes AS c (schedule_id, last_success_at, consecutive_failures, flows_missing)
     SELECT schedule_id, max(at) FILTER (WHERE status = 'completed'),
-      CASE WHEN count(*) FILTER (WHERE status = 'completed') > 0 THEN 0 ELSE count(*) FILTER (WHERE status = 'failed') END
+      CASE WHEN count(*) FILTER (WHERE status = 'completed') > 0 THEN 0 ELSE count(*) FILTER (WHERE status = 'failed') END,
+      CASE WHEN bool_and(status = 'failed' AND error_code = 'flow_not_found') THEN count(*) ELSE 0 END
     FROM s WHERE trigger = 'schedule' AND schedule_id IS NOT NULL AND (status = 'completed' OR (status = 'failed' AND NOT counted))
     GROUP BY schedule_id ORDER BY schedule_id
     ON CONFLICT (schedule_id) DO UPDATE SET
       last_success_at = coalesce(excluded.last_success_at, c.last_success_at),
-      consecutive_failures = CASE WHEN excluded.last_success_at IS NULL THEN c.consecutive_failures + excluded.consecutive_failures ELSE 0 END
+      consecutive_failures = CASE WHEN excluded.last_success_at IS NULL THEN c.consecutive_failures + excluded.consecutive_failures ELSE 0 END,
+      flows_missing = CASE WHEN excluded.flows_missing > 0 THEN c.flows_missing + excluded.flows_missing ELSE 0 END
   )
   SELECT s.id, s.status, s.next_retry_at, d.sent${more}
   FROM s, (SELECT CASE WHEN ids IS NOT NULL THEN pg_notify('spark_done', ids) END AS sent
@@ -105,7 +107,7 @@ const SETTLE = (again: boolean, large: boolean): string => `
     FROM n, unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::bool[], $9::int[]${large ? ', $11::int[]' : ''})
       AS r(id, token, status, error, error_code, retry_in_ms, reached, output${large ? ', full_output' : ''})
   ), s AS (
-    UPDATE tasks t SET phase = NULL, output = ${elementOf('$8', 'r.output')}, lease_until = NULL, marked_at = NULL, updated_at = r.now,
+    UPDATE tasks t SET phase = NULL, unsent = 0, output = ${elementOf('$8', 'r.output')}, lease_until = NULL, marked_at = NULL, updated_at = r.now,
       status = CASE WHEN ${AGAIN} THEN 'pending' WHEN ${STOPPED} THEN 'cancelled' ELSE r.status END,
       error = CASE WHEN NOT ${STOPPED} THEN r.error END, error_code = CASE WHEN NOT ${STOPPED} THEN r.error_code END,
       started_at = CASE WHEN NOT ${AGAIN} THEN t.started_at END,
@@ -113,18 +115,16 @@ const SETTLE = (again: boolean, large: boolean): string => `
       next_retry_at = CASE WHEN ${AGAIN} THEN r.retry_at END, ready_at = CASE WHEN ${AGAIN} THEN r.retry_at ELSE t.ready_at END
     FROM r WHERE t.id = r.id AND t.token = r.token
       AND (t.status = 'running' OR (t.status = 'failed' AND t.error_code = 'outcome_unknown' AND r.status <> 'cancelled' AND r.error_code IS DISTINCT FROM 'outcome_unknown'))
-    RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.finished_at < t.updated_at OR t.retried_by_hand AS counted, ${AWAITED} AS awaited,
-      t.source_id, r.reached, r.error AS said, r.now
+    RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.error_code, t.finished_at < t.updated_at OR t.retried_by_hand AS counted, ${AWAITED} AS awaited,
+      t.source_id, r.reached, r.now
   ), ${again ? LOG_ATTEMPTS : ''}${large ? KEEP_LARGE : ''}o AS (
-    -- Most calls get through, and then there is mostly nothing to write: a row that every settle touches would line them all up.
-    INSERT INTO source_outcomes AS o (source_id, not_sent, last_error, reached_at)
-    SELECT source_id, CASE WHEN bool_or(reached) THEN 0 ELSE count(*) END, max(said) FILTER (WHERE NOT reached), max(now) FILTER (WHERE reached)
-    FROM s WHERE reached IS NOT NULL
+    -- Mostly there is nothing to write: a row that every settle touches would line them all up.
+    INSERT INTO source_outcomes AS o (source_id, reached_at)
+    SELECT source_id, max(now) FROM s WHERE reached
     GROUP BY source_id
-    HAVING NOT bool_and(reached) OR NOT EXISTS (SELECT FROM source_outcomes f WHERE f.source_id = s.source_id AND f.not_sent = 0 AND f.reached_at > max(s.now) - ${REACHED_EVERY})
+    HAVING NOT EXISTS (SELECT FROM source_outcomes f WHERE f.source_id = s.source_id AND f.reached_at > max(s.now) - ${REACHED_EVERY})
     ORDER BY source_id
-    ON CONFLICT (source_id) DO UPDATE SET last_error = excluded.last_error, reached_at = coalesce(excluded.reached_at, o.reached_at),
-      not_sent = CASE WHEN excluded.reached_at IS NULL THEN o.not_sent + excluded.not_sent ELSE 0 END
+    ON CONFLICT (source_id) DO UPDATE SET reached_at = excluded.reached_at
     RETURNING source_id
   ), ${AFTER_SETTLED(', EXISTS (SELECT FROM o) AS outcomes_changed')}`
 
@@ -183,7 +183,7 @@ export const handBack = async (sql: Sql, pairs: { id: string; token: string }[],
   return (
     await sql.query<{ id: string }>(
       `WITH s AS (
-         UPDATE tasks t SET status = 'pending', phase = NULL, tries = t.tries - 1, token = NULL, worker_id = NULL, lease_until = NULL, marked_at = NULL,
+         UPDATE tasks t SET status = 'pending', phase = NULL, tries = t.tries - 1, unsent = 0, token = NULL, worker_id = NULL, lease_until = NULL, marked_at = NULL,
            started_at = NULL, updated_at = spark_now()
          FROM unnest($1::uuid[], $2::uuid[]) AS h(id, token)
          WHERE t.id = h.id AND t.token = h.token AND t.status = 'running'

@@ -1,4 +1,5 @@
-import { BREAKERS_TO_TEND, CHECKS_DUE, SOMEBODY_WAITS } from './hold.ts'
+import { CHECKS_DUE } from './check.ts'
+import { SEEN_UP, SOMETHING_WAITS } from './hold.ts'
 import type { SourcesToTend } from './hold.ts'
 import { DUE } from './ledger.ts'
 import type { Sql } from '../sql.ts'
@@ -26,12 +27,12 @@ export const whatIsToDo = async (sql: Sql, checkEveryMs: number): Promise<ToDo> 
   (
     await sql.query<ToDo>(
       `SELECT
-         EXISTS (SELECT FROM sources s LEFT JOIN source_outcomes o ON o.source_id = s.id
-           WHERE s.deleted_at IS NULL AND spark_takes_calls(s, o.not_sent, spark_now())
+         EXISTS (SELECT FROM sources s
+           WHERE s.deleted_at IS NULL AND spark_takes_calls(s)
              AND (SELECT true FROM tasks t WHERE t.source_id = s.id AND t.status = 'pending' AND t.ready_at <= spark_now() ORDER BY t.priority, t.ready_at LIMIT 1)) AS tasks,
          (SELECT true FROM ${DUE} ORDER BY s.next_run_at LIMIT 1) IS NOT NULL AS schedules,
          EXISTS (SELECT FROM tasks WHERE status = 'running' AND lease_until < spark_now()) AS leases,
-         ${BREAKERS_TO_TEND} AS breakers, ${SOMEBODY_WAITS} AS waiting, ${CHECKS_DUE('$1')} AS checks,
+         ${SEEN_UP} AS seen_up, ${SOMETHING_WAITS} AS waiting, ${CHECKS_DUE('$1')} AS checks,
          EXISTS (SELECT FROM workflows WHERE deleted_at IS NOT NULL) OR EXISTS (SELECT FROM sources WHERE deleted_at IS NOT NULL) AS deleted`,
       [checkEveryMs],
     )

@@ -6,6 +6,7 @@ import type { Logger } from '../logger.ts'
 import { keepAnswer, storableText } from '../output.ts'
 import type { OpenSource } from '../remote.ts'
 import { VaultError } from '../vault.ts'
+import type { ConfirmNotFound } from './not-found.ts'
 import type { Target } from './targets.ts'
 
 /** Why a call was aborted by us. */
@@ -21,6 +22,7 @@ export class Stopped extends Error {
 
 type Deps = {
   openSource: OpenSource
+  confirmNotFound: ConfirmNotFound
   logger: Logger
   random: () => number
   /** Above it an answer is kept in short form. */
@@ -38,6 +40,8 @@ export type AttemptEnd = {
   lost: SourceError | null
   /** The flow may have been changed since it was synced: its answer came from elsewhere. */
   from_elsewhere: boolean
+  /** Nothing was sent: `settlement` is what to write should it count as a failed try. */
+  unsent: SourceError | null
 }
 
 /** How an attempt at a task can end. */
@@ -48,6 +52,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
     streams_only: null,
     lost: null,
     from_elsewhere: false,
+    unsent: null,
     ...more,
   })
   return {
@@ -55,13 +60,14 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
     failed: (error: SourceError, retry_in_ms = nextRetryMs(task, error, random())): AttemptEnd =>
       end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) }),
     /** Gone: nothing is to be written. */
-    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: null, lost: null, from_elsewhere: false } : end({ status: 'cancelled' })),
+    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: null, lost: null, unsent: null, from_elsewhere: false } : end({ status: 'cancelled' })),
   }
 }
 
 /** Calls the flow once and says how it ended. It never throws: whatever happens is an end of the attempt. */
-export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps) =>
-  async (task: ClaimedTask, { flow, source }: Target, signal: AbortSignal, timeoutMs = task.timeout * 1000): Promise<AttemptEnd> => {
+export const makeAttempt = ({ openSource, confirmNotFound, logger, random, maxOutputBytes }: Deps) =>
+  async (task: ClaimedTask, target: Target, signal: AbortSignal, timeoutMs = task.timeout * 1000): Promise<AttemptEnd> => {
+    const { flow, source } = target
     const { end, failed, stopped } = makeEnds(task, random)
     let canBeAsked = false
     try {
@@ -88,14 +94,15 @@ export const makeAttempt = ({ openSource, logger, random, maxOutputBytes }: Deps
     } catch (error) {
       if (error instanceof Stopped) return stopped(error)
       if (error instanceof VaultError) return end({ status: 'failed', error: error.message, error_code: 'key_undecryptable' })
-      if (error instanceof SourceError) return { ...failed(error), lost: error.failure === 'unknown' && canBeAsked ? error : null }
+      if (error instanceof SourceError) {
+        const known = error.error_code === 'flow_not_found' ? await confirmNotFound(error, target) : error
+        return { ...failed(known), lost: known.failure === 'unknown' && canBeAsked ? known : null, unsent: known.failure === 'not_sent' ? known : null }
+      }
       logger.error({ task_id: task.id, err: error }, 'attempt threw')
       return end({ status: 'failed', error: 'Internal error in Spark; the log of the worker says more.', error_code: 'internal' })
     }
   }
-/** Whether the server was there. Null: it was we who refused to connect, which says nothing about it. */
-const hasReached = ({ failure, error_code }: SourceError): boolean | null => {
-  if (failure === 'not_sent') return false
-  return failure === 'refused' && (error_code === 'address_refused' || error_code === 'source_unreachable') ? null : true
-}
+/** Whether the server was there. Not when it was we who refused to connect. */
+const hasReached = ({ failure, error_code }: SourceError): boolean =>
+  failure !== 'not_sent' && !(failure === 'refused' && (error_code === 'address_refused' || error_code === 'source_unreachable'))
 export type Attempt = ReturnType<typeof makeAttempt>

@@ -1,41 +1,28 @@
-import { sourcesToTend, tendBreakers, turnAway } from '@automagik-spark/db'
+import { endOverdue, showUp, sourcesToTend, turnAway } from '@automagik-spark/db'
 import type { SourcesToTend, Sql } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 
-type Deps = {
-  sql: Sql
-  logger: Logger
-  /** A source may be back at these seconds. */
-  arm: (seconds: Date[]) => void
-  /** A hold is over: what waited for it is due. */
-  onReleased: () => void
-  breakerMs: number
-}
+type Deps = { sql: Sql; logger: Logger }
 
-/** Holds sources to which nothing can be sent, lets them go when they take calls again, and turns away who would wait in vain. */
-export const makeHolds = ({ sql, logger, arm, onReleased, breakerMs }: Deps) => {
-  const tend = async (): Promise<void> => {
-    const turns = await tendBreakers(sql, breakerMs)
-    for (const { source_id, held, until, reason } of turns) {
-      if (held) logger.warn({ source_id, until, reason }, 'source is held: its calls could not be sent')
-      else logger.info({ source_id }, 'source takes calls again')
-    }
-    const seconds = turns.flatMap(({ until }) => until ?? [])
-    if (seconds.length > 0) arm(seconds)
-    if (turns.some(({ held }) => !held)) onReleased()
-  }
-
-  const act = async ({ breakers, waiting }: SourcesToTend): Promise<void> => {
-    if (breakers) await tend()
-    if (breakers || waiting) await turnAway(sql)
+/** Ends what would wait in vain for a server that is down. Holding and releasing sources is the business of their checks. */
+export const makeHolds = ({ sql, logger }: Deps) => {
+  const act = async ({ seen_up, waiting }: SourcesToTend): Promise<void> => {
+    if (seen_up) await showUp(sql)
+    if (waiting) await turnAway(sql)
   }
 
   return {
-    /** Does what was found to be done: every second, as it follows what the calls of all workers have counted. */
+    /** Does what was found to be done: every second. */
     act,
     /** After calls ended. */
     async look(): Promise<void> {
       await act(await sourcesToTend(sql))
+    },
+    /** After a check: whoever waited for it is told. */
+    turnAway: (): Promise<string[]> => turnAway(sql),
+    /** Now and then. */
+    async endOverdue(): Promise<void> {
+      for (const task_id of await endOverdue(sql)) logger.warn({ task_id }, 'task failed: its server was down for longer than it may be late')
     },
   }
 }

@@ -36,6 +36,7 @@ type Deps = {
 
 const ARM_EVERY = 5
 const PAUSE_EVERY = 5
+const OVERDUE_EVERY = 10
 const PURGE_EVERY = 2
 const PRUNE_EVERY = 600
 const PURGE_BATCH = 2_000
@@ -72,8 +73,9 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, troubles, fire, p
   const steps: { name: string; when?: (found: ToDo) => boolean; every?: number; run: (found: ToDo) => Promise<unknown> }[] = [
     { name: 'waking the claim', when: ({ tasks }) => tasks, run: async () => pump() },
     { name: 'taking over', when: ({ leases }) => leases, run: takeOverDead },
-    { name: 'holding sources', when: ({ breakers, waiting }) => breakers || waiting, run: holds.act },
     { name: 'checking sources', when: ({ checks }) => checks, run: checks.look },
+    { name: 'ending what waits for nothing', when: ({ seen_up, waiting }) => seen_up || waiting, run: holds.act },
+    { name: 'ending what is overdue', when: ({ waiting }) => waiting, every: OVERDUE_EVERY, run: holds.endOverdue },
     { name: 'pausing schedules', every: PAUSE_EVERY, run: pauseFailing },
     { name: 'arming wake-ups', every: ARM_EVERY, run: arm },
     { name: 'firing', when: ({ schedules }) => schedules, run: fire },

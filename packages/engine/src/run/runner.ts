@@ -9,10 +9,12 @@ import type { Logger } from '../logger.ts'
 import { makeEnds, Stopped } from './attempt.ts'
 import type { Attempt, AttemptEnd } from './attempt.ts'
 import type { Ask } from './ask.ts'
+import type { ConfirmNotFound } from './not-found.ts'
 import type { Prepare } from './prepare.ts'
 import type { Settler } from './settler.ts'
 import type { Target, Targets } from './targets.ts'
 import type { Troubles } from './troubles.ts'
+import type { HandleUnsent } from './unsent.ts'
 
 type Deps = {
   worker_id: string
@@ -22,8 +24,11 @@ type Deps = {
   intendSql: Sql
   targets: Targets
   prepare: Prepare
+  confirmNotFound: ConfirmNotFound
   attempt: Attempt
   ask: Ask
+  /** True: the attempt counts as failed. */
+  unsent: HandleUnsent
   settler: Settler
   troubles: Troubles
   ids: Ids
@@ -50,7 +55,7 @@ const RETRY_MS = 250
 
 /** Claims what is ready, calls it, settles it: as many at once as there are slots. */
 export const makeRunner = (deps: Deps) => {
-  const { worker_id, claimSql, intendSql, targets, prepare, attempt, ask, settler, troubles, ids, logger, concurrency, leaseMs } = deps
+  const { worker_id, claimSql, intendSql, targets, prepare, attempt, ask, unsent, settler, troubles, ids, logger, concurrency, leaseMs } = deps
   const held = new Map<string, Held>()
   let open = true
   let claiming: Promise<void> | null = null
@@ -109,7 +114,7 @@ export const makeRunner = (deps: Deps) => {
       const preparing = prepare.before(task, found, entry.abort.signal)
       const ready = preparing && (await preparing.catch((error: unknown) => stoppedOr(entry, error)))
       if (ready === 'stopped') return void (await settleUnsent(entry))
-      if (ready?.refusal) return void (await finish(task, { ...makeEnds(task, deps.random).failed(ready.refusal), notes: ready.notes }))
+      if (ready?.refusal) return void (await finishRefused(entry, found, ready.refusal, ready.notes))
       const target = ready?.target ?? found
       if (!(await intend(task))) return void (await settleUnsent(entry))
       // No await from here to the call: the intent stands, and the lease is looked at once more.
@@ -123,8 +128,10 @@ export const makeRunner = (deps: Deps) => {
         targets.streamsOnly(found.flow, end.streams_only)
         deps.onStreamsOnly(task.workflow_id, target.flow.flow_version, end.streams_only)
       }
+      if (end.unsent && !(await unsent(entry, end.unsent))) return
       await finish(task, end.lost ? await askFor(entry, target, end.lost, untilMs) : end)
     } catch (error) {
+      if (error instanceof Stopped) return void (await settleUnsent(entry))
       // The intent could not be written: nothing was sent, so it goes back, or its lease runs out.
       logger.warn({ task_id: task.id, err: error }, 'task could not be started')
       await settler.handBack([task], 'the worker could not reach PostgreSQL before the call')
@@ -140,12 +147,19 @@ export const makeRunner = (deps: Deps) => {
     return lost ? { ...makeEnds(task, deps.random).failed(lost), notes: said } : { ...end, notes: said }
   }
 
+  /** Found out before anything was sent. */
+  const finishRefused = async (entry: Held, target: Target, refusal: SourceError, notes: string[]) => {
+    const known = refusal.error_code === 'flow_not_found' ? await deps.confirmNotFound(refusal, target) : refusal
+    if (known.failure === 'not_sent' && !(await unsent(entry, known))) return
+    await finish(entry.task, { ...makeEnds(entry.task, deps.random).failed(known), notes })
+  }
+
   const stoppedOr = ({ abort }: Held, error: unknown): 'stopped' => {
     if (abort.signal.aborted) return 'stopped'
     throw error
   }
 
-  /** Its intent was refused or it was stopped before the call: cancelled, or no longer ours. */
+  /** Its intent was refused, or it was stopped before the call or after one that was not sent: cancelled, or no longer ours. */
   const settleUnsent = async ({ task, abort }: Held) => {
     if (abort.signal.aborted && abort.signal.reason instanceof Stopped && abort.signal.reason.why === 'gone') return
     await settler.settle(settlementOf(task, { status: 'cancelled' }), task.tries)

@@ -1,5 +1,5 @@
-import { addEvent, handBack, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
-import type { Settlement, Sql } from '@automagik-spark/db'
+import { addEvent, giveBackUnsent, handBack, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
+import type { Settlement, Sql, Unsent, UnsentTask } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeBatcher } from '../batcher.ts'
 import type { Logger } from '../logger.ts'
@@ -11,7 +11,7 @@ type Deps = {
   troubles: Troubles
   /** Tasks wait for their next tries at these times. */
   onRetries: (at: Date[]) => void
-  /** What is counted of sources changed. It is done before the runs count as over, so that no slot is filled in between. */
+  /** A source took a call that had taken none for a while. */
   onOutcomes: () => Promise<void>
   /** Runs failed for good. */
   onFailed: () => void
@@ -57,7 +57,28 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
   }
   const settleOne = makeBatcher<Settlement, boolean>({ max: SETTLE_BATCH, maxWeight: SETTLE_CHARS, weightOf: charsOf, parallel: 2, run: settleAll })
 
+  const giveBackOne = makeBatcher<Unsent, UnsentTask | null>({
+    max: SETTLE_BATCH,
+    async run(unsent) {
+      for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+        try {
+          const rows = new Map((await giveBackUnsent(sql, unsent)).map((row) => [row.id, row]))
+          troubles.worked('giving back')
+          const next = [...rows.values()].flatMap((row) => row.next_retry_at ?? [])
+          if (next.length > 0) onRetries(next)
+          return unsent.map(({ id }) => rows.get(id) ?? null)
+        } catch (error) {
+          troubles.failed('giving back', error)
+          await sleep(waitMs)
+        }
+      }
+    },
+  })
+
   return {
+    /** A call that surely was not sent: its task goes back. Null: the token held no longer, or the word of an earlier commit got lost. */
+    giveBackUnsent: giveBackOne,
+
     /** False: the token held no longer. The late answer is kept in the task's log, nothing else. */
     async settle(settlement: Settlement, attempt: number): Promise<boolean> {
       const written = await settleOne(settlement)

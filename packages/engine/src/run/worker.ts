@@ -1,6 +1,6 @@
 import { CAN_BE_ASKED } from '@automagik-spark/adapters'
 import type { SourceType } from '@automagik-spark/core'
-import { addEvent, BREAKER_MS, listen, makeHotDb } from '@automagik-spark/db'
+import { addEvent, listen, makeHotDb } from '@automagik-spark/db'
 import type { Db } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { announceDue } from '../announce.ts'
@@ -18,6 +18,7 @@ import { makeFire } from './fire.ts'
 import { makeGuard } from './guard.ts'
 import { makeHeartbeat } from './heartbeat.ts'
 import { makeHolds } from './holds.ts'
+import { makeConfirmNotFound } from './not-found.ts'
 import { loop } from './loop.ts'
 import { makePrepare, type DriftedFlow } from './prepare.ts'
 import { makeReconcile } from './reconcile.ts'
@@ -25,10 +26,11 @@ import { makeRunner } from './runner.ts'
 import { makeSettler } from './settler.ts'
 import { makeTargets } from './targets.ts'
 import { makeTroubles } from './troubles.ts'
+import { makeUnsent } from './unsent.ts'
 
 /** Lengths in milliseconds; tests bring shorter ones. */
-export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; drainMs: number; breakerMs: number; checkMs: number }
-export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, breakerMs: BREAKER_MS, checkMs: 60_000 } as const
+export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; drainMs: number; checkMs: number }
+export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, checkMs: 60_000 } as const
 
 /** How long aborted calls may take to let go, at the end of a drain. */
 const LAST_WAIT_MS = 1_000
@@ -66,35 +68,38 @@ export const startWorker = async (deps: WorkerDeps) => {
   /** Retries, and sources that may be back, are woken like schedules. Lost on the way, the reconciler arms them. */
   const arm = (at: Date[]) => {
     if (nets) guard.watch(at)
-    void queue.wakeAtAll(at)
+    // Agenda knows whole seconds.
+    void queue.wakeAtAll(at.map((time) => new Date(Math.ceil(time.getTime() / 1000) * 1000)))
   }
   const announce = announceDue({ sql: db.sql, queue, clock })
   const onReleased = () => void announce(clock.now())
-  const holds = makeHolds({ sql: db.sql, logger: log, arm, onReleased, breakerMs: times.breakerMs })
-  const checks = makeChecks({ sql: db.sql, openSource: deps.openSource, logger: log, random, everyMs: times.checkMs, arm, onReleased })
+  const holds = makeHolds({ sql: db.sql, logger: log })
+  const checks = makeChecks({ sql: db.sql, openSource: deps.openSource, logger: log, random, everyMs: times.checkMs, arm, onReleased, onDown: holds.turnAway })
   const pauseFailing = async () => {
-    for (const schedule_id of await db.schedules.pauseFailing()) log.warn({ schedule_id }, 'schedule is paused: its runs failed too often')
+    for (const schedule_id of await db.schedules.pauseFailing()) log.warn({ schedule_id }, 'schedule is paused: its runs failed too often, or its flow is gone')
   }
   const troubles = makeTroubles({ logger: log, onChange: () => void beatQuietly() })
   const settler = makeSettler({
     sql: hot.settle, logger: log, troubles, onRetries: arm, onFailed: () => void pauseFailing().catch(warn('schedules could not be paused; the reconciler tries again')),
-    onOutcomes: () => holds.look().catch(warn('sources could not be held; the reconciler tries again')),
+    onOutcomes: () => holds.look().catch(warn('sources could not be looked through; the reconciler tries again')),
   })
   const targets = makeTargets(db.sql)
+  const confirmNotFound = makeConfirmNotFound({ openSource: deps.openSource })
   const copies = makeFlowCopies({ db, clock, ids })
   const mendCopy = ({ target: { source }, remote, flow, chosen_input, chosen_output, change }: DriftedFlow) =>
     copies.mend({ source_id: source.source_id, remote, flow }, { input_component: chosen_input ?? undefined, output_component: chosen_output ?? undefined, said: [change] })
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
     worker_id, claimSql: hot.claim, intendSql: hot.intend, targets, settler, troubles, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
-    random,
+    random, confirmNotFound,
     prepare: makePrepare({
       openSource: deps.openSource, reads: makeFlowReads(), logger: log,
       onDrift: (drifted) => void mendCopy(drifted).catch(warn('the copy of a changed flow could not be mended; the next run tries again')),
       onLost: (workflow_id, why) => void db.workflows.addWarning(workflow_id, why).catch(warn('a warning was lost')),
     }),
-    attempt: makeAttempt({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
+    attempt: makeAttempt({ openSource: deps.openSource, confirmNotFound, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     ask: makeAsk({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
+    unsent: makeUnsent({ sql: db.sql, settler, checks, logger: log }),
     onStreamsOnly: (...learnt) => void db.workflows.markStreamsOnly(...learnt).catch(warn('a flow could not be marked')),
     onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })

@@ -1,0 +1,40 @@
+import { SourceError } from '@automagik-spark/core'
+import type { OpenSource } from '../remote.ts'
+import type { Target } from './targets.ts'
+
+/** What a server's list said is believed for so long, and a list may take as long. */
+const LIST_MS = 10_000
+
+type Listed = { source: Target['source']; until: number; flows: Promise<Set<string>> }
+
+/**
+ * Whether "not found" means that the flow is gone. Proxies say it too, for a server that is down: only a list of flows that the server gave for its
+ * key, and that lacks the flow, is believed. Anything else is a server that could not be reached, and no flow ran.
+ */
+export const makeConfirmNotFound = ({ openSource }: { openSource: OpenSource }) => {
+  const lists = new Map<string, Listed>()
+
+  /** The flows of a source by kind and id, asked for once for all who want it. */
+  const flowsOf = (source: Target['source']): Promise<Set<string>> => {
+    const known = lists.get(source.source_id)
+    if (known?.source === source && performance.now() < known.until) return known.flows
+    const flows = openSource(source).listFlows(AbortSignal.timeout(LIST_MS)).then((list) => new Set(list.map((flow) => `${flow.flow_type}:${flow.id}`)))
+    flows.catch(() => undefined) // whoever waits for it hears of it
+    lists.set(source.source_id, { source, until: performance.now() + LIST_MS, flows })
+    for (const [id, { until }] of lists) if (performance.now() >= until) lists.delete(id)
+    return flows
+  }
+
+  return async (error: SourceError, { flow, source }: Target): Promise<SourceError> => {
+    const unreachable = (why: string) => new SourceError('source_unreachable', 'not_sent', `${error.message} But ${why}, so the flow is not taken to be deleted.`, { cause: error })
+    try {
+      if ((await flowsOf(source)).has(`${flow.flow_type}:${flow.remote_flow_id}`)) return unreachable("the server's list of flows has it")
+      // A list may leave flows out, such as examples.
+      const found = await openSource(source).getFlow({ id: flow.remote_flow_id, flow_type: flow.flow_type }, AbortSignal.timeout(LIST_MS))
+      return found ? unreachable('the server shows it') : error
+    } catch (failure) {
+      return unreachable(failure instanceof SourceError ? `the server cannot be asked for its flows (${failure.message})` : 'the server did not tell its flows in time')
+    }
+  }
+}
+export type ConfirmNotFound = ReturnType<typeof makeConfirmNotFound>
