@@ -37,6 +37,7 @@ const mutations = [
   { name: 'the row lock of one schedule', file: hot('ledger'), after: 'lockSchedule =', from: ' FOR NO KEY UPDATE OF s', tests: [LEDGER] },
   { name: 'the unique index on tasks', file: migration('20261124130000_backfill'), from: 'CREATE UNIQUE INDEX', to: 'CREATE INDEX', tests: [LEDGER] },
   { name: 'ON CONFLICT of the ledger', file: hot('ledger'), from: 'ON CONFLICT (schedule_id, scheduled_for) DO NOTHING', tests: [LEDGER] },
+  { name: 'the watermark of reading a stored cron again', file: 'packages/db/src/reread.ts', from: 'AND s.decided_until IS NOT DISTINCT FROM r.decided_until ', tests: ['packages/engine/test/reread.test.ts'] },
   { name: 'the row lock of a cancel', file: 'packages/db/src/tasks.ts', after: 'async cancel(', from: ' FOR UPDATE OF t', tests: ['packages/db/test/races.test.ts'] },
   { name: 'the row lock of a retry', file: 'packages/db/src/tasks.ts', after: 'async retry(', from: ' FOR NO KEY UPDATE OF t', tests: [RETRY, 'packages/db/test/races.test.ts'] },
 ]

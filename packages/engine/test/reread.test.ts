@@ -80,8 +80,10 @@ describe('cron schedules that were stored before cron was read as Debian\'s', ()
 
   it('are left to whoever decides or edits them meanwhile', async () => {
     const id = await addOld('0 9 */1 * 1-5')
+    await old.query('UPDATE schedules SET cron_reread = false WHERE id = $1', [id])
     const [row] = await findUnread(stack.db.sql, 1)
-    await old.query(`UPDATE schedules SET cron_reread = false, decided_until = decided_until + interval '1 second' WHERE id = $1`, [id])
+    expect(row?.id).toBe(id)
+    await old.query(`UPDATE schedules SET decided_until = decided_until + interval '1 second' WHERE id = $1`, [id])
     expect(await writeReread(stack.db.sql, [{ ...row!, warning: 'of what it was' }])).toEqual(new Set())
     const again = start()
     await again.done
@@ -125,5 +127,24 @@ describe('cron schedules that were stored before cron was read as Debian\'s', ()
     const made = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'cron', schedule_expr: '*/25 * * * *' }))
     expect(made.warnings).toEqual([expect.stringMatching(/not an even step/)])
     expect(await findUnread(stack.db.sql, 100)).toEqual([])
+  })
+
+  it('have spans in the ledger that are split as they were counted', async () => {
+    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'cron', schedule_expr: '0 9 */1 * 1-5' }))
+    await old.query(`UPDATE schedules SET decided_until = '2026-06-30T00:00:00Z' WHERE id = $1`, [schedule.id])
+    // From Monday to Monday: eight due times by the old rule, which had the weekend too.
+    await old.query(
+      `INSERT INTO occurrences (schedule_id, scheduled_for, until, count, count_at_least, decision, reason, decided_at, plan)
+       VALUES ($1, '2026-06-01T09:00:00Z', '2026-06-08T09:00:00Z', 8, false, 'missed', 'misfire', spark_now(),
+         '{"schedule_type": "cron", "schedule_expr": "0 9 */1 * 1-5", "timezone": "UTC", "anchor": "2026-01-01T00:00:00Z", "start_at": null, "end_at": null}')`,
+      [schedule.id],
+    )
+    await stack.engine.schedules.backfill(schedule.id, { from: new Date('2026-06-02T00:00:00Z'), to: new Date('2026-06-03T00:00:00Z'), dry_run: false })
+    const { items } = await stack.engine.schedules.occurrences(schedule.id, { limit: 10, offset: 0 })
+    expect(items.map(({ scheduled_for, count, decision }) => [scheduled_for.toISOString().slice(0, 10), count, decision])).toEqual([
+      ['2026-06-03', 6, 'missed'],
+      ['2026-06-02', 1, 'started'],
+      ['2026-06-01', 1, 'missed'],
+    ])
   })
 })
