@@ -103,6 +103,10 @@ describe('the input of a run', () => {
     expect((await api.call('POST', RUN, { body: `{"input_value": ${text} }` })).status).toBe(200)
     expect(last()[2]).toEqual({ input_value: text })
   })
+  it.each([[undefined, {}], ['{}', {}], ['{"session_id": "a"}', { session_id: 'a' }]])('may be left out, which is none: %s', async (body, given) => {
+    expect((await api.call('POST', RUN, body === undefined ? {} : { body })).status).toBe(200)
+    expect(last()[2]).toEqual(given)
+  })
   it('may be null, which is none', async () => {
     expect((await api.call('POST', RUN, { body: '{"input_value": null}' })).status).toBe(200)
     expect(last()[2]).toEqual({ input_value: null })
@@ -127,8 +131,7 @@ describe('the input of a run', () => {
     ['5', 'body: must be a JSON string, the input, or an object with input_value'],
     ['null', 'body: must be a JSON string, the input, or an object with input_value'],
     ['[]', 'body: must be a JSON string, the input, or an object with input_value'],
-    ['{}', 'input_value: is required'],
-    ['{"input_valu": 1}', '"input_valu": unknown field, did you mean "input_value"?; input_value: is required'],
+    ['{"input_valu": 1}', '"input_valu": unknown field, did you mean "input_value"?'],
     ['{"input_value": 1, "timeout": 0}', 'timeout: must be 1 to 3600 seconds'],
     ['{"input_value": 1, "timeout": "60"}', 'timeout: must be a whole number of seconds'],
     ['{"input_value": 1, "max_retries": 101}', 'max_retries: must be a whole number from 0 to 100'],

@@ -8,6 +8,7 @@ import type { Ids } from './ids.ts'
 import type { Logger } from './logger.ts'
 import type { Queue } from './queue.ts'
 import type { OpenSource } from './remote.ts'
+import { makeRunCheck } from './run-check.ts'
 import { makeRuns } from './runs.ts'
 import { makeSchedules } from './schedules.ts'
 import { makeService } from './service.ts'
@@ -47,14 +48,15 @@ export const startEngine = async (deps: EngineDeps) => {
     onUp: waiters.onUp,
     onError: (error) => logger.warn({ err: error }, 'listening broke; connecting again'),
   })
-  const runs = makeRuns({ db, ids, waiters, workersAlive: service.workersAlive, default_timeout })
+  const check = makeRunCheck({ db, openSource })
+  const runs = makeRuns({ db, ids, waiters, check, workersAlive: service.workersAlive, default_timeout })
   const flows = makeFlows({ db, openSource })
 
   return {
     sources: makeSources({ db, queue, clock, ids, vault, pool, addSecret }),
     workflows: { ...makeWorkflows({ db, clock, ids, flows }), run: runs.run },
-    tasks: makeTasks({ db, ids, waiters }),
-    schedules: { ...makeSchedules({ db, queue, clock, ids, runs, default_timeout }), backfill: makeBackfill({ db, ids, default_timeout }) },
+    tasks: makeTasks({ db, ids, waiters, check }),
+    schedules: { ...makeSchedules({ db, queue, clock, ids, runs, check, default_timeout }), backfill: makeBackfill({ db, ids, default_timeout }) },
     workers: makeWorkers({ db, clock }),
     service,
     async close() {

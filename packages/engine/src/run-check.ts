@@ -30,7 +30,8 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
     return read === null || read instanceof Error ? null : read.data
   }
 
-  return async (run: Run): Promise<void> => {
+  /** `stored`: the tweaks were taken before, and run on with a note whatever the flow has become. */
+  return async (run: Run, { stored = false } = {}): Promise<void> => {
     if (!isSuspect(run)) return
     const flow = await db.workflows.forCheck(run.workflow_id, run.tweaks !== null)
     if (!flow) return // whoever stores the run says so
@@ -45,7 +46,7 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
       remote.checkRun({ flow_type: flow.flow_type, input_value: run.input, tweaks: run.tweaks, input_component: flow.chosen_input, data, server: flow.version_info as VersionInfo | null }) // as a probe gave it
     const known = problemsIn(flow.data as JsonValue) // out of a jsonb column
     if (known.errors.length > 0) throw refused(known.errors)
-    if (known.unplaced.length === 0) return
+    if (known.unplaced.length === 0 || stored) return
     const now = await graphNow(remote, flow)
     if (now === null) return
     const fresh = problemsIn(now)

@@ -6,12 +6,14 @@ import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { sourceInactive, toTask } from './tasks.ts'
 import { isDatabaseAway } from './unavailable.ts'
+import type { RunCheck } from './run-check.ts'
 import type { Waiters } from './waiters.ts'
 
 type Deps = {
   db: Db
   ids: Ids
   waiters: Waiters
+  check: RunCheck
   /** As last seen: without a worker nobody waits. */
   workersAlive: () => number
   /** Seconds. */
@@ -22,7 +24,7 @@ type Deps = {
 const PATIENCE_MS = 5_000
 
 /** Runs that somebody asks for. */
-export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: Deps) => {
+export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeout }: Deps) => {
   const insert = makeBatcher<NewRun, TaskRow | null>({
     max: 200,
     run: async (runs) => {
@@ -58,9 +60,10 @@ export const makeRuns = ({ db, ids, waiters, workersAlive, default_timeout }: De
       const options: Exclude<RunRequest, string> = typeof request === 'string' ? { input_value: request } : request // JSON text alone is the input
       const timeout = options.timeout ?? default_timeout
       const run = {
-        workflow_id, schedule_id: null, input: options.input_value, session_id: options.session_id ?? null, tweaks: options.tweaks ?? null, timeout,
+        workflow_id, schedule_id: null, input: options.input_value ?? null, session_id: options.session_id ?? null, tweaks: options.tweaks ?? null, timeout,
         max_retries: options.max_retries ?? MANUAL_RETRIES, retry_on: options.retry_on ?? 'safe',
       }
+      await check(run)
       const id = ids.next()
       const awaited = wait && workersAlive() > 0
       const longestMs = timeout * 1000 + PATIENCE_MS

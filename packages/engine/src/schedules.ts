@@ -11,9 +11,10 @@ import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
 import type { Queue } from './queue.ts'
 import { outcomeOf, worldOf, writeOutcomes } from './run/outcome.ts'
+import type { RunCheck } from './run-check.ts'
 import type { Runs } from './runs.ts'
 
-type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; runs: Runs; default_timeout: number }
+type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; runs: Runs; check: RunCheck; default_timeout: number }
 
 export const toSchedule = (row: ScheduleView, now: Date): Schedule => {
   const { anchor: _, decided_until: __, ...shown } = row
@@ -27,7 +28,7 @@ export const toSchedule = (row: ScheduleView, now: Date): Schedule => {
   }
 }
 
-export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: Deps) => {
+export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_timeout }: Deps) => {
   const announce = announceDue({ sql: db.sql, queue, clock })
   const asShown = (row: ScheduleView) => toSchedule(row, clock.now())
   const view = async (sql: Sql, id: string): Promise<ScheduleView> => {
@@ -95,8 +96,18 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
     return { ...row, status, paused_reason: reason, next_due_at: null, next_run_at: null }
   }
 
+  /** What was stored before is not checked again: only a change of what runs, or of what it gets. */
+  const checkChanged = async (id: string, given: Omit<UpdateSchedule, 'status'>): Promise<void> => {
+    if (given.workflow_id === undefined && given.input_value === undefined && given.tweaks === undefined) return
+    const was = await view(db.sql, id)
+    const { workflow_id = was.workflow_id, input_value: input = was.input_value, tweaks = was.tweaks } = given
+    if (workflow_id === was.workflow_id && input === was.input_value && tweaks === was.tweaks) return
+    await check({ workflow_id, input, tweaks })
+  }
+
   return {
     async create(input: CreateSchedule): Promise<Schedule> {
+      await check({ workflow_id: input.workflow_id, input: input.input_value, tweaks: input.tweaks })
       const id = ids.next()
       const insert = () => db.sql.transaction(async (tx) => {
         const now = await sqlNow(tx)
@@ -127,6 +138,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
 
     /** Left out: workflow, type and expression are kept. The status stays. */
     async replace(id: string, { workflow_id, schedule_type, schedule_expr, ...rest }: ReplaceSchedule): Promise<Schedule> {
+      await check({ workflow_id: workflow_id ?? (await view(db.sql, id)).workflow_id, input: rest.input_value, tweaks: rest.tweaks })
       return edit(id, (tx, row, now) =>
         withFields(tx, row, {
           ...rest,
@@ -137,6 +149,7 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, default_timeout }: 
     },
 
     async update(id: string, { status, ...given }: UpdateSchedule): Promise<Schedule> {
+      await checkChanged(id, given)
       return edit(id, async (tx, row, now) => {
         const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
         const changed = Object.keys(fields).length === 0 ? row : await withFields(tx, row, { ...fieldsOf(row), ...fields }, 'schedule_expr' in fields || 'timezone' in fields, now)

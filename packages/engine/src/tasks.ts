@@ -4,10 +4,11 @@ import type { Db, TaskRow } from '@automagik-spark/db'
 import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
+import type { RunCheck } from './run-check.ts'
 import { taskLog } from './task-log.ts'
 import type { Waiters } from './waiters.ts'
 
-type Deps = { db: Db; ids: Ids; waiters: Waiters }
+type Deps = { db: Db; ids: Ids; waiters: Waiters; check: RunCheck }
 
 /** A finished answer: PostgreSQL made it of the columns that its response schema lists. */
 export type JsonText = { readonly json_text: string }
@@ -25,7 +26,7 @@ export const toTask = ({ input, output, ...row }: TaskRow): Task => ({
 export const sourceInactive = (url: string): DomainError =>
   new DomainError('invalid', `The source ${url} is inactive: make it active before you run its workflows`)
 
-export const makeTasks = ({ db, ids, waiters }: Deps) => {
+export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
   const found = async (id: string): Promise<TaskRow> => {
     const row = await db.tasks.find(id)
     if (!row) throw notFound('Task')
@@ -81,6 +82,11 @@ export const makeTasks = ({ db, ids, waiters }: Deps) => {
 
     /** A new task with the options of this one, and its input unless another is given. */
     async replay(id: string, { input_value }: ReplayTask): Promise<Task> {
+      if (input_value !== undefined) {
+        const was = await db.tasks.forReplay(id)
+        if (!was) throw notFound('Task')
+        await check({ ...was, input: input_value }, { stored: true })
+      }
       const made = ids.next()
       const row = await inDoubt(
         () => db.tasks.replay(id, { id: made, input: input_value === undefined ? null : { value: input_value } }),

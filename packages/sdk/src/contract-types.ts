@@ -212,8 +212,8 @@ export type ReplayTask = {
 export type RetryOn = 'safe' | 'failure' | 'unknown'
 
 export type RunRequest = string | {
-  /** the input: a string as it is, anything else as JSON text */
-  input_value: unknown
+  /** the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses what it holds */
+  input_value?: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
   /** how many tries may follow the first; 0 when left out */

@@ -60,7 +60,7 @@ export const RemoteFlowItem = z
   .meta({ id: 'RemoteFlow' })
 export type RemoteFlowItem = z.output<typeof RemoteFlowItem>
 
-const inputValue = Json.nullable().describe('the input: a string as it is, anything else as JSON text')
+const inputValue = Json.nullable().describe('the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses what it holds')
 const sessionId = Text.min(1, 'must not be empty').max(500, 'must have at most 500 characters')
 /** Options of one run, shared with schedules. */
 export const runOptions = {
@@ -74,7 +74,7 @@ export const RunRequest = z
   .union([
     JsonString.describe('the input, as a JSON string'),
     z.strictObject({
-      input_value: inputValue,
+      input_value: inputValue.optional(),
       session_id: runOptions.session_id.nullish(),
       tweaks: runOptions.tweaks.nullish(),
       max_retries: runOptions.max_retries.nullish().describe(`${runOptions.max_retries.description}; ${MANUAL_RETRIES} when left out`),
@@ -128,7 +128,7 @@ export const deleteWorkflow = endpoint({
 export const runWorkflow = endpoint({
   ...common, id: 'workflows_run', method: 'post', path: '/workflows/{id}/run', summary: 'Run a workflow now',
   description: 'Waits for the end and answers the finished task. `?wait=false` or `Prefer: respond-async` answers 202 with the pending task at once, and so does a run that no worker takes or that is not over 5 s after its timeout.',
-  params: IdParams, query: z.strictObject({ wait: Flag.default(true) }), body: RunRequest, stringBody: true, status: 200, alsoStatus: [202], response: Task,
+  params: IdParams, query: z.strictObject({ wait: Flag.default(true) }), body: RunRequest, stringBody: true, emptyBody: true, status: 200, alsoStatus: [202], response: Task,
   requestHeaders: { Prefer: '`respond-async` is the same as `wait=false`' },
   answerHeaders: { ...location, 'Preference-Applied': '`respond-async`, when that was asked' },
 })
