@@ -5,6 +5,7 @@ import { readEnvFile, readText } from './env-file.ts'
 import { CliError, EXIT, usage } from './errors.ts'
 import type { Io } from './io.ts'
 import { isRunning } from './running.ts'
+import { keepText } from './source-text.ts'
 
 /** Who says something: the environment of this process, the `.env` of this folder, or the data directory. */
 type Place = 'environment' | 'env file' | 'data directory'
@@ -81,7 +82,7 @@ const keyHint = (url: Setting | null, dataDir: string, isKept: boolean): string 
 
 export const connect = ({ baseUrl, urlFrom, apiKey, keyFrom }: Connection): Spark => {
   try {
-    return new Spark({ baseUrl, ...(apiKey !== null && { apiKey }) })
+    return new Spark({ baseUrl, onAnswer: keepText, ...(apiKey !== null && { apiKey }) })
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     throw usage(error.message.replace(/^baseUrl/, urlFrom).replace(/^apiKey/, keyFrom ?? 'apiKey'))

@@ -1,4 +1,6 @@
+import { prettyJson } from '@automagik-spark/core'
 import { isFinished, resultText, TimeoutError, type Task } from '@automagik-spark/sdk'
+import { fieldText } from './source-text.ts'
 import type { Context, JsonOption } from './context.ts'
 import { CliError, EXIT } from './errors.ts'
 import { makeProgress } from './output.ts'
@@ -54,7 +56,7 @@ export const follow = async ({ io, out, spark }: Context, id: string, { timeoutS
 /** Prints the answer of a finished task, and fails as it did. */
 export const showResult = ({ out }: Context, task: Task, { json }: JsonOption): void => {
   if (json) out.json(task)
-  else if (task.status === 'completed') out.text(resultText(task) ?? JSON.stringify(task.output_data, null, 2))
+  else if (task.status === 'completed') out.text(resultText(task) ?? prettyJson(fieldText(task, 'output_data')))
   if (task.status !== 'completed')
     throw new CliError(`Task ${task.id} ${task.status}: ${sentence(task.error ?? 'no reason is known')} See: automagik-spark tasks logs ${task.id}`)
 }

@@ -1,4 +1,4 @@
-import type { RetryOn } from '@automagik-spark/sdk'
+import { RawJson, type RetryOn } from '@automagik-spark/sdk'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { resolve } from 'node:path'
 import { readText } from './env-file.ts'
@@ -44,21 +44,21 @@ export const addRetryOptions = (command: Command, byDefault: string): Command =>
       ).choices(RETRY_ON),
     )
 
-/** Wrapped, because commander takes a bare null for no value. */
-export type GivenJson = { value: unknown }
+/** As it was typed, for every digit of it. */
+export type GivenJson = RawJson
 const jsonValue = (text: string): GivenJson => {
   try {
-    return { value: JSON.parse(text) }
+    return new RawJson(text)
   } catch (error) {
     throw new InvalidArgumentError(`It must be JSON: ${error instanceof Error ? error.message : String(error)}.`)
   }
 }
 
 export const jsonObject = (text: string): Record<string, unknown> => {
-  const { value } = jsonValue(text)
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  const given = jsonValue(text)
+  if (!given.raw.startsWith('{'))
     throw new InvalidArgumentError('It must be a JSON object, such as {"key":"value"}.')
-  return value as Record<string, unknown> // an object, as was just seen
+  return given as unknown as Record<string, unknown> // the client writes it as the object that it is
 }
 
 export type InputOptions = { input?: string; jsonInput?: GivenJson; inputFile?: string }
@@ -72,7 +72,7 @@ export const addInputOptions = (command: Command): Command =>
 export const readInput = async ({ input, jsonInput, inputFile }: InputOptions, io: Io): Promise<unknown> => {
   if ([input, jsonInput, inputFile].filter((one) => one !== undefined).length > 1)
     throw usage('Give the input only once: as text, with --json-input or with --input-file.')
-  if (inputFile === undefined) return jsonInput ? jsonInput.value : input
+  if (inputFile === undefined) return jsonInput ?? input
   return (inputFile === '-' ? await readAll(io.stdin) : readInputFile(resolve(io.cwd, inputFile))).replace(/\r?\n$/, '')
 }
 

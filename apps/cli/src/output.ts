@@ -1,4 +1,5 @@
 import type { Io } from './io.ts'
+import { fieldText, prettyText, textOf } from './source-text.ts'
 
 export type Column<T> = {
   header: string
@@ -40,7 +41,7 @@ const isInstant = (value: unknown): value is string => typeof value === 'string'
 const cell = (value: unknown, timeZone: string): string => {
   if (value === null || value === undefined || value === '') return '-'
   if (isInstant(value)) return localTime(value, timeZone)
-  return oneLine(typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value))
+  return oneLine(typeof value === 'string' ? value : typeof value === 'object' ? textOf(value) : String(value))
 }
 
 /** Makes the flexible columns narrower, the widest first, until the row fits. */
@@ -100,7 +101,7 @@ export const details = (fields: ReadonlyArray<readonly [string, unknown]>, timeZ
 }
 
 export const makeOutput = ({ stdout, stderr, timeZone }: Pick<Io, 'stdout' | 'stderr' | 'timeZone'>) => ({
-  json: (value: unknown) => void stdout.write(`${JSON.stringify(value, null, 2)}\n`),
+  json: (value: unknown) => void stdout.write(`${prettyText(value)}\n`),
   text: (text: string) => void stdout.write(`${stdout.isTTY ? printable(text) : text}\n`),
   table: <T>(columns: ReadonlyArray<Column<T>>, items: readonly T[]) =>
     void stdout.write(table(columns, items, { timeZone, width: stdout.isTTY ? stdout.columns || 80 : undefined })),
@@ -108,7 +109,9 @@ export const makeOutput = ({ stdout, stderr, timeZone }: Pick<Io, 'stdout' | 'st
   details: (thing: object, hidden: readonly string[] = []) =>
     void stdout.write(
       details(
-        Object.entries(thing).filter(([name]) => !hidden.includes(name)),
+        Object.entries(thing)
+          .filter(([name]) => !hidden.includes(name))
+          .map(([name, value]) => [name, typeof value === 'object' && value !== null ? fieldText(thing, name) : value]),
         timeZone,
       ),
     ),

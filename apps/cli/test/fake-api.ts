@@ -154,8 +154,9 @@ const health = (active_workers: number) => ({
   },
 })
 
-export type Received = { method: string; path: string; query: Record<string, string>; headers: IncomingHttpHeaders; body: unknown }
-type Reply = { status?: number; body: unknown; headers?: Record<string, string> }
+export type Received = { method: string; path: string; query: Record<string, string>; headers: IncomingHttpHeaders; body: unknown; text: string }
+/** `text`: instead of the JSON of a body. */
+type Reply = { status?: number; body?: unknown; text?: string; headers?: Record<string, string> }
 /** Answers some requests otherwise; undefined leaves it to the usual. */
 export type Special = (request: Received, count: number) => Reply | 'hang' | 'hang up' | undefined
 
@@ -199,8 +200,8 @@ const usual = ({ method, path, query, headers }: Received): Reply => {
   return one ? { status: method === 'POST' && id === undefined ? 201 : 200, body: one } : { status: 404, body: { detail: 'Not Found' } }
 }
 
-const send = (response: ServerResponse, { status = 200, body, headers }: Reply): void => {
-  response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': 'req-1', ...headers }).end(JSON.stringify(body))
+const send = (response: ServerResponse, { status = 200, body, text, headers }: Reply): void => {
+  response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': 'req-1', ...headers }).end(text ?? JSON.stringify(body))
 }
 
 /** A real server that answers as the API does and keeps what it received. */
@@ -219,6 +220,7 @@ export const startFakeApi = async () => {
         query: Object.fromEntries(url.searchParams),
         headers: request.headers,
         body: text === '' ? undefined : JSON.parse(text),
+        text,
       }
       received.push(one)
       const reply = special(one, received.length) ?? usual(one)

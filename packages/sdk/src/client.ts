@@ -1,4 +1,4 @@
-import { makeSend, type Fetch } from './request.ts'
+import { makeSend, type Fetch, type OnAnswer } from './request.ts'
 import { makeSchedules } from './resources/schedules.ts'
 import { makeService } from './resources/service.ts'
 import { makeSources } from './resources/sources.ts'
@@ -16,6 +16,8 @@ export type SparkOptions = {
   maxRetries?: number | undefined
   /** Used in place of the global fetch; gets a `Request`. */
   fetch?: Fetch | undefined
+  /** Sees each good answer with the server's own text: for who has to show it letter by letter. */
+  onAnswer?: OnAnswer | undefined
 }
 
 /** An address without trailing slash; one with `/api/v1` means the same. */
@@ -41,11 +43,11 @@ export class Spark {
   readonly workers: ReturnType<typeof makeWorkers>
   readonly service: ReturnType<typeof makeService>
 
-  constructor({ baseUrl = 'http://localhost:8883', apiKey, timeout = 60_000, maxRetries = 2, fetch }: SparkOptions = {}) {
+  constructor({ baseUrl = 'http://localhost:8883', apiKey, timeout = 60_000, maxRetries = 2, fetch, onAnswer }: SparkOptions = {}) {
     this.baseUrl = checkedUrl(baseUrl)
     // Checked here because the platform's own complaint about a header would quote the key.
     if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) throw new TypeError('apiKey must be printable ASCII without spaces')
-    const send = makeSend({ baseUrl: this.baseUrl, apiKey, timeout, maxRetries, fetch })
+    const send = makeSend({ baseUrl: this.baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer })
 
     this.sources = makeSources(send)
     this.tasks = makeTasks(send)

@@ -61,8 +61,9 @@ export {
   UnprocessableError,
 } from './errors.ts'
 export type { FieldError } from './errors.ts'
+export { RawJson, stringifyJson } from './json.ts'
 export type { List, Page } from './page.ts'
-export type { Fetch, RequestOptions } from './request.ts'
+export type { Fetch, OnAnswer, RequestOptions } from './request.ts'
 export { isFinished, resultText } from './resources/tasks.ts'
 export type { WaitOptions } from './resources/tasks.ts'
 export type { RemoteFlows, RunOptions } from './resources/workflows.ts'

@@ -1,6 +1,7 @@
 import ky, { HTTPError } from 'ky'
 import { BadRequestError, ConnectionError, errorOf, SparkError, TimeoutError } from './errors.ts'
 import { makeDeadline } from './deadline.ts'
+import { parseJson, stringifyJson } from './json.ts'
 import { isPlatformTimeout, reasonOf, surelyNotSent } from './network.ts'
 
 /** The last argument of every call. */
@@ -26,9 +27,11 @@ export type Call = RequestOptions & {
 }
 export type Answer<T> = { data: T; status: number; headers: Headers }
 export type Send = <T>(call: Call) => Promise<Answer<T>>
+/** Sees each good answer, and the text that the server wrote. */
+export type OnAnswer = (data: unknown, text: string) => void
 export type Fetch = (request: Request, init?: RequestInit) => Promise<Response>
 
-type Settings = { baseUrl: string; apiKey: string | undefined; timeout: number; maxRetries: number; fetch: Fetch | undefined }
+type Settings = { baseUrl: string; apiKey: string | undefined; timeout: number; maxRetries: number; fetch: Fetch | undefined; onAnswer: OnAnswer | undefined }
 
 const SAFE_TO_REPEAT = new Set(['get', 'put', 'delete'])
 const ALL_METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete']
@@ -78,7 +81,7 @@ const fetchWhole = (fetch: Fetch, baseUrl: string) => async (input: string | URL
 
 const parse = (text: string): unknown => {
   try {
-    return text === '' ? undefined : JSON.parse(text)
+    return text === '' ? undefined : parseJson(text)
   } catch {
     return undefined
   }
@@ -88,7 +91,7 @@ const parse = (text: string): unknown => {
 const jsonOf = (body: unknown): string => {
   let text: string | undefined
   try {
-    text = JSON.stringify(body)
+    text = stringifyJson(body)
   } catch (error) {
     const [reason = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
     throw new BadRequestError(`the input cannot be sent as JSON: ${reason}`, { cause: error })
@@ -98,7 +101,7 @@ const jsonOf = (body: unknown): string => {
 }
 
 /** The one way to the API. */
-export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settings): Send => {
+export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer }: Settings): Send => {
   const attempt = fetchWhole(fetch ?? ((request, init) => globalThis.fetch(request, init)), baseUrl)
 
   return async <T>(call: Call): Promise<Answer<T>> => {
@@ -142,10 +145,12 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch }: Settin
           shouldRetry: again,
         },
       }))
-      const data = parse(await response.text())
+      const text = await response.text()
+      const data = parse(text)
       if (data === undefined) {
         throw new SparkError(`${url} did not answer with JSON; is ${baseUrl} the address of a Spark API?`, { status: response.status })
       }
+      onAnswer?.(data, text)
       return { data: data as T, status: response.status, headers: response.headers } // the contract test of the API proves the shape
     } catch (error) {
       if (error instanceof SparkError) throw error

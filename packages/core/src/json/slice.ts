@@ -15,7 +15,7 @@ const skipSpace = (text: string, at: number): number => {
 }
 
 /** Just past the string that begins at `start`. */
-const endOfString = (text: string, start: number): number => {
+export const endOfString = (text: string, start: number): number => {
   let at = start + 1
   for (const near = Math.min(at + NEAR, text.length); at < near; at++) {
     const code = text.charCodeAt(at)
