@@ -38,7 +38,8 @@ export const writeReread = async (sql: Sql, rows: RereadRow[]): Promise<Set<stri
            ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED
          )
          UPDATE schedules s SET cron_reread = true, warnings = CASE WHEN r.warning IS NULL THEN s.warnings ELSE ARRAY[r.warning] END,
-           status = r.status, next_due_at = r.next_due_at, next_run_at = r.next_run_at
+           status = r.status, next_due_at = r.next_due_at, next_run_at = r.next_run_at,
+           updated_at = CASE WHEN r.warning IS NULL THEN s.updated_at ELSE spark_now() END
          FROM r JOIN l ON l.id = r.id WHERE s.id = r.id RETURNING s.id`,
         [
           rows.map((row) => row.id), rows.map((row) => row.warning), rows.map((row) => row.status), rows.map((row) => iso(row.next_due_at)), rows.map((row) => iso(row.next_run_at)),

@@ -94,6 +94,7 @@ describe('cron schedules that were stored before cron was read as Debian\'s', ()
   it('have the next time of today, and a warning that names the first one that differs', async () => {
     const seen = await get(ids.differs)
     expect(seen.next_due_at).toEqual(await byRule(ids.differs))
+    expect(seen.updated_at.getTime()).toBeGreaterThan(seen.created_at.getTime())
     expect(seen.warnings[0]).toMatch(/^Cron is now read as Debian's cron reads it.* the first is 20\d\d-\d\d-\d\dT00:00:00Z, which was a due time and is none now/)
     expect(await get(ids.paused)).toMatchObject({ status: 'paused', next_due_at: null, next_run_at: null, warnings: [expect.stringMatching(/09:00:00Z, which was a due time/)] })
   })

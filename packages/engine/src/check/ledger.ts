@@ -1,4 +1,4 @@
-import { dueTimesByClock, floorToSecond, SECOND } from '@automagik-spark/core'
+import { dueTimesByClock, floorToSecond, isReadByOldOnly, SECOND } from '@automagik-spark/core'
 import type { CheckedOccurrence, CheckedSchedule } from '@automagik-spark/db'
 import type { Finding } from './finding.ts'
 
@@ -48,6 +48,8 @@ const rowProblems = (row: CheckedOccurrence, due: Date[], from: Date): string[] 
  * what was due before its times could last have changed is left out. `timesSince` says when that was, where somebody knows better.
  */
 export const checkLedger = (schedule: CheckedSchedule, rows: CheckedOccurrence[], period: Period, timesSince: Date | undefined): Finding[] => {
+  // By the reader of earlier releases, which the clock alone does not know.
+  if (schedule.schedule_type === 'cron' && isReadByOldOnly(schedule.schedule_expr)) return []
   const problems: string[] = []
   const changed = timesSince ?? latest(schedule.created_at, schedule.updated_at)
   const { decided_until } = schedule
