@@ -62,9 +62,21 @@ const turn = (): Promise<unknown> => (lastTurn = lastTurn.then(() => nextTurn())
 
 const parsed = (text: string): JsonValue => JSON.parse(text) as JsonValue // as above
 
+/** What is done with the items of a list may take longer than to parse them. */
+const SLICE_MS = 4
+const useAll = async (items: JsonValue[], use: (item: JsonValue) => void): Promise<void> => {
+  let since = performance.now()
+  for (const item of items) {
+    use(item)
+    if (performance.now() - since < SLICE_MS) continue
+    await turn()
+    since = performance.now()
+  }
+}
+
 const eachItem = async (text: string, { parts }: { parts: JsonPart[] }, use: (item: JsonValue) => void): Promise<void> => {
   for (const { piece } of parts) {
-    if (piece.kind === 'group') (await elements(text, piece)).forEach(use)
+    if (piece.kind === 'group') await useAll(await elements(text, piece), use)
     else use(await build(text, piece))
   }
 }
@@ -120,7 +132,9 @@ export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = 
       const small = readInline(bytes, forms)
       if (small) return small
       const { text, pieces } = await readThere(bytes, MAX_VALUES)
-      return { value: await build(text, pieces), text: text.trim() as JsonText } // checked there
+      const value = await build(text, pieces)
+      await turn() // whoever goes on with it may have as much to do as there was to parse
+      return { value, text: text as JsonText } // checked and trimmed there
     },
     /** What `pick` makes of each element of an array, without those that it gives null for. What is no array gives null. */
     async list<T>(bytes: Uint8Array, pick: (item: JsonValue) => T | null): Promise<T[] | null> {
@@ -132,7 +146,7 @@ export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = 
       const small = readInline(bytes, forms)
       if (small) {
         if (!Array.isArray(small.value)) return null
-        small.value.forEach(use)
+        await useAll(small.value, use)
         return picked
       }
       const { text, pieces } = await readThere(bytes, MAX_LIST_VALUES)

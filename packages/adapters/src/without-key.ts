@@ -1,6 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { hideForms, secretForms, SourceError } from '@automagik-spark/core'
 import { hideInJson } from './json-hide.ts'
 import type { Recovery, RunAnswer, Source, VersionInfo } from './source.ts'
+
+/** To look through a longer text takes some milliseconds. */
+const LONG = 1024 * 1024
 
 /**
  * The same source, and nothing that it says holds the key that it was called with. Its answers had it taken out before they were read; what
@@ -16,8 +20,11 @@ export const withoutKey = (source: Source, api_key: string | null): Source => {
     const { error_code, failure, message, retry_after, timed_out, cause } = error
     return new SourceError(error_code, failure, hide(message), { retry_after, timed_out, cause })
   }
-  const cleanAnswer = <A extends Pick<RunAnswer, 'text' | 'notes'>>(answer: A): A => ({ ...answer, text: hide(answer.text), notes: answer.notes.map(hide) })
-  const cleanRecovery = (recovery: Recovery): Recovery => {
+  const cleanAnswer = async <A extends Pick<RunAnswer, 'text' | 'notes'>>(answer: A): Promise<A> => {
+    if (answer.text.length > LONG) await nextTurn()
+    return { ...answer, text: hide(answer.text), notes: answer.notes.map(hide) }
+  }
+  const cleanRecovery = async (recovery: Recovery): Promise<Recovery> => {
     if (recovery.state === 'completed') return cleanAnswer(recovery)
     return recovery.state === 'failed' ? { state: 'failed', error: cleanError(recovery.error) as SourceError } : recovery // one stays one
   }

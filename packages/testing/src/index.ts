@@ -1,3 +1,4 @@
+export { holdsEventLoop } from './event-loop.ts'
 export { certificate } from './certificate.ts'
 export { readCallLog, type Ended, type StubCall } from './server/call-log.ts'
 export { flowNames, type FlowName } from './langflow/flows.ts'

@@ -112,16 +112,21 @@ export const sliceAt = (text: JsonText, path: readonly (string | number)[]): Jso
 export type JsonNode = { readonly text: JsonText; at(key: string | number): JsonNode | undefined }
 
 export const jsonNode = (text: JsonText): JsonNode => {
-  let parts: Map<string | number, JsonNode> | undefined
+  let places: Map<string | number, [from: number, to: number]> | undefined
+  const parts = new Map<string | number, JsonNode>()
   return {
     text,
     at(key) {
-      if (!parts) {
-        const found = new Map<string | number, JsonNode>()
-        eachPart(text, (name, from, to) => found.set(name, jsonNode(text.slice(from, to) as JsonText)))
-        parts = found
+      if (!places) {
+        const found = new Map<string | number, [number, number]>()
+        eachPart(text, (name, from, to) => found.set(name, [from, to]))
+        places = found
       }
-      return parts.get(key)
+      const place = places.get(key)
+      if (!place) return undefined
+      const part = parts.get(key) ?? jsonNode(text.slice(...place) as JsonText)
+      parts.set(key, part)
+      return part
     },
   }
 }
