@@ -13,7 +13,8 @@ const CLAIM = 'packages/db/test/claim.test.ts'
 const LEDGER = 'packages/db/test/ledger.test.ts'
 const RETRY = 'packages/db/test/retry.test.ts'
 const LOST = 'packages/engine/test/lost.test.ts'
-const CLAIM_FUNCTION = migration('20261129030500_json_as_written')
+const HOLDS = 'packages/db/test/holds.test.ts'
+const CLAIM_FUNCTION = migration('20261129032000_checks_decide')
 
 /** What is taken away: `from` must stand in the file exactly once from `after` on. */
 const mutations = [
@@ -21,6 +22,12 @@ const mutations = [
   { name: 'the status of settle', file: hot('settle'), from: "AND (t.status = 'running' OR", to: 'AND (true OR', tests: [CLAIM] },
   { name: 'the token of reading a settlement back', file: hot('settle'), after: 'ON t.id = r.id', from: 'AND t.token = r.token', tests: [CLAIM, RETRY, 'packages/engine/test/settler.test.ts', LOST] },
   { name: 'the token of handing back', file: hot('settle'), after: 'token = NULL', from: 'AND t.token = h.token', tests: [CLAIM] },
+  { name: 'the token of giving back what was not sent', file: hot('unsent'), from: 'AND t.token = r.token', tests: [HOLDS] },
+  { name: 'that nothing is claimed before a check', file: CLAIM_FUNCTION, after: 'FUNCTION spark_takes_calls', from: 'AND s.suspect_at IS NULL ', tests: [HOLDS] },
+  { name: 'one check at a time', file: hot('check'), after: 'const TO_CHECK', from: 's.checking_until <= spark_now() OR', to: 'true OR', tests: [HOLDS] },
+  { name: 'one check a second', file: hot('check'), after: 'const TO_CHECK', from: "s.check_began_at <= spark_now() - interval '1 second' OR", to: 'true OR', tests: [HOLDS] },
+  { name: 'the fence of what a check reports', file: hot('check'), after: 'const MINE', from: 's.check_began_at = $2', to: 's.check_began_at >= $2', tests: [HOLDS] },
+  { name: 'the row lock of checks', file: hot('check'), after: 'const claimChecks', from: ' FOR NO KEY UPDATE OF s SKIP LOCKED', tests: [HOLDS] },
   { name: 'the token of the intent', file: hot('claim'), after: "SET phase = 'calling'", from: 'AND t.token = h.token', tests: [CLAIM, LOST] },
   { name: 'the cancel that an intent minds', file: hot('claim'), from: 'AND t.cancel_requested_at IS NULL', tests: [CLAIM, LOST, 'packages/engine/test/calls.test.ts'] },
   { name: 'the token of reading a claim back', file: hot('claim'), from: "t.token = $1 AND t.status = 'running'", to: "t.status = 'running' AND $1::uuid IS NOT NULL", tests: [CLAIM, LOST] },
