@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { startApi } from '@automagik-spark/api'
-import { migrate, migrationStatus, runProcess, startFailure, withDatabase, writeApiUrl } from '@automagik-spark/engine'
+import { migrationStatus, prepareDatabase, runProcess, startFailure, withDatabase, writeApiUrl } from '@automagik-spark/engine'
 import type { Foundation } from '@automagik-spark/engine'
 import { makeWorker } from '@automagik-spark/worker'
 import { CliError } from './errors.ts'
@@ -62,7 +62,7 @@ const both = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
 /** The processes that the command line starts, as this process. */
 export const makeProcesses = (proc: Proc): Processes => {
   const envWith = (overrides: Overrides): Env => ({ ...proc.env, ...overrides })
-  const ofDatabase = async <T>(make: boolean, work: (url: string) => Promise<T>): Promise<T> => {
+  const ofDatabase = async <T>(make: boolean, work: Parameters<typeof withDatabase<T>>[3]): Promise<T> => {
     try {
       return await withDatabase(proc.env, proc.cwd(), { make }, work)
     } catch (error) {
@@ -73,7 +73,7 @@ export const makeProcesses = (proc: Proc): Processes => {
     start: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'start', start: (foundation) => both(foundation, proc) }),
     apiStart: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'api', start: (foundation) => api(foundation, proc) }),
     workerStart: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'worker', start: (foundation) => worker(foundation, proc) }),
-    dbMigrate: () => ofDatabase(true, (url) => migrate({ url })),
+    dbMigrate: () => ofDatabase(true, (url, { mongodb_uri }) => prepareDatabase({ url, mongodb_uri })),
     dbStatus: () => ofDatabase(false, (url) => migrationStatus({ url })),
   }
 }

@@ -1,3 +1,4 @@
+import { schemaOf } from './address.ts'
 import { makeOccurrences } from './occurrences.ts'
 import { makePrisma } from './prisma.ts'
 import { makeSchedules } from './schedules.ts'
@@ -22,7 +23,7 @@ export type DbOptions = {
 /** Ordinary queries and short transactions. */
 export const makeDb = ({ url, name, max = 10, settings = {}, onError }: DbOptions) => {
   const sql = makePool({ url, name: `spark-${name}`, max, settings, onError })
-  const prisma = makePrisma(sql.pool)
+  const prisma = makePrisma(sql.pool, schemaOf(url))
   return {
     sql: sql as SqlPool,
     sources: makeSources(prisma, sql),

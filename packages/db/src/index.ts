@@ -4,6 +4,8 @@ export {
 export type { CheckedOccurrence, CheckedSchedule, CheckedTask, Wrong } from './checks.ts'
 export { coveringRows, splitSpans, writeBackfill } from './backfill.ts'
 export type { CoveringRow, SpanPiece, StoredPlan } from './backfill.ts'
+export { readAddress, schemaOf } from './address.ts'
+export type { ReadAddress } from './address.ts'
 export { DatabaseError } from './database-error.ts'
 export { makeDb, makeHotDb } from './db.ts'
 export type { Db, DbOptions, HotDb } from './db.ts'

@@ -1,4 +1,6 @@
 import pg from 'pg'
+import { searchPath } from './address.ts'
+import { checkServer } from './check-server.ts'
 import { DatabaseError } from './database-error.ts'
 import { type Migration, migrationList, readMigrations } from './migration-files.ts'
 import { withSchemaEngine } from './schema-engine.ts'
@@ -26,6 +28,8 @@ const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T
   client.on('error', () => {}) // told by the query that it belongs to
   await client.connect()
   try {
+    const first = searchPath(url)
+    if (first !== '') await client.query(first)
     return await work(client)
   } finally {
     await client.end().catch(() => {})
@@ -90,6 +94,9 @@ const apply = (url: string, { failed }: MigrationStatus, migrations: Migration[]
       return (await engine.applyMigrations({ migrationsList, filters: FILTERS })).appliedMigrationNames
     } catch (cause) {
       const { code, message } = cause as Error & { code?: string } // the engine throws errors only
+      if (/permission denied/i.test(`${scriptError()?.message} ${message}`)) {
+        throw new DatabaseError('The role in DATABASE_URL may not change the schema: run automagik-spark db migrate as a role that may, or give it CREATE on database and schema.', { cause })
+      }
       if (code === 'P3005') throw new DatabaseError("The database isn't empty and has no migrations of Spark: give Spark a database of its own.", { cause })
       const reason = scriptError()
       const name = /migration_name="([^"]+)"/.exec(message)?.[1]
@@ -104,6 +111,7 @@ const apply = (url: string, { failed }: MigrationStatus, migrations: Migration[]
  */
 export const migrate = ({ url, migrations, log = () => {} }: StatusOptions & { log?: (message: string) => void }): Promise<{ applied: string[] }> =>
   withClient(url, async (client) => {
+    await checkServer(client, url)
     const isCurrent = ({ pending, failed }: MigrationStatus) => pending.length === 0 && failed.length === 0
     const ours = migrations ?? (await readMigrations())
     let status = await readStatus(client, ours)

@@ -4,7 +4,9 @@ import { Prisma, PrismaClient } from './generated/client.ts'
 
 export type Client = PrismaClient
 
-export const makePrisma = (pool: pg.Pool): PrismaClient => new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) })
+/** @param schema of the tables: Prisma names it in every statement. Null: `public`. */
+export const makePrisma = (pool: pg.Pool, schema: string | null): PrismaClient =>
+  new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false, ...(schema !== null && { schema }) }) })
 
 /** A unique index said no, to Prisma or to a statement. */
 export const isDuplicate = (error: unknown): boolean =>

@@ -6,6 +6,7 @@ import { ColumnTypeEnum, DriverAdapterError, bindMigrationAwareSqlAdapterFactory
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import type * as Wasm from '@prisma/schema-engine-wasm/schema_engine_bg'
 import pg from 'pg'
+import { schemaOf, searchPath } from './address.ts'
 
 export type SchemaEngine = {
   engine: Wasm.SchemaEngine
@@ -74,11 +75,15 @@ export const withSchemaEngine = async <T>({ url, shadowUrl, wrap = (script) => s
 
   const open = async (connectionString: string): Promise<SqlDriverAdapter> => {
     // One connection: the engine's advisory lock belongs to a session.
-    const pool = new pg.Pool({ connectionString, max: 1, application_name: 'spark-migrate' })
+    const first = searchPath(connectionString)
+    const schema = schemaOf(connectionString)
+    const pool = new pg.Pool({
+      connectionString, max: 1, application_name: 'spark-migrate', ...(first !== '' && { onConnect: async (client: pg.ClientBase) => void (await client.query(first)) }),
+    })
     opened.add(pool)
     pool.on('error', () => {}) // told by the statement that needs the connection next
     const characters = markCharacters(pool)
-    const adapter = await new PrismaPg(pool, { disposeExternalPool: true }).connect()
+    const adapter = await new PrismaPg(pool, { disposeExternalPool: true, ...(schema !== null && { schema }) }).connect()
     const queryRaw = adapter.queryRaw.bind(adapter)
     adapter.queryRaw = async (query) => {
       const result = await queryRaw(query)

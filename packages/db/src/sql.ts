@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { searchPath } from './address.ts'
 
 /** Something that runs a statement: a pool, or one connection inside a transaction. */
 export type Sql = {
@@ -71,12 +72,13 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
   const set = Object.entries(all)
     .map(([key, value]) => `SET ${key} = '${value}'`)
     .join('; ')
+  const first = `${searchPath(url)}${set}`
   const pool = new pg.Pool({
     connectionString: url,
     max,
     application_name: name,
     // Not as `options` of the start-up message: PgBouncer refuses those or drops them, and the address may have some of its own.
-    onConnect: async (client) => void (await client.query(set)),
+    onConnect: async (client) => void (await client.query(first)),
     keepAlive: true,
     connectionTimeoutMillis: 5_000,
     query_timeout: Number.parseInt(all['statement_timeout'] ?? '', 10) + ANSWER_MARGIN_MS, // in milliseconds, as above

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { ceilToSecond, type Clock } from '@automagik-spark/core'
 import type { Logger } from './logger.ts'
 import type { Queue } from './queue.ts'
-import { makeAgendaPool } from './queue/agenda-pool.ts'
+import { agendaSchema, makeAgendaPool } from './queue/agenda-pool.ts'
 import { makeAnnouncements } from './queue/announcements.ts'
 import { makeArmedSeconds } from './queue/armed-seconds.ts'
 import { makeMongoWakeStore } from './queue/mongo-wake-store.ts'
@@ -47,7 +47,7 @@ const WakeData = z.object({ second: z.iso.datetime() })
 export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, processEveryMs = 5_000, lockLifetimeMs = 30_000 }: Deps): Queue => {
   const onError = (error: Error) => logger.debug({ err: error }, 'a connection of the queue failed')
   const pool = makeAgendaPool({ databaseUrl, max: POOL_MAX, onError })
-  const store: WakeStore = mongodbUri ? makeMongoWakeStore({ mongodbUri, pool, clock, onError }) : makePostgresWakeStore({ pool, clock })
+  const store: WakeStore = mongodbUri ? makeMongoWakeStore({ mongodbUri, pool, clock, onError }) : makePostgresWakeStore({ pool, schema: agendaSchema(databaseUrl), clock })
   const announcements = makeAnnouncements({ databaseUrl, clock, logger })
   const known = makeArmedSeconds(clock)
   const stopping = new AbortController()

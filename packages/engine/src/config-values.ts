@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { parseSourcePolicy, type AddressPolicy } from '@automagik-spark/adapters'
 import { SourceType } from '@automagik-spark/core'
+import { readAddress } from '@automagik-spark/db'
 import { z } from 'zod'
 import { parseEncryptionKey } from './vault.ts'
 
@@ -91,14 +92,9 @@ export const encryptionKeys = check((text, refuse): Uint8Array[] =>
   listOf(text).map((entry, at) => parseEncryptionKey(entry) ?? refuse(`is a comma list whose entry ${at + 1} is no key: each ${ENCRYPTION_KEY_FORM}`)),
 )
 
-const urlOf = (text: string, schemes: string[], form: string, refuse: (message: string) => never): URL => {
-  if (!schemes.some((scheme) => text.toLowerCase().startsWith(`${scheme}://`))) return refuse(`must start with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}, as in ${form}`)
-  return URL.canParse(text) ? new URL(text) : refuse(`is not a valid address; special characters in user name and password must be percent-encoded: ${form}`)
-}
-
 export const postgresUrl = check((text, refuse) => {
-  urlOf(text, ['postgresql', 'postgres'], 'postgresql://user:password@host:5432/database', refuse)
-  return text
+  const read = readAddress(text)
+  return 'url' in read ? read.url : refuse(read.problem)
 })
 
 // Several hosts with ports are right for MongoDB and not for a URL: the driver judges the rest.

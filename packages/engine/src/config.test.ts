@@ -147,7 +147,7 @@ describe('loadConfig', () => {
   })
 
   it('accepts a socket, several schemes and an unusual password in DATABASE_URL', () => {
-    for (const url of ['postgres://h/db', 'postgresql:///db?host=/var/run/postgresql', 'POSTGRESQL://u:p%23%40@h:5432/db?sslmode=require']) {
+    for (const url of ['postgres://h/db', 'postgresql:///db?host=/var/run/postgresql', 'POSTGRESQL://u:p%23%40@h:5432/db?sslmode=verify-full']) {
       expect(loadConfig({ DATABASE_URL: url }, 'db').database_url).toBe(url)
     }
   })

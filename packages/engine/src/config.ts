@@ -138,7 +138,7 @@ const sentence = (variable: Variable, message: string, given: Given): string => 
 const warningsOf = (databaseUrl: string | undefined, insecureHosts: string[]): string[] => {
   const warnings: string[] = []
   if (databaseUrl !== undefined && looksPooled(new URL(databaseUrl))) {
-    warnings.push('DATABASE_URL looks like a transaction pooler, through which LISTEN does not work: use the address of PostgreSQL itself')
+    warnings.push('DATABASE_URL looks like a transaction pooler, through which LISTEN does not work: use the address of PostgreSQL itself, or make sure that it gives out sessions (pool_mode = session)')
   }
   if (insecureHosts.length > 0) {
     warnings.push(`SPARK_TLS_INSECURE_HOSTS: the TLS certificates of ${insecureHosts.join(', ')} are not verified`)

@@ -2,36 +2,16 @@ import { resolve } from 'node:path'
 import { hasDatabase } from '@automagik-spark/db'
 import { boot, openDatabase } from './boot.ts'
 import type { Foundation } from './boot.ts'
-import { ConfigError, loadConfig } from './config.ts'
+import { loadConfig } from './config.ts'
 import type { Config } from './config.ts'
 import { withDotEnv } from './config-file.ts'
 import type { Role } from './config-variables.ts'
 import { DataDirError } from './data-dir.ts'
 import { untilSignal } from './lifecycle.ts'
-import { isDatabaseAway } from './unavailable.ts'
+import { startFailure } from './start-failure.ts'
 
 type ProcessLike = Pick<NodeJS.Process, 'cwd' | 'exit' | 'stdout' | 'stderr' | 'on'>
 type Env = Record<string, string | undefined>
-
-/** Errors whose message says all: no stack is needed. */
-const FOR_PEOPLE = new Set(['DataDirError', 'DatabaseError', 'ListenError', 'DomainError', 'VaultError'])
-
-/** By SQLSTATE: what is wrong with DATABASE_URL. */
-const REFUSALS: Record<string, string> = {
-  '28P01': 'PostgreSQL refuses the password in DATABASE_URL.',
-  '28000': 'PostgreSQL refuses the user in DATABASE_URL, or connections from here (its pg_hba.conf says whom it lets in).',
-  '3D000': 'The database that DATABASE_URL names does not exist: create it with createdb, or name another.',
-}
-
-/** What a person reads of a start that failed. */
-export const startFailure = (error: unknown): string => {
-  if (error instanceof ConfigError) return error.problems.join('\n')
-  if (!(error instanceof Error)) return String(error)
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (REFUSALS[code]) return REFUSALS[code]
-  if (isDatabaseAway(error)) return `PostgreSQL cannot be reached (${code || error.message}): check the address in DATABASE_URL, that it runs, and that it lets this machine in.`
-  return FOR_PEOPLE.has(error.name) ? error.message : (error.stack ?? error.message)
-}
 
 type Life = {
   proc: ProcessLike

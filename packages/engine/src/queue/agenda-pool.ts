@@ -1,12 +1,16 @@
 import { Pool } from 'pg'
+import { schemaOf } from '@automagik-spark/db'
 
-/** Agenda's tables live in a schema of their own, where Prisma doesn't look for drift. */
-export const AGENDA_SCHEMA = 'spark_agenda'
+/** Agenda's tables live in a schema of their own, where Prisma doesn't look for drift; two Sparks in one database have one each. */
+export const agendaSchema = (databaseUrl: string): string => {
+  const schema = schemaOf(databaseUrl)
+  return schema === null || schema === 'public' ? 'spark_agenda' : `${schema}_agenda`
+}
 
 // Wake-ups may be lost, so they don't wait for the disk. A frozen worker must not keep row locks.
-const SETTINGS = `
+const settings = (schema: string) => `
   SET jit = off;
-  SET search_path = ${AGENDA_SCHEMA};
+  SET search_path = "${schema}";
   SET synchronous_commit = off;
   SET statement_timeout = '5s';
   SET lock_timeout = '3s';
@@ -16,6 +20,7 @@ type Options = { databaseUrl: string, max: number, onError: (error: Error) => vo
 
 /** A few connections to PostgreSQL that outlive its restarts. */
 export const makeAgendaPool = ({ databaseUrl, max, onError }: Options): Pool => {
+  const first = settings(agendaSchema(databaseUrl))
   const pool = new Pool({
     connectionString: databaseUrl,
     max,
@@ -26,7 +31,7 @@ export const makeAgendaPool = ({ databaseUrl, max, onError }: Options): Pool => 
     // A frozen server doesn't keep its own statement_timeout.
     query_timeout: 8_000,
     onConnect: async (client) => {
-      await client.query(SETTINGS)
+      await client.query(first)
     },
   })
   // Without a listener the end of an idle connection would end the process.

@@ -4,7 +4,7 @@ import pg from 'pg'
 import { inject, it, expect } from 'vitest'
 import { freshDatabase, startTemporaryServer } from '@automagik-spark/db/testing'
 import { makeDbClock } from '../../src/clock.ts'
-import { AGENDA_SCHEMA, makeAgendaPool } from '../../src/queue/agenda-pool.ts'
+import { agendaSchema, makeAgendaPool } from '../../src/queue/agenda-pool.ts'
 import { makePostgresWakeStore } from '../../src/queue/postgres-wake-store.ts'
 
 /** Only these can be prepared; what else there is, such as SET and what migrations say, was carried out. */
@@ -21,11 +21,11 @@ const collected = (): string[] => {
 const refusals = async (adminUrl: string, texts: string[]): Promise<Map<string, string>> => {
   const database = await freshDatabase(adminUrl)
   const agenda = makeAgendaPool({ databaseUrl: database.url, max: 1, onError: () => undefined })
-  await makePostgresWakeStore({ pool: agenda, clock: makeDbClock(Date.now) }).prepare()
+  await makePostgresWakeStore({ pool: agenda, schema: agendaSchema(database.url), clock: makeDbClock(Date.now) }).prepare()
   await agenda.end()
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
-  await client.query(`SET search_path = public, ${AGENDA_SCHEMA}`)
+  await client.query(`SET search_path = public, ${agendaSchema(database.url)}`)
   const refused = new Map<string, string>()
   for (const text of texts) {
     await client.query(`PREPARE one AS ${text}`).catch((error: unknown) => refused.set(text, (error as pg.DatabaseError).message)) // pg throws nothing else
