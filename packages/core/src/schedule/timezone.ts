@@ -37,13 +37,15 @@ const cityOf = (name: string) => name.slice(name.lastIndexOf('/') + 1)
 /** The known zone that was probably meant: by its whole name or by its city. */
 const nearest = (name: string): string | null => {
   const wanted = fold(name)
+  const most = Math.max(1, Math.floor(cityOf(wanted).length / 4))
+  const off = (one: string, other: string) => (Math.abs(one.length - other.length) > most ? Infinity : distance(one, other))
   const scored = [...knownNames().values()].map((candidate) => {
     const full = fold(candidate)
-    const byCity = distance(cityOf(wanted), cityOf(full)) + (wanted.includes('/') ? 1 : 0)
-    return { candidate, off: Math.min(distance(wanted, full), byCity) }
+    const byCity = off(cityOf(wanted), cityOf(full)) + (wanted.includes('/') ? 1 : 0)
+    return { candidate, off: Math.min(off(wanted, full), byCity) }
   })
   const best = scored.reduce((one, other) => (other.off < one.off ? other : one))
-  return best.off <= Math.max(1, Math.floor(cityOf(wanted).length / 4)) ? best.candidate : null
+  return best.off <= most ? best.candidate : null
 }
 
 const OFFSET = /^(?:UTC|GMT|Z)?\s*([+-])\s*(\d{1,2})(?::?(\d\d))?$/i

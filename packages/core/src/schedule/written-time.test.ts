@@ -66,6 +66,16 @@ describe('what is not a time is refused with what to write', () => {
   ])('%s %s', (text, problem) => {
     expect(readTime(text)).toEqual({ problem })
   })
+
+  // Backtracking over these would go on for minutes, and this test with it.
+  it.each([
+    ['a time before a million spaces', `2027-01-01T08:00:00${' '.repeat(1_000_000)}x`],
+    ['a million digits and letters', '1a'.repeat(500_000)],
+    ['a million digits', '1'.repeat(1_000_000)],
+    ['a hundred thousand offsets', ' 00:00'.repeat(100_000)],
+  ])('%s is refused at once', (_, text) => {
+    expect(readTime(text)).toEqual({ problem: 'is not a time: write a date and a time in ISO 8601, such as "2030-01-31T08:00:00Z"' })
+  })
 })
 
 describe('oneTimeInstant', () => {
