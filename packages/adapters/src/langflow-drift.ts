@@ -37,6 +37,7 @@ export const driftOf = (use: FlowUse, now: JsonValue): Drift => {
     const before = deliveryIn(was, use)?.node.id ?? null
     const after = deliveryIn(graph, use)?.node.id ?? null
     if (before !== null && after === null) throw lost(`${before}, which took the input, is no longer in it or does not run, and nothing else takes the input`)
+    if (before !== null && before !== after && answers(was) && !answers(graph)) throw lost(`the input would go to ${after}, and nothing that runs after it is an output`)
     if (before !== null && before !== after) changes.push(`the input goes to ${after} instead of ${before}`)
   }
   return { input_component, output_component, change: changes.length === 0 ? null : `The flow was changed at its server since it was synced: ${changes.join(', and ')}.` }
@@ -61,6 +62,12 @@ export const lostIn = (use: FlowUse, now: JsonValue): string | null => {
   const reached = graph.nodes.some((node) => isTextInput(node) && runs.has(node.id) && !node.fed.has('input_value') && (sent.by === 'any' || node.id.toLowerCase().includes(sent.by)))
   if (reached) return null
   return `The flow was changed at its server since it was synced, and its input did not reach it: ${start ? `Langflow starts at ${start.id} now` : 'nothing in it takes an input now'}. The flow ran without it, so this answer is not the one that was asked for.`
+}
+
+/** An output lies in the part that runs. */
+const answers = (graph: FlowGraph): boolean => {
+  const { runs } = surelyRunning(graph)
+  return graph.nodes.some((node) => node.isOutput && runs.has(node.id))
 }
 
 const lost = (what: string): SourceError =>

@@ -34,6 +34,8 @@ describe('runningPart', () => {
     ['a circle that something feeds', 'ChatInput-1 A-2 B-3 ChatInput-1>A-2 A-2>B-3 B-3>A-2', 'ChatInput-1: A-2 B-3 ChatInput-1'],
     ['the whole flow when it is one circle', 'ChatInput-1 A-2 ChatInput-1>A-2 A-2>ChatInput-1', 'ChatInput-1: A-2 ChatInput-1'],
     ['nothing of a circle that nothing feeds, beside another part', 'ChatInput-1 A-2 TextInput-3 ChatInput-1>A-2 A-2>ChatInput-1', 'ChatInput-1: '],
+    ['all of it but a circle that nothing outside leads to', 'TextInput-1 TextOutput-2 A-3 B-4 TextInput-1>TextOutput-2 A-3>B-4 B-4>A-3', 'all: TextInput-1 TextOutput-2'],
+    ['a circle that feeds what runs', 'ChatInput-1 ChatOutput-2 A-3 B-4 ChatInput-1>ChatOutput-2 A-3>B-4 B-4>A-3 B-4>ChatOutput-2>x', 'ChatInput-1: A-3 B-4 ChatInput-1 ChatOutput-2'],
     ['no input for an id that merely holds webhook or chat', 'WebhookParser-1 ChatMemory-2 ChatOutput-3 TextInput-4 WebhookParser-1>ChatOutput-3', 'all: ChatMemory-2 ChatOutput-3 TextInput-4 WebhookParser-1'],
     ['a text input whose id holds chat', 'TextInput-achat TextOutput-2 Other-3 TextInput-achat>TextOutput-2', 'TextInput-achat: TextInput-achat TextOutput-2'],
     ['a text input whose id holds webhook before a chat input', 'ChatInput-1 TextInput-WebHook', 'TextInput-WebHook: TextInput-WebHook'],

@@ -192,10 +192,18 @@ export const runningPart = ({ nodes, next, before }: FlowGraph, { old = false } 
   const inputs = nodes.filter((node) => (old ? node.isInputOfOld : node.isInput))
   const start = STARTS.map((name) => inputs.find(({ id }) => id.toLowerCase().includes(name))).find((node) => node !== undefined) ?? null
   const runs = start ? reachedFrom([...reachedFrom([start.id], next)], before) : new Set(nodes.map(({ id }) => id))
-  // A run begins at what nothing feeds. A circle that nothing outside feeds runs only when the whole flow is such.
-  const isFed = ({ id }: FlowNode): boolean => before.has(id)
-  const stuck = nodes.some((node) => !isFed(node)) && nodes.every((node) => !runs.has(node.id) || isFed(node))
-  return { start, runs: stuck ? new Set() : runs }
+  // A run begins at what nothing feeds, unless the whole flow is a circle: other circles run only when such a beginning leads to them.
+  const begins = nodes.filter(({ id }) => !before.has(id)).map(({ id }) => id)
+  return { start, runs: begins.length === 0 ? runs : begunFrom(begins.filter((id) => runs.has(id)), { next, before, runs }) }
+}
+
+/** What is reached of `runs`: what the beginnings feed, and what else feeds that. */
+const begunFrom = (begins: string[], { next, before, runs }: Pick<FlowGraph, 'next' | 'before'> & Pick<RunningPart, 'runs'>): Set<string> => {
+  const reached = new Set(begins)
+  for (const id of reached) {
+    for (const fed of next.get(id) ?? []) for (const one of [fed, ...(before.get(fed) ?? [])]) if (runs.has(one)) reached.add(one)
+  }
+  return reached
 }
 
 const reachedFrom = (ids: string[], edges: ReadonlyMap<string, string[]>): Set<string> => {

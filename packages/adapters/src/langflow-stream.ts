@@ -2,7 +2,8 @@ import type { FlowGraph, FlowNode } from './langflow-graph.ts'
 import { surelyRunning, upstreamOf } from './langflow-graph.ts'
 
 /** Python that hands over its text piece by piece. */
-const PIECEWISE = /\byield\b|\.a?stream\(|\bAsync(Iterator|Iterable|Generator)\b|\b(Generator|Iterator)\[|\bItera(tor|ble)\[str\]/
+/** A generator expression counts where it is given away as it is, not where a list or a `join` eats it up. */
+const PIECEWISE = /=[ \t]*\([^\n]{0,500}?[ \t)]for [^\n]{1,200}? in |\byield\b|\.a?stream\(|\bAsync(Iterator|Iterable|Generator)\b|\b(Generator|Iterator)\[|\bItera(tor|ble)\[str\]/
 /** Langflow's own components: in a plain run they answer with a whole text, whatever their code holds. */
 const OWN_MODULE = /^(lfx|langflow)\.(components|base)\./
 const OWN_TYPES = new Set(['Agent', 'RunnableExecutor', 'URL', 'URLComponent', 'SaveToFile', 'ChatInput', 'ChatOutput', 'TextInput', 'TextOutput', 'DataOutput', 'Webhook'])

@@ -149,6 +149,18 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
       expect((await source(stub).run(call(id, { data, input_value }))).text).toBe('one two three')
       expect(stub.runs.map(({ path }) => path)).toEqual([`/api/v1/run/${id}?stream=false`])
     })
+    it.each([
+      'return Message(text=(SimpleNamespace(content=w) for w in words))', 'words = (word for word in text.split())\n        return Message(text=words)', 'for chunk in model.stream(text):', 'async for chunk in chain.astream(x):', 'def run(self) -> AsyncIterator[str]:',
+    ])('is known by its code: %s', async (code) => {
+      const { id, data } = flow('ChatInput-1 Own-2 ChatOutput-3 ChatInput-1>Own-2 Own-2>ChatOutput-3', { 'Own-2': { fields: { input_value: '', code } } })
+      await source(stub).run(call(id, { data, input_value }))
+      expect(stub.runs.map(({ path }) => path)).toEqual([`/api/v1/run/${id}?stream=true`])
+    })
+    it.each(['return Message(text=" ".join(w for w in words))', 'words = [w for w in text]', 'for word in words:\n            total += 1', 'if any(w == "x" for w in words):'])('is not seen in code that gives a whole text: %s', async (code) => {
+      const { id, data } = flow('ChatInput-1 Own-2 ChatOutput-3 ChatInput-1>Own-2 Own-2>ChatOutput-3', { 'Own-2': { fields: { input_value: '', code } } })
+      await source(stub).run(call(id, { data, input_value }))
+      expect(stub.runs.map(({ path }) => path)).toEqual([`/api/v1/run/${id}?stream=false`])
+    })
     it('only by its looks is found out at the first run, and run plainly from then on', async () => {
       const { id, data } = flow('ChatInput-1 Looks-2 ChatOutput-3 ChatInput-1>Looks-2 Looks-2>ChatOutput-3', { 'Looks-2': { fields: { input_value: '', code: '# yields nothing: yield' } } })
       const first = await source(stub).run(call(id, { data, input_value }))

@@ -210,9 +210,9 @@ describe('what Hive does in its own ways', () => {
   })
   it('an input over 1 MiB, counted as a form encodes it, is refused before it is sent', async () => {
     const { stub, source } = await hive()
-    await expect(source.run(call('agent', 'echo-agent', { input_value: jsonText('é'.repeat(500_000)) }))).rejects.toMatchObject({ error_code: 'bad_request', failure: 'refused', message: 'The input has 3000000 bytes as a form sends it, and Automagik Hive takes at most 1048576.' })
+    await expect(source.run(call('agent', 'echo-agent', { input_value: jsonText('é'.repeat(500_000)) }))).rejects.toMatchObject({ error_code: 'bad_request', failure: 'refused', message: 'The input has 3000000 bytes as a form sends it, and Automagik Hive takes at most 1048569.' })
     await expect(source.run(call('agent', 'echo-agent', { input_value: jsonText('&'.repeat(350_000)) }))).rejects.toMatchObject({ error_code: 'bad_request' })
-    expect((await source.run(call('agent', 'echo-agent', { input_value: jsonText('x'.repeat(1024 * 1024)) }))).text).toContain('xxx')
+    expect((await source.run(call('agent', 'echo-agent', { input_value: jsonText('x'.repeat(1024 * 1024 - 'message'.length)) }))).text).toContain('xxx')
     expect(stub.runs).toHaveLength(1)
   })
   it('a workflow of 0.1 takes JSON, which has no such limit', async () => {

@@ -13,6 +13,9 @@ type Wanted = {
   said?: string[]
 }
 
+/** Said until the flow is synced again. */
+export const GONE = 'The flow was not found at its server when it was last looked for: it was deleted there, or the key may not see it. Its runs fail until it is back.'
+
 type Of = { source_id: string; remote: Source; flow: RemoteFlow }
 
 /** The copies of flows that runs go by. */

@@ -1,7 +1,7 @@
 import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Clock, FlowType, Page, PageQuery, RemoteFlowItem, SyncAll, Workflow, WorkflowItem } from '@automagik-spark/core'
 import type { Db, WorkflowView } from '@automagik-spark/db'
-import { makeFlowCopies } from './flow-copies.ts'
+import { GONE, makeFlowCopies } from './flow-copies.ts'
 import { eachOf, sourceFailure, toItem } from './flows.ts'
 import type { Flows, FoundFlow, OpenedSource } from './flows.ts'
 import type { Ids } from './ids.ts'
@@ -13,8 +13,6 @@ type SyncQuery = { source_url?: string | undefined; input_component?: string | u
 /** Flows of one source that are fetched at once by a sync of all. */
 const SYNC_AT_ONCE = 4
 
-/** Said until the flow is synced again. */
-const GONE = 'The flow was not found at its server when it was last synced: it was deleted there, or the key may not see it. Its runs fail until it is back.'
 const isGone = (error: unknown): boolean => error instanceof DomainError && error.code === 'not_found' && error.errors.length === 0
 
 /** As a call names a flow. */

@@ -33,8 +33,15 @@ describe('a flow whose input travels as an input, changed at its server', () => 
     stack.stub.made.make(name, madeGraph(`ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2 ${more}`))
     expect(await run(workflow.id)).toMatchObject({ status: 'failed', error_code: 'bad_answer', error: expect.stringContaining('its input did not reach it: Langflow starts at Webhook-8 now') })
     const change = 'The flow was changed at its server since it was synced: the input goes to Webhook-8 instead of ChatInput-1.'
+    if (result === null) return void (await until(() => stack.engine.workflows.get(workflow.id), ({ warnings }) => warnings.some((warning) => warning.includes('nothing that runs after it is an output'))))
     await until(() => stack.engine.workflows.get(workflow.id), ({ warnings, input_component }) => warnings.includes(change) && input_component === 'Webhook-8')
-    if (result !== null) expect(await run(workflow.id)).toMatchObject({ status: 'completed', output_data: { result } })
+    expect(await run(workflow.id)).toMatchObject({ status: 'completed', output_data: { result } })
+  })
+  it('is not mended to a webhook that leads nowhere', async () => {
+    const id = stack.stub.made.make('lone', webhook('Webhook-1'))
+    const workflow = await syncOf(id)
+    stack.stub.made.make('lone', madeGraph('ChatInput-1 ChatOutput-2 Webhook-8 ChatInput-1>ChatOutput-2'))
+    expect(await run(workflow.id)).toMatchObject({ status: 'failed', error_code: 'bad_request', error: expect.stringContaining('the input would go to Webhook-8, and nothing that runs after it is an output') })
   })
   it('completes by the input and the output that replaced the old ones, which is said and mended', async () => {
     const id = stack.stub.made.make('replaced chat', chat('ChatInput-1'))

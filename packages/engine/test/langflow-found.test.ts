@@ -48,7 +48,7 @@ describe('an address that was copied from the browser', () => {
 
 describe('a flow that was deleted at its server', () => {
   const graph = madeGraph('ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2')
-  const gone = expect.stringContaining('The flow was not found at its server when it was last synced')
+  const gone = expect.stringContaining('The flow was not found at its server when it was last looked for')
   const copied = async (name: string) => {
     await stack.sync()
     const synced = await stack.engine.workflows.sync(stack.stub.made.make(name, graph), {})
@@ -71,6 +71,13 @@ describe('a flow that was deleted at its server', () => {
     const { id, remote_flow_id } = await copied('one gone')
     await expect(stack.engine.workflows.sync(remote_flow_id, {})).rejects.toMatchObject({ code: 'not_found', message: `Flow ${remote_flow_id} not found in source ${stack.stub.url}` })
     expect((await stack.engine.workflows.get(id)).warnings).toEqual([gone])
+    await stack.engine.workflows.remove(id)
+  })
+  it('is said by its workflow after a run that did not find it', async () => {
+    const { id } = await copied('run gone')
+    await stack.addWorker()
+    expect((await stack.engine.workflows.run(id, { input_value: 'hi' }, { wait: true })).task).toMatchObject({ status: 'failed', error_code: 'flow_not_found' })
+    await expect.poll(async () => (await stack.engine.workflows.get(id)).warnings).toEqual([gone])
     await stack.engine.workflows.remove(id)
   })
   it('is not said to be gone when its server does not answer', async () => {

@@ -37,6 +37,8 @@ type Deps = {
   leaseMs: number
   random: () => number
   onStreamsOnly: (workflow_id: string, flow_version: number, streams_only: boolean) => void
+  /** The flow is gone at its server. */
+  onGone: (workflow_id: string) => void
   onNote: (task: ClaimedTask, note: string) => Promise<void>
 }
 
@@ -85,6 +87,7 @@ export const makeRunner = (deps: Deps) => {
     if (!settlement) return
     const written = await settler.settle(settlement, task.tries)
     const { status, error_code, retry_in_ms } = settlement
+    if (error_code === 'flow_not_found') deps.onGone(task.workflow_id)
     if (retry_in_ms === null) logger.info({ task_id: task.id, status, error_code, written }, 'task finished')
     else logger.info({ task_id: task.id, error_code, retry_in_ms, try: task.tries, written }, 'attempt failed and will be repeated')
   }

@@ -5,7 +5,7 @@ import type { Db } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { announceDue } from '../announce.ts'
 import type { DbClock } from '../clock.ts'
-import { makeFlowCopies } from '../flow-copies.ts'
+import { GONE, makeFlowCopies } from '../flow-copies.ts'
 import { makeFlowReads } from '../flow-reads.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
@@ -101,6 +101,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     ask: makeAsk({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     unsent: makeUnsent({ sql: db.sql, settler, checks, logger: log }),
     onStreamsOnly: (...learnt) => void db.workflows.markStreamsOnly(...learnt).catch(warn('a flow could not be marked')),
+    onGone: (workflow_id) => void db.workflows.addWarning(workflow_id, GONE).catch(warn('a warning was lost')),
     onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
   const heartbeat = makeHeartbeat({
