@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { endpoints } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
 import express from 'express'
@@ -7,7 +8,7 @@ import { makeDocs } from './http/docs.ts'
 import { makeErrorHandler, NOT_FOUND_TEXT } from './http/errors.ts'
 import { makeGate } from './http/gate.ts'
 import { mount } from './http/handle.ts'
-import { makeOpenApi } from './http/openapi.ts'
+import { makeOpenApi, serversOf } from './http/openapi.ts'
 import { makeServer } from './http/server.ts'
 import type { Patience } from './http/slow-reader.ts'
 import { makeSignals } from './http/signals.ts'
@@ -21,7 +22,7 @@ import { workflowRoutes } from './routes/workflows.ts'
 
 export type ApiDeps = {
   engine: ApiEngine
-  config: { apiKey: string; corsOrigins: '*' | readonly string[]; version: string }
+  config: { apiKey: string; corsOrigins: '*' | readonly string[]; version: string; publicUrl: URL | null }
   logger: Logger
   clock: Clock
   /** With readers of its answers. */
@@ -29,15 +30,20 @@ export type ApiDeps = {
 }
 
 const CLOSE_GRACE_MS = 10_000
+/** How long what a proxy has just sent may take to arrive. */
+const LINGER_MS = 2_000
 
 /** The REST API over an engine. It listens when it is told to, and `close` lets running requests finish. */
 export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) => {
+  let leaving = false
   let stopping = false
+  const isLeaving = () => leaving
+  const hurry = new AbortController()
   const isStopping = () => stopping
   const signals = makeSignals()
 
-  let openApiText: string | undefined
-  const docs = makeDocs(() => (openApiText ??= JSON.stringify(makeOpenApi(endpoints, config.version))))
+  let openApi: ReturnType<typeof makeOpenApi> | undefined
+  const docs = makeDocs((prefix) => JSON.stringify({ ...(openApi ??= makeOpenApi(endpoints, config.version)), servers: serversOf(prefix, config.publicUrl) }))
 
   const routes = [
     ...serviceRoutes({ service: engine.service, version: config.version, clock, isStopping }),
@@ -62,13 +68,22 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
   app.use(makeErrorHandler({ logger, isStopping, noteFailure: engine.service.noteFailure }))
 
   const openPaths = new Set([...endpoints.filter(({ open, root }) => open && root).map(({ path }) => path), ...docs.openPaths])
-  const server = makeServer(app, makeGate({ ...config, openPaths, isStopping, logger }), patience)
+  const server = makeServer(app, makeGate({ ...config, openPaths, isLeaving, isStopping, logger }), patience)
 
   return {
     listen: server.listen,
+    /** Goes on serving for a while without keeping a connection, then takes no new ones: so long a load balancer may take to go elsewhere. */
+    async leave({ delayMs, lingerMs = LINGER_MS }: { delayMs: number; lingerMs?: number }): Promise<void> {
+      if (delayMs <= 0) return
+      leaving = true
+      server.endConnectionsAfterAnswers()
+      await sleep(delayMs, undefined, { signal: hurry.signal }).catch(() => undefined)
+      if (!stopping) await server.stopListening(lingerMs)
+    },
     /** Takes no new requests, lets those that wait for a run go with what there is, and waits for the others. */
     async close({ graceMs = CLOSE_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
       stopping = true
+      hurry.abort()
       signals.close()
       await server.close(graceMs)
     },

@@ -32,7 +32,7 @@ const slowValidation = (engine: ReturnType<typeof makeFakeEngine>['engine']) => 
 
 const another = () =>
   makeApi({
-    engine: makeFakeEngine().engine, config: { apiKey: KEY, corsOrigins: '*', version: '0.1.0' }, logger: { debug() {}, info() {}, warn() {}, error() {} }, clock: { now: () => NOW },
+    engine: makeFakeEngine().engine, config: { apiKey: KEY, corsOrigins: '*', version: '0.1.0', publicUrl: null }, logger: { debug() {}, info() {}, warn() {}, error() {} }, clock: { now: () => NOW },
   })
 
 describe('listening', () => {
@@ -170,6 +170,49 @@ describe('a sync of all flows, and a list of them', () => {
     client.destroy()
     expect(await outcome).toBe('left')
     expect(api.log.filter(({ level }) => level === 'error')).toEqual([])
+    await api.close()
+  })
+})
+
+describe('leaving', () => {
+  const health = 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n'
+
+  it('goes on serving whoever comes, and ends each connection with its answer', async () => {
+    const api = await startApi()
+    const validation = slowValidation(api.engine)
+    const [kept, busy] = [await open(api.port), await open(api.port)]
+    await kept.write(health)
+    await busy.write(`POST ${VALIDATE} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${KEY}\r\n\r\n`)
+    await expect.poll(() => validation.asked && api.log.length === 1).toBe(true)
+
+    const leaving = api.api.leave({ delayMs: 3_600_000 })
+    for (const path of ['/api/v1/sources', '/health', '/api/v1/openapi.json', '/nowhere']) {
+      const { status, headers } = await api.call('GET', path)
+      expect([path, status, headers.get('connection')]).toEqual([path, path === '/nowhere' ? 404 : 200, 'close'])
+    }
+    await kept.write(health)
+    expect(await kept.closed).toMatch(/^HTTP\/1\.1 200 [^]*keep-alive[^]*HTTP\/1\.1 200 [^]*Connection: close/i)
+    validation.finish()
+    expect(await busy.closed).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close/i)
+    await api.close()
+    await leaving
+  })
+
+  it('then takes no new connection, and still answers on those that are open', async () => {
+    const api = await startApi()
+    const kept = await open(api.port)
+    const left = api.api.leave({ delayMs: 1, lingerMs: 3_600_000 })
+    await expect.poll(() => fetch(`${api.url}/health`).then(() => 'answered', () => 'refused')).toBe('refused')
+    await kept.write(`GET /api/v1/sources HTTP/1.1\r\nHost: x\r\nX-API-Key: ${KEY}\r\n\r\n`)
+    expect(await kept.closed).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close/i)
+    await left // nobody is there any more
+    await api.close()
+  })
+
+  it('is over at once without a delay', async () => {
+    const api = await startApi()
+    await api.api.leave({ delayMs: 0 })
+    expect((await api.call('GET', '/health')).headers.get('connection')).toBe('keep-alive')
     await api.close()
   })
 })

@@ -11,13 +11,13 @@ export type LogLine = { level: string; message: string } & Record<string, unknow
 type Answer = { detail: string; errors?: { path: string; message: string }[]; [field: string]: unknown }
 
 /** An API on a free port over the fake engine, with its log kept. */
-export const startApi = async (options: { corsOrigins?: ApiDeps['config']['corsOrigins']; patience?: ApiDeps['patience']; logger?: ApiDeps['logger'] } = {}) => {
+export const startApi = async (options: Partial<Pick<ApiDeps['config'], 'corsOrigins' | 'publicUrl'> & Pick<ApiDeps, 'patience' | 'logger'>> = {}) => {
   const fake = makeFakeEngine()
   const log: LogLine[] = []
   const write = (level: string) => (fields: Record<string, unknown>, message: string) => void log.push({ ...fields, level, message })
   const api = makeApi({
     engine: fake.engine,
-    config: { apiKey: KEY, corsOrigins: options.corsOrigins ?? '*', version: '0.1.0' },
+    config: { apiKey: KEY, corsOrigins: options.corsOrigins ?? '*', version: '0.1.0', publicUrl: options.publicUrl ?? null },
     logger: options.logger ?? { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     clock: { now: () => NOW },
     ...(options.patience && { patience: options.patience }),

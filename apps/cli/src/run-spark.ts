@@ -55,6 +55,7 @@ const both = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
   const takeBack = await announce(foundation, listening.url, proc)
   return async () => {
     await takeBack()
+    await listening.leave() // with the worker, since what is accepted meanwhile wants one
     await Promise.all([listening.close(), stopWorker()])
   }
 }

@@ -118,6 +118,14 @@ export const hostList = check((text, refuse) =>
   }),
 )
 
+/** Without a slash at its end; one with `/api/v1` means the same, as for clients. */
+export const publicUrl = check((text, refuse): URL => {
+  const url = /^https?:\/\/[^*?#@\\\s{}<>"|^`]+$/i.test(text) && URL.canParse(text) ? new URL(text) : null
+  const path = url?.pathname.replace(/\/+$/, '').replace(/\/api\/v1$/, '') ?? ''
+  if (!url || !/^(?:\/[A-Za-z0-9._~%-]+)*$/.test(path)) return refuse('must be an address such as https://tools.example.com/spark: http or https, a host, and perhaps a path of letters, digits, ".", "_", "~" and "-"')
+  return new URL(path === '' ? '/' : path, url.origin)
+})
+
 export const corsOrigins = check((text, refuse): '*' | string[] => {
   const entries = listOf(text)
   if (entries.includes('*')) return entries.length === 1 ? '*' : refuse('must be * alone or a list of origins, not both')

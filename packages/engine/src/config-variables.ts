@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import {
-  apiKey, corsOrigins, discoveryPorts, encryptionKey, encryptionKeys, hostList, listenHost, mongoUri, oneOf, postgresUrl, sourceKey, sourcePolicy, wholeNumber, yesNo,
+  apiKey, corsOrigins, discoveryPorts, encryptionKey, encryptionKeys, hostList, listenHost, mongoUri, oneOf, postgresUrl, publicUrl, sourceKey, sourcePolicy, wholeNumber, yesNo,
 } from './config-values.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './logger.ts'
 
@@ -42,6 +42,10 @@ export const Environment = z.object({
     description: 'The port the API listens on; `0` takes any free one and prints it.',
     read_by: SERVES,
   })),
+  SPARK_PUBLIC_URL: publicUrl.optional().meta(about({
+    description: 'Where people reach the API, when a proxy stands before it: scheme, host and perhaps a path. `Location`, the links to the documentation and the servers in OpenAPI follow it. The proxy may take the path away from requests or not.',
+    read_by: SERVES, unset: 'the listening address, and the path that a proxy says in `X-Forwarded-Prefix`', example: 'https://tools.example.com/spark',
+  })),
   CORS_ORIGINS: corsOrigins.prefault('*').meta(about({
     description: 'Web origins that may call the API, separated by commas, such as `https://spark.example.com`. `*` means any, without credentials.',
     read_by: SERVES,
@@ -78,6 +82,10 @@ export const Environment = z.object({
   SPARK_DRAIN_TIMEOUT: wholeNumber(0, 3600).prefault('25').meta(about({
     description: 'Seconds that running calls get after SIGTERM, 0 to 3600.',
     read_by: BOTH,
+  })),
+  SPARK_SHUTDOWN_DELAY: wholeNumber(0, 300).prefault('0').meta(about({
+    description: 'Seconds that the API goes on serving after SIGTERM, 0 to 300, while `/ready` is 503 and every answer says `Connection: close`: so long a load balancer may take to notice. 5 behind one.',
+    read_by: SERVES,
   })),
   SPARK_MAX_OUTPUT_BYTES: wholeNumber(1024, 10 * MEBIBYTE).prefault(String(MEBIBYTE)).meta(about({
     description: 'Bytes of an answer up to which all of it is kept, 1024 to 10485760; of a longer one the text is.',

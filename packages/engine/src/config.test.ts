@@ -21,9 +21,9 @@ const problems = (env: Record<string, string | undefined>, role: Role = 'start')
 describe('loadConfig', () => {
   it.each(['start', 'api', 'worker', 'db'] as const)('needs nothing for an embedded %s, and has the documented defaults', (role) => {
     expect(loadConfig({}, role)).toEqual({
-      embedded: true, api_key: null, api_host: '127.0.0.1', api_port: 8883, cors_origins: '*', database_url: null, mongodb_uri: null,
+      embedded: true, api_key: null, api_host: '127.0.0.1', api_port: 8883, public_url: null, cors_origins: '*', database_url: null, mongodb_uri: null,
       data_dir: '.spark', encryption_key: null, previous_encryption_keys: [], http_timeout_seconds: 600, worker_concurrency: 50,
-      drain_timeout_seconds: 25, max_output_bytes: 1048576, tls_insecure_hosts: [], source_policy: { mode: 'private', hosts: [], ranges: [] },
+      drain_timeout_seconds: 25, shutdown_delay_seconds: 0, max_output_bytes: 1048576, tls_insecure_hosts: [], source_policy: { mode: 'private', hosts: [], ranges: [] },
       discovery: { places: [{ source_type: 'langflow', port: 7860 }, { source_type: 'automagik-hive', port: 8886 }, { source_type: 'automagik-agents', port: 8881 }], keys: {} },
       log_level: 'info', log_format: null, warnings: [],
     })
@@ -63,14 +63,26 @@ describe('loadConfig', () => {
       loadConfig({
         ...complete, SPARK_ENCRYPTION_KEY: KEY.toString('hex'), SPARK_ENCRYPTION_KEY_PREVIOUS: previous.map((key) => key.toString('base64')).join(', '),
         API_PORT: '0', CORS_ORIGINS: 'https://a.example.com, http://localhost:3000/', MONGODB_URI: 'mongodb://u:p@a:1,b:2/spark?replicaSet=r',
-        SPARK_DATA_DIR: '/var/lib/spark', SPARK_HTTP_TIMEOUT: '3600', SPARK_WORKER_CONCURRENCY: '1', SPARK_DRAIN_TIMEOUT: '0',
+        SPARK_DATA_DIR: '/var/lib/spark', SPARK_HTTP_TIMEOUT: '3600', SPARK_WORKER_CONCURRENCY: '1', SPARK_DRAIN_TIMEOUT: '0', SPARK_SHUTDOWN_DELAY: '5',
         SPARK_MAX_OUTPUT_BYTES: '2048', SPARK_TLS_INSECURE_HOSTS: 'Flows.internal,[::1]', SPARK_SOURCE_POLICY: 'public', LOG_LEVEL: 'DEBUG', LOG_FORMAT: 'json',
       }, 'start'),
     ).toMatchObject({
       api_key: API_KEY, encryption_key: KEY, previous_encryption_keys: previous, api_port: 0, cors_origins: ['https://a.example.com', 'http://localhost:3000'],
       mongodb_uri: 'mongodb://u:p@a:1,b:2/spark?replicaSet=r', data_dir: '/var/lib/spark', http_timeout_seconds: 3600, worker_concurrency: 1,
-      drain_timeout_seconds: 0, max_output_bytes: 2048, tls_insecure_hosts: ['flows.internal', '::1'], source_policy: { mode: 'public' }, log_level: 'debug', log_format: 'json',
+      drain_timeout_seconds: 0, shutdown_delay_seconds: 5, max_output_bytes: 2048, tls_insecure_hosts: ['flows.internal', '::1'], source_policy: { mode: 'public' }, log_level: 'debug', log_format: 'json',
     })
+  })
+
+  it.each([
+    ['https://tools.example.com', 'https://tools.example.com/'],
+    ['https://tools.example.com/spark/', 'https://tools.example.com/spark'],
+    ['http://10.0.0.1:8080/a/b', 'http://10.0.0.1:8080/a/b'],
+    ['https://tools.example.com/spark/api/v1/', 'https://tools.example.com/spark'],
+  ])('takes %s for the address that people use', (SPARK_PUBLIC_URL, expected) => {
+    expect(loadConfig({ SPARK_PUBLIC_URL }, 'start').public_url?.href).toBe(expected)
+  })
+  it.each(['tools.example.com', '/spark', 'ftp://a/b', 'https://u:p@a/b', 'https://a/b?c', 'https://a/b#c', 'https://a//b', 'https://a/{b}', 'https:///b c'])('refuses %s as such', (SPARK_PUBLIC_URL) => {
+    expect(problems({ SPARK_PUBLIC_URL })).toEqual([expect.stringContaining('must be an address such as https://tools.example.com/spark')])
   })
 
   it('counts empty and blank text as unset, and cuts blanks around a value', () => {

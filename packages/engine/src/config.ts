@@ -13,6 +13,8 @@ export type Config = {
   api_key: string | null
   api_host: string
   api_port: number
+  /** Null: it is where it listens. */
+  public_url: URL | null
   cors_origins: '*' | string[]
   database_url: string | null
   mongodb_uri: string | null
@@ -22,6 +24,7 @@ export type Config = {
   http_timeout_seconds: number
   worker_concurrency: number
   drain_timeout_seconds: number
+  shutdown_delay_seconds: number
   max_output_bytes: number
   /** Null: it does not look. */
   discovery: Discovery | null
@@ -68,6 +71,7 @@ export const loadConfig = (env: Env, role: Role): Config => {
     api_key: values.SPARK_API_KEY ?? null,
     api_host: values.API_HOST ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
     api_port: values.API_PORT,
+    public_url: values.SPARK_PUBLIC_URL ?? null,
     cors_origins: values.CORS_ORIGINS,
     database_url: values.DATABASE_URL ?? null,
     mongodb_uri: values.MONGODB_URI ?? null,
@@ -77,6 +81,7 @@ export const loadConfig = (env: Env, role: Role): Config => {
     http_timeout_seconds: values.SPARK_HTTP_TIMEOUT,
     worker_concurrency: values.SPARK_WORKER_CONCURRENCY,
     drain_timeout_seconds: values.SPARK_DRAIN_TIMEOUT,
+    shutdown_delay_seconds: values.SPARK_SHUTDOWN_DELAY,
     max_output_bytes: values.SPARK_MAX_OUTPUT_BYTES,
     discovery: (values.SPARK_DISCOVERY ?? embedded) ? discoveryOf(values) : null,
     tls_insecure_hosts: values.SPARK_TLS_INSECURE_HOSTS,

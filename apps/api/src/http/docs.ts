@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { DomainError } from '@automagik-spark/core'
-import type { Express, Response } from 'express'
+import type { Express, Request, Response } from 'express'
+import { prefixOf } from './prefix.ts'
 
 const BASE = '/api/v1'
 export const docsPaths = { openapi: `${BASE}/openapi.json`, swagger: `${BASE}/docs`, redoc: `${BASE}/redoc` } as const
@@ -26,11 +27,12 @@ const fixed = (type: string, text: string, csp?: string): Page => {
   return { type, load: async () => bytes, ...(csp ? { csp } : {}) }
 }
 /** Read when it is first asked for, then kept: these files are megabytes that most processes never serve. */
-const file = (type: string, find: () => string): Page => {
+const file = (type: string, find: () => string, change?: (text: string) => string): Page => {
   let bytes: Promise<Buffer> | undefined
   const read = async () => {
     try {
-      return await readFile(find())
+      const read = await readFile(find())
+      return change ? Buffer.from(change(read.toString('utf8'))) : read
     } catch (error) {
       bytes = undefined
       throw error
@@ -44,13 +46,14 @@ const policy = (more: Record<string, string>) =>
     'default-src': "'none'", 'script-src': "'self'", 'connect-src': "'self'", 'base-uri': "'none'", 'form-action': "'none'", 'frame-ancestors': "'none'", ...more,
   }).map(([name, value]) => `${name} ${value}`).join('; ')
 
+/** `BASE` stands for the folder of the page's files: from the page alone its path at the reader's is not to be known. */
 const html = (title: string, styles: string, body: string) => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title>
-<link rel="icon" type="image/png" href="${docsPaths.swagger}/favicon-32x32.png">
+<link rel="icon" type="image/png" href="BASEicon.png">
 ${styles}</head>
 <body>
 ${body}
@@ -60,52 +63,61 @@ ${body}
 
 const swaggerPage = html(
   'Spark API',
-  `<link rel="stylesheet" href="${docsPaths.swagger}/swagger-ui.css">\n`,
+  `<link rel="stylesheet" href="BASEswagger-ui.css">\n`,
   `<div id="swagger-ui"></div>
-<script src="${docsPaths.swagger}/swagger-ui-bundle.js"></script>
-<script src="${docsPaths.swagger}/start.js"></script>`,
+<script src="BASEswagger-ui-bundle.js"></script>
+<script src="BASEstart.js"></script>`,
 )
+/** Finds the document, and where the API is, from the script's own address: right below whatever path a proxy has put Spark. */
+const withDocument = (start: string) => `const here = new URL('../openapi.json', document.currentScript.src)
+fetch(here).then((answer) => answer.json()).then((spec) => {
+  spec.servers = [{ url: new URL('../..', here).href.replace(/\\/$/, '') }]
+  ${start}
+}).catch((error) => { document.body.textContent = 'The documentation cannot be shown: ' + error.message })
+`
 // Without `validatorUrl: null` the page would send the document's address to a public server.
-const swaggerStart = `SwaggerUIBundle({
-  url: '${docsPaths.openapi}',
+const swaggerStart = withDocument(`SwaggerUIBundle({
+  spec,
   dom_id: '#swagger-ui',
   deepLinking: true,
   docExpansion: 'list',
   tryItOutEnabled: true,
+  persistAuthorization: true,
   displayRequestDuration: true,
   validatorUrl: null,
-})
-`
+})`)
 const redocPage = html(
   'Spark API',
   '<style>body { margin: 0 }</style>\n',
   `<div id="redoc"></div>
-<script src="${docsPaths.redoc}/redoc.standalone.js"></script>
-<script src="${docsPaths.redoc}/start.js"></script>`,
+<script src="BASEredoc.standalone.js"></script>
+<script src="BASEstart.js"></script>`,
 )
-const redocStart = `Redoc.init('${docsPaths.openapi}', { hideDownloadButton: false }, document.getElementById('redoc'))
-`
+const redocStart = withDocument(`Redoc.init(spec, { hideDownloadButton: false }, document.getElementById('redoc'))`)
+/** The one thing that ReDoc asks of another host: the picture beside its name. Without it the name stands alone. */
+const REDOC_PICTURE = 'https://cdn.redoc.ly/redoc/logo-mini.svg'
 
 const swagger = (name: string) => () => dependency.resolve(`swagger-ui-dist/${name}`)
 
 /** Both documentation pages, whole: nothing on them comes from another host. */
-const makePages = (openApiText: () => string): Record<string, Page> => ({
-  [docsPaths.openapi]: { type: 'application/json; charset=utf-8', load: async () => Buffer.from(openApiText()) },
+const makePages = (): Record<string, Page> => ({
   // Both libraries set styles from scripts.
   [docsPaths.swagger]: fixed(HTML, swaggerPage, policy({ 'style-src': "'self' 'unsafe-inline'", 'img-src': "'self' data:" })),
   [`${docsPaths.swagger}/start.js`]: fixed(JS, swaggerStart),
   [`${docsPaths.swagger}/swagger-ui.css`]: file(CSS, swagger('swagger-ui.css')),
   [`${docsPaths.swagger}/swagger-ui-bundle.js`]: file(JS, swagger('swagger-ui-bundle.js')),
-  [`${docsPaths.swagger}/favicon-32x32.png`]: file('image/png', swagger('favicon-32x32.png')),
+  [`${docsPaths.swagger}/icon.png`]: file('image/png', swagger('favicon-32x32.png')),
+  [`${docsPaths.redoc}/icon.png`]: file('image/png', swagger('favicon-32x32.png')),
   [docsPaths.redoc]: fixed(HTML, redocPage, policy({ 'style-src': "'self' 'unsafe-inline'", 'img-src': "'self' data:", 'worker-src': 'blob:' })),
   [`${docsPaths.redoc}/start.js`]: fixed(JS, redocStart),
-  [`${docsPaths.redoc}/redoc.standalone.js`]: file(JS, redocBundle),
+  [`${docsPaths.redoc}/redoc.standalone.js`]: file(JS, redocBundle, (text) => text.replaceAll(REDOC_PICTURE, 'data:,')),
 })
 
 const ASSET_SECONDS = 3600
 
-const sendPage = async (res: Response, { type, load, csp }: Page, isAsset: boolean): Promise<void> => {
-  const bytes = await load()
+const sendPage = async (req: Request, res: Response, { type, load, csp }: Page, isAsset: boolean): Promise<void> => {
+  let bytes = await load()
+  if (csp) bytes = Buffer.from(bytes.toString('utf8').replaceAll('BASE', folderOf(req)))
   res.writeHead(200, {
     'Content-Type': type,
     'Content-Length': bytes.length,
@@ -116,20 +128,24 @@ const sendPage = async (res: Response, { type, load, csp }: Page, isAsset: boole
   res.end(bytes)
 }
 
+/** Of a page's files, as seen from the page: with a slash at its end it is in that folder itself. */
+const folderOf = ({ path }: Request): string => (path.endsWith('/') ? './' : `./${path.slice(path.lastIndexOf('/') + 1)}/`)
+
 /** The documentation paths; `openPaths` are those that answer without a key: all of them. */
-export const makeDocs = (openApiText: () => string) => {
-  const pages = makePages(openApiText)
+export const makeDocs = (openApiText: (prefix: string) => string) => {
+  const pages = makePages()
   return {
-    openPaths: Object.keys(pages),
+    openPaths: [docsPaths.openapi, ...Object.keys(pages)],
     mount(app: Express): void {
-      for (const [path, page] of Object.entries(pages)) {
-        const isAsset = path !== docsPaths.openapi && page.csp === undefined
+      const serve = (path: string, answer: (req: Request, res: Response) => Promise<void>) =>
         app.route(path).all((req, res) => {
-          if (req.method === 'GET' || req.method === 'HEAD') return sendPage(res, page, isAsset)
+          if (req.method === 'GET' || req.method === 'HEAD') return answer(req, res)
           res.setHeader('Allow', 'GET, HEAD')
           throw new DomainError('method_not_allowed', `Method ${req.method} is not allowed here; allowed: GET, HEAD`)
         })
-      }
+      for (const [path, page] of Object.entries(pages)) serve(path, (req, res) => sendPage(req, res, page, page.csp === undefined))
+      const document = (res: Response): Page => ({ type: 'application/json; charset=utf-8', load: async () => Buffer.from(openApiText(prefixOf(res))) })
+      serve(docsPaths.openapi, (req, res) => sendPage(req, res, document(res), false))
     },
   }
 }

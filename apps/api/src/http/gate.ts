@@ -5,6 +5,7 @@ import { makeAuth } from './auth.ts'
 import { isPreflight, makeCors } from './cors.ts'
 import { MISSING_KEY_TEXT, SHUTTING_DOWN_TEXT, WRONG_KEY_TEXT } from './errors.ts'
 import { loggedPath } from './logged-path.ts'
+import { makePrefix } from './prefix.ts'
 import { setRequestId } from './request-id.ts'
 
 type Deps = {
@@ -12,7 +13,11 @@ type Deps = {
   corsOrigins: '*' | readonly string[]
   /** Paths whose GET needs no key. */
   openPaths: ReadonlySet<string>
+  /** Goes on serving, but lets no connection live on. */
+  isLeaving(): boolean
   isStopping(): boolean
+  /** Where people reach this API, when that is not where it listens. */
+  publicUrl: URL | null
   logger: Logger
 }
 
@@ -27,9 +32,10 @@ const isRead = (method: string | undefined) => method === 'GET' || method === 'H
  * What holds for every request, known path or not, before anything is routed or read: its id, its line in the log, CORS, the key.
  * An open path must be written exactly so; every other spelling of it needs a key, whatever a router would make of it.
  */
-export const makeGate = ({ apiKey, corsOrigins, openPaths, isStopping, logger }: Deps) => {
+export const makeGate = ({ apiKey, corsOrigins, openPaths, isLeaving, isStopping, publicUrl, logger }: Deps) => {
   const check = makeAuth(apiKey)
   const setCors = makeCors(corsOrigins)
+  const setPrefix = makePrefix(publicUrl)
 
   const logWhenDone = (req: IncomingMessage, res: ServerResponse, request_id: string, path: string) => {
     const started = performance.now()
@@ -45,6 +51,7 @@ export const makeGate = ({ apiKey, corsOrigins, openPaths, isStopping, logger }:
 
   /** True when the request may go on; otherwise it has been answered. */
   return (req: IncomingMessage, res: ServerResponse): boolean => {
+    setPrefix(req, res)
     const path = pathOf(req.url ?? '')
     const named = withoutSlash(path)
     logWhenDone(req, res, setRequestId(req, res), loggedPath(path))
@@ -52,6 +59,7 @@ export const makeGate = ({ apiKey, corsOrigins, openPaths, isStopping, logger }:
     res.setHeader('X-Content-Type-Options', 'nosniff')
     setCors(req, res)
 
+    if (isLeaving()) res.setHeader('Connection', 'close')
     if (isStopping()) {
       res.setHeader('Connection', 'close')
       if (named !== '/health') {

@@ -7,6 +7,7 @@ import { send } from './answer.ts'
 import { EMPTY_BODY, hasBody, readBody } from './body.ts'
 import { makeParse } from './parse.ts'
 import type { ParsedBody } from './json.ts'
+import { prefixOf } from './prefix.ts'
 import { parseQuery } from './query.ts'
 
 type Part<E, K extends string> = E extends Record<K, infer S extends z.ZodType> ? z.output<S> : undefined
@@ -17,6 +18,8 @@ export type Call<E extends Endpoint = Endpoint> = {
   query: Part<E, 'query'>
   body: Part<E, 'body'>
   header(name: string): string | undefined
+  /** Below which path the caller sees this API; empty: below none. */
+  readonly prefix: string
   /** Fires when nobody waits for the answer any more: the client left, or the API closes. */
   readonly signal: AbortSignal
 }
@@ -75,6 +78,9 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
         query: noQuery && !req.url.includes('?') ? { ...noQuery } : query?.(parseQuery(req.url)),
         body: takesBody ? decodeBody(mayBeEmpty && !hasBody(req) ? EMPTY_BODY : await readBody(req, res, mayBeEmpty)) : undefined,
         header: (name: string) => req.get(name),
+        get prefix() {
+          return prefixOf(res)
+        },
         get signal() {
           return signalOf(res)
         },

@@ -33,11 +33,14 @@ const defaultOf = (schema: z.ZodType, name: string, type: unknown): Json => {
   return { default: type === 'string' ? String(result.data) : result.data }
 }
 
-const parametersOf = (schema: z.ZodType | undefined, place: 'path' | 'query', { convert }: Schemas): Json[] => {
+/** Every path parameter is one of these. */
+const PATH_EXAMPLES: Readonly<Record<string, string>> = { id: '019aa000-0000-7000-8000-000000000000', flow_id: '5f1f5a1c-3f1e-4d42-8b66-1a3e3cf0b111' }
+
+const parametersOf = (schema: z.ZodType | undefined, place: 'path' | 'query', { convert }: Schemas, examples: Readonly<Record<string, string>> = {}): Json[] => {
   if (!schema) return []
   const { properties = {}, required = [] } = convert(schema) as { properties?: Record<string, Json>; required?: string[] }
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
-    name, in: place, required: place === 'path' || required.includes(name), ...(description ? { description } : {}), schema: { ...rest, ...defaultOf(schema, name, rest.type) },
+    name, in: place, required: place === 'path' || required.includes(name), ...(description ? { description } : {}), ...(name in examples ? { example: examples[name] } : {}), schema: { ...rest, ...defaultOf(schema, name, rest.type) },
   }))
 }
 
@@ -88,16 +91,23 @@ const operationOf = (endpoint: Endpoint, schemas: Schemas): Json => {
     ...(endpoint.description ? { description: endpoint.description } : {}),
     ...(endpoint.open ? { security: [] } : {}),
     parameters: [
-      ...parametersOf(endpoint.params, 'path', schemas),
-      ...parametersOf(endpoint.query, 'query', schemas),
+      ...parametersOf(endpoint.params, 'path', schemas, PATH_EXAMPLES),
+      ...parametersOf(endpoint.query, 'query', schemas, endpoint.queryExample),
       ...Object.entries(endpoint.requestHeaders ?? {}).map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } })),
     ],
-    ...(endpoint.body ? { requestBody: { required: endpoint.emptyBody !== true, content: content(endpoint.body) } } : {}),
+    ...(endpoint.body ? { requestBody: { required: endpoint.emptyBody !== true, content: { 'application/json': { schema: convert(endpoint.body), ...exampleOf(endpoint.body) } } } } : {}),
     responses: Object.fromEntries([
       ...[endpoint.status, ...(endpoint.alsoStatus ?? [])].map((status) => [String(status), answer(status)]),
       ...errorsOf(endpoint).map((name) => [errors[name][0], { $ref: `#/components/responses/${name}` }]),
     ]),
   }
+}
+
+/** Shown by the documentation pages, which would make one up of types: `"string"` for every text, and the same time for a beginning and its end. */
+const exampleOf = (schema: z.ZodType): Json => {
+  const { examples = [] } = (schema.meta() ?? {}) as { examples?: unknown[] } // a schema's meta is what the contract gave it
+  const example = examples.find((one) => typeof one === 'object') // Swagger UI would send a text without its quotes
+  return example === undefined ? {} : { example }
 }
 
 const tags = [
@@ -108,6 +118,12 @@ const tags = [
   { name: 'Schedules', description: 'When a workflow runs' },
   { name: 'Workers', description: 'Processes that run tasks' },
 ] satisfies { name: Endpoint['tag']; description: string }[]
+
+/** First that of whoever reads the document here, then the address for people, which may not be reachable from everywhere. */
+export const serversOf = (prefix: string, publicUrl: URL | null): Json[] => [
+  { url: prefix || '/' },
+  ...(publicUrl ? [{ url: publicUrl.href.replace(/\/$/, ''), description: 'SPARK_PUBLIC_URL' }] : []),
+]
 
 /** The API as an OpenAPI 3.1 document, from the table that also validates. */
 export const makeOpenApi = (endpoints: readonly Endpoint[], version: string): Json => {
@@ -126,7 +142,7 @@ export const makeOpenApi = (endpoints: readonly Endpoint[], version: string): Js
       description: 'Runs flows of flow servers when they are due. Every call but the open ones needs the header `X-API-Key`. Every path also works with a slash at its end.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    servers: serversOf('', null),
     security: [{ ApiKey: [] }],
     tags,
     paths,

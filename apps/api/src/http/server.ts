@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestListener } from 'node:http'
+import { Server as NetServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Express } from 'express'
@@ -18,6 +19,8 @@ const limits = {
   keepAliveTimeout: 65_000, // above the 60 s after which common proxies drop an idle connection
 }
 const MAX_CONNECTIONS = 4_096
+/** Of the event loop, to read what has arrived. */
+const TURNS = 3
 /** How long a refused connection may take to read why. */
 const REFUSED_MS = 1_000
 
@@ -40,6 +43,11 @@ const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   )
   // Not at once, which could take the answer from the client again; but a client that goes on sending shall not keep the connection.
   setTimeout(() => socket.destroy(), REFUSED_MS).unref()
+}
+
+/** Timers come first in the event loop: on a busy machine one may be due while connections and requests that arrived before it still wait. */
+const readWhatHasArrived = async (): Promise<void> => {
+  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
 /** The message says all: print it without a stack. */
@@ -99,18 +107,24 @@ export const makeServer = (app: Express, gate: (req: IncomingMessage, res: Serve
     listener(req, res)
   })
 
+  /** Whoever is being answered now opens another connection for the next request. */
+  const endConnectionsAfterAnswers = (): void => {
+    for (const res of running) if (!res.headersSent) res.setHeader('Connection', 'close')
+  }
+
   const shut = async (graceMs: number): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     server.closeIdleConnections()
     // Browsers open connections ahead; to Node one is idle only after its first request.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
-    for (const res of running) if (!res.headersSent) res.setHeader('Connection', 'close')
+    endConnectionsAfterAnswers()
     const patience = new AbortController()
     await Promise.race([closed, sleep(graceMs, undefined, { signal: patience.signal }).catch(() => undefined)])
     patience.abort()
     server.closeAllConnections()
     await closed
   }
+  let hasListened = false
   let shutting: Promise<void> | undefined
 
   return {
@@ -120,14 +134,30 @@ export const makeServer = (app: Express, gate: (req: IncomingMessage, res: Serve
         server.once('error', failed)
         server.listen({ host, port }, () => {
           server.off('error', failed)
+          hasListened = true
           const { port: actual } = server.address() as AddressInfo // an address of a TCP server, not of a pipe
           resolve({ url: urlOf(host, actual), port: actual })
         })
       }),
 
+    endConnectionsAfterAnswers,
+
+    /**
+     * Takes no new connections, which a proxy then makes elsewhere, and still answers on those that it has: a proxy may be sending on one at
+     * this very moment. At most `lingerMs`, since the rest are connections that nobody uses.
+     */
+    async stopListening(lingerMs: number): Promise<void> {
+      if (!server.listening) return
+      await readWhatHasArrived() // a connection that is not accepted yet would be reset
+      NetServer.prototype.close.call(server) // the one of HTTP would end the idle connections at once
+      const until = performance.now() + lingerMs
+      while (sockets.size > 0 && performance.now() < until) await sleep(20)
+      await readWhatHasArrived()
+    },
+
     /** Takes no new connections and waits for running requests; what is not over after `graceMs` is cut off. */
     async close(graceMs: number): Promise<void> {
-      if (!shutting && server.listening) shutting = shut(graceMs)
+      if (!shutting && hasListened) shutting = shut(graceMs)
       await shutting
     },
   }

@@ -16,14 +16,14 @@ export const serviceRoutes = ({ service, version, clock, isStopping }: Deps) => 
     const ready = service.ready()
     return reply(ready, { status: ready.status === 'ready' ? 200 : 503 })
   }),
-  handle(getServiceInfo, () => ({
+  handle(getServiceInfo, ({ prefix }) => ({
     status: 'online' as const,
     service: 'Spark API' as const,
     message: 'Spark runs your flows when they are due',
     version,
     server_time: clock.now(),
-    docs_url: docsPaths.swagger,
-    redoc_url: docsPaths.redoc,
-    openapi_url: docsPaths.openapi,
+    docs_url: `${prefix}${docsPaths.swagger}`,
+    redoc_url: `${prefix}${docsPaths.redoc}`,
+    openapi_url: `${prefix}${docsPaths.openapi}`,
   })),
 ]

@@ -161,6 +161,7 @@ export type SchedulePreview = z.output<typeof SchedulePreview>
 export const previewSchedule = endpoint({
   ...common, id: 'schedules_preview', method: 'get', path: '/schedules/preview', summary: 'What a schedule would do; nothing is stored',
   description: 'The due times of a schedule that is made now, or at `from`. An interval counts from there.',
+  queryExample: { schedule_type: 'cron', schedule_expr: '0 8 * * 1-5' },
   query: z.strictObject({
     ...moves,
     timezone: defaults.timezone,
