@@ -59,7 +59,7 @@ const startProxy = async () => {
   return {
     url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
     add: (url: string) => void servers.push({ url, agent: new Agent({ keepAlive: true }) }),
-    remove: (url: string) => void servers.splice(servers.findIndex((one) => one.url === url), 1).forEach(({ agent }) => agent.destroy()),
+    remove: (url: string) => void servers.splice(servers.findIndex((one) => one.url === url), 1), // what is under way there comes to its own end
     close: () => new Promise<void>((resolve) => {
       proxy.close(() => resolve())
       proxy.closeAllConnections()

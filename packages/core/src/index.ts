@@ -31,6 +31,7 @@ export { elementsOf, jsonNode, membersOf, partOf, sliceAt } from './json/slice.t
 export type { JsonNode } from './json/slice.ts'
 export { asJsonText, asStringText, checkedJsonText, isObjectText, isStringText, jsonText, objectText, plainText, readJson } from './json/text.ts'
 export type { JsonText } from './json/text.ts'
+export { wellFormedJson } from './json/well-formed.ts'
 export { HIDDEN, hideForms, secretForms } from './secret-forms.ts'
 export { MAX_RETRY_DELAY_MS, RETRY_WINDOWS_MS, retryDelayMs } from './task/backoff.ts'
 export { dueTimesByClock } from './oracle.ts'

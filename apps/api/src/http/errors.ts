@@ -1,4 +1,4 @@
-import { DomainError } from '@automagik-spark/core'
+import { DomainError, wellFormedJson } from '@automagik-spark/core'
 import type { ErrorAnswer, ErrorCode } from '@automagik-spark/core'
 import type { ErrorRequestHandler } from 'express'
 import type { Logger } from '../logger.ts'
@@ -17,7 +17,7 @@ const statuses: Record<ErrorCode, number> = {
   unavailable: 503,
 }
 
-const errorText = (detail: string, errors: ErrorAnswer['errors'] = []): string => JSON.stringify(errors.length > 0 ? { detail, errors } : { detail })
+const errorText = (detail: string, errors: ErrorAnswer['errors'] = []): string => wellFormedJson(errors.length > 0 ? { detail, errors } : { detail })
 
 type Deps = { logger: Logger; isStopping(): boolean; noteFailure(error: unknown): string | null }
 

@@ -47,22 +47,26 @@ const parametersOf = (schema: z.ZodType | undefined, place: 'path' | 'query', { 
 const errors = {
   BadRequest: ['400', 'Something in the request is wrong, or the operation failed: `detail` names it and the fix'],
   Unauthorized: ['401', 'The key is missing or wrong'],
-  NotFound: ['404', 'There is nothing with this id'],
+  NotFound: ['404', 'There is nothing with this id, or at this address'],
+  TooSlow: ['408', 'The request did not arrive in time'],
   TooLarge: ['413', 'The body is larger than 1 MiB'],
   NotJson: ['415', 'The Content-Type is not JSON'],
+  LargeHeaders: ['431', 'The headers are larger than 16 KiB'],
   InternalError: ['500', 'A bug: the log has the rest under the X-Request-Id'],
   Unavailable: ['503', 'Shutting down, or without a database'],
 } as const
 type ErrorName = keyof typeof errors
 
 const errorsOf = (endpoint: Endpoint): ErrorName[] => {
-  const { params, query, body, emptyBody, open, status, alsoStatus = [] } = endpoint
+  const { params, queryNames, body, emptyBody, open, status, alsoStatus = [] } = endpoint
   const takesBody = body !== undefined || emptyBody === true
   const names: ErrorName[] = [
-    ...(params || query || takesBody ? (['BadRequest'] as const) : []),
+    'BadRequest',
     ...(open ? [] : (['Unauthorized'] as const)),
-    ...(params || body ? (['NotFound'] as const) : []),
+    ...(params || body || queryNames ? (['NotFound'] as const) : []),
+    'TooSlow',
     ...(takesBody ? (['TooLarge', 'NotJson'] as const) : []),
+    'LargeHeaders',
     'InternalError',
     'Unavailable',
   ]

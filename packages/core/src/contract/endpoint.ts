@@ -23,6 +23,8 @@ export type Endpoint<
   readonly description?: string
   readonly params?: P
   readonly query?: Q
+  /** Its query may name something that is not there. */
+  readonly queryNames?: true
   /** Of what a query must have: values that work, for the documentation. A body's are the `examples` of its schema. */
   readonly queryExample?: Readonly<Record<string, string>>
   readonly body?: B

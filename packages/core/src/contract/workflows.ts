@@ -102,7 +102,7 @@ export const listWorkflows = endpoint({
 export const listRemoteFlows = endpoint({
   ...common, id: 'workflows_remote_list', method: 'get', path: '/workflows/remote',
   summary: 'List the flows of the connected servers', description: 'A source that cannot be reached is named in the X-Spark-Unreachable header and does not fail the others.',
-  query: z.strictObject({ source_url: sourceUrl, simplified: Flag.default(true) }), status: 200, response: z.array(RemoteFlowItem),
+  query: z.strictObject({ source_url: sourceUrl, simplified: Flag.default(true) }), queryNames: true, status: 200, response: z.array(RemoteFlowItem),
   answerHeaders: { 'X-Spark-Unreachable': 'URLs of the sources that could not be reached, separated by commas' },
 })
 export const getRemoteFlow = endpoint({

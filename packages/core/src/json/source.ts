@@ -1,6 +1,7 @@
 import { jsonNode } from './slice.ts'
 import { jsonText, readJson } from './text.ts'
 import type { JsonText } from './text.ts'
+import { wellFormedJson } from './well-formed.ts'
 
 /**
  * A value of the user's or the flow's on its way through the border of the API: what stands for it there is its source text. A reader of
@@ -52,12 +53,12 @@ const isPlain = (value: object): boolean => {
   return prototype === Object.prototype || prototype === null
 }
 
-/** As `JSON.stringify`, with the source text where a `JsonSource` stands, which is no deeper than `levels`. */
+/** As `wellFormedJson`, with the source text where a `JsonSource` stands, which is no deeper than `levels`. */
 export const writeJson = (value: unknown, levels = LEVELS): string => {
   if (value instanceof JsonSource) return value.text
-  if (levels === 0 || typeof value !== 'object' || value === null) return JSON.stringify(value)
+  if (levels === 0 || typeof value !== 'object' || value === null) return wellFormedJson(value)
   if (Array.isArray(value)) return `[${value.map((item: unknown) => (item === undefined ? 'null' : writeJson(item, levels - 1))).join(',')}]`
-  if (!isPlain(value)) return JSON.stringify(value)
-  const members = Object.entries(value).flatMap(([key, member]) => (member === undefined ? [] : [`${JSON.stringify(key)}:${writeJson(member, levels - 1)}`]))
+  if (!isPlain(value)) return wellFormedJson(value)
+  const members = Object.entries(value).flatMap(([key, member]) => (member === undefined ? [] : [`${wellFormedJson(key)}:${writeJson(member, levels - 1)}`]))
   return `{${members.join(',')}}`
 }
