@@ -4,19 +4,17 @@ export const HIDDEN = '[hidden]'
 /** Fewer characters of base64 could be part of anything. */
 const SHORTEST_BASE64 = 8
 
-/** Every way in which a text may repeat a secret: as it is, inside JSON (that may stand as text in JSON), a URL, a form, HTML, as base64 (also within something longer) and as hex. */
+/** Every way in which a text may repeat a secret: as it is, inside JSON (that may stand as text in JSON), a URL, a form, HTML, as base64 (also within something longer), as hex, in capitals or small letters. */
 export const secretForms = (secret: string): string[] => {
   if (secret.length < SHORTEST_SECRET) return []
   const wellFormed = secret.toWellFormed()
   const json = inJson(secret)
-  const url = encodeURIComponent(wellFormed)
-  const form = new URLSearchParams([['', wellFormed]]).toString().slice(1)
   const bytes = new TextEncoder().encode(wellFormed)
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
   return [
     ...new Set([
-      secret, json, ...[1, 2, 3].map((times) => inJson(json, times)), json.replaceAll('/', '\\/'), secret.replaceAll('\\', '\\\\'), url, lowerEscapes(url), form, lowerEscapes(form),
-      ...inHtml(secret), ...inBase64(bytes), hex, hex.toUpperCase(),
+      secret, json, ...[1, 2, 3].map((times) => inJson(json, times)), json.replaceAll('/', '\\/'), secret.replaceAll('\\', '\\\\'), ...inUrl(wellFormed),
+      ...inHtml(secret), ...inBase64(bytes), hex, hex.toUpperCase(), secret.toUpperCase(), secret.toLowerCase(),
     ]),
   ]
 }
@@ -29,11 +27,20 @@ export const hideForms = (text: string, forms: readonly string[]): string => {
 }
 
 const inJson = (text: string, times = 1): string => (times === 0 ? text : inJson(JSON.stringify(text).slice(1, -1), times - 1))
+/** Libraries differ in what they leave as it is, the slash above all, and in how they write a space. */
+const inUrl = (text: string): string[] => {
+  const component = encodeURIComponent(text)
+  const strict = component.replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
+  const form = new URLSearchParams([['', text]]).toString().slice(1)
+  const all = [component, strict, form, encodeURI(text)]
+  return [...all, ...all.map((url) => url.replaceAll('%2F', '/'))].flatMap((url) => [url, lowerEscapes(url)])
+}
 const lowerEscapes = (url: string): string => url.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase())
 
 const inHtml = (text: string): string[] => {
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
-  return [escaped.replaceAll("'", '&#39;'), escaped.replaceAll("'", '&#x27;')]
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  const quoted = [escaped, escaped.replaceAll('"', '&quot;'), escaped.replaceAll('"', '&#34;')]
+  return quoted.flatMap((html) => [html, html.replaceAll("'", '&#39;'), html.replaceAll("'", '&#x27;')])
 }
 
 /** base64 writes three bytes as four characters, so within a longer text there are three ways; of each, what does not depend on the neighbours. */
