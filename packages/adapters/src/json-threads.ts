@@ -81,16 +81,33 @@ export const makeJsonThreads = () => {
     return thread && (thread.waiting.size === 0 || threads.length === MAX_THREADS) ? thread : start()
   }
 
+  const send = (job: JsonJob): Promise<JsonDone> =>
+    new Promise((resolve, reject) => {
+      const { worker, waiting } = leastBusy()
+      waiting.set(++id, { resolve, reject })
+      worker.ref()
+      const { buffer, byteLength } = job.bytes
+      worker.postMessage({ id, job }, buffer.byteLength === byteLength ? [buffer as Transferable] : []) // a Buffer's own memory is never shared
+    })
+
+  let busy = 0
+  const queue: (() => void)[] = []
   return {
-    /** Takes the bytes away from the caller. */
-    read: (job: JsonJob): Promise<JsonDone> =>
-      new Promise((resolve, reject) => {
-        const { worker, waiting } = leastBusy()
-        waiting.set(++id, { resolve, reject })
-        worker.ref()
-        const { buffer, byteLength } = job.bytes
-        worker.postMessage({ id, job }, buffer.byteLength === byteLength ? [buffer as Transferable] : []) // a Buffer's own memory is never shared
-      }),
+    /**
+     * Takes the bytes away from the caller. Few are read at once, `use` included: each takes several times its size while it lasts, and those
+     * that wait have only their bytes.
+     */
+    async read<T>(job: JsonJob, use: (done: JsonDone) => Promise<T>): Promise<T> {
+      if (busy === MAX_THREADS) await new Promise<void>((resolve) => queue.push(resolve))
+      else busy++
+      try {
+        return await use(await send(job))
+      } finally {
+        const next = queue.shift()
+        if (next) next()
+        else busy--
+      }
+    },
     async close(): Promise<void> {
       await Promise.all(threads.splice(0).map(({ worker }) => worker.terminate()))
     },

@@ -123,18 +123,19 @@ const textOf = (done: JsonDone, maxValues: number): Extract<JsonDone, { text: st
  * in any of these forms. Large answers are looked at in a thread.
  */
 export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = []) => {
-  const readThere = async (bytes: Uint8Array, maxValues: number) =>
-    textOf(await threads.read({ bytes, limits: { depth: MAX_DEPTH, values: maxValues }, forms }), maxValues)
+  const readThere = <T>(bytes: Uint8Array, values: number, use: (read: { text: string; pieces: JsonPiece }) => Promise<T>): Promise<T> =>
+    threads.read({ bytes, limits: { depth: MAX_DEPTH, values }, forms }, (done) => use(textOf(done, values)))
 
   return {
     /** Takes the bytes away from the caller. */
     async read(bytes: Uint8Array): Promise<ReadJson> {
       const small = readInline(bytes, forms)
       if (small) return small
-      const { text, pieces } = await readThere(bytes, MAX_VALUES)
-      const value = await build(text, pieces)
-      await turn() // whoever goes on with it may have as much to do as there was to parse
-      return { value, text: text as JsonText } // checked and trimmed there
+      return readThere(bytes, MAX_VALUES, async ({ text, pieces }) => {
+        const value = await build(text, pieces)
+        await turn() // whoever goes on with it may have as much to do as there was to parse
+        return { value, text: text as JsonText } // checked and trimmed there
+      })
     },
     /** What `pick` makes of each element of an array, without those that it gives null for. What is no array gives null. */
     async list<T>(bytes: Uint8Array, pick: (item: JsonValue) => T | null): Promise<T[] | null> {
@@ -149,10 +150,11 @@ export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = 
         await useAll(small.value, use)
         return picked
       }
-      const { text, pieces } = await readThere(bytes, MAX_LIST_VALUES)
-      if (pieces.kind !== 'array') return null
-      await eachItem(text, pieces, use)
-      return picked
+      return readThere(bytes, MAX_LIST_VALUES, async ({ text, pieces }) => {
+        if (pieces.kind !== 'array') return null
+        await eachItem(text, pieces, use)
+        return picked
+      })
     },
   }
 }
