@@ -5,7 +5,7 @@ import { DatabaseError } from './database-error.ts'
 /** `server_version_num` of PostgreSQL 14. */
 const OLDEST = 140_000
 
-type Facts = { version: number; shown: string; schema: string | null; path: string; read_only: boolean }
+type Facts = { version: number; shown: string; schema: string | null; path: string; read_only: boolean; encoding: string }
 
 /**
  * A setting of one connection that another one sees has come through a pooler that gives connections to transactions and not to sessions:
@@ -28,18 +28,19 @@ const isShared = async (client: pg.Client, url: string): Promise<boolean> => {
 }
 
 /** Whether Spark can live there; what is wrong is a sentence. */
-export const checkServer = async (client: pg.Client, url: string): Promise<void> => {
+export const checkServer = async (client: pg.Client, url: string, log: (message: string) => void): Promise<void> => {
   const { rows } = await client.query<Facts>(
     `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS shown, current_schema() AS schema,
-       current_setting('search_path') AS path, current_setting('transaction_read_only') = 'on' AS read_only`,
+       current_setting('search_path') AS path, current_setting('transaction_read_only') = 'on' AS read_only, current_setting('server_encoding') AS encoding`,
   )
-  const { version, shown, schema, path: there, read_only } = rows[0]!
+  const { version, shown, schema, path: there, read_only, encoding } = rows[0]!
   if (version < OLDEST) throw new DatabaseError(`PostgreSQL ${shown} is too old: Spark needs 14 or later.`)
   const wanted = schemaOf(url)
   if (wanted !== null && schema !== wanted) throw new DatabaseError(`The schema ${wanted} that DATABASE_URL names does not exist: CREATE SCHEMA "${wanted}", as its owner.`)
   if (schema === null) throw new DatabaseError(`No schema of this role's search_path (${there}) exists: CREATE SCHEMA makes one, or DATABASE_URL can name another with ?schema=.`)
   if (wanted === null && schema !== 'public') throw new DatabaseError(`The search_path of this role or database leads to the schema ${schema}: say so in DATABASE_URL with ?schema=${schema}.`)
   if (read_only) throw new DatabaseError('This PostgreSQL only reads: it is a standby, or default_transaction_read_only is on. DATABASE_URL must lead to the primary.')
+  if (encoding !== 'UTF8') log(`The encoding of the database is ${encoding}: some texts of flows cannot be stored in it. Make one with ENCODING 'UTF8' TEMPLATE template0`)
   if (await isShared(client, url)) {
     throw new DatabaseError('DATABASE_URL leads through a transaction pooler, and Spark needs sessions (LISTEN, settings, locks): write the address of PostgreSQL itself, or of a pooler with pool_mode = session.')
   }

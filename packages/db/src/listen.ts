@@ -50,7 +50,8 @@ export const listen = ({ url, name, channels, onMessage, onUp, onError }: Option
     next.on('notification', ({ channel, payload }) => onMessage(channel as Channel, payload ?? '')) // only what was asked for arrives
     try {
       await next.connect()
-      await next.query(channels.map((channel) => `LISTEN ${channel}`).join('; '))
+      // Whoever listens is idle.
+      await next.query(['SET idle_session_timeout = 0', ...channels.map((channel) => `LISTEN ${channel}`)].join('; '))
     } catch (error) {
       end(error as Error) // pg rejects with errors only
       return

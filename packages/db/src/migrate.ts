@@ -111,7 +111,7 @@ const apply = (url: string, { failed }: MigrationStatus, migrations: Migration[]
  */
 export const migrate = ({ url, migrations, log = () => {} }: StatusOptions & { log?: (message: string) => void }): Promise<{ applied: string[] }> =>
   withClient(url, async (client) => {
-    await checkServer(client, url)
+    await checkServer(client, url, log)
     const isCurrent = ({ pending, failed }: MigrationStatus) => pending.length === 0 && failed.length === 0
     const ours = migrations ?? (await readMigrations())
     let status = await readStatus(client, ours)

@@ -34,6 +34,10 @@ const HOT_SETTINGS = {
   timezone: 'UTC',
   // PostgreSQL compiles what it takes for expensive, which below 18 is all that walks an index because it was told to: seconds for a statement of milliseconds.
   jit: 'off',
+  // Whatever the server, the database or the role has as default: dates must be readable, one conflict is one conflict, and idle connections are kept.
+  datestyle: 'ISO',
+  default_transaction_isolation: 'read committed',
+  idle_session_timeout: '0',
   // Says that this version keeps JSON as text: what an older one would write is refused (`spark_refuse_older`).
   'spark.json': 'text',
 }

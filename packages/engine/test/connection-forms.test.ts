@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { claim, listen, makeDb, makeHotDb } from '@automagik-spark/db'
+import { claim, listen, makeDb, makeHotDb, migrate as migrateWith } from '@automagik-spark/db'
 import { emptyDatabase, startTemporaryServer } from '@automagik-spark/db/testing'
 import type { TemporaryServer } from '@automagik-spark/db/testing'
 import { certificate, until } from '@automagik-spark/testing'
@@ -149,6 +149,42 @@ describe('every form of DATABASE_URL works, or one sentence says what to write:'
     const text = await told(form(url))
     expect(text).toMatch(sentence)
     expect(text).not.toMatch(/\n|spark_test|at .*\.ts/)
+  })
+
+  it('whatever the server has as defaults for sessions', async () => {
+    const own = await database()
+    for (const setting of ["datestyle = 'German'", "default_transaction_isolation = 'serializable'", "idle_session_timeout = '200ms'", "statement_timeout = '1h'", "lock_timeout = '1h'", "timezone = 'Asia/Kathmandu'", 'jit = on', 'enable_indexscan = off']) {
+      await admin(own.href, `ALTER DATABASE ${own.pathname.slice(1)} SET ${setting}`)
+    }
+    expect(await works(own.href)).toBe('public')
+    const db = makeDb({ url: own.href, name: 'forms', onError })
+    const broke: string[] = []
+    let up = 0
+    const listener = listen({ url: own.href, name: 'forms', channels: ['spark_done'], onMessage: () => undefined, onUp: () => up++, onError: ({ message }) => void broke.push(message) })
+    await until(() => listener.isUp(), (is) => is)
+    const pid = async () => (await db.sql.query<{ pid: number; now: Date }>('SELECT pg_backend_pid() AS pid, spark_now() AS now')).rows[0]!
+    const before = await pid()
+    expect(Number.isNaN(before.now.getTime())).toBe(false)
+    const clock = new pg.Client({ connectionString: inject('postgresUrl') })
+    await clock.connect()
+    await clock.query('SELECT pg_sleep(0.6)') // three times the limit
+    await clock.end()
+    expect([(await pid()).pid, up, broke]).toEqual([before.pid, 1, []])
+    await listener.close()
+    await db.close()
+  })
+
+  it('a database that is not UTF8 is used, and the log says what it costs', async () => {
+    const shared = inject('postgresUrl')
+    const name = `spark_forms_${randomUUID().replaceAll('-', '')}`
+    await admin(shared, `CREATE DATABASE ${name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc TEMPLATE template0`)
+    opened.push(() => admin(shared, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
+    const own = new URL(shared)
+    own.pathname = `/${name}`
+    const said: string[] = []
+    await migrateWith({ url: own.href, log: (message) => void said.push(message) })
+    expect(said[0]).toMatch(/^The encoding of the database is SQL_ASCII: .*ENCODING 'UTF8'/)
+    expect(await use(own.href)).toBe('public')
   })
 
   it('a standby', async () => {

@@ -13,6 +13,9 @@ const settings = (schema: string) => `
   SET search_path = "${schema}";
   SET synchronous_commit = off;
   SET statement_timeout = '5s';
+  SET datestyle = 'ISO';
+  SET default_transaction_isolation = 'read committed';
+  SET idle_session_timeout = 0;
   SET lock_timeout = '3s';
   SET idle_in_transaction_session_timeout = '5s'`
 
