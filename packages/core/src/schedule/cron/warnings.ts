@@ -58,8 +58,10 @@ const EITHER =
 
 const dayWarnings = (parsed: ParsedCron): string[] => {
   const { dates, weekdays, both } = parsed
-  if (coversDates(parsed) || coversWeekdays(parsed)) return []
-  if (!both) return [EITHER]
+  const [allDates, allWeekdays] = [coversDates(parsed), coversWeekdays(parsed)]
+  // `1 * 0-6` runs on every day: all weekdays are named, and either is enough.
+  if (!both) return allDates && allWeekdays ? [] : [EITHER]
+  if (allDates || allWeekdays) return []
   const star = [dates, weekdays].find((field) => field.text.startsWith('*'))
   return star ? [`Day of month and day of week must both match, since "${star.text}" begins with *, as in Debian's cron.`] : []
 }
