@@ -98,6 +98,11 @@ describe('readStream', () => {
     const text = `: hello\r\nevent: x\n${JSON.stringify({ event: 'token', data: { chunk: 'olá\n' } })}\n\n\n\ndata: ${JSON.stringify({ event: 'end', data: { result } })}`
     for (const size of [1, 2, 3, 1000]) expect((await readStream(WHERE, stream(text, size))).value).toEqual(result)
   })
+  it('keeps every digit of a result, and its keys as they come', async () => {
+    const source = '{ "outputs": [ ], "2":1234567890123456789, "1": 1.10 }'
+    expect((await readStream(WHERE, stream(`{"event":"end","data": { "result" : ${source} }}\n\n`))).text).toBe(source)
+    expect((await readStream(WHERE, stream(` ${source}\n`))).text).toBe(source)
+  })
   it('takes a result alone of a server that does not stream', async () => expect((await readStream(WHERE, stream(JSON.stringify(result)))).value).toEqual(result))
   it('takes the last reason', async () => {
     const text = events({ event: 'error', data: { text: 'first' } }, { event: 'error', data: { error: 'second' } }, { event: 'token', data: {} })
