@@ -78,6 +78,17 @@ describe('a run whose store goes away after it was stored', () => {
     await completed(stored!.id)
   })
 
+  it('is answered within its limits when PostgreSQL stands still, and may be there', async () => {
+    const frozen = wire.freezeAfter(INSERT)
+    const asked = engine.workflows.run(workflow_id, 'frozen', { wait: true }).catch((error: Error) => error)
+    await frozen.seen
+    const said = await asked
+    expect(said).toMatchObject({ code: 'unavailable', message: expect.stringContaining('look there before sending again') as string })
+    frozen.release()
+    const [stored] = await until(() => tasksOf('frozen'), (found) => found.length === 1)
+    expect((said as Error).message).toContain(stored!.id)
+  })
+
   it('may be sent again when it surely was not stored', async () => {
     await wire.shut()
     await until(() => engine.tasks.get(workflow_id).then(() => false, isDatabaseAway), (away) => away)
