@@ -23,7 +23,7 @@ describe('a call', () => {
   })
 
   it('passes tweaks on', async () => {
-    const tweaks = { 'Nobody-here': { field: 'value' } }
+    const tweaks = { 'ChatOutput-echo2': { sender_name: 'value' } }
     await run({ input_value: 'tweaked', tweaks })
     expect(stack.stub.runs.at(-1)!.tweaks).toMatchObject(tweaks)
   })
