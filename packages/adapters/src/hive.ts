@@ -14,6 +14,8 @@ import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
 
 const READ_TIMEOUT_MS = 30_000
+/** Asked for by nobody. */
+const NO_AGENT = 'spark-asks-whether-empty-messages-are-taken'
 
 const Text = z.string().nullish().catch(null)
 const Info = z.object({ os_version: Text, agno_version: Text })
@@ -168,6 +170,13 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
 
     components: messageComponents,
     checkRun: hiveProblems,
+
+    async refusesEmpty(signal) {
+      const base = await baseOf(signal)
+      // The form is looked at before the agent, so one that nobody has tells it. It depends on the server's FastAPI, not on its agno alone.
+      const request: HttpCall = { method: 'POST', purpose: 'read', path: `${base}agents/${NO_AGENT}/runs`, form: { message: '', stream: 'false' }, timeoutMs: READ_TIMEOUT_MS, signal }
+      return http.call(request, (answer) => Promise.resolve(answer.status === 422 ? true : answer.status === 404 ? false : null))
+    },
     canonicalGraph: ({ data }) => canonicalHive(data),
 
     async run(call) {

@@ -215,6 +215,13 @@ const reachedFrom = (ids: string[], edges: ReadonlyMap<string, string[]>): Set<s
 
 /** What runs at every Langflow, 1.5 included; what runs at the newer ones when that is nothing. */
 export const surelyRunning = (graph: FlowGraph): RunningPart => {
+  const found = parts.get(graph) ?? findSurelyRunning(graph)
+  parts.set(graph, found)
+  return found
+}
+const parts = new WeakMap<FlowGraph, RunningPart>()
+
+const findSurelyRunning = (graph: FlowGraph): RunningPart => {
   const part = runningPart(graph)
   const old = runningPart(graph, { old: true })
   if (old.start === part.start) return part

@@ -2,8 +2,16 @@ import type { FlowGraph, FlowNode } from './langflow-graph.ts'
 import { surelyRunning, upstreamOf } from './langflow-graph.ts'
 
 /** Python that hands over its text piece by piece. */
-/** A generator expression counts where it is given away as it is, not where a list or a `join` eats it up. */
-const PIECEWISE = /=[ \t]*\([^\n]{0,500}?[ \t)]for [^\n]{1,200}? in |\byield\b|\.a?stream\(|\bAsync(Iterator|Iterable|Generator)\b|\b(Generator|Iterator)\[|\bItera(tor|ble)\[str\]/
+const PIECEWISE = /\byield\b|\.a?stream\(|\bAsync(Iterator|Iterable|Generator)\b|\b(Generator|Iterator)\[|\bItera(tor|ble)\[str\]/
+
+/** A generator expression counts where it is given away as it is (`text=(w for w in words)`), not where a list or a `join` eats it up. */
+const givesAGenerator = (line: string): boolean => {
+  const at = line.search(/=[ \t]*\(/)
+  const loop = at === -1 ? -1 : line.indexOf(' for ', at)
+  return loop !== -1 && line.indexOf(' in ', loop) !== -1
+}
+const isPiecewise = (code: string): boolean => PIECEWISE.test(code) || code.split('\n').some(givesAGenerator)
+
 /** Langflow's own components: in a plain run they answer with a whole text, whatever their code holds. */
 const OWN_MODULE = /^(lfx|langflow)\.(components|base)\./
 const OWN_TYPES = new Set(['Agent', 'RunnableExecutor', 'URL', 'URLComponent', 'SaveToFile', 'ChatInput', 'ChatOutput', 'TextInput', 'TextOutput', 'DataOutput', 'Webhook'])
@@ -20,10 +28,17 @@ const isSwitchedOff = (node: FlowNode): boolean => !node.grouped && node.fields.
 const isOwn = ({ module, type }: FlowNode): boolean => (module === null ? OWN_TYPES.has(type) : OWN_MODULE.test(module))
 
 /** A component of the flow gives its text only as a stream, as far as its code shows: a plain run would answer with an empty text. */
-export const streamsByItsCode = (graph: FlowGraph): boolean =>
+export const streamsByItsCode = (graph: FlowGraph): boolean => {
+  const known = seen.get(graph) ?? looksPiecewise(graph)
+  seen.set(graph, known)
+  return known
+}
+/** Code is long, and every run of a flow asks about the same. */
+const seen = new WeakMap<FlowGraph, boolean>()
+const looksPiecewise = (graph: FlowGraph): boolean =>
   speaking(graph).some((node) => {
     if (node.grouped && node.fields.get('stream')?.['value'] === true) return true
-    return node.code !== null && !isOwn(node) && !isSwitchedOff(node) && PIECEWISE.test(node.code)
+    return node.code !== null && !isOwn(node) && !isSwitchedOff(node) && isPiecewise(node.code)
   })
 
 /** The code of a component that may only stream is not known. */

@@ -145,6 +145,8 @@ export type Source = {
   /** The graph without what the editor alone cares for, in a fixed order: another one means that the flow changed. */
   canonicalGraph(flow: RemoteFlow): JsonValue
   checkRun(run: AskedRun): RunProblems
+  /** Whether the server refuses an empty input; null: it did not tell. Left out where none does. It runs nothing. */
+  refusesEmpty?(signal?: AbortSignal): Promise<boolean | null>
   /** Whether the flow has to be read anew right before a run: what it names may have been replaced. Left out where a run names nothing. */
   readsFirst?(use: FlowUse): boolean
   /** Where a run of the changed flow sends its input. A SourceError when that would be lost and nothing has plainly taken the place. */

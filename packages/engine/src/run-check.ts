@@ -12,6 +12,12 @@ type Run = { workflow_id: string; input: JsonText | null; tweaks: JsonText | nul
 const SHORT = 100_000
 const HALF_PAIR = /\\u[dD][89a-fA-F]/
 
+/** A server that does not tell within it is not waited for. */
+const ASK_MS = 5_000
+const MOST_SOURCES = 1_000
+
+const isEmpty = ({ input }: Run): boolean => input === null || input === '""'
+
 /** Whether some server may mind: nothing is looked up for the usual run. */
 const isSuspect = ({ input, tweaks }: Run): boolean =>
   input === null || input === '""' || input.length > SHORT || (isStringText(input) && HALF_PAIR.test(input)) || (tweaks !== null && membersOf(tweaks).length > 0)
@@ -30,6 +36,19 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
     return read === null || read instanceof Error ? null : read.data
   }
 
+  const told = new Map<string, Promise<boolean | null>>()
+  /** Asked once for a source and key; what could not be told is asked again. */
+  const refusesEmpty = (remote: Source, { source_id, version }: CheckedFlow['source']): Promise<boolean | null> => {
+    const key = `${source_id}:${version}`
+    const known = told.get(key)
+    if (known) return known
+    const asked = remote.refusesEmpty!(AbortSignal.timeout(ASK_MS)).catch(() => null)
+    if (told.size >= MOST_SOURCES) told.clear()
+    told.set(key, asked)
+    void asked.then((answer) => answer === null && told.delete(key))
+    return asked
+  }
+
   /** `stored`: the tweaks were taken before, and run on with a note whatever the flow has become. */
   return async (run: Run, { stored = false } = {}): Promise<void> => {
     if (!isSuspect(run)) return
@@ -44,14 +63,15 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
     }
     const problemsIn = (data: JsonValue): RunProblems =>
       remote.checkRun({ flow_type: flow.flow_type, input_value: run.input, tweaks: run.tweaks, input_component: flow.chosen_input, data, server: flow.version_info as VersionInfo | null }) // as a probe gave it
-    const known = problemsIn(flow.data as JsonValue) // out of a jsonb column
-    if (known.errors.length > 0) throw refused(known.errors)
-    if (known.unplaced.length === 0 || stored) return
+    const copy = problemsIn(flow.data as JsonValue) // out of a jsonb column
+    if (copy.errors.length > 0) throw refused(copy.errors)
+    if (isEmpty(run) && remote.refusesEmpty && (await refusesEmpty(remote, flow.source))) throw invalid('input_value', 'must not be empty: this server refuses an empty message')
+    if (copy.unplaced.length === 0 || stored) return
     const now = await graphNow(remote, flow)
     if (now === null) return
     const fresh = problemsIn(now)
     if (fresh.errors.length > 0) throw refused(fresh.errors)
-    const missing = flow.data === null ? fresh.unplaced : fresh.unplaced.filter((what) => known.unplaced.includes(what))
+    const missing = flow.data === null ? fresh.unplaced : fresh.unplaced.filter((what) => copy.unplaced.includes(what))
     if (missing.length === 0) return
     const places = fresh.places.length === 0 ? 'It has no components' : `Its components are ${fresh.places.slice(0, 20).join(', ')}${fresh.places.length > 20 ? ', …' : ''}`
     throw invalid('tweaks', `the flow lacks ${missing.slice(0, 5).join(', and ')}, and its server would ignore that tweak. ${places}`)

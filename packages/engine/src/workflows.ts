@@ -60,7 +60,8 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
           failed.push({ flow_id, detail: `is gone: its server has it no longer, or not for this key. The workflow ${workflow_id} stays, and its runs fail` })
         }
       } catch (error) {
-        if (!(error instanceof SourceError)) throw error
+        // A server's failure, or a component that this flow cannot use: the others are copied all the same.
+        if (!(error instanceof DomainError)) throw error
         failed.push({ flow_id, detail: error.message })
       }
     }, signal)

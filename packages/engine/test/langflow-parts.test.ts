@@ -38,6 +38,12 @@ describe('a Langflow flow of which one part runs', () => {
   ])('refuses a component of another part at sync, with the reason: %j', async (wanted, message) => {
     await expect(syncOf(stack.stub.made.make('refused', madeGraph(TWO)), wanted)).rejects.toMatchObject({ code: 'invalid', message })
   })
+  it('fails alone in a sync of all that names a component which does not run in it', async () => {
+    const id = stack.stub.made.make('refused among all', madeGraph('ChatInput-1 ChatOutput-2 Prompt-5 ChatInput-1>ChatOutput-2'))
+    const all = await stack.engine.workflows.sync('*', { source_url: stack.stub.url, input_component: 'Prompt-5' })
+    expect(all).toMatchObject({ failed: [{ flow_id: id, detail: expect.stringContaining('Prompt-5 does not run') }] })
+    stack.stub.made.remove('refused among all')
+  })
   it('refuses its runs when the part of a chosen component runs no longer', async () => {
     const id = stack.stub.made.make('chosen', madeGraph('ChatInput-1 Prompt-5 ChatOutput-2 ChatInput-1>ChatOutput-2 Prompt-5>ChatOutput-2>prompt'))
     const workflow = await syncOf(id, { input_component: 'Prompt-5' })

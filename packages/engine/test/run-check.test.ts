@@ -1,4 +1,7 @@
 import { madeGraph, startStubHive } from '@automagik-spark/testing'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newSchedule, openStack, type Stack } from './stack.ts'
 
@@ -106,7 +109,38 @@ describe('a tweak without a place in the flow', () => {
   })
 })
 
+/** An AgentOS that looks at the form before the agent, as newer FastAPI does, whatever its agno is called. */
+const startStrict = async () => {
+  const server = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (piece: string) => (body += piece)).on('end', () => {
+      const [status, answer] =
+        request.url === '/' ? [200, { name: 'AgentOS API', version: '1.0.0' }]
+        : request.url === '/health' ? [200, { status: 'ok' }]
+        : request.url === '/agents' ? [200, [{ id: 'strict', name: 'Strict' }]]
+        : request.method === 'GET' && request.url === '/agents/strict' ? [200, { id: 'strict', name: 'Strict' }]
+        : request.method === 'POST' && new URLSearchParams(body).get('message') === '' ? [422, { detail: [{ loc: ['body', 'message'], type: 'missing', msg: 'Field required' }] }]
+        : request.method === 'POST' && request.url === '/agents/strict/runs' ? [200, { status: 'COMPLETED', content: 'said' }]
+        : [404, { detail: 'Not Found' }]
+      response.writeHead(Number(status), { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve) }) } // listening on TCP
+}
+
 describe('a run of Hive', () => {
+  it('without input is refused when it is made where the server refuses that, whatever version it tells', async () => {
+    const strict = await startStrict()
+    await stack.engine.sources.create({ url: strict.url, max_concurrency: 40 })
+    const { id } = await syncOf('agent:strict')
+    const message = 'input_value: must not be empty: this server refuses an empty message'
+    await expect(run(id, {})).rejects.toMatchObject({ code: 'invalid', message })
+    await expect(run(id, { input_value: '' })).rejects.toMatchObject({ message })
+    await expect(stack.engine.schedules.create(newSchedule({ workflow_id: id }))).rejects.toMatchObject({ message })
+    expect(await run(id, { input_value: 'hi' })).toMatchObject({ status: 'completed' })
+    await strict.close()
+  })
   it('is refused with any tweak, and with a message that its form cannot carry, when it is made', async () => {
     const hive = await startStubHive()
     await stack.engine.sources.create({ url: hive.url, api_key: hive.key, max_concurrency: 40 })
