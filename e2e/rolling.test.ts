@@ -16,7 +16,7 @@ let postgres: TemporaryServer
 let env: Record<string, string>
 beforeAll(async () => {
   postgres = await startTemporaryServer()
-  env = { DATABASE_URL: postgres.url, SPARK_API_KEY: KEY, SPARK_ENCRYPTION_KEY: randomBytes(32).toString('base64'), API_PORT: '0', API_HOST: '127.0.0.1', LOG_LEVEL: 'warn', SPARK_SHUTDOWN_DELAY: String(Math.ceil(patient(1))) }
+  env = { DATABASE_URL: postgres.url, SPARK_API_KEY: KEY, SPARK_ENCRYPTION_KEY: randomBytes(32).toString('base64'), API_PORT: '0', API_HOST: '127.0.0.1', LOG_LEVEL: 'warn', SPARK_SHUTDOWN_DELAY: String(Math.min(3, Math.ceil(patient(1)))) }
 })
 afterAll(async () => {
   await postgres?.close()
