@@ -177,7 +177,8 @@ describe('every form of DATABASE_URL works, or one sentence says what to write:'
   it('a database that is not UTF8 is used, and the log says what it costs', async () => {
     const shared = inject('postgresUrl')
     const name = `spark_forms_${randomUUID().replaceAll('-', '')}`
-    await admin(shared, `CREATE DATABASE ${name} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc TEMPLATE template0`)
+    const options = `ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`
+    await admin(shared, `CREATE DATABASE ${name} ${options} LOCALE_PROVIDER libc`).catch(() => admin(shared, `CREATE DATABASE ${name} ${options}`)) // 14 has one provider only
     opened.push(() => admin(shared, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`))
     const own = new URL(shared)
     own.pathname = `/${name}`
