@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startApi } from './running-api.ts'
@@ -96,6 +97,20 @@ describe.each([['/api/v1/docs', 3], ['/api/v1/redoc', 2]])('%s', (path, atLeast)
     for (const [, reference] of page.text.matchAll(/(?:src|href)="([^"]+)"/g)) {
       expect((await api.call('GET', new URL(reference!, `${api.url}${path}/`).pathname, { key: null })).status).toBe(200)
     }
+  })
+
+  it.each(['', '/spark', '/a/b'])('shows the API of the place where it was loaded: below "%s"', async (prefix) => {
+    const shown: { spec: unknown; persistAuthorization?: boolean }[] = []
+    const surroundings = {
+      URL,
+      document: { currentScript: { src: `https://tools.example.com${prefix}${path}/start.js` }, body: {}, getElementById: () => null },
+      fetch: async (url: URL) => ({ json: async () => ({ asked: url.href }) }),
+      SwaggerUIBundle: (options: { spec: unknown; persistAuthorization: boolean }) => shown.push(options),
+      Redoc: { init: (spec: unknown) => shown.push({ spec }) },
+    }
+    runInNewContext((await api.call('GET', `${path}/start.js`, { key: null })).text, surroundings)
+    await expect.poll(() => shown).toMatchObject([{ spec: { asked: `https://tools.example.com${prefix}/api/v1/openapi.json`, servers: [{ url: `https://tools.example.com${prefix}` }] } }])
+    if (path.endsWith('docs')) expect(shown[0]?.persistAuthorization).toBe(true) // the key outlives a reload
   })
 
   it('asks no other host for anything that it shows', async () => {

@@ -51,11 +51,12 @@ export const findConnection = ({ env, cwd }: Pick<Io, 'env' | 'cwd'>): Connectio
   const url = either('SPARK_API_URL') ?? left ?? (port && { ...port, value: `http://localhost:${port.value}` })
   const baseUrl = url?.value ?? 'http://localhost:8883' // which nobody names, so that no folder can choose it
 
-  const isOurs = left?.value === baseUrl && isRunning(env, { dataDir, url: baseUrl })
+  const isLeft = left !== null && plain(left.value) === plain(baseUrl)
+  const isOurs = isLeft && isRunning(env, { dataDir, url: left.value })
   const named: Record<Place, boolean> = {
     environment: url === null || url.place === 'environment' || isOurs,
-    'env file': url === null || url.place === 'env file' || of('env file', 'SPARK_API_URL')?.value === baseUrl || isOurs,
-    'data directory': left?.value === baseUrl,
+    'env file': url === null || url.place === 'env file' || plain(of('env file', 'SPARK_API_URL')?.value ?? '') === plain(baseUrl) || isOurs,
+    'data directory': isLeft,
   }
   const keys = [of('environment', ...KEYS), of('env file', ...KEYS), inDataDir('api-key')].filter((key) => key !== null)
   const key = keys.find(({ place }) => named[place]) ?? null
@@ -71,6 +72,9 @@ export const findConnection = ({ env, cwd }: Pick<Io, 'env' | 'cwd'>): Connectio
     whyNoSecrets: named.environment ? null : whyNot,
   }
 }
+
+/** As the client takes it: a slash at the end, and `/api/v1`, change nothing. */
+const plain = (url: string): string => url.replace(/\/+$/, '').replace(/\/api\/v1$/, '')
 
 const placeOf = ({ place, name }: Setting): string => (place === 'environment' ? 'the environment' : place === 'env file' ? '.env' : name)
 

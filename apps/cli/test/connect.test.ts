@@ -171,6 +171,12 @@ describe('a key does not go to an address that another place names', () => {
     expect(await listen({})).toMatchObject({ code: 4 })
   })
 
+  it.each(['', '/', '/api/v1', '/api/v1/'])('but the key of the data directory goes to its own address, also when the environment names that as …%s', async (end) => {
+    await put('.spark/api-url', api.url)
+    await put('.spark/api-key', KEY)
+    expect(await listen({ SPARK_API_URL: `${api.url}${end}` })).toMatchObject({ code: 0, heard: [KEY] })
+  })
+
   it.each([
     ['whose process is gone', (dir: string) => ({ dataDir: dir, url: api.url, pid: 2 ** 22 + 1 })],
     ['that listens elsewhere now', (dir: string) => ({ dataDir: dir, url: 'http://localhost:1', pid: process.pid })],
