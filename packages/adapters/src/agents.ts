@@ -92,7 +92,7 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     source_type: 'automagik-agents',
 
     async probe(signal) {
-      const open = openHttp({ url, pool })
+      const open = openHttp({ url, pool, known_key: api_key })
       const health = await look(open, 'health', Status, signal)
       const root = health && (await look(open, '', Root, signal))
       if (!root || !saysAgents(root)) throw wrongKind(url, 'automagik-agents', await identify(open, signal))

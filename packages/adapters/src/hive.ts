@@ -78,7 +78,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
 
   /** What it says without the key; nothing that looks like Hive is an error. */
   const sight = async (signal?: AbortSignal): Promise<{ name: string; version: string | null; status: string; agno?: string }> => {
-    const open = openHttp({ url, pool })
+    const open = openHttp({ url, pool, known_key: api_key })
     const old = await look(open, 'api/v1/health', HiveHealth, signal)
     if (old) {
       if (old.status !== 'success') throw unhealthy(url)
@@ -142,7 +142,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     async probe(signal) {
       const seen = await sight(signal)
       const { base } = await agentsAt(signal)
-      const root = seen.version === null && base === '' ? await look(openHttp({ url, pool }), '', Root, signal) : null
+      const root = seen.version === null && base === '' ? await look(openHttp({ url, pool, known_key: api_key }), '', Root, signal) : null
       return {
         version: oneLine(seen.version ?? root?.version ?? '0.1', 100),
         name: seen.name,

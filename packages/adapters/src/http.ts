@@ -17,6 +17,8 @@ export type HttpOptions = {
   url: string
   pool: HttpPool
   api_key: string | null
+  /** Not sent, and taken out of answers all the same: a server may know it from other calls. */
+  known_key?: string | null
   /** How this kind of server wants its key. */
   keyHeaders(key: string): Record<string, string>
   /** What a failed run's answer says about it. */
@@ -55,15 +57,15 @@ export type Http = ReturnType<typeof makeHttp>
 type Read = Omit<HttpCall, 'method' | 'purpose'>
 
 /** Calls to one flow server. Every failure is a SourceError that tells what is known about the request; the caller's abort is thrown as it is. */
-export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: HttpOptions) => {
+export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHeaders, reasonOf }: HttpOptions) => {
   const keyed = headersFor(api_key, keyHeaders)
   const origin = new URL(base).origin
   // A server may repeat the key, in an error above all. It is taken out before anything is read, and so before anything is cut.
-  const forms = api_key === null ? [] : secretForms(api_key)
+  const forms = known_key === null ? [] : secretForms(known_key)
   const readers = {
     run: makeJsonReader(pool.threads, forms),
     // A short one may be part of a flow's id, which would name no flow then. Nothing of an answer to a read stands in its error.
-    read: makeJsonReader(pool.threads, (api_key?.length ?? 0) < SHORTEST_IN_READS ? [] : forms),
+    read: makeJsonReader(pool.threads, (known_key?.length ?? 0) < SHORTEST_IN_READS ? [] : forms),
   }
 
   /** Sends, follows redirects, and hands the answer over while its connection is open; it is closed when `use` is over. */
@@ -204,7 +206,7 @@ export const makeHttp = ({ url: base, pool, api_key, keyHeaders, reasonOf }: Htt
 export const isSuccess = ({ status }: Pick<HttpAnswer, 'status'>): boolean => status >= 200 && status <= 299
 
 /** For what is asked before it is known who answers: without the key. */
-export const openHttp = ({ url, pool }: Pick<HttpOptions, 'url' | 'pool'>): Http => makeHttp({ url, pool, api_key: null, keyHeaders: () => ({}), reasonOf: () => null })
+export const openHttp = ({ url, pool, known_key = null }: Pick<HttpOptions, 'url' | 'pool' | 'known_key'>): Http => makeHttp({ url, pool, api_key: null, known_key, keyHeaders: () => ({}), reasonOf: () => null })
 
 /** Made once: the reason that `abort` makes by itself, with its stack, is the dearest part of it. */
 const ENDED = new Error('the call is over')

@@ -73,7 +73,7 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
 
     async probe(signal) {
       // Without the key: it is not looked at here, and nobody knows yet who answers.
-      const open = openHttp({ url, pool })
+      const open = openHttp({ url, pool, known_key: api_key })
       const found = await look(open, 'api/v1/version', LangflowVersion, signal)
       if (!found) throw wrongKind(url, 'langflow', await identify(open, signal))
       const { version, package: name = 'Langflow' } = found

@@ -39,7 +39,7 @@ export const withoutKey = (source: Source, api_key: string | null): Source => {
   const { recover } = source
   return {
     ...source,
-    // Some of it was asked without the key, and so read without looking for it.
+    // A short one is not looked for where it may be part of a name.
     probe: async (signal) => JSON.parse(hideInJson(JSON.stringify(await guarded(source.probe(signal))), forms)) as VersionInfo, // it is JSON
     listFlows: (signal) => guarded(source.listFlows(signal)),
     getFlow: (flow, signal) => guarded(source.getFlow(flow, signal)),
