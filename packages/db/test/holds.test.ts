@@ -304,6 +304,18 @@ describe('checks', () => {
     expect(await source()).toMatchObject({ health: 'up', check_failures: 0 })
   })
 
+  it('are taken in the order in which they are due, after what somebody waits for', async () => {
+    const others = await Promise.all([1, 2, 3].map(() => addSource(t.sql)))
+    const [late, later, suspect] = others as [string, string, string]
+    await t.sql.query(`UPDATE sources SET hold_from = spark_now(), check_at = spark_now() - interval '1 second' WHERE id <> $1`, [suspect])
+    await t.sql.query(`UPDATE sources SET check_at = spark_now() - interval '10 seconds' WHERE id = $1`, [late])
+    await t.sql.query(`UPDATE sources SET check_at = spark_now() - interval '5 seconds' WHERE id = $1`, [later])
+    await t.sql.query(`UPDATE sources SET suspect_at = spark_now(), check_at = spark_now() + interval '1 minute' WHERE id = $1`, [suspect])
+    const taken: string[] = []
+    for (let i = 0; i < 4; i++) taken.push((await claimChecks(t.sql, MINUTE, 0, 1))[0]!.source_id)
+    expect(taken).toEqual([suspect, late, later, source_id])
+  })
+
   it('that could not be made let somebody else make them at once, or let calls go on where nobody can', async () => {
     await set('suspect_at = spark_now()')
     await checkNotMade(t.sql, await nextCheck(), false)

@@ -26,7 +26,7 @@ export type Check = { source_id: string; began_at: Date; check_at: Date; held: b
 
 /**
  * Takes the sources whose check is due or wanted: those that are held or that a call could not be sent to, and active ones with an active schedule.
- * Each is asked by one worker.
+ * Each is asked by one worker; what somebody waits for comes first, then what is due for longest, so that many that are down leave none out.
  * @param everyMs until the next check of a source that is up
  * @param random in [0, 1), so that the checks of many sources do not stay together
  */
@@ -39,7 +39,7 @@ export const claimChecks = async (sql: Sql, everyMs: number, random: number, lim
       `WITH x AS (
          SELECT s.id, ${HELD('s')} OR s.suspect_at IS NOT NULL
            OR EXISTS (SELECT FROM workflows w JOIN schedules c ON c.workflow_id = w.id AND c.status = 'active' WHERE w.source_id = s.id AND w.deleted_at IS NULL) AS asked
-         FROM sources s WHERE ${TO_CHECK('$1')} ORDER BY s.id LIMIT $3 FOR NO KEY UPDATE OF s SKIP LOCKED
+         FROM sources s WHERE ${TO_CHECK('$1')} ORDER BY s.suspect_at NULLS LAST, s.check_at NULLS FIRST, s.id LIMIT $3 FOR NO KEY UPDATE OF s SKIP LOCKED
        ), u AS (
          UPDATE sources s SET
            check_at = spark_now() + CASE WHEN ${DOWN('s')} THEN least(${WHILE_DOWN('s', 's.hold_from')}, $1 / 1000.0) ELSE $1 * (0.9 + 0.2 * $2::float8) / 1000 END * interval '1 second',

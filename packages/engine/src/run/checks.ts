@@ -19,8 +19,8 @@ type Deps = {
   onDown: () => Promise<unknown>
 }
 
-/** At once, in one process. */
-const MOST = 20
+/** At once, in one process. Servers that are gone may keep a check for as long as one may take, and must not keep the others waiting. */
+const MOST = 100
 /** A check has several requests; together they may take so long. */
 const LONGEST_MS = 10_000
 
