@@ -1,5 +1,5 @@
 import { SourceError } from '@automagik-spark/core'
-import { graphOf, surelyRunning, type FlowGraph } from './langflow-graph.ts'
+import { graphOf, surelyRunning, type FlowGraph, type InputRule } from './langflow-graph.ts'
 import { deliveryOf, inputProblem, isTextInput, outputProblem, replacementOf } from './langflow-input.ts'
 import { tweakedInputs } from './langflow-tweaks.ts'
 import type { JsonValue } from './json.ts'
@@ -13,20 +13,20 @@ const problemIn = (graph: FlowGraph, { input_component, output_component }: Pick
 }
 
 /** An input that travels by tweak names its component: if that was replaced, Langflow drops the input without a word. What would be refused is looked at again, too. */
-export const readsFirst = (use: FlowUse): boolean => {
+export const readsFirst = (use: FlowUse, rule: InputRule): boolean => {
   if (use.input_value === null) return false
-  const graph = graphOf(use.data)
+  const graph = graphOf(use.data, rule)
   return deliveryIn(graph, use)?.by === 'tweak' || problemIn(graph, use) !== null
 }
 
 /** Where the input goes and the answer comes from, now that the flow is `now`. */
-export const driftOf = (use: FlowUse, now: JsonValue): Drift => {
-  const was = graphOf(use.data)
-  const graph = graphOf(now)
+export const driftOf = (use: FlowUse, now: JsonValue, rule: InputRule): Drift => {
+  const was = graphOf(use.data, rule)
+  const graph = graphOf(now, rule)
   const changes: string[] = []
   const chosen = (which: 'input' | 'output', id: string | null): string | null => {
     if (id === null || graph.nodes.some((node) => node.id === id) || !was.nodes.some((node) => node.id === id)) return id
-    const other = replacementOf(id, use.data, now)
+    const other = replacementOf(id, was, graph)
     if (!other) throw lost(`${id}, the chosen ${which}, is no longer in it, and nothing has plainly taken its place`)
     changes.push(which === 'input' ? `the input goes to ${other.id} instead of ${id}` : `the answer comes from ${other.id} instead of ${id}`)
     return other.id
@@ -44,22 +44,24 @@ export const driftOf = (use: FlowUse, now: JsonValue): Drift => {
 }
 
 /** An answer that does not come from where the copy says: the flow was changed, or a router in it went elsewhere. */
-export const isFromElsewhere = (data: JsonValue, from: string[]): boolean => {
-  const graph = graphOf(data)
+export const isFromElsewhere = (data: JsonValue, from: string[], rule: InputRule): boolean => {
+  const graph = graphOf(data, rule)
   if (graph.nodes.length === 0) return false
   const { runs } = surelyRunning(graph)
   const expected = graph.nodes.filter((node) => node.isOutput && runs.has(node.id))
-  return from.some((id) => !graph.nodes.some((node) => node.id === id)) || (expected.length > 0 && !expected.some(({ id }) => from.includes(id)))
+  return from.some((id) => !runs.has(id)) || (expected.length > 0 && !expected.some(({ id }) => from.includes(id)))
 }
 
 /** Why an input that was sent by the copy did not reach the flow as it is now; null when it did. */
-export const lostIn = (use: FlowUse, now: JsonValue): string | null => {
+export const lostIn = (use: FlowUse, now: JsonValue, from: string[], rule: InputRule): string | null => {
   if (use.input_value === null) return null
-  const sent = deliveryIn(graphOf(use.data), use)
+  const sent = deliveryIn(graphOf(use.data, rule), use)
   if (!sent || sent.by === 'tweak') return null
-  const graph = graphOf(now)
+  const graph = graphOf(now, rule)
   const { start, runs } = surelyRunning(graph)
   const reached = graph.nodes.some((node) => isTextInput(node) && runs.has(node.id) && !node.fed.has('input_value') && (sent.by === 'any' || node.id.toLowerCase().includes(sent.by)))
+  const strange = from.length > 0 && from.every((id) => !runs.has(id))
+  if (reached && strange) return `The answer came from ${from.join(', ')}, where the input does not lead: this Langflow starts elsewhere than the flow shows, and ran it without the input.`
   if (reached) return null
   return `The flow was changed at its server since it was synced, and its input did not reach it: ${start ? `Langflow starts at ${start.id} now` : 'nothing in it takes an input now'}. The flow ran without it, so this answer is not the one that was asked for.`
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue } from './json.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
-import { graphOf } from './langflow-graph.ts'
+import { graphOf, inputRuleOf } from './langflow-graph.ts'
 import { deliveryOf, replacementOf } from './langflow-input.ts'
 import type { RemoteFlow } from './source.ts'
 
@@ -164,6 +164,17 @@ describe('deliveryOf', () => {
   it('does not mind what an input holds that does not run', () => expect(target(parts('ChatInput-1 TextInput-2 ChatOutput-3 ChatInput-1>ChatOutput-3', { 'TextInput-2': 'stored' }))).toBe('ChatInput-1 by any'))
 })
 
+describe('a component whose id only holds the name of an input', () => {
+  const flow = parts('WebhookParser-1 ChatOutput-2 ChatInput-3 ChatOutput-4 WebhookParser-1>ChatOutput-2 ChatInput-3>ChatOutput-4')
+  it.each([
+    ['1.5.1', 'WebhookParser-1', 'ChatOutput-2'], ['1.6.9', 'WebhookParser-1', 'ChatOutput-2'], ['1.7.0', 'ChatInput-3', 'ChatOutput-4'], ['1.13.0', 'ChatInput-3', 'ChatOutput-4'],
+  ])('is one at Langflow up to 1.6 and none after: %s', (release, start, output) => {
+    const { output_component, warnings } = flowComponents(flow, {}, inputRuleOf(release))
+    expect(output_component).toBe(output)
+    expect(warnings.join(' ')).toContain(`Langflow starts at ${start}`)
+  })
+})
+
 describe('replacementOf', () => {
   const was = parts('Webhook-1 ChatOutput-2 Webhook-1>ChatOutput-2').data
   it.each([
@@ -172,7 +183,7 @@ describe('replacementOf', () => {
     ['none of two', 'Webhook-8 Webhook-9 ChatOutput-2 Webhook-8>ChatOutput-2 Webhook-9>ChatOutput-2', null],
     ['none that does not run', 'Webhook-8 Webhook-9 ChatOutput-2 Webhook-8>ChatOutput-2', 'Webhook-8'],
     ['none of nothing', 'ChatOutput-2', null],
-  ])('takes %s', (_, text, expected) => expect(replacementOf('Webhook-1', was, parts(text).data)?.id ?? null).toBe(expected))
+  ])('takes %s', (_, text, expected) => expect(replacementOf('Webhook-1', graphOf(was), graphOf(parts(text).data))?.id ?? null).toBe(expected))
 })
 
 describe('canonicalGraph', () => {

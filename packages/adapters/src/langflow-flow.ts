@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isObject, sorted, without, type JsonObject } from './canonical.ts'
 import type { JsonValue } from './json.ts'
-import { downstreamOf, graphOf, surelyRunning, type FlowGraph, type FlowNode, type RunningPart } from './langflow-graph.ts'
+import { downstreamOf, graphOf, surelyRunning, type FlowGraph, type FlowNode, type InputRule, type RunningPart } from './langflow-graph.ts'
 import { defaultInput, deliveryOf, inputProblem, isTextInput, isWebhook, outputProblem, takesInput } from './langflow-input.ts'
 import { manyLines, oneLine } from './plain-text.ts'
 import type { FlowComponent, FlowComponents, RemoteFlow, WantedComponents } from './source.ts'
@@ -45,8 +45,8 @@ export const remoteFlow = (value: unknown, folders: ReadonlyMap<string, string>)
   }
 }
 
-export const flowComponents = (flow: RemoteFlow, wanted: WantedComponents): FlowComponents => {
-  const graph = graphOf(flow.data)
+export const flowComponents = (flow: RemoteFlow, wanted: WantedComponents, rule: InputRule = 'not known'): FlowComponents => {
+  const graph = graphOf(flow.data, rule)
   const part = surelyRunning(graph)
   const said: Said = { warnings: [], refusals: [] }
   const input = inputOf(graph, part, wanted.input_component || null, said)

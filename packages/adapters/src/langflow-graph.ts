@@ -46,7 +46,7 @@ export type FlowNode = {
   fields: ReadonlyMap<string, JsonObject>
   isInput: boolean
   isOutput: boolean
-  /** By Langflow 1.5, which takes whatever holds such a name in its id: `WebhookParser-1` too. */
+  /** By Langflow up to 1.6, which takes whatever holds such a name in its id: `WebhookParser-1` too. */
   isInputOfOld: boolean
   /** A text is stored in its input. */
   stored: boolean
@@ -146,19 +146,32 @@ const nodeOf = ({ node: { id, data: { type, node } }, grouped }: Parts['nodes'][
   }
 }
 
+/**
+ * What a server takes for an input. Up to 1.6 whatever holds the name of one in its id, from 1.7 on what is of its type. Not known: what both
+ * agree on.
+ */
+export type InputRule = 'by id' | 'by type' | 'not known'
+
+/** By the release that a probe found. */
+export const inputRuleOf = (release: unknown): InputRule => {
+  const [, major, minor] = typeof release === 'string' ? (/^(\d+)\.(\d+)/.exec(release) ?? []) : []
+  if (major === undefined) return 'not known'
+  return Number(major) < 1 || (Number(major) === 1 && Number(minor) < 7) ? 'by id' : 'by type'
+}
+
 /** Graphs are large, and every run of a flow asks about the same one. */
-const known = new WeakMap<object, FlowGraph>()
+const known: Record<InputRule, WeakMap<object, FlowGraph>> = { 'by id': new WeakMap(), 'by type': new WeakMap(), 'not known': new WeakMap() }
 const EMPTY: FlowGraph = { nodes: [], shown: [], next: new Map(), before: new Map() }
 
 /** The graph of a flow, of whatever shape that is. */
-export const graphOf = (data: JsonValue): FlowGraph => {
+export const graphOf = (data: JsonValue, rule: InputRule = 'not known'): FlowGraph => {
   if (!isObject(data)) return EMPTY
-  const found = known.get(data) ?? readGraph(data)
-  known.set(data, found)
+  const found = known[rule].get(data) ?? readGraph(data, rule)
+  known[rule].set(data, found)
   return found
 }
 
-const readGraph = (data: JsonObject): FlowGraph => {
+const readGraph = (data: JsonObject, rule: InputRule): FlowGraph => {
   const { nodes, edges } = ungrouped(data, false)
   const ids = new Set(nodes.map(({ node }) => node.id))
   const next = new Map<string, string[]>()
@@ -173,9 +186,14 @@ const readGraph = (data: JsonObject): FlowGraph => {
     // An edge that does not say where it ends: at the input, as nearly all do.
     fed.set(target, fields.add(handles?.targetHandle?.fieldName ?? 'input_value'))
   }
-  const all = nodes.map((part) => nodeOf(part, fed))
+  const all = nodes.map((part) => ruled(nodeOf(part, fed), rule))
   const byId = new Map(all.map((node) => [node.id, node]))
-  return { nodes: all, shown: partsOf(data, false).nodes.map((part) => byId.get(part.node.id) ?? nodeOf(part, fed)), next, before }
+  return { nodes: all, shown: partsOf(data, false).nodes.map((part) => byId.get(part.node.id) ?? ruled(nodeOf(part, fed), rule)), next, before }
+}
+
+const ruled = (node: FlowNode, rule: InputRule): FlowNode => {
+  if (rule === 'by id') return { ...node, isInput: node.isInputOfOld }
+  return rule === 'by type' ? { ...node, isInputOfOld: node.isInput } : node
 }
 
 /** Where Langflow starts, and what it runs; no start means that all of it runs. */

@@ -1,5 +1,4 @@
-import { graphOf, runningPart, surelyRunning, type FlowGraph, type FlowNode, type RunningPart } from './langflow-graph.ts'
-import type { JsonValue } from './json.ts'
+import { runningPart, surelyRunning, type FlowGraph, type FlowNode, type RunningPart } from './langflow-graph.ts'
 
 export const isWebhook = ({ type }: FlowNode): boolean => type === 'Webhook'
 /** Takes the plain `input_value` of a run. */
@@ -78,9 +77,7 @@ const notRunning = ({ id }: FlowNode, { start }: RunningPart): string =>
   start ? `${id} does not run: Langflow starts at ${start.id} and runs only what is connected to it` : `${id} does not run: Langflow finds nothing to start at`
 
 /** A component that took the place of one that the flow no longer has: the only new one of its kind that runs. */
-export const replacementOf = (id: string, was: JsonValue, now: JsonValue): FlowNode | null => {
-  const before = graphOf(was)
-  const graph = graphOf(now)
+export const replacementOf = (id: string, before: FlowGraph, graph: FlowGraph): FlowNode | null => {
   const old = before.nodes.find((node) => node.id === id)
   if (!old) return null
   const { runs } = surelyRunning(graph)

@@ -1,15 +1,15 @@
 import { asStringText, isObjectText, isStringText, jsonText, membersOf, objectText, partOf, plainText, SourceError } from '@automagik-spark/core'
 import type { JsonText } from '@automagik-spark/core'
-import { graphOf, type FlowGraph } from './langflow-graph.ts'
+import { graphOf, type FlowGraph, type InputRule } from './langflow-graph.ts'
 import { deliveryOf, inputField, inputProblem, isWebhook, outputProblem, type Delivery } from './langflow-input.ts'
 import { mistypedTweaks, overfedTweaks, tweakedInputs, tweakOfTheInput, unplacedTweaks, unreadable } from './langflow-tweaks.ts'
 import { oneLine } from './plain-text.ts'
 import type { AskedRun, RunCall, RunProblems } from './source.ts'
 
 /** The body of a run; the notes say what of the input cannot be brought unchanged. */
-export const runRequest = (call: RunCall): { body: JsonText; notes: string[] } => {
+export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; notes: string[] } => {
   const { input_value: input, tweaks } = call
-  const graph = graphOf(call.data)
+  const graph = graphOf(call.data, rule)
   refuseIdle(graph, call)
   refuseUnreadable(call)
   const output = graph.nodes.find(({ id }) => id === call.output_component)
@@ -57,8 +57,8 @@ const refuseUnreadable = ({ input_value, tweaks }: Pick<RunCall, 'input_value' |
 }
 
 /** What a run that is asked for would lose. */
-export const checkRun = ({ input_value, tweaks, input_component, data }: AskedRun): RunProblems => {
-  const graph = graphOf(data)
+export const checkRun = ({ input_value, tweaks, input_component, data }: AskedRun, rule: InputRule = 'not known'): RunProblems => {
+  const graph = graphOf(data, rule)
   const errors = unreadable(input_value, tweaks)
   const twice = input_value === null ? null : tweakOfTheInput(graph, input_component, tweaks)
   if (twice !== null) {

@@ -7,7 +7,7 @@ import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type
 import { readAnswer, readStream } from './langflow-answer.ts'
 import { driftOf, isFromElsewhere, lostIn, readsFirst } from './langflow-drift.ts'
 import type { JsonValue } from './json.ts'
-import { graphOf } from './langflow-graph.ts'
+import { graphOf, inputRuleOf } from './langflow-graph.ts'
 import { langflowFailure } from './langflow-failure.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
 import { checkRun, runRequest } from './langflow-request.ts'
@@ -26,7 +26,8 @@ type FlowHeader = z.output<typeof Header>
 const Folder = z.object({ id: z.string(), name: z.string() })
 
 /** A Langflow server, 1.5 to 1.13. */
-export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
+export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): Source => {
+  const rule = inputRuleOf(release)
   const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key }), reasonOf })
 
   const folderNames = async (signal?: AbortSignal): Promise<Map<string, string>> => {
@@ -104,16 +105,16 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
       return flows.filter((one) => one !== null)
     },
 
-    components: flowComponents,
+    components: (flow, wanted) => flowComponents(flow, wanted, rule),
     canonicalGraph: (flow: RemoteFlow) => canonicalGraph(flow.data),
-    checkRun,
-    readsFirst,
-    driftOf: (use, now) => driftOf(use, now.data),
-    lostIn: (use, now) => lostIn(use, now.data),
+    checkRun: (run) => checkRun(run, rule),
+    readsFirst: (use) => readsFirst(use, rule),
+    driftOf: (use, now) => driftOf(use, now.data, rule),
+    lostIn: (use, now, from) => lostIn(use, now.data, from, rule),
 
     async run(call) {
-      const graph = graphOf(call.data)
-      const { body, notes } = runRequest(call)
+      const graph = graphOf(call.data, rule)
+      const { body, notes } = runRequest(call, rule)
       const streamed = call.streams_only ?? streamsByItsCode(graph)
       const request: HttpCall = {
         method: 'POST',
@@ -130,7 +131,7 @@ export const makeLangflow = ({ url, api_key, pool }: SourceOptions): Source => {
         return streamed ? readStream(url, answer) : { ...(await answer.json()), tokens: null }
       })
       const { text, notes: more, from, allEmpty } = readAnswer(url, read, call.output_component)
-      const answer = { text, answer: read.text, bytes: read.bytes, notes: [...notes, ...more], ...(call.output_component === null && isFromElsewhere(call.data, from) && { from_elsewhere: true as const }) }
+      const answer = { text, answer: read.text, bytes: read.bytes, notes: [...notes, ...more], ...(call.output_component === null && isFromElsewhere(call.data, from, rule) && { from_elsewhere: from }) }
       // A text that came in pieces is the proof, and one that did not is the proof of the opposite.
       if (read.tokens !== null) return { ...answer, streams_only: read.tokens > 0 }
       const isSuspect = call.streams_only === null && allEmpty && call.input_value !== null && plainText(call.input_value) !== '' && mayStreamUnseen(graph)

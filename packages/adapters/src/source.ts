@@ -7,6 +7,8 @@ export type SourceOptions = {
   url: string
   api_key: string | null
   pool: HttpPool
+  /** As the last probe found it: what is known of a server helps to read its flows. */
+  release?: string | undefined
 }
 
 /** What a server can do beyond running a flow and waiting: stream its answer, say what became of a lost call. */
@@ -103,8 +105,8 @@ export type RunAnswer = {
   bytes: number
   /** What was learnt: whether the next runs have to be streamed, as a plain one loses the text (Langflow) or fails (Hive). Left out: nothing. */
   streams_only?: boolean
-  /** The answer does not come from where the copy of the flow says: it should be looked at again. */
-  from_elsewhere?: true
+  /** The components that answered, when they are not those that the copy of the flow says: it should be looked at again. */
+  from_elsewhere?: string[]
   /** For the task's log. */
   notes: string[]
 }
@@ -152,7 +154,7 @@ export type Source = {
   /** Where a run of the changed flow sends its input. A SourceError when that would be lost and nothing has plainly taken the place. */
   driftOf?(use: FlowUse, now: RemoteFlow): Drift
   /** After a run whose answer is from elsewhere: why its input did not reach the flow as it is now, or null. */
-  lostIn?(use: FlowUse, now: RemoteFlow): string | null
+  lostIn?(use: FlowUse, now: RemoteFlow, from: string[]): string | null
   run(call: RunCall): Promise<RunAnswer>
   /** What became of a call that was lost. Left out where the server cannot be asked. */
   recover?(call: LostCall): Promise<Recovery>

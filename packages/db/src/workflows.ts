@@ -88,7 +88,7 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
     const [row] = rows
     if (!row) return null
     const { source_id, version, source_type, url, api_key, ...flow } = row
-    return { ...flow, source: { source_id, version, source_type, url, api_key } }
+    return { ...flow, source: { source_id, version, source_type, url, api_key, version_info: flow.version_info } }
   },
 
   async list({ limit, offset, after, source, search }: PageArgs & { source?: string | undefined; search?: string | undefined }): Promise<RowPage<WorkflowView>> {

@@ -4,7 +4,7 @@ import type { SourceType } from '@automagik-spark/core'
 import type { Vault } from './vault.ts'
 
 /** How a stored source is called: its row, with the key still sealed. */
-export type StoredSource = { source_id: string; source_type: SourceType; url: string; api_key: string | null }
+export type StoredSource = { source_id: string; source_type: SourceType; url: string; api_key: string | null; version_info?: Record<string, unknown> | null }
 export type OpenSource = (source: StoredSource) => RemoteSource
 
 type Deps = {
@@ -22,12 +22,13 @@ export const makeOpenSource = ({ pool, vault, addSecret }: Deps): OpenSource => 
   // By the row itself: a source that changed is another one.
   const opened = new WeakMap<StoredSource, RemoteSource>()
   return (source) => {
-    const { source_id, source_type, url, api_key: sealed } = source
+    const { source_id, source_type, url, api_key: sealed, version_info } = source
     const known = opened.get(source)
     if (known) return known
     const api_key = sealed === null ? null : vault.open(sealed, keyPlace(source_id))
     if (api_key) addSecret(api_key)
-    const remote = makeSource({ source_type, url, api_key, pool })
+    const release = typeof version_info?.['release'] === 'string' ? version_info['release'] : undefined
+    const remote = makeSource({ source_type, url, api_key, pool, release })
     opened.set(source, remote)
     return remote
   }

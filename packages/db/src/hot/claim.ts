@@ -30,7 +30,7 @@ export type FlowTarget = {
   data: unknown
   streams_only: boolean | null
 }
-export type SourceTarget = { source_id: string; version: number; source_type: SourceType; url: string; api_key: string | null; max_concurrency: number }
+export type SourceTarget = { source_id: string; version: number; source_type: SourceType; url: string; api_key: string | null; max_concurrency: number; version_info?: Record<string, unknown> | null }
 
 /** Takes up to `slots` ready tasks. `token` is made anew for each call and fences everything that its holder does. */
 export const claim = async (sql: Sql, args: { worker_id: string; token: string; slots: number; leaseMs: number }): Promise<ClaimedTask[]> =>
@@ -87,7 +87,7 @@ export const flowTargets = async (sql: Sql, workflow_ids: string[]): Promise<Flo
 export const sourceTargets = async (sql: Sql, source_ids: string[]): Promise<SourceTarget[]> =>
   (
     await sql.query<SourceTarget>(
-      `SELECT id AS source_id, version, source_type, url, api_key, max_concurrency FROM sources WHERE id = ANY ($1::uuid[])`,
+      `SELECT id AS source_id, version, source_type, url, api_key, max_concurrency, version_info FROM sources WHERE id = ANY ($1::uuid[])`,
       [source_ids],
     )
   ).rows

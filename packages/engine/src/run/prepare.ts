@@ -82,13 +82,13 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
     },
 
     /** After a run whose answer did not come from where the copy says. A SourceError: the flow ran without the input. */
-    async after(task: ClaimedTask, target: Target, signal: AbortSignal): Promise<{ notes: string[]; lost: SourceError | null }> {
+    async after(task: ClaimedTask, target: Target, signal: AbortSignal, from: string[]): Promise<{ notes: string[]; lost: SourceError | null }> {
       const nothing = { notes: [], lost: null }
       try {
         const remote = openSource(target.source)
         const found = await read(remote, { task, target, signal, when: 'after' })
         if (found === 'late' || found instanceof Error || found === null || found.data === null) return nothing
-        const why = remote.lostIn?.(useOf(task, target.flow), found) ?? null
+        const why = remote.lostIn?.(useOf(task, target.flow), found, from) ?? null
         try {
           const { change } = follow(remote, task, target, found)
           if (why === null) return { notes: change === null ? [] : [change], lost: null }

@@ -126,7 +126,7 @@ export const makeRunner = (deps: Deps) => {
       entry.phase = 'calling'
       let end = await attempt(task, target, entry.abort.signal, ready ? Math.max(1, Math.round(untilMs - performance.now())) : undefined)
       if (ready) end.notes = [...ready.notes, ...end.notes]
-      if (end.from_elsewhere) end = await lookedAt(entry, target, end)
+      if (end.from_elsewhere) end = await lookedAt(entry, target, end, end.from_elsewhere)
       if (end.streams_only !== null && end.streams_only !== target.flow.streams_only) {
         targets.streamsOnly(found.flow, end.streams_only)
         deps.onStreamsOnly(task.workflow_id, target.flow.flow_version, end.streams_only)
@@ -144,8 +144,8 @@ export const makeRunner = (deps: Deps) => {
   }
 
   /** The end of a run whose answer came from elsewhere: a flow that was changed may have run without its input. */
-  const lookedAt = async ({ task, abort }: Held, target: Target, end: AttemptEnd): Promise<AttemptEnd> => {
-    const { notes, lost } = await prepare.after(task, target, abort.signal)
+  const lookedAt = async ({ task, abort }: Held, target: Target, end: AttemptEnd, from: string[]): Promise<AttemptEnd> => {
+    const { notes, lost } = await prepare.after(task, target, abort.signal, from)
     const said = [...end.notes, ...notes]
     return lost ? { ...makeEnds(task, deps.random).failed(lost), notes: said } : { ...end, notes: said }
   }
