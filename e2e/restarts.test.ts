@@ -118,11 +118,13 @@ describe.concurrent('a flow server', () => {
     const server = await startServer('blocked')
     const { source, workflow } = await connect(server.url, server.flow)
     const pid = server.child.pid!
+    await spark.client.schedules.create({ workflow_id: workflow.id, schedule_type: 'interval', schedule_expr: '1h' })
     process.kill(pid, 'SIGSTOP')
     const running = Array.from({ length: 40 }, () => spark.client.workflows.run(workflow.id, 'blocked', { timeout: 300 }))
     await until(() => spark.client.tasks.list({ workflow_id: workflow.id, status: 'running' }), ({ total }) => total === 40, patient(30_000))
-    // With a schedule it is checked each minute, and for the first time now.
-    await spark.client.schedules.create({ workflow_id: workflow.id, schedule_type: 'interval', schedule_expr: '1h' })
+    // With a schedule it is checked: each minute, and when it is switched on. It must not stand still for longer: a server gives up requests of a minute ago.
+    await spark.client.sources.update(source.id, { status: 'inactive' })
+    await spark.client.sources.update(source.id, { status: 'active' })
     await spark.says(new RegExp(`${source.id}[^\\n]*health check failed|health check failed[^\\n]*${source.id}`), patient(60_000))
     expect(await sourceOf(source.id)).toMatchObject({ health: 'up' })
     process.kill(pid, 'SIGCONT')
