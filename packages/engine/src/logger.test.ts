@@ -65,6 +65,14 @@ describe('makeLogger', () => {
     expect(text().match(/\[hidden\]/g)).toHaveLength(2)
   })
 
+  it('hides each of many known secrets', () => {
+    const secrets = Array.from({ length: 200 }, (_, at) => `sk-${at}-of-a-source`)
+    const { logger, text } = start({ secrets })
+    for (const secret of secrets) logger.info({ detail: `a ${secret} b`, also: Buffer.from(`user:${secret}`).toString('base64'), [secret]: 1 }, secret)
+    expect(text()).not.toContain('of-a-source')
+    expect(text().match(/\[hidden\]/g)).toHaveLength(800)
+  })
+
   it('hides a secret that became known after the logger was made', () => {
     const secrets = new Set<string>()
     const { logger, text } = start({ secrets })
