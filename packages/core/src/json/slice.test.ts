@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { elementsOf, jsonNode, membersOf, partOf, sliceAt } from './slice.ts'
+import { jsonNode } from './node.ts'
+import { elementsOf, membersOf, partOf, sliceAt } from './slice.ts'
 import { checkedJsonText, jsonText, objectText, plainText } from './text.ts'
 import type { JsonText } from './text.ts'
 
@@ -70,6 +71,21 @@ describe('a part of JSON text is cut as it was written', () => {
       }
     }
     for (let i = 0; i < 300; i++) check(text(space() + value(0) + space()))
+  })
+  it('walks an answer of many levels and elements over once', () => {
+    const long = `[${'[],'.repeat(1000)}0]`
+    const items = Array.from({ length: 1000 }, (_, i) => `{"k${i}":{"a": ${i}.0 ,"a":${i}.50},"long":${long}}`)
+    const node = jsonNode(text(`{"outputs":[${items.join(',')}],"${'x'.repeat(300)}":{"a":1}}`))
+    for (const i of [0, 1, 500, 999]) {
+      expect(node.at('outputs')?.at(i)?.at(`k${i}`)?.at('a')?.text).toBe(`${i}.50`)
+      expect(node.at('outputs')?.at(i)?.at('long')?.text).toBe(long)
+      expect(node.at('outputs')?.at(i)?.at('long')?.at(1000)?.text).toBe('0')
+    }
+    expect(node.at('outputs')?.at(1000)).toBeUndefined()
+    expect(node.at('outputs')?.at('0')).toBeUndefined()
+    expect(node.at(0)).toBeUndefined()
+    const many = jsonNode(text(`{${Array.from({ length: 100 }, (_, i) => `"k${i % 50}":${i}`).join(',')}}`))
+    expect([many.at('k0')?.text, many.at('k49')?.text, many.at('k50')]).toEqual(['50', '99', undefined])
   })
   it('takes no longer for a million brackets or backslashes than for as many letters of text', () => {
     const deep = text(`{"x":${'['.repeat(2_000)}${']'.repeat(2_000)},"a":1}`)

@@ -32,8 +32,30 @@ export const endOfString = (text: string, start: number): number => {
   }
 }
 
+/** Where long objects and arrays end, by where they begin: whoever goes down level by level walks over none of them twice. */
+export type Ends = ReadonlyMap<number, number>
+export const LONG = 256
+
+export const findEnds = (text: string): Ends => {
+  const ends = new Map<number, number>()
+  const open: number[] = []
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(text, at) - 1
+    else if (code >= OPEN_ARRAY) {
+      const kind = code | 0x20 // brackets and braces differ by this bit
+      if (kind === OPEN_OBJECT) open.push(at)
+      else if (kind === CLOSE_OBJECT) {
+        const start = open.pop() ?? 0
+        if (at - start >= LONG) ends.set(start, at + 1)
+      }
+    }
+  }
+  return ends
+}
+
 /** Just past the value that begins at `start`. */
-const endOfValue = (text: string, start: number): number => {
+const endOfValue = (text: string, start: number, ends?: Ends): number => {
   const first = text.charCodeAt(start)
   if (first === QUOTE) return endOfString(text, start)
   if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) {
@@ -44,12 +66,17 @@ const endOfValue = (text: string, start: number): number => {
     }
     return at
   }
+  const known = ends?.get(start)
+  if (known !== undefined) return known
   let depth = 0
   for (let at = start; at < text.length; at++) {
     const code = text.charCodeAt(at)
     if (code === QUOTE) at = endOfString(text, at) - 1
-    else if (code === OPEN_OBJECT || code === OPEN_ARRAY) depth++
-    else if ((code === CLOSE_OBJECT || code === CLOSE_ARRAY) && --depth === 0) return at + 1
+    else if (code >= OPEN_ARRAY) {
+      const kind = code | 0x20
+      if (kind === OPEN_OBJECT) depth++
+      else if (kind === CLOSE_OBJECT && --depth === 0) return at + 1
+    }
   }
   return text.length
 }
@@ -59,11 +86,11 @@ const keyOf = (text: string, from: number, to: number): string => {
   return raw.includes('\\') ? String(JSON.parse(text.slice(from, to))) : raw
 }
 
-/** The parts of an object or array, in the order written; nothing for other values. `key` is the index in an array. */
-const eachPart = (text: string, visit: (key: string | number, from: number, to: number) => void): void => {
-  const isArray = text.startsWith('[')
-  if (!isArray && !text.startsWith('{')) return
-  for (let at = skipSpace(text, 1), index = 0; at < text.length; index++) {
+/** The parts of the object or array that begins at `start`, in the order written; nothing for other values. `key` is the index in an array. */
+export const eachPart = (text: string, visit: (key: string | number, from: number, to: number) => void, start = 0, ends?: Ends): void => {
+  const isArray = text.charCodeAt(start) === OPEN_ARRAY
+  if (!isArray && text.charCodeAt(start) !== OPEN_OBJECT) return
+  for (let at = skipSpace(text, start + 1), index = 0; at < text.length; index++) {
     const code = text.charCodeAt(at)
     if (code === CLOSE_ARRAY || code === CLOSE_OBJECT) return
     let key: string | number = index
@@ -72,7 +99,7 @@ const eachPart = (text: string, visit: (key: string | number, from: number, to: 
       key = keyOf(text, at, end)
       at = skipSpace(text, skipSpace(text, end) + 1) // over the colon
     }
-    const end = endOfValue(text, at)
+    const end = endOfValue(text, at, ends)
     visit(key, at, end)
     at = skipSpace(text, end)
     if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1)
@@ -106,27 +133,4 @@ export const sliceAt = (text: JsonText, path: readonly (string | number)[]): Jso
   let part: JsonText | undefined = text
   for (const key of path) part = part && partOf(part, key)
   return part
-}
-
-/** A value with its parts, each cut once when it is asked for: a reader that walks an answer goes over each level of it once. */
-export type JsonNode = { readonly text: JsonText; at(key: string | number): JsonNode | undefined }
-
-export const jsonNode = (text: JsonText): JsonNode => {
-  let places: Map<string | number, [from: number, to: number]> | undefined
-  const parts = new Map<string | number, JsonNode>()
-  return {
-    text,
-    at(key) {
-      if (!places) {
-        const found = new Map<string | number, [number, number]>()
-        eachPart(text, (name, from, to) => found.set(name, [from, to]))
-        places = found
-      }
-      const place = places.get(key)
-      if (!place) return undefined
-      const part = parts.get(key) ?? jsonNode(text.slice(...place) as JsonText)
-      parts.set(key, part)
-      return part
-    },
-  }
 }

@@ -1,4 +1,4 @@
-import { jsonNode } from './slice.ts'
+import { jsonNode } from './node.ts'
 import { jsonText, readJson } from './text.ts'
 import type { JsonText } from './text.ts'
 import { wellFormedJson } from './well-formed.ts'
