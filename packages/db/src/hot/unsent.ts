@@ -48,7 +48,7 @@ export const giveBackUnsent = async (sql: Sql, unsent: Unsent[]): Promise<Unsent
          RETURNING t.id, x.becomes, x.at, x.error, t.next_retry_at, t.tries
        ), e AS (
          INSERT INTO task_events (task_id, at, type, message, try)
-         SELECT id, at, 'handed_back', error || ' Nothing was sent, so the try is given back, and the server is checked.', tries + 1 FROM u WHERE becomes = 'again' ORDER BY id
+         SELECT id, at, 'handed_back', error || ' No flow ran, so the try is given back, and the server is checked.', tries + 1 FROM u WHERE becomes = 'again' ORDER BY id
        )
        SELECT u.id, u.becomes, u.at, u.next_retry_at, d.sent
        FROM u, (SELECT CASE WHEN ids IS NOT NULL THEN pg_notify('spark_done', ids) END AS sent

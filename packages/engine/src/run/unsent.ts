@@ -40,7 +40,7 @@ export const makeUnsent = ({ sql, settler, checks, logger }: Deps) => {
     void checks.look().catch((failure: unknown) => logger.warn({ source_id, err: failure }, 'source could not be checked; the reconciler tries again'))
     if (found?.becomes !== 'last') return false
     if ((await verdict(task, found.at, abort.signal)) === 'up') return true
-    await settler.handBack([task], `${error.message} Nothing was sent, so the try is given back; the server is down.`)
+    await settler.handBack([task], `${error.message} No flow ran, so the try is given back; the server is down.`)
     return false
   }
 }
