@@ -2,7 +2,7 @@ import { asStringText, isObjectText, isStringText, jsonText, membersOf, objectTe
 import type { JsonText } from '@automagik-spark/core'
 import { graphOf, type FlowGraph, type InputRule } from './langflow-graph.ts'
 import { deliveryOf, inputField, inputProblem, isWebhook, outputProblem, type Delivery } from './langflow-input.ts'
-import { mistypedTweaks, overfedTweaks, tweakedInputs, tweakOfTheInput, unplacedTweaks, unreadable } from './langflow-tweaks.ts'
+import { codeTweaks, mistypedTweaks, overfedTweaks, tweakedInputs, tweakOfTheInput, unplacedTweaks, unreadable } from './langflow-tweaks.ts'
 import { oneLine } from './plain-text.ts'
 import type { AskedRun, RunCall, RunProblems } from './source.ts'
 
@@ -46,6 +46,7 @@ const notesOf = (graph: FlowGraph, tweaks: JsonText | null): string[] => {
   if (tweaks === null || graph.nodes.length === 0) return []
   return [
     ...unplacedTweaks(graph, tweaks).map((what) => `A tweak has no place in the flow as it was synced: it lacks ${what}. Langflow ignores such tweaks.`),
+    ...codeTweaks(graph, tweaks).map((id) => `The code of ${id} is tweaked: Langflow from 1.6 on ignores that, or refuses the run.`),
     ...mistypedTweaks(graph, tweaks).map((where) => `The tweak of ${where} is no text, and that field takes nothing else: Langflow keeps what the flow holds.`),
     ...overfedTweaks(graph, tweaks).map((where) => `The tweak of ${where} changes nothing: another component of the flow fills that field.`),
   ]

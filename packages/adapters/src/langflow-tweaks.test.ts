@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { JsonValue } from './json.ts'
 import { graphOf } from './langflow-graph.ts'
 import { checkRun } from './langflow-request.ts'
-import { mistypedTweaks, overfedTweaks, tweakOfTheInput, unplacedTweaks } from './langflow-tweaks.ts'
+import { codeTweaks, mistypedTweaks, overfedTweaks, tweakOfTheInput, unplacedTweaks } from './langflow-tweaks.ts'
 
 const node = (id: string, display_name: string, template: Record<string, unknown>) => ({ id, data: { id, type: id.split('-')[0], node: { display_name, template } } })
 const data = {
@@ -42,6 +42,12 @@ describe('a tweak', () => {
 
   it('of a doubled key counts as Langflow reads it', () => expect(unplacedTweaks(graph, asJsonText('{"ChatInput-1":{"no":1},"ChatInput-1":{"sender":"x","sender":"y"}}'))).toEqual([]))
   it('of a field that another component fills changes nothing', () => expect(overfedTweaks(graph, jsonText({ 'Prompt-2': { name: 'x', headers: {} }, 'ChatOutput-5': { input_value: 'x' } }))).toEqual(['Prompt-2.name', 'ChatOutput-5.input_value']))
+})
+
+it('a tweak of code is named', () => {
+  const own = graphOf({ nodes: [node('Own-1', 'Own', { code: { type: 'code', value: 'x' } })], edges: [] } as unknown as JsonValue)
+  expect(codeTweaks(own, jsonText({ Own: { code: 'y' } }))).toEqual(['Own-1'])
+  expect(codeTweaks(own, jsonText({ Own: {}, code: 'y' }))).toEqual([])
 })
 
 it('a tweak of a text that is no text is named', () => {

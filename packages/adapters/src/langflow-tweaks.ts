@@ -44,6 +44,13 @@ export const mistypedTweaks = (graph: FlowGraph, tweaks: JsonText | null): strin
     return node ? membersOf(value).flatMap(([field, inner]) => (node.fields.get(field)?.['type'] === 'str' && /^[-\dtfn]/.test(inner) ? [`${node.id}.${oneLine(field, 100)}`] : [])) : []
   })
 
+/** Tweaks of a component's own code: Langflow 1.5 runs it, later ones ignore or refuse it. */
+export const codeTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
+  entriesOf(tweaks).flatMap(([key, value]) => {
+    const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
+    return node?.fields.has('code') && membersOf(value).some(([field]) => field === 'code') ? [node.id] : []
+  })
+
 /** The components whose input a tweak fills. */
 export const tweakedInputs = (graph: FlowGraph, tweaks: JsonText | null): ReadonlySet<string> =>
   new Set(
