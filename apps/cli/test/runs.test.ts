@@ -43,7 +43,10 @@ describe('workflows run', () => {
   })
   it('says that the input is empty', async () => {
     expect(await run(['', '--no-wait'])).toMatchObject({ code: 0, stderr: expect.stringMatching(/^The input is empty\.\n/) })
-    expect((await run([])).stderr).toContain('An input is missing')
+  })
+  it('without an input sends none, and says so', async () => {
+    expect(await run(['--no-wait'])).toMatchObject({ code: 0, stderr: expect.stringMatching(/^No input is sent: the flow runs with what it holds\.\n/) })
+    expect(sent()[0]?.body).toEqual({})
   })
   it('prints the task as JSON', async () => {
     expect(JSON.parse((await run(['Hello', '--json'])).stdout)).toEqual(task)
@@ -96,7 +99,6 @@ describe('workflows run', () => {
     }
   })
   it.each([
-    [[], 'An input is missing'],
     [['x', '--json-input', '1'], 'only once'],
     [['--input-file', 'missing.txt'], 'missing.txt cannot be read (ENOENT)'],
     [['--json-input', '{'], 'It must be JSON'],

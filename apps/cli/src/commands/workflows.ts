@@ -136,7 +136,7 @@ export const addWorkflows = (program: Command, context: Context): void => {
     .option('--no-wait', 'print the pending task instead of the answer')
     .action(async (id: string, input: string | undefined, options: RunCommandOptions) => {
       const value = await readInput(given({ input, jsonInput: options.jsonInput, inputFile: options.inputFile }), io)
-      if (value === undefined) throw usage('An input is missing: give it as text, with --json-input or with --input-file.')
+      if (value === undefined) out.note('No input is sent: the flow runs with what it holds.')
       if (value === '') out.note('The input is empty.')
       const run: RunOptions = given({
         session_id: options.session,

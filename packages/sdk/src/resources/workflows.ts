@@ -76,10 +76,11 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
 
     /**
      * Runs a workflow now and answers with the finished task, also when the flow failed: look at `status`.
+     * Without an input none is sent, and the flow runs with what it holds; `''` is an input.
      * The task is still pending when no worker is alive, and not finished when it isn't over soon after its timeout.
      * `run.timeout` is in seconds and belongs to the run; without `options.timeout` (milliseconds) the call waits as long as the run may take.
      */
-    run: async (id: string, input: unknown, { wait = true, ...run }: RunOptions = {}, options: RequestOptions = {}): Promise<Task> => {
+    run: async (id: string, input?: unknown, { wait = true, ...run }: RunOptions = {}, options: RequestOptions = {}): Promise<Task> => {
       const startedAt = performance.now()
       const { data: task, headers } = await send<Task>({
         method: 'post',
