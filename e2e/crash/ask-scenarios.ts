@@ -5,7 +5,7 @@ import type { Scenario } from './scenario.ts'
 import { ASKING, CLAIM, INTENT, MARK, NOTE, SETTLE, TAKE_OVER, byId, expected, isTerminal, mark, over, run } from './steps.ts'
 
 const runAgent = (lane: Lane, input: string) => run({ ...lane, workflow_id: lane.hive.workflow_id }, input)
-const resultOf = async (lane: Lane, id: string) => (await lane.sql<{ result: string }>(`SELECT output ->> 'result' AS result FROM tasks WHERE id = $1`, [id]))[0]?.result
+const resultOf = async (lane: Lane, id: string) => (await lane.sql<{ result: string }>(`SELECT output::json ->> 'result' AS result FROM tasks WHERE id = $1`, [id]))[0]?.result
 
 export const lostCall: Scenario<{ id: string; input: string }> = {
   name: 'a call is lost, and its server is asked for it',
