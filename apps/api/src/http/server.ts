@@ -19,8 +19,10 @@ const limits = {
   keepAliveTimeout: 65_000, // above the 60 s after which common proxies drop an idle connection
 }
 const MAX_CONNECTIONS = 4_096
-/** Of the event loop, to read what has arrived. */
-const TURNS = 3
+/** What a turn of the event loop takes in which there is nothing to do, and how long such a one is looked for. */
+const QUIET_MS = 0.1
+const QUIET_LIMIT_MS = 500
+const LEAST_TURNS = 2
 /** How long a refused connection may take to read why. */
 const REFUSED_MS = 1_000
 
@@ -45,9 +47,18 @@ const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   setTimeout(() => socket.destroy(), REFUSED_MS).unref()
 }
 
-/** Timers come first in the event loop: on a busy machine one may be due while connections and requests that arrived before it still wait. */
-const readWhatHasArrived = async (): Promise<void> => {
-  for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
+/**
+ * Resolves in a turn of the event loop in which nothing had arrived. Before it a connection may wait that is not accepted yet, and would be reset, or
+ * a request that is not read yet: timers come first, and on a busy machine much may have arrived since.
+ */
+const untilQuiet = async (): Promise<void> => {
+  const until = performance.now() + QUIET_LIMIT_MS
+  for (let turn = 1; ; turn++) {
+    const start = performance.now()
+    await new Promise((resolve) => setImmediate(resolve))
+    const now = performance.now()
+    if (now > until || (turn > LEAST_TURNS && now - start < QUIET_MS)) return
+  }
 }
 
 /** The message says all: print it without a stack. */
@@ -148,11 +159,11 @@ export const makeServer = (app: Express, gate: (req: IncomingMessage, res: Serve
      */
     async stopListening(lingerMs: number): Promise<void> {
       if (!server.listening) return
-      await readWhatHasArrived() // a connection that is not accepted yet would be reset
+      await untilQuiet() // a connection that is not accepted yet would be reset
       NetServer.prototype.close.call(server) // the one of HTTP would end the idle connections at once
       const until = performance.now() + lingerMs
       while (sockets.size > 0 && performance.now() < until) await sleep(20)
-      await readWhatHasArrived()
+      await untilQuiet()
     },
 
     /** Takes no new connections and waits for running requests; what is not over after `graceMs` is cut off. */
