@@ -19,13 +19,16 @@ beforeAll(async () => {
   env = { DATABASE_URL: postgres.url, SPARK_API_KEY: KEY, SPARK_ENCRYPTION_KEY: randomBytes(32).toString('base64'), API_PORT: '0', API_HOST: '127.0.0.1', LOG_LEVEL: 'warn', SPARK_SHUTDOWN_DELAY: String(Math.min(3, Math.ceil(patient(1)))) }
 })
 afterAll(async () => {
+  for (const { child } of started) child.kill('SIGKILL') // what a failed test has left
   await postgres?.close()
   removeDir(dir)
 })
 
 type Api = Running & { url: string }
+const started: Running[] = []
 const start = async (): Promise<Api> => {
   const running = run(CLI, ['api', 'start'], { env, cwd: dir })
+  started.push(running)
   const [, url] = await running.says(/Spark is ready at (http:\/\/\S+)/)
   return { ...running, url: url! }
 }
