@@ -79,6 +79,10 @@ describe.each(rows.filter(({ takesBody }) => takesBody))('the body of $id', ({ m
     else expect([answer.status, answer.json.detail]).toEqual([400, 'The body is empty: JSON is needed'])
   })
 
+  it(endpoint.emptyBody ? 'is taken for a missing one when it is null' : 'must not be null', async () => {
+    expect((await api.call(method, path, { body: 'null' })).status).toBe(endpoint.emptyBody ? endpoint.status : 400)
+  })
+
   it('refuses JSON 5,000 levels deep and lives on', async () => {
     for (const deep of ['['.repeat(5000), `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`, '['.repeat(MiB - 1)]) {
       const answer = await api.call(method, path, { body: deep })
@@ -107,6 +111,11 @@ describe('the input of a run', () => {
     expect((await api.call('POST', RUN, body === undefined ? {} : { body })).status).toBe(200)
     expect(last()[2]).toEqual(given)
   })
+  it('is none where the body is null', async () => {
+    expect((await api.call('POST', RUN, { body: ' null ' })).status).toBe(200)
+    expect(last()[2]).toEqual({})
+  })
+
   it('may be null, which is none', async () => {
     expect((await api.call('POST', RUN, { body: '{"input_value": null}' })).status).toBe(200)
     expect(last()[2]).toEqual({ input_value: null })
@@ -129,7 +138,6 @@ describe('the input of a run', () => {
 
   it.each([
     ['5', 'body: must be a JSON string, the input, or an object with input_value'],
-    ['null', 'body: must be a JSON string, the input, or an object with input_value'],
     ['[]', 'body: must be a JSON string, the input, or an object with input_value'],
     ['{"input_valu": 1}', '"input_valu": unknown field, did you mean "input_value"?'],
     ['{"input_value": 1, "timeout": 0}', 'timeout: must be 1 to 3600 seconds'],

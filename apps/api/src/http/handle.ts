@@ -69,6 +69,8 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
   const mayBeEmpty = endpoint.emptyBody === true
   // What is the user's own JSON comes out as its source text.
   const decodeBody = ({ value, text }: ParsedBody) => body(endpoint.stringBody !== true && typeof value === 'string' ? value : withSources(value, text))
+  // How a client of some languages writes that it has nothing to send.
+  const orNone = (read: ParsedBody) => (mayBeEmpty && read.value === null ? EMPTY_BODY : read)
 
   return {
     endpoint,
@@ -76,7 +78,7 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
       const call = {
         params: params?.(req.params),
         query: noQuery && !req.url.includes('?') ? { ...noQuery } : query?.(parseQuery(req.url)),
-        body: takesBody ? decodeBody(mayBeEmpty && !hasBody(req) ? EMPTY_BODY : await readBody(req, res, mayBeEmpty)) : undefined,
+        body: takesBody ? decodeBody(mayBeEmpty && !hasBody(req) ? EMPTY_BODY : orNone(await readBody(req, res, mayBeEmpty))) : undefined,
         header: (name: string) => req.get(name),
         get prefix() {
           return prefixOf(res)

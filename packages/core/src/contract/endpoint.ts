@@ -30,7 +30,7 @@ export type Endpoint<
   readonly body?: B
   /** A JSON string alone is a body as well: the user's own, kept as it was written. */
   readonly stringBody?: true
-  /** An empty body is read as `{}`. */
+  /** An empty body is read as `{}`, and so is `null`. */
   readonly emptyBody?: true
   readonly status: number
   /** Other good answers of the same call, e.g. 202 with the task that is not over yet; all have the same body. */
