@@ -40,6 +40,7 @@ export const driftOf = (use: FlowUse, now: JsonValue, rule: InputRule): Drift =>
     if (before !== null && before !== after && answers(was) && !answers(graph)) throw lost(`the input would go to ${after}, and nothing that runs after it is an output`)
     if (before !== null && before !== after) changes.push(`the input goes to ${after} instead of ${before}`)
   }
+  if (use.input_value === null && changes.length === 0 && isOtherPart(was, graph)) changes.push(startsNow(was, graph))
   return { input_component, output_component, change: changes.length === 0 ? null : `The flow was changed at its server since it was synced: ${changes.join(', and ')}.` }
 }
 
@@ -52,9 +53,9 @@ export const isFromElsewhere = (data: JsonValue, from: string[], rule: InputRule
   return from.some((id) => !runs.has(id)) || (expected.length > 0 && !expected.some(({ id }) => from.includes(id)))
 }
 
-/** Why an input that was sent by the copy did not reach the flow as it is now; null when it did. */
+/** Why the answer of a run is not the one that was asked for, now that the flow is `now`: its input did not reach it, or, without one, another part of it ran. */
 export const lostIn = (use: FlowUse, now: JsonValue, from: string[], rule: InputRule): string | null => {
-  if (use.input_value === null) return null
+  if (use.input_value === null) return otherPartIn(graphOf(use.data, rule), graphOf(now, rule))
   const sent = deliveryIn(graphOf(use.data, rule), use)
   if (!sent || sent.by === 'tweak') return null
   const graph = graphOf(now, rule)
@@ -64,6 +65,32 @@ export const lostIn = (use: FlowUse, now: JsonValue, from: string[], rule: Input
   if (reached && strange) return `The answer came from ${from.join(', ')}, where the input does not lead: this Langflow starts elsewhere than the flow shows, and ran it without the input.`
   if (reached) return null
   return `The flow was changed at its server since it was synced, and its input did not reach it: ${start ? `Langflow starts at ${start.id} now` : 'nothing in it takes an input now'}. The flow ran without it, so this answer is not the one that was asked for.`
+}
+
+const otherPartIn = (was: FlowGraph, graph: FlowGraph): string | null =>
+  isOtherPart(was, graph) ? `The flow was changed at its server since it was synced, and another part of it runs now: ${startsNow(was, graph)}. This answer is not the one that was asked for.` : null
+
+const has = (graph: FlowGraph, id: string): boolean => graph.nodes.some((node) => node.id === id)
+
+/** Langflow runs another part of the flow than it did: not the same one with components added or replaced. */
+const isOtherPart = (was: FlowGraph, graph: FlowGraph): boolean => {
+  if (was.nodes.length === 0) return false
+  const before = surelyRunning(was)
+  const { start, runs } = surelyRunning(graph)
+  // What it started at is there still, and has been passed over.
+  if (before.start && start && start.id !== before.start.id && has(graph, before.start.id)) return true
+  if ([...runs].some((id) => before.runs.has(id))) return false
+  // Nothing of what ran runs now. It was replaced as a whole, unless a part that was there before has its turn.
+  const isNew = [...runs].every((id) => !has(was, id))
+  const isGone = before.start === null || !has(graph, before.start.id)
+  return !(isNew && isGone && (start === null || start.type === before.start?.type))
+}
+
+const startsNow = (was: FlowGraph, graph: FlowGraph): string => {
+  const before = surelyRunning(was).start
+  const { start } = surelyRunning(graph)
+  if (!start) return 'nothing in it takes an input'
+  return `Langflow starts at ${start.id}${before ? ` instead of ${before.id}` : ''}`
 }
 
 /** An output lies in the part that runs. */

@@ -153,7 +153,7 @@ export type Source = {
   readsFirst?(use: FlowUse): boolean
   /** Where a run of the changed flow sends its input. A SourceError when that would be lost and nothing has plainly taken the place. */
   driftOf?(use: FlowUse, now: RemoteFlow): Drift
-  /** After a run whose answer is from elsewhere: why its input did not reach the flow as it is now, or null. */
+  /** After a run whose answer is from elsewhere: why it is not the one that was asked for, now that the flow is so; or null. */
   lostIn?(use: FlowUse, now: RemoteFlow, from: string[]): string | null
   run(call: RunCall): Promise<RunAnswer>
   /** What became of a call that was lost. Left out where the server cannot be asked. */

@@ -60,6 +60,47 @@ describe('a flow whose input travels as an input, changed at its server', () => 
   })
 })
 
+describe('a flow that runs without an input, changed at its server', () => {
+  const chat = 'ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2'
+  const saved = { 'ChatInput-1': { stored: 'saved text' }, 'ChatInput-7': { stored: 'saved text' }, 'Prompt-1': { stored: 'saved text' }, 'Prompt-7': { stored: 'saved text' } }
+  const bare = async (workflow_id: string) => (await stack.engine.workflows.run(workflow_id, { timeout: 30 }, { wait: true })).task
+  const change = (what: string) => `The flow was changed at its server since it was synced: ${what}.`
+
+  it.each([
+    ['a webhook part beside a chat', chat, `${chat} Webhook-8 ChatOutput-9 Webhook-8>ChatOutput-9`, 'Webhook-8 instead of ChatInput-1', 'the input goes to Webhook-8 instead of ChatInput-1', '{}'],
+    ['a chat before the chat', chat, `ChatInput-7 ChatOutput-8 ${chat} ChatInput-7>ChatOutput-8`, 'ChatInput-7 instead of ChatInput-1', 'the input goes to ChatInput-7 instead of ChatInput-1', 'saved text'],
+    ['a webhook part that the chat feeds', chat, `${chat} Webhook-8 Prompt-5 ChatOutput-9 Webhook-8>Prompt-5 ChatInput-1>Prompt-5>template Prompt-5>ChatOutput-9`, 'Webhook-8 instead of ChatInput-1', 'Langflow starts at Webhook-8 instead of ChatInput-1', '{} saved text'],
+    ['a chat beside what ran whole', 'Prompt-1 ChatOutput-2 Prompt-1>ChatOutput-2', 'Prompt-1 ChatOutput-2 Prompt-1>ChatOutput-2 ChatInput-7 ChatOutput-8 ChatInput-7>ChatOutput-8', 'ChatInput-7', 'Langflow starts at ChatInput-7', 'saved text'],
+  ])('does not complete with the text of another component after it got %s, and is mended', async (name, before, after, starts, said, result) => {
+    const id = stack.stub.made.make(`bare ${name}`, madeGraph(before, saved))
+    const workflow = await syncOf(id)
+    expect(await bare(workflow.id)).toMatchObject({ status: 'completed', output_data: { result: 'saved text' } })
+    stack.stub.made.make(`bare ${name}`, madeGraph(after, saved))
+    expect(await bare(workflow.id)).toMatchObject({ status: 'failed', error_code: 'bad_answer', error: expect.stringContaining(`another part of it runs now: Langflow starts at ${starts}`) })
+    await until(() => stack.engine.workflows.get(workflow.id), ({ warnings, flow_version }) => warnings.includes(change(said)) && flow_version === 2)
+    expect(await bare(workflow.id)).toMatchObject({ status: 'completed', output_data: { result } })
+  })
+  it('does not complete when a part runs now that was there and did not run, since the one that ran is gone', async () => {
+    const id = stack.stub.made.make('bare rest', madeGraph(`${chat} Prompt-1 ChatOutput-4 Prompt-1>ChatOutput-4`, saved))
+    const workflow = await syncOf(id)
+    stack.stub.made.make('bare rest', madeGraph('Prompt-1 ChatOutput-4 Prompt-1>ChatOutput-4', saved))
+    expect(await bare(workflow.id)).toMatchObject({ status: 'failed', error_code: 'bad_answer', error: expect.stringContaining('another part of it runs now: nothing in it takes an input') })
+    await until(() => stack.engine.workflows.get(workflow.id), ({ warnings }) => warnings.some((warning) => warning.includes('nothing else takes the input')))
+  })
+  it.each([
+    ['chat and output are others of their kind', chat, 'ChatInput-7 ChatOutput-8 ChatInput-7>ChatOutput-8', [change('the input goes to ChatInput-7 instead of ChatInput-1')]],
+    ['all that ran whole is replaced', 'Prompt-1 ChatOutput-2 Prompt-1>ChatOutput-2', 'Prompt-7 ChatOutput-8 Prompt-7>ChatOutput-8', []],
+    ['the answer leaves by another output', chat, 'ChatInput-1 ChatOutput-2 ChatOutput-8 ChatInput-1>ChatOutput-8', []],
+  ])('completes as before when %s', async (name, before, after, notes) => {
+    const id = stack.stub.made.make(`bare ${name}`, madeGraph(before, saved))
+    const workflow = await syncOf(id)
+    stack.stub.made.make(`bare ${name}`, madeGraph(after, saved))
+    const task = await bare(workflow.id)
+    expect(task).toMatchObject({ status: 'completed', output_data: { result: 'saved text' } })
+    expect(await notesOf(task.id)).toEqual(notes)
+  })
+})
+
 describe('a flow whose input travels by tweak, changed at its server', () => {
   it('gets its input by the component that replaced the old one, which is said and mended', async () => {
     const id = stack.stub.made.make('replaced', webhook('Webhook-1'))

@@ -81,7 +81,7 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
       }
     },
 
-    /** After a run whose answer did not come from where the copy says. A SourceError: the flow ran without the input. */
+    /** After a run whose answer did not come from where the copy says. A SourceError: the flow ran without the input, or another part of it did. */
     async after(task: ClaimedTask, target: Target, signal: AbortSignal, from: string[]): Promise<{ notes: string[]; lost: SourceError | null }> {
       const nothing = { notes: [], lost: null }
       try {
