@@ -8,6 +8,6 @@ export type { OwnService } from './own-services.ts'
 export { makeHttpPool } from './pool.ts'
 export type { HttpPool, HttpPoolOptions } from './pool.ts'
 export type {
-  AskedRun, Drift, Feature, FlowComponent, FlowComponents, FlowKey, FlowUse, LostCall, Recovery, RemoteFlow, RunAnswer, RunCall, RunProblems, Source, SourceOptions, VersionInfo, WantedComponents,
+  AskedRun, Doubt, Drift, Feature, FlowComponent, FlowComponents, FlowKey, FlowUse, LostCall, Recovery, RemoteFlow, RunAnswer, RunCall, RunProblems, Source, SourceOptions, VersionInfo, WantedComponents,
 } from './source.ts'
 export { addressesToTry, normalizeSourceUrl } from './source-url.ts'

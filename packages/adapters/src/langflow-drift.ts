@@ -1,6 +1,8 @@
 import { SourceError } from '@automagik-spark/core'
 import { graphOf, surelyRunning, type FlowGraph, type InputRule } from './langflow-graph.ts'
 import { deliveryOf, inputProblem, isTextInput, outputProblem, replacementOf } from './langflow-input.ts'
+import { canonicalGraph } from './langflow-flow.ts'
+import { streamsByItsCode } from './langflow-stream.ts'
 import { tweakedInputs } from './langflow-tweaks.ts'
 import type { JsonValue } from './json.ts'
 import type { Drift, FlowUse } from './source.ts'
@@ -66,6 +68,10 @@ export const lostIn = (use: FlowUse, now: JsonValue, from: string[], rule: Input
   if (reached) return null
   return `The flow was changed at its server since it was synced, and its input did not reach it: ${start ? `Langflow starts at ${start.id} now` : 'nothing in it takes an input now'}. The flow ran without it, so this answer is not the one that was asked for.`
 }
+
+/** The flow is not what its copy is, and only streams its text as it is now. */
+export const hasBegunToStream = (data: JsonValue, now: JsonValue, rule: InputRule): boolean =>
+  streamsByItsCode(graphOf(now, rule)) && JSON.stringify(canonicalGraph(now)) !== JSON.stringify(canonicalGraph(data))
 
 const otherPartIn = (was: FlowGraph, graph: FlowGraph): string | null =>
   isOtherPart(was, graph) ? `The flow was changed at its server since it was synced, and another part of it runs now: ${startsNow(was, graph)}. This answer is not the one that was asked for.` : null

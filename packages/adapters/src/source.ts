@@ -96,6 +96,16 @@ export type RunProblems = {
   places: string[]
 }
 
+/** What an answer says against the copy of its flow. */
+export type Doubt = {
+  /** The components that answered. */
+  from: string[]
+  /** They are not those that the copy says. */
+  is_elsewhere: boolean
+  /** The text is empty, as it is when a flow that only streams is run plainly. */
+  is_empty: boolean
+}
+
 export type RunAnswer = {
   /** What a person wants to read. */
   text: string
@@ -105,8 +115,8 @@ export type RunAnswer = {
   bytes: number
   /** What was learnt: whether the next runs have to be streamed, as a plain one loses the text (Langflow) or fails (Hive). Left out: nothing. */
   streams_only?: boolean
-  /** The components that answered, when they are not those that the copy of the flow says: it should be looked at again. */
-  from_elsewhere?: string[]
+  /** A reason to look at the flow again: perhaps its copy is old. */
+  doubt?: Doubt
   /** For the task's log. */
   notes: string[]
 }
@@ -155,6 +165,8 @@ export type Source = {
   driftOf?(use: FlowUse, now: RemoteFlow): Drift
   /** After a run whose answer is from elsewhere: why it is not the one that was asked for, now that the flow is so; or null. */
   lostIn?(use: FlowUse, now: RemoteFlow, from: string[]): string | null
+  /** After a plain run whose text was empty: whether the flow was changed, and only streams its text as it is now. */
+  hasBegunToStream?(use: FlowUse, now: RemoteFlow): boolean
   run(call: RunCall): Promise<RunAnswer>
   /** What became of a call that was lost. Left out where the server cannot be asked. */
   recover?(call: LostCall): Promise<Recovery>

@@ -101,6 +101,64 @@ describe('a flow that runs without an input, changed at its server', () => {
   })
 })
 
+describe('a flow that answers with an empty text', () => {
+  const silent = madeGraph('ChatInput-1 Silent-5 ChatOutput-2 ChatInput-1>Silent-5 Silent-5>ChatOutput-2', { 'Silent-5': { fields: { code: 'return ""' } } })
+  const EMPTY = { status: 'completed', output_data: { result: '' } }
+
+  it('is streamed from the next run on when it was changed at its server so that it only streams, which the log says', async () => {
+    const id = stack.stub.made.make('became streaming', madeGraph('ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2'))
+    const workflow = await syncOf(id)
+    expect(await run(workflow.id)).toMatchObject({ output_data: { result: 'hello' } })
+    stack.stub.made.make('became streaming', madeGraph('ChatInput-1 Streams-5 ChatOutput-2 ChatInput-1>Streams-5 Streams-5>ChatOutput-2'))
+    const first = await run(workflow.id)
+    expect(first).toMatchObject(EMPTY)
+    const said = 'The flow was changed at its server since it was synced: a component of it only streams its text, which was lost in this run. Its next runs are streamed.'
+    expect(await notesOf(first.id)).toEqual([said])
+    await until(() => stack.engine.workflows.get(workflow.id), ({ warnings, flow_version }) => warnings.includes(said) && flow_version === 2)
+    const second = await run(workflow.id)
+    expect(second).toMatchObject({ status: 'completed', output_data: { result: 'hello' } })
+    expect(await notesOf(second.id)).toEqual([])
+  })
+  it('is streamed then also where it was proved once that it does not stream', async () => {
+    const graph = (kind: string) => madeGraph(`ChatInput-1 ${kind} ChatOutput-2 ChatInput-1>${kind} ${kind}>ChatOutput-2`, { 'Silent-5': { fields: { code: 'yield' } } })
+    const id = stack.stub.made.make('proved', graph('Silent-5'))
+    const workflow = await syncOf(id)
+    expect(await run(workflow.id)).toMatchObject(EMPTY)
+    stack.stub.made.make('proved', graph('Streams-5'))
+    const before = readsOf(id)
+    expect(await run(workflow.id)).toMatchObject(EMPTY)
+    expect(readsOf(id) - before).toBe(1)
+    await until(() => stack.engine.workflows.get(workflow.id), ({ flow_version }) => flow_version === 2)
+    expect(await run(workflow.id)).toMatchObject({ output_data: { result: 'hello' } })
+  })
+  it('is looked at once for many runs, and is left as it is when it was not changed', async () => {
+    const id = stack.stub.made.make('silent', silent)
+    const workflow = await syncOf(id)
+    const before = readsOf(id)
+    const tasks = await Promise.all(Array.from({ length: 8 }, () => run(workflow.id)))
+    for (const task of tasks) expect(task).toMatchObject(EMPTY)
+    expect(await notesOf(tasks[0]!.id)).toEqual([])
+    await run(workflow.id)
+    expect(readsOf(id) - before).toBe(1)
+    expect(await stack.engine.workflows.get(workflow.id)).toMatchObject({ flow_version: 1, warnings: [] })
+  })
+  it('completes when it cannot be looked at', async () => {
+    const workflow = await syncOf(stack.stub.made.make('silent and unreadable', silent))
+    await stack.stub.set({ failing: 500 }, 'all')
+    await stack.stub.set({ failing: null }, 'runs')
+    const task = await run(workflow.id)
+    stack.stub.clearSwitches()
+    expect(task).toMatchObject(EMPTY)
+  })
+  it('is not read again after the run when it was read before it', async () => {
+    const id = stack.stub.made.make('silent webhook', madeGraph('Webhook-1 Silent-5 ChatOutput-2 Webhook-1>Silent-5 Silent-5>ChatOutput-2', { 'Silent-5': { fields: { code: 'return ""' } } }))
+    const workflow = await syncOf(id)
+    const before = readsOf(id)
+    expect(await run(workflow.id)).toMatchObject(EMPTY)
+    expect(readsOf(id) - before).toBe(1)
+  })
+})
+
 describe('a flow whose input travels by tweak, changed at its server', () => {
   it('gets its input by the component that replaced the old one, which is said and mended', async () => {
     const id = stack.stub.made.make('replaced', webhook('Webhook-1'))

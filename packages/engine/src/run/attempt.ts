@@ -1,4 +1,4 @@
-import type { JsonValue } from '@automagik-spark/adapters'
+import type { Doubt, JsonValue } from '@automagik-spark/adapters'
 import { nextRetryMs, SourceError } from '@automagik-spark/core'
 import { settlementOf } from '@automagik-spark/db'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
@@ -38,8 +38,8 @@ export type AttemptEnd = {
   streams_only: boolean | null
   /** Nobody knows what became of the call, and its server can be asked. */
   lost: SourceError | null
-  /** The flow may have been changed since it was synced: its answer came from elsewhere. */
-  from_elsewhere: string[] | null
+  /** The flow may have been changed since it was synced. */
+  doubt: Doubt | null
   /** Nothing was sent: `settlement` is what to write should it count as a failed try. */
   unsent: SourceError | null
 }
@@ -51,7 +51,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
     notes: [],
     streams_only: null,
     lost: null,
-    from_elsewhere: null,
+    doubt: null,
     unsent: null,
     ...more,
   })
@@ -60,7 +60,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
     failed: (error: SourceError, retry_in_ms = nextRetryMs(task, error, random())): AttemptEnd =>
       end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) }),
     /** Gone: nothing is to be written. */
-    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: null, lost: null, unsent: null, from_elsewhere: null } : end({ status: 'cancelled' })),
+    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: null, lost: null, unsent: null, doubt: null } : end({ status: 'cancelled' })),
   }
 }
 
@@ -89,7 +89,7 @@ export const makeAttempt = ({ openSource, confirmNotFound, logger, random, maxOu
       })
       return end(
         { status: 'completed', reached: true, ...keepAnswer(answer.text, answer.answer, answer.bytes, maxOutputBytes) },
-        { notes: answer.notes, streams_only: answer.streams_only ?? null, from_elsewhere: answer.from_elsewhere ?? null },
+        { notes: answer.notes, streams_only: answer.streams_only ?? null, doubt: answer.doubt ?? null },
       )
     } catch (error) {
       if (error instanceof Stopped) return stopped(error)

@@ -1,4 +1,4 @@
-import type { JsonValue, RemoteFlow, Source } from '@automagik-spark/adapters'
+import type { Doubt, JsonValue, RemoteFlow, Source } from '@automagik-spark/adapters'
 import { SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, FlowTarget } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,6 +23,8 @@ type Deps = {
   onLost: (workflow_id: string, why: string) => void
 }
 
+const STREAMS = 'The flow was changed at its server since it was synced: a component of it only streams its text, which was lost in this run. Its next runs are streamed.'
+
 /** Of a run's timeout, how much the reading may take; and at most. */
 const SHARE = 0.5
 const MOST_MS = 10_000
@@ -45,10 +47,11 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
   }
 
   /** The target as the flow is now, and what that changes; a SourceError where the input would be lost. */
-  const follow = (remote: Source, task: ClaimedTask, target: Target, found: RemoteFlow): { target: Target; change: string | null } => {
+  const follow = (remote: Source, task: ClaimedTask, target: Target, found: RemoteFlow, more: string | null = null): { target: Target; change: string | null } => {
     const drift = found.data === null ? undefined : remote.driftOf?.(useOf(task, target.flow), found)
     if (!drift) return { target, change: null }
-    const { input_component: chosen_input, output_component: chosen_output, change } = drift
+    const { input_component: chosen_input, output_component: chosen_output } = drift
+    const change = [drift.change, more].filter((said) => said !== null).join(' ') || null
     if (change !== null) onDrift({ task, target, remote, flow: found, chosen_input, chosen_output, change })
     return { target: { ...target, flow: { ...target.flow, chosen_input, chosen_output, data: found.data } }, change }
   }
@@ -81,16 +84,19 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
       }
     },
 
-    /** After a run whose answer did not come from where the copy says. A SourceError: the flow ran without the input, or another part of it did. */
-    async after(task: ClaimedTask, target: Target, signal: AbortSignal, from: string[]): Promise<{ notes: string[]; lost: SourceError | null }> {
+    /** After a run whose answer did not come from where the copy says, or is an empty text. A SourceError: the flow ran without the input, or another part of it did. */
+    async after(task: ClaimedTask, target: Target, signal: AbortSignal, { from, is_elsewhere, is_empty }: Doubt): Promise<{ notes: string[]; lost: SourceError | null }> {
       const nothing = { notes: [], lost: null }
       try {
         const remote = openSource(target.source)
         const found = await read(remote, { task, target, signal, when: 'after' })
         if (found === 'late' || found instanceof Error || found === null || found.data === null) return nothing
-        const why = remote.lostIn?.(useOf(task, target.flow), found, from) ?? null
+        const use = useOf(task, target.flow)
+        const streams = is_empty && remote.hasBegunToStream?.(use, found) ? STREAMS : null
+        if (!is_elsewhere && streams === null) return nothing
+        const why = remote.lostIn?.(use, found, from) ?? null
         try {
-          const { change } = follow(remote, task, target, found)
+          const { change } = follow(remote, task, target, found, streams)
           if (why === null) return { notes: change === null ? [] : [change], lost: null }
         } catch (error) {
           if (!(error instanceof SourceError)) throw error

@@ -1,3 +1,4 @@
+import type { Doubt } from '@automagik-spark/adapters'
 import { SourceError } from '@automagik-spark/core'
 import { claim, claimedBy, markAsking, markCalling, settlementOf } from '@automagik-spark/db'
 import type { AskedTask, ClaimedTask, Sql } from '@automagik-spark/db'
@@ -126,7 +127,8 @@ export const makeRunner = (deps: Deps) => {
       entry.phase = 'calling'
       let end = await attempt(task, target, entry.abort.signal, ready ? Math.max(1, Math.round(untilMs - performance.now())) : undefined)
       if (ready) end.notes = [...ready.notes, ...end.notes]
-      if (end.from_elsewhere) end = await lookedAt(entry, target, end, end.from_elsewhere)
+      // A flow that was read for this run is known as it is.
+      if (end.doubt && (end.doubt.is_elsewhere || !ready)) end = await lookedAt(entry, target, end, end.doubt)
       if (end.streams_only !== null && end.streams_only !== target.flow.streams_only) {
         targets.streamsOnly(found.flow, end.streams_only)
         deps.onStreamsOnly(task.workflow_id, target.flow.flow_version, end.streams_only)
@@ -143,9 +145,9 @@ export const makeRunner = (deps: Deps) => {
     }
   }
 
-  /** The end of a run whose answer came from elsewhere: a flow that was changed may have run without its input. */
-  const lookedAt = async ({ task, abort }: Held, target: Target, end: AttemptEnd, from: string[]): Promise<AttemptEnd> => {
-    const { notes, lost } = await prepare.after(task, target, abort.signal, from)
+  /** The end of a run whose answer gives reason to doubt the copy: a flow that was changed may have run without its input. */
+  const lookedAt = async ({ task, abort }: Held, target: Target, end: AttemptEnd, doubt: Doubt): Promise<AttemptEnd> => {
+    const { notes, lost } = await prepare.after(task, target, abort.signal, doubt)
     const said = [...end.notes, ...notes]
     return lost ? { ...makeEnds(task, deps.random).failed(lost), notes: said } : { ...end, notes: said }
   }
