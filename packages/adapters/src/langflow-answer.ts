@@ -22,6 +22,8 @@ export type ReadAnswer = {
   notes: string[]
   /** The components that answered, where the answer says so. */
   from: string[]
+  /** The components that made the texts, where the messages say so: what stands before the outputs. */
+  makers: string[]
   /** Outputs came, and all of them empty, though something other than an input made them. */
   allEmpty: boolean
 }
@@ -41,6 +43,7 @@ export const readAnswer = (where: string, { value, text: source }: ReadJson, cho
     text: read.map(({ text }) => text).filter((text) => text !== '').join('\n\n'),
     notes,
     from: outputs.flatMap(({ component_id }) => component_id ?? []),
+    makers: read.flatMap(({ maker }) => maker || []),
     allEmpty: read.length > 0 && read.every(({ text, echoed }) => text === '' && !echoed),
   }
 }
@@ -48,7 +51,7 @@ export const readAnswer = (where: string, { value, text: source }: ReadJson, cho
 const noOutput = (chosen: string): SourceError =>
   new SourceError('no_output', 'bad_answer', `The flow ran, and its output component ${oneLine(chosen, 100)} gave no answer: the run did not come to it, or the flow has it no longer. Sync the workflow, and choose an output_component that runs.`)
 
-type ReadText = { text: string; echoed: boolean }
+type ReadText = { text: string; echoed: boolean; maker?: string }
 
 const textsOf = (output: Output): ReadText[] => {
   const within = (...path: string[]) => () => path.reduce((node, key) => node?.at(key), output.source())
@@ -66,7 +69,8 @@ const textOf = (value: unknown, source: () => JsonNode | undefined): ReadText[] 
   if (!isObject(value)) return [{ text: source()?.text ?? jsonText(value), echoed: false }]
   const text = value['text']
   if (value['error'] === true || value['category'] === 'error') throw flowFailed(typeof text === 'string' ? text : null)
-  if (typeof text === 'string' || text === null) return [{ text: text ?? '', echoed: /^(Chat|Text)Input\b/.test(sourceOf(value)) }]
+  const maker = sourceOf(value)
+  if (typeof text === 'string' || text === null) return [{ text: text ?? '', echoed: /^(Chat|Text)Input\b/.test(maker), maker }]
   const node = 'data' in value && 'text_key' in value ? source()?.at('data') : source()
   return [{ text: node?.text ?? jsonText(value), echoed: false }]
 }

@@ -1,7 +1,7 @@
 import { jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue } from './json.ts'
-import { isFromElsewhere, lostIn } from './langflow-drift.ts'
+import { isFromElsewhere, lostIn, strangersIn } from './langflow-drift.ts'
 
 const data = (text: string) => {
   const words = text.split(' ')
@@ -23,6 +23,14 @@ describe('isFromElsewhere', () => {
     ['one of two outputs', data('ChatInput-1 ChatOutput-2 ChatOutput-3 ChatInput-1>ChatOutput-2 ChatInput-1>ChatOutput-3'), ['ChatOutput-3'], false],
     ['what nobody has a graph of', null, ['ChatOutput-1'], false],
   ])('an answer from %s: %s %j', (_, graph, from, expected) => expect(isFromElsewhere(graph, from, 'by type')).toBe(expected))
+})
+
+describe('strangersIn', () => {
+  it('names each component once that the flow does not have, and none where there is no graph', () => {
+    expect(strangersIn(TWO, ['ChatInput-3', 'New-1', 'New-2', 'New-1'], 'by type')).toEqual(['New-1', 'New-2'])
+    expect(strangersIn(null, ['New-1'], 'by type')).toEqual([])
+    expect(strangersIn(TWO, Array.from({ length: 5_000 }, (_, at) => `New-${at}`), 'by type')).toHaveLength(20)
+  })
 })
 
 describe('lostIn', () => {

@@ -55,6 +55,16 @@ export const isFromElsewhere = (data: JsonValue, from: string[], rule: InputRule
   return from.some((id) => !runs.has(id)) || (expected.length > 0 && !expected.some(({ id }) => from.includes(id)))
 }
 
+/** An answer may name thousands. */
+const MOST_STRANGERS = 20
+
+/** Which of these components are not in the flow; none where its graph is not known. */
+export const strangersIn = (data: JsonValue, ids: string[], rule: InputRule): string[] => {
+  const graph = graphOf(data, rule)
+  if (ids.length === 0 || graph.nodes.length === 0) return []
+  return [...new Set(ids)].filter((id) => id.length < 200 && !has(graph, id)).slice(0, MOST_STRANGERS)
+}
+
 /** Why the answer of a run is not the one that was asked for, now that the flow is `now`: its input did not reach it, or, without one, another part of it ran. */
 export const lostIn = (use: FlowUse, now: JsonValue, from: string[], rule: InputRule): string | null => {
   if (use.input_value === null) return otherPartIn(graphOf(use.data, rule), graphOf(now, rule))

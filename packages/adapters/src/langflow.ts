@@ -5,7 +5,7 @@ import { reasonOf } from './error-reason.ts'
 import { htmlFailure } from './failure.ts'
 import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type HttpCall } from './http.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
-import { driftOf, hasBegunToStream, isFromElsewhere, lostIn, readsFirst } from './langflow-drift.ts'
+import { driftOf, hasBegunToStream, isFromElsewhere, lostIn, readsFirst, strangersIn } from './langflow-drift.ts'
 import type { JsonValue } from './json.ts'
 import { graphOf, inputRuleOf } from './langflow-graph.ts'
 import { langflowFailure } from './langflow-failure.ts'
@@ -111,6 +111,7 @@ export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): So
     readsFirst: (use) => readsFirst(use, rule),
     driftOf: (use, now) => driftOf(use, now.data, rule),
     lostIn: (use, now, from) => lostIn(use, now.data, from, rule),
+    strangersIn: ({ data }, ids) => strangersIn(data, ids, rule),
     hasBegunToStream: (use, now) => hasBegunToStream(use.data, now.data, rule),
 
     async run(call) {
@@ -131,12 +132,13 @@ export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): So
         if (answer.isHtml) throw htmlFailure(url, 'run')
         return streamed ? readStream(url, answer) : { ...(await answer.json()), tokens: null }
       })
-      const { text, notes: more, from, allEmpty } = readAnswer(url, read, call.output_component)
+      const { text, notes: more, from, makers, allEmpty } = readAnswer(url, read, call.output_component)
       const answer = { text, answer: read.text, bytes: read.bytes, notes: [...notes, ...more] }
       const is_elsewhere = call.output_component === null && isFromElsewhere(call.data, from, rule)
       const isSuspect = call.streams_only === null && allEmpty && call.input_value !== null && plainText(call.input_value) !== '' && mayStreamUnseen(graph)
       const is_empty = allEmpty && !streamed && !isSuspect
-      const doubt = (is_elsewhere || is_empty) && { doubt: { from, is_elsewhere, is_empty } }
+      const strangers = strangersIn(call.data, makers, rule)
+      const doubt = (is_elsewhere || is_empty || strangers.length > 0) && { doubt: { from, is_elsewhere, is_empty, strangers } }
       // A text that came in pieces is the proof, and one that did not is the proof of the opposite.
       if (read.tokens !== null) return { ...answer, ...doubt, streams_only: read.tokens > 0 }
       if (!isSuspect) return { ...answer, ...doubt }

@@ -102,6 +102,8 @@ export type Doubt = {
   from: string[]
   /** They are not those that the copy says. */
   is_elsewhere: boolean
+  /** What made the texts, as far as the copy does not have it: something else may feed the flow now. */
+  strangers: string[]
   /** The text is empty, as it is when a flow that only streams is run plainly. */
   is_empty: boolean
 }
@@ -165,6 +167,8 @@ export type Source = {
   driftOf?(use: FlowUse, now: RemoteFlow): Drift
   /** After a run whose answer is from elsewhere: why it is not the one that was asked for, now that the flow is so; or null. */
   lostIn?(use: FlowUse, now: RemoteFlow, from: string[]): string | null
+  /** Which of these components the flow does not have. */
+  strangersIn?(flow: Pick<RemoteFlow, 'data'>, ids: string[]): string[]
   /** After a plain run whose text was empty: whether the flow was changed, and only streams its text as it is now. */
   hasBegunToStream?(use: FlowUse, now: RemoteFlow): boolean
   run(call: RunCall): Promise<RunAnswer>

@@ -37,6 +37,24 @@ describe('a flow whose input travels as an input, changed at its server', () => 
     await until(() => stack.engine.workflows.get(workflow.id), ({ warnings, input_component }) => warnings.includes(change) && input_component === 'Webhook-8')
     expect(await run(workflow.id)).toMatchObject({ status: 'completed', output_data: { result } })
   })
+  it.each([{}, { output_component: 'ChatOutput-2' }])('does not complete without its input after a webhook took the place of its chat before the same output, and gets it there then: %j', async (chosen) => {
+    const name = `same output ${JSON.stringify(chosen)}`
+    const id = stack.stub.made.make(name, chat('ChatInput-1'))
+    const workflow = await syncOf(id, chosen)
+    stack.stub.made.make(name, madeGraph('Webhook-8 Prompt-5 ChatOutput-2 Webhook-8>Prompt-5 Prompt-5>ChatOutput-2'))
+    expect(await run(workflow.id)).toMatchObject({ status: 'failed', error_code: 'bad_answer', error: expect.stringContaining('its input did not reach it: Langflow starts at Webhook-8 now') })
+    await until(() => stack.engine.workflows.get(workflow.id), ({ input_component }) => input_component === 'Webhook-8')
+    expect(await run(workflow.id)).toMatchObject({ status: 'completed', output_data: { result: '{"payload":"hello"}' } })
+  })
+  it('completes with a component more on the way of its input, and is read once for that', async () => {
+    const id = stack.stub.made.make('one more', chat('ChatInput-1'))
+    const workflow = await syncOf(id)
+    stack.stub.made.make('one more', madeGraph('ChatInput-1 Prompt-5 ChatOutput-2 ChatInput-1>Prompt-5 Prompt-5>ChatOutput-2'))
+    const before = readsOf(id)
+    for (let i = 0; i < 2; i++) expect(await run(workflow.id)).toMatchObject({ status: 'completed', output_data: { result: 'hello' } })
+    expect(readsOf(id) - before).toBe(1)
+    expect((await stack.engine.workflows.get(workflow.id)).warnings).toEqual([])
+  })
   it('is not mended to a webhook that leads nowhere', async () => {
     const id = stack.stub.made.make('lone', webhook('Webhook-1'))
     const workflow = await syncOf(id)

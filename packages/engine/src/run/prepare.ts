@@ -29,6 +29,8 @@ const STREAMS = 'The flow was changed at its server since it was synced: a compo
 const SHARE = 0.5
 const MOST_MS = 10_000
 
+const MOST_HARMLESS = 1_000
+
 type Found = { remote: Source; found: RemoteFlow | Error | null | 'late' }
 
 /**
@@ -54,6 +56,13 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
     const change = [drift.change, more].filter((said) => said !== null).join(' ') || null
     if (change !== null) onDrift({ task, target, remote, flow: found, chosen_input, chosen_output, change })
     return { target: { ...target, flow: { ...target.flow, chosen_input, chosen_output, data: found.data } }, change }
+  }
+
+  /** Components that made an answer, are not in the copy, and change nothing for its runs: they are not looked at again. */
+  const harmless = new Set<string>()
+  const keepHarmless = (met: string[]) => {
+    if (harmless.size + met.length > MOST_HARMLESS) harmless.clear()
+    for (const stranger of met) harmless.add(stranger)
   }
 
   const prepare = async (remote: Source, task: ClaimedTask, target: Target, signal: AbortSignal): Promise<Prepared> => {
@@ -84,19 +93,24 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
       }
     },
 
-    /** After a run whose answer did not come from where the copy says, or is an empty text. A SourceError: the flow ran without the input, or another part of it did. */
-    async after(task: ClaimedTask, target: Target, signal: AbortSignal, { from, is_elsewhere, is_empty }: Doubt): Promise<{ notes: string[]; lost: SourceError | null }> {
+    /** After a run whose answer did not come from where the copy says, was made by what the copy does not have, or is an empty text. A SourceError: the flow ran without the input, or another part of it did. */
+    async after(task: ClaimedTask, target: Target, signal: AbortSignal, { from, is_elsewhere, is_empty, strangers }: Doubt): Promise<{ notes: string[]; lost: SourceError | null }> {
       const nothing = { notes: [], lost: null }
       try {
+        const met = strangers.map((id) => `${task.workflow_id}:${target.flow.changed_at.getTime()}:${id}`)
+        const isStrange = is_elsewhere || met.some((stranger) => !harmless.has(stranger))
+        if (!isStrange && !is_empty) return nothing
         const remote = openSource(target.source)
         const found = await read(remote, { task, target, signal, when: 'after' })
         if (found === 'late' || found instanceof Error || found === null || found.data === null) return nothing
         const use = useOf(task, target.flow)
         const streams = is_empty && remote.hasBegunToStream?.(use, found) ? STREAMS : null
-        if (!is_elsewhere && streams === null) return nothing
+        if (!isStrange && streams === null) return nothing
         const why = remote.lostIn?.(use, found, from) ?? null
         try {
           const { change } = follow(remote, task, target, found, streams)
+          // What was read before they were put into the flow says nothing of them.
+          if (why === null && change === null && remote.strangersIn?.(found, strangers).length === 0) keepHarmless(met)
           if (why === null) return { notes: change === null ? [] : [change], lost: null }
         } catch (error) {
           if (!(error instanceof SourceError)) throw error
