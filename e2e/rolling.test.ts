@@ -33,12 +33,19 @@ const start = async (): Promise<Api> => {
   return { ...running, url: url! }
 }
 
+/** How often the proxy asks who is ready: well below the shutdown delay. */
+const CHECK_MS = 100
+
 /**
- * A proxy as most are: it takes turns, keeps connections, and goes to the next server only when one cannot be connected to, since a request that
- * was sent may have been carried out. It does not ask who is ready.
+ * A proxy as most are: it takes turns among those that are ready, keeps connections, and goes to the next server only when one cannot be connected
+ * to, since a request that was sent may have been carried out.
  */
 const startProxy = async () => {
-  const servers: { url: string; agent: Agent }[] = []
+  const servers: { url: string; agent: Agent; isReady: boolean }[] = []
+  const check = async (server: (typeof servers)[number]) => {
+    server.isReady = await fetch(`${server.url}/ready`).then(({ ok }) => ok, () => false)
+  }
+  const checking = setInterval(() => void Promise.all(servers.map(check)), CHECK_MS)
   let turn = 0
   const pass = (incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer, [server, ...others]: typeof servers) => {
     if (!server) return void outgoing.writeHead(502).end('no server is left')
@@ -55,15 +62,17 @@ const startProxy = async () => {
   const proxy = createServer(async (incoming, outgoing) => {
     const chunks: Buffer[] = []
     for await (const chunk of incoming) chunks.push(chunk as Buffer)
-    const first = turn++ % servers.length
-    pass(incoming, outgoing, Buffer.concat(chunks), [...servers.slice(first), ...servers.slice(0, first)])
+    const ready = servers.filter(({ isReady }) => isReady)
+    const first = turn++ % Math.max(ready.length, 1)
+    pass(incoming, outgoing, Buffer.concat(chunks), [...ready.slice(first), ...ready.slice(0, first)])
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
-    add: (url: string) => void servers.push({ url, agent: new Agent({ keepAlive: true }) }),
+    add: (url: string) => void servers.push({ url, agent: new Agent({ keepAlive: true }), isReady: true }),
     remove: (url: string) => void servers.splice(servers.findIndex((one) => one.url === url), 1), // what is under way there comes to its own end
     close: () => new Promise<void>((resolve) => {
+      clearInterval(checking)
       proxy.close(() => resolve())
       proxy.closeAllConnections()
     }),
@@ -85,7 +94,7 @@ describe('an API that is told to end, with SPARK_SHUTDOWN_DELAY', () => {
     expect(await api.exited).toBe(0)
   })
 
-  it(`fails no request over ${RESTARTS} restarts behind a proxy that keeps connections`, async () => {
+  it(`fails no request over ${RESTARTS} restarts behind a proxy that keeps connections and asks who is ready`, async () => {
     const proxy = await startProxy()
     const apis = [await start(), await start()]
     for (const { url } of apis) proxy.add(url)
