@@ -34,7 +34,7 @@ afterEach(async () => {
 afterAll(() => stack.close())
 
 const listeners = async (): Promise<number[]> =>
-  (await stack.db.sql.query<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE application_name = 'spark-worker-listen' AND datname = current_database() AND query LIKE 'LISTEN%' AND state = 'idle'`))
+  (await stack.db.sql.query<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE application_name = 'spark-worker-listen' AND datname = current_database() AND query LIKE '%LISTEN%' AND state = 'idle'`))
     .rows.map((row) => row.pid)
 /** Ready when it has looked and listens: whatever it finds from then on, it was told or looked for again. */
 const addWorker = async (options: NonNullable<Parameters<Stack['addWorker']>[0]> = {}) => {
