@@ -28,8 +28,8 @@ export const integration = {
 
 export default defineConfig({
   test: {
-    // Most tests wait more than they compute: also a machine of two cores takes two files at once.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most tests wait more than they compute: also a machine of two cores takes three files at once.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       { ...shared, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'bench/*.test.ts', 'scripts/**/*.test.mjs'], ...limits(5_000, 10_000) } },
       integration,
