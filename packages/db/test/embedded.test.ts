@@ -63,7 +63,7 @@ describe('an embedded PostgreSQL', () => {
       unix_socket_directories: '',
       password_encryption: 'scram-sha-256',
     })
-    expect(await query(url, `select datlocprovider as provider, datlocale as locale from pg_database where datname = current_database()`)).toEqual([{ provider: 'b', locale: 'C.UTF-8' }])
+    expect(await query(url, `select to_json(d) ->> 'datlocprovider' as provider, to_json(d) ->> 'datlocale' as locale from pg_database d where datname = current_database()`)).toEqual([{ provider: 'b', locale: 'C.UTF-8' }])
 
     const wrong = new URL(url)
     wrong.password = 'guess'
