@@ -1,6 +1,6 @@
 import { SourceError } from '@automagik-spark/core'
 import { graphOf, surelyRunning, type FlowGraph, type InputRule } from './langflow-graph.ts'
-import { deliveryOf, inputProblem, isTextInput, outputProblem, replacementOf } from './langflow-input.ts'
+import { chosenProblem, deliveryOf, isTextInput, replacementOf } from './langflow-input.ts'
 import { canonicalGraph } from './langflow-flow.ts'
 import { streamsByItsCode } from './langflow-stream.ts'
 import { tweakedInputs } from './langflow-tweaks.ts'
@@ -8,17 +8,12 @@ import type { JsonValue } from './json.ts'
 import type { Drift, FlowUse } from './source.ts'
 
 const deliveryIn = (graph: FlowGraph, { input_component, tweaks }: Pick<FlowUse, 'input_component' | 'tweaks'>) => deliveryOf(graph, input_component, tweakedInputs(graph, tweaks))
-const problemIn = (graph: FlowGraph, { input_component, output_component }: Pick<FlowUse, 'input_component' | 'output_component'>): string | null => {
-  const input = graph.nodes.find(({ id }) => id === input_component)
-  const output = graph.nodes.find(({ id }) => id === output_component)
-  return (input && inputProblem(graph, input)) ?? (output && outputProblem(graph, output)) ?? null
-}
 
 /** An input that travels by tweak names its component: if that was replaced, Langflow drops the input without a word. What would be refused is looked at again, too. */
 export const readsFirst = (use: FlowUse, rule: InputRule): boolean => {
   if (use.input_value === null) return false
   const graph = graphOf(use.data, rule)
-  return deliveryIn(graph, use)?.by === 'tweak' || problemIn(graph, use) !== null
+  return deliveryIn(graph, use)?.by === 'tweak' || chosenProblem(graph, use) !== null
 }
 
 /** Where the input goes and the answer comes from, now that the flow is `now`. */

@@ -73,6 +73,13 @@ export const outputProblem = (graph: FlowGraph, node: FlowNode): string | null =
   return part.runs.has(node.id) ? null : notRunning(node, part)
 }
 
+/** The same of both components that were chosen for a flow, as far as it has them. */
+export const chosenProblem = (graph: FlowGraph, { input_component, output_component }: { input_component: string | null; output_component: string | null }): string | null => {
+  const input = graph.nodes.find(({ id }) => id === input_component)
+  const output = graph.nodes.find(({ id }) => id === output_component)
+  return (input && inputProblem(graph, input)) ?? (output && outputProblem(graph, output)) ?? null
+}
+
 const notRunning = ({ id }: FlowNode, { start }: RunningPart): string =>
   start ? `${id} does not run: Langflow starts at ${start.id} and runs only what is connected to it` : `${id} does not run: Langflow finds nothing to start at`
 

@@ -1,7 +1,7 @@
 import { asStringText, isObjectText, isStringText, jsonText, membersOf, objectText, partOf, plainText, SourceError } from '@automagik-spark/core'
 import type { JsonText } from '@automagik-spark/core'
 import { graphOf, type FlowGraph, type InputRule } from './langflow-graph.ts'
-import { deliveryOf, inputField, inputProblem, isWebhook, outputProblem, type Delivery } from './langflow-input.ts'
+import { chosenProblem, deliveryOf, inputField, isWebhook, type Delivery } from './langflow-input.ts'
 import { codeTweaks, mistypedTweaks, overfedTweaks, tweakedInputs, tweakOfTheInput, unplacedTweaks, unreadable } from './langflow-tweaks.ts'
 import { oneLine } from './plain-text.ts'
 import type { AskedRun, RunCall, RunProblems } from './source.ts'
@@ -83,10 +83,8 @@ const wayOf = (delivery: Delivery | null, tweaks: JsonText | null): Delivery['by
 
 /** A component that somebody chose and that a run would not use: its input would be lost, or its answer never come. */
 const refuseIdle = (graph: FlowGraph, { input_value, input_component, output_component }: Pick<RunCall, 'input_value' | 'input_component' | 'output_component'>): void => {
-  const input = input_value === null ? undefined : graph.nodes.find(({ id }) => id === input_component)
-  const output = graph.nodes.find(({ id }) => id === output_component)
-  const problem = (input && inputProblem(graph, input)) ?? (output && outputProblem(graph, output))
-  if (problem) throw new SourceError('bad_request', 'refused', `The flow cannot be run with the components that were chosen for it: ${problem}. Choose others when you sync it.`)
+  const problem = chosenProblem(graph, { input_component: input_value === null ? null : input_component, output_component })
+  if (problem !== null) throw new SourceError('bad_request', 'refused', `The flow cannot be run with the components that were chosen for it: ${problem}. Choose others when you sync it.`)
 }
 
 const tweaksAnInput = (tweaks: JsonText | null): boolean => tweaks !== null && membersOf(tweaks).some(([, tweak]) => partOf(tweak, 'input_value') !== undefined)
