@@ -70,8 +70,7 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
       if (first && hits.length > 1 && hits.every(({ row }) => row === first.row)) {
         // Langflow has one kind of thing, of which several may have one name.
         const isKind = first.flow.flow_type !== 'flow'
-        const names = hits.map(({ flow }) => (isKind ? `${flow.flow_type}:${flow.id}` : flow.id))
-        throw invalid('flow_id', `${flow_id} is the ${isKind ? 'id of several things' : 'name of several flows'} in source ${first.row.url}; take one of ${names.join(', ')}`)
+        throw invalid('flow_id', `${flow_id} is the ${isKind ? 'id of several things' : 'name of several flows'} in source ${first.row.url}; take one of ${hits.map(({ flow }) => nameOf(flow)).join(', ')}`)
       }
       if (hits.length > 1) throw invalid('source_url', `flow ${flow_id} is in several sources; take one of ${[...new Set(hits.map((hit) => hit.row.url))].join(', ')}`)
       if (first) return first
@@ -128,6 +127,9 @@ const isOfTheSource = (error: unknown): error is SourceError | VaultError => err
 /** Says which source it was, once: most reasons name it already. */
 export const sourceFailure = ({ url }: Pick<SourceRow, 'url'>, error: Error): DomainError =>
   new DomainError('invalid', error.message.includes(new URL(url).host) ? error.message : `Source ${url} did not answer as it should: ${error.message}`, { cause: error })
+
+/** As a call names a flow. */
+export const nameOf = ({ id, flow_type }: Pick<RemoteFlow, 'id' | 'flow_type'>): string => (flow_type === 'flow' ? id : `${flow_type}:${id}`)
 
 const isNamed = (url: string, named: string): boolean => {
   const { host, hostname } = new URL(url)

@@ -2,7 +2,7 @@ import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/co
 import type { Clock, FlowType, Page, PageQuery, RemoteFlowItem, SyncAll, Workflow, WorkflowItem } from '@automagik-spark/core'
 import type { Db, WorkflowView } from '@automagik-spark/db'
 import { GONE, makeFlowCopies } from './flow-copies.ts'
-import { eachOf, sourceFailure, toItem } from './flows.ts'
+import { eachOf, nameOf, sourceFailure, toItem } from './flows.ts'
 import type { Flows, FoundFlow, OpenedSource } from './flows.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
@@ -14,9 +14,6 @@ type SyncQuery = { source_url?: string | undefined; input_component?: string | u
 const SYNC_AT_ONCE = 4
 
 const isGone = (error: unknown): boolean => error instanceof DomainError && error.code === 'not_found' && error.errors.length === 0
-
-/** As a call names a flow. */
-const nameOf = ({ id, flow_type }: { id: string; flow_type: FlowType }): string => (flow_type === 'flow' ? id : `${flow_type}:${id}`)
 
 export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
   const found = async (id: string): Promise<Workflow> => {
