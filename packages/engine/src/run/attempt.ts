@@ -60,7 +60,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
     failed: (error: SourceError, retry_in_ms = nextRetryMs(task, error, random())): AttemptEnd =>
       end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) }),
     /** Gone: nothing is to be written. */
-    stopped: ({ why }: Stopped): AttemptEnd => (why === 'gone' ? { settlement: null, notes: [], streams_only: null, lost: null, unsent: null, doubt: null } : end({ status: 'cancelled' })),
+    stopped: ({ why }: Stopped): AttemptEnd => ({ ...end({ status: 'cancelled' }), ...(why === 'gone' && { settlement: null }) }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { CAN_BE_ASKED } from '@automagik-spark/adapters'
+import { ceilToSecond } from '@automagik-spark/core'
 import type { SourceType } from '@automagik-spark/core'
 import { addEvent, listen, makeHotDb } from '@automagik-spark/db'
 import type { Db } from '@automagik-spark/db'
@@ -69,7 +70,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   const arm = (at: Date[]) => {
     if (nets) guard.watch(at)
     // Agenda knows whole seconds.
-    void queue.wakeAtAll(at.map((time) => new Date(Math.ceil(time.getTime() / 1000) * 1000)))
+    void queue.wakeAtAll(at.map(ceilToSecond))
   }
   const announce = announceDue({ sql: db.sql, queue, clock })
   const onReleased = () => void announce(clock.now())
