@@ -181,13 +181,13 @@ export const makeTasks = (sql: SqlPool) => ({
     })
   },
 
-  /** A new task with the input, or another one, and the options of a task. Null: there is no such task, or its source is not active. */
   /** What a replay with another input is checked against. */
   async forReplay(id: string): Promise<{ workflow_id: string; tweaks: JsonText | null } | null> {
     const { rows } = await sql.query<{ workflow_id: string; tweaks: JsonText | null }>(`SELECT t.workflow_id, t.tweaks FROM tasks t WHERE t.id = $1 AND ${VISIBLE}`, [id])
     return rows[0] ?? null
   },
 
+  /** A new task with the input, or another one, and the options of a task. Null: there is no such task, or its source is not active. */
   async replay(id: string, replay: { id: string; input: { value: JsonText | null } | null }): Promise<TaskRow | null> {
     const { rows } = await sql.query<TaskRow>(
       `WITH i AS (
