@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { patient, readCallLog, startStubLangflow } from '@automagik-spark/testing'
+import { openDoorForChecks, patient, readCallLog, startStubLangflow } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { removeDir, startSpark, tempDir, until } from './spark.ts'
 import type { TestSpark } from './spark.ts'
@@ -21,7 +21,7 @@ const dir = tempDir()
 let spark: TestSpark
 const children = new Set<ChildProcess>()
 beforeAll(async () => {
-  spark = await startSpark(dir, { SPARK_WORKER_CONCURRENCY: '120' })
+  spark = await startSpark(dir, { SPARK_WORKER_CONCURRENCY: '120', SPARK_TLS_INSECURE_HOSTS: 'localhost' })
 })
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL')
@@ -111,6 +111,27 @@ describe.concurrent('a flow server', () => {
     await stub.set({ unreachable: false })
     expect(await spark.client.workflows.run(workflow.id, 'back')).toMatchObject({ status: 'completed', tries: 1 })
     expect(await sourceOf(source.id)).toMatchObject({ health: 'up' })
+    await stub.close()
+  }, patient(120_000))
+
+  it('that is up by every check and never takes a call has its tasks fail, instead of calling for ever', async () => {
+    const stub = await startStubLangflow({ key: KEY })
+    const door = await openDoorForChecks(stub.url)
+    const source = await spark.client.sources.create({ url: door.url, api_key: KEY })
+    door.letNextIn()
+    const workflow = await spark.client.workflows.sync(stub.flows.echo, { source_url: door.url })
+    const due = new Date(Date.now() + patient(8_000))
+    const schedule = await spark.client.schedules.create({
+      workflow_id: workflow.id, schedule_type: 'one-time', schedule_expr: due.toISOString(), input_value: 'never taken', max_retries: 1,
+    })
+    // With a schedule it is checked; the next connection is the run's.
+    await until(() => sourceOf(source.id), ({ checked_at }) => checked_at !== source.checked_at, patient(8_000))
+    const [task] = await until(() => tasksOf(schedule.id), ([made]) => made !== undefined && made.status !== 'pending' && made.status !== 'running', patient(60_000))
+    expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 2 })
+    expect(door.turnedAway()).toBeGreaterThanOrEqual(6)
+    expect(stub.runs.filter((call) => call.input_value === 'never taken')).toEqual([])
+    expect(await sourceOf(source.id)).toMatchObject({ health: 'up' })
+    await door.close()
     await stub.close()
   }, patient(120_000))
 

@@ -1,10 +1,10 @@
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Task } from '@automagik-spark/core'
+import { openDoorForChecks } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/run/worker.ts'
 import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
-import { openTlsDoor } from './tls-door.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const KEY = 'sk-stack-test'
@@ -152,32 +152,18 @@ describe('a server that is gone', () => {
 
 describe('a server that is up by every check and takes no call', () => {
   it('has its tasks fail after three calls that could not be sent for each try, instead of calling for ever', async () => {
-    // It lets a check in, and after each ends the next connection, which is the run's.
-    let checked = false
-    let turnedAway = 0
-    const door = await openTlsDoor(stack.stub.url, () => {
-      if (!checked) return true
-      checked = false
-      turnedAway++
-      return false
-    })
-    door.onRequest((text) => {
-      if (!text.includes('/users/whoami')) return text
-      checked = true
-      return text.replace(/connection: keep-alive/i, 'connection: close') // nor is the run let in by the check's connection
-    })
+    const door = await openDoorForChecks(stack.stub.url)
     try {
       const behind = await stack.engine.sources.create({ url: door.url, api_key: KEY, max_concurrency: 40 })
-      checked = false
+      door.letNextIn()
       const synced = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: door.url })
       if (!('workflow' in synced)) throw new Error('one flow was asked for')
-      door.endAll()
-      checked = true
+      door.endNext()
       const [id] = await plan(1, 'never taken', synced.workflow.id, 1)
       await addWorker()
       const task = await ended(id!)
       expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 2 })
-      expect(turnedAway).toBe(6)
+      expect(door.turnedAway()).toBe(6)
       expect(calls('never taken')).toEqual([])
       expect(await typesOf(id!)).toEqual(['created', 'handed_back', 'handed_back', 'attempt_started', 'attempt_failed', 'handed_back', 'handed_back', 'attempt_started', 'failed'])
       expect(await stack.engine.sources.get(behind.id)).toMatchObject({ health: 'up' })

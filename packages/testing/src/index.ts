@@ -1,5 +1,6 @@
 export { holdsEventLoop } from './event-loop.ts'
 export { certificate } from './certificate.ts'
+export { openDoorForChecks } from './tls-door.ts'
 export { readCallLog, type Ended, type StubCall } from './server/call-log.ts'
 export { flowNames, type FlowName } from './langflow/flows.ts'
 export { langflowVersions, type LangflowVersion } from './langflow/recorded.ts'

@@ -1,4 +1,4 @@
-import { certificate } from '@automagik-spark/testing'
+import { certificate } from './certificate.ts'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from 'node:tls'
  * A TLS front of a server, as a proxy is, that decides of each connection before the handshake whether to let it in: one that it ends has surely not
  * been sent anything. `letsIn` is asked for each.
  */
-export const openTlsDoor = async (targetUrl: string, letsIn: () => boolean) => {
+const openTlsDoor = async (targetUrl: string, letsIn: () => boolean) => {
   const target = new URL(targetUrl)
   const sockets = new Set<Socket>()
   let change = (text: string): string => text
@@ -40,5 +40,36 @@ export const openTlsDoor = async (targetUrl: string, letsIn: () => boolean) => {
       outer.close()
       await once(outer, 'close')
     },
+  }
+}
+
+/** A door of a Langflow that lets health checks in, and after each ends the next connection, which is a run's: up by every check, and it takes no call. */
+export const openDoorForChecks = async (targetUrl: string) => {
+  let isNext = false
+  let turnedAway = 0
+  const door = await openTlsDoor(targetUrl, () => {
+    if (!isNext) return true
+    isNext = false
+    turnedAway++
+    return false
+  })
+  door.onRequest((text) => {
+    if (!text.includes('/users/whoami')) return text
+    isNext = true
+    return text.replace(/connection: keep-alive/i, 'connection: close') // nor is the run let in by the check's connection
+  })
+  return {
+    url: door.url,
+    turnedAway: () => turnedAway,
+    /** Whatever comes next is let in, as what is asked for by hand between two checks. */
+    letNextIn() {
+      isNext = false
+    },
+    /** Ends what is connected, and the next connection. */
+    endNext() {
+      door.endAll()
+      isNext = true
+    },
+    close: () => door.close(),
   }
 }
