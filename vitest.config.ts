@@ -31,7 +31,14 @@ export default defineConfig({
     // Most tests wait more than they compute: also a machine of two cores takes three files at once.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
-      { ...shared, test: { name: 'unit', include: ['{packages,apps}/*/src/**/*.test.ts', 'bench/*.test.ts', 'scripts/**/*.test.mjs'], ...limits(5_000, 10_000) } },
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['{packages,apps}/*/src/**/*.test.ts', 'bench/*.test.ts', 'scripts/**/*.test.mjs'],
+          ...limits(5_000, 10_000),
+        },
+      },
       integration,
       { test: { name: 'e2e', include: ['e2e/**/*.test.ts'], ...limits(120_000, 120_000) } },
     ],

@@ -18,7 +18,10 @@ const statOf = (pid: number): Stat | null => {
     return null // it is gone
   }
   // The name before it may hold anything, spaces and brackets included.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number)
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number)
   const [parent = 0, utime = 0, stime = 0, cutime = 0, cstime = 0] = [fields[1], ...fields.slice(11, 15)]
   return { parent, own: (utime + stime) * TICK_MS, reaped: (cutime + cstime) * TICK_MS }
 }
@@ -44,7 +47,10 @@ export const makeCpuMeter = (postgresBackend: number) => {
     })
     const master = statOf(postmaster)
     if (!master || servers.includes(null)) return null
-    return { node_ms: sum(servers.map((server) => server?.own ?? 0)), postgres_ms: sum([...backends, master.own, master.reaped]) }
+    return {
+      node_ms: sum(servers.map((server) => server?.own ?? 0)),
+      postgres_ms: sum([...backends, master.own, master.reaped]),
+    }
   }
 }
 export type CpuMeter = ReturnType<typeof makeCpuMeter>

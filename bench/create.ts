@@ -5,17 +5,26 @@ import type { Surroundings } from './surroundings.ts'
 const CREATORS = 16
 
 /** `session_id` names the schedule in the flow server's log. */
-export type NewSchedule = { session_id: string; schedule_expr: string } & ({ schedule_type: 'cron' | 'one-time' } | { schedule_type: 'interval'; start_at: string; max_runs: number })
+export type NewSchedule = { session_id: string; schedule_expr: string } & (
+  { schedule_type: 'cron' | 'one-time' } | { schedule_type: 'interval'; start_at: string; max_runs: number }
+)
 
 /** Over REST. How many a second they were. */
-export const createSchedules = async ({ spark, workflow_id, signal }: Surroundings, schedules: readonly NewSchedule[]): Promise<number> => {
+export const createSchedules = async (
+  { spark, workflow_id, signal }: Surroundings,
+  schedules: readonly NewSchedule[],
+): Promise<number> => {
   const api = makeCaller(spark.url, { connections: CREATORS, headers: { 'x-api-key': spark.key } })
   const waiting = [...schedules].reverse()
   const creator = async () => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       signal.throwIfAborted()
-      const answer = await api.call('/api/v1/schedules', JSON.stringify({ workflow_id, ...next, input_value: `from ${next.session_id}` }))
-      if (answer.status !== 201) throw new Error(`a schedule was not created: ${answer.status} ${answer.body.toString().slice(0, 500)}`)
+      const answer = await api.call(
+        '/api/v1/schedules',
+        JSON.stringify({ workflow_id, ...next, input_value: `from ${next.session_id}` }),
+      )
+      if (answer.status !== 201)
+        throw new Error(`a schedule was not created: ${answer.status} ${answer.body.toString().slice(0, 500)}`)
     }
   }
   const began = performance.now()
@@ -27,8 +36,12 @@ export const createSchedules = async ({ spark, workflow_id, signal }: Surroundin
   }
 }
 
-export const names = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`)
-export const allAt = (sessions: readonly string[], due: number): Map<string, number> => new Map(sessions.map((session) => [session, due]))
+export const names = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`)
+export const allAt = (sessions: readonly string[], due: number): Map<string, number> =>
+  new Map(sessions.map((session) => [session, due]))
 /** Evenly spread in whole seconds, as the floors spread their jobs. */
 export const spreadFrom = (sessions: readonly string[], firstMs: number, spreadMs: number): Map<string, number> =>
-  new Map(sessions.map((session, i) => [session, firstMs + Math.floor((i * spreadMs) / sessions.length / 1_000) * 1_000]))
+  new Map(
+    sessions.map((session, i) => [session, firstMs + Math.floor((i * spreadMs) / sessions.length / 1_000) * 1_000]),
+  )

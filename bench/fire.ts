@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuBetween } from './cpu.ts'
 import type { FlowLog } from './flow-log.ts'
-import { startsOf } from './starts.ts'
 import type { Starts } from './starts.ts'
+import { startsOf } from './starts.ts'
 import type { Surroundings } from './surroundings.ts'
 
 export type Fired = Starts & {
@@ -47,19 +47,27 @@ export const watchFire = async ({ surroundings, flows, due, pids, left }: Args):
   const before = cpu(...pids)
   await sleep(Math.max(at - Date.now(), 0), undefined, { signal })
 
-  for (let count = 0, cameAt = performance.now(); count < due.size && performance.now() - cameAt < PATIENCE_MS; ) {
+  for (let count = 0, cameAt = performance.now(); count < due.size && performance.now() - cameAt < PATIENCE_MS;) {
     await sleep(LOOK_MS, undefined, { signal })
     const now = await flows.count()
     if (now > count) cameAt = performance.now()
     count = now
   }
   let unfinished = await countLeft(surroundings, left)
-  for (const began = performance.now(); unfinished > 0 && performance.now() - began < FINISH_MS; unfinished = await countLeft(surroundings, left)) {
+  for (
+    const began = performance.now();
+    unfinished > 0 && performance.now() - began < FINISH_MS;
+    unfinished = await countLeft(surroundings, left)
+  ) {
     await sleep(LOOK_MS / 4, undefined, { signal })
   }
   const used = cpuBetween(before, cpu(...pids))
 
   await sleep(AFTERMATH_MS, undefined, { signal })
   const starts = startsOf(await flows.runs(), due)
-  return { ...starts, unfinished, cpu_ms: used && { node: used.node_ms / starts.started, postgres: used.postgres_ms / starts.started } }
+  return {
+    ...starts,
+    unfinished,
+    cpu_ms: used && { node: used.node_ms / starts.started, postgres: used.postgres_ms / starts.started },
+  }
 }

@@ -1,6 +1,6 @@
 import { allAt, createSchedules, names } from './create.ts'
-import { OPEN_TASKS, watchFire } from './fire.ts'
 import type { Fired } from './fire.ts'
+import { OPEN_TASKS, watchFire } from './fire.ts'
 import { fireFloor, REST_MS } from './floors.ts'
 import type { FlowLog } from './flow-log.ts'
 import type { Target } from './part.ts'
@@ -11,7 +11,14 @@ import { atMost } from './targets.ts'
 
 export type Kind = 'cron' | 'one-time'
 /** Two fires of the table, before and after Spark: whatever else the machine does then hits both alike. */
-export type Beside = { kind: Kind; concurrency: number; created_per_second: number; spark: Fired; table: [Fired, Fired]; agenda: Fired }
+export type Beside = {
+  kind: Kind
+  concurrency: number
+  created_per_second: number
+  spark: Fired
+  table: [Fired, Fired]
+  agenda: Fired
+}
 
 const MINUTE = 60_000
 /** A one-time schedule may name any second; a round one is easier to read. */
@@ -24,22 +31,39 @@ const ENOUGH_FOR_CPU = 100
 export const MANY = 1_000
 
 /** Creates them over REST, all due at one time, and watches that time. `pids`: of Spark's processes. */
-export const fireSpark = async (surroundings: Surroundings, flows: FlowLog, kind: Kind, count: number, pids: number[]): Promise<{ created_per_second: number; fired: Fired }> => {
+export const fireSpark = async (
+  surroundings: Surroundings,
+  flows: FlowLog,
+  kind: Kind,
+  count: number,
+  pids: number[],
+): Promise<{ created_per_second: number; fired: Fired }> => {
   const step = kind === 'cron' ? MINUTE : ONE_TIME_STEP
   const due = Math.ceil((Date.now() + aheadMs(count)) / step) * step
   const at = new Date(due)
   const schedule_expr = kind === 'cron' ? `${at.getUTCMinutes()} ${at.getUTCHours()} * * *` : at.toISOString()
   const sessions = names(`${kind}-${count}-${due}`, count)
   surroundings.progress(`creating ${count} ${kind} schedules that are due at ${at.toISOString()}`)
-  const created_per_second = await createSchedules(surroundings, sessions.map((session_id) => ({ session_id, schedule_type: kind, schedule_expr })))
+  const created_per_second = await createSchedules(
+    surroundings,
+    sessions.map((session_id) => ({ session_id, schedule_type: kind, schedule_expr })),
+  )
   if (Date.now() > due - 2_000) throw new Error('creating the schedules took until they were due: try fewer of them')
   surroundings.progress('waiting for that time')
   await flows.clear()
-  return { created_per_second, fired: await watchFire({ surroundings, flows, due: allAt(sessions, due), pids, left: OPEN_TASKS }) }
+  return {
+    created_per_second,
+    fired: await watchFire({ surroundings, flows, due: allAt(sessions, due), pids, left: OPEN_TASKS }),
+  }
 }
 
 /** Spark, and each floor with as many jobs. */
-export const fireBeside = async (surroundings: Surroundings, flows: FlowLog, kind: Kind, count: number): Promise<Beside> => {
+export const fireBeside = async (
+  surroundings: Surroundings,
+  flows: FlowLog,
+  kind: Kind,
+  count: number,
+): Promise<Beside> => {
   const { spark, concurrency, progress } = surroundings
   progress(`${count} jobs of a table that is asked once a second`)
   const before = await fireFloor(surroundings, flows, 'table', count)
@@ -47,7 +71,14 @@ export const fireBeside = async (surroundings: Surroundings, flows: FlowLog, kin
   progress('the table once more')
   const after = await fireFloor(surroundings, flows, 'table', count)
   progress('the same for Agenda with a job for each')
-  return { kind, concurrency, created_per_second, spark: fired, table: [before, after], agenda: await fireFloor(surroundings, flows, 'agenda', count) }
+  return {
+    kind,
+    concurrency,
+    created_per_second,
+    spark: fired,
+    table: [before, after],
+    agenda: await fireFloor(surroundings, flows, 'agenda', count),
+  }
 }
 
 export const meanOf = (fires: readonly Fired[], value: (fired: Fired) => number): number => mean(fires.map(value))
@@ -56,8 +87,12 @@ const cpuTotal = ({ cpu_ms }: Fired): number => (cpu_ms ? cpu_ms.node + cpu_ms.p
 
 export const firesTable = ({ kind, concurrency, created_per_second, spark, table: floor, agenda }: Beside): string => {
   const row = (name: string, value: (fired: Fired) => number, withRatio = false) => [
-    name, figure(value(spark)), figure(meanOf(floor, value)), withRatio ? figure(value(spark) / meanOf(floor, value)) : '',
-    figure(value(agenda)), withRatio ? figure(value(spark) / value(agenda)) : '',
+    name,
+    figure(value(spark)),
+    figure(meanOf(floor, value)),
+    withRatio ? figure(value(spark) / meanOf(floor, value)) : '',
+    figure(value(agenda)),
+    withRatio ? figure(value(spark) / value(agenda)) : '',
   ]
   return [
     `${spark.due} ${kind} schedules due at one time, ${concurrency} at once, seen at the flow server; table: mean of two, before and after`,
@@ -75,11 +110,13 @@ export const firesTable = ({ kind, concurrency, created_per_second, spark, table
         row('late, max ms', ({ lateness }) => lateness.max_ms, true),
         row('first start, ms', ({ first_start_ms }) => first_start_ms, true),
         row('last start, ms', lastStart, true),
-        ...(spark.due < ENOUGH_FOR_CPU ? [] : [
-          row('CPU ms a run, Node', ({ cpu_ms }) => cpu_ms?.node ?? Number.NaN, true),
-          row('CPU ms a run, PostgreSQL', ({ cpu_ms }) => cpu_ms?.postgres ?? Number.NaN, true),
-          row('CPU ms a run, both', cpuTotal, true),
-        ]),
+        ...(spark.due < ENOUGH_FOR_CPU
+          ? []
+          : [
+              row('CPU ms a run, Node', ({ cpu_ms }) => cpu_ms?.node ?? Number.NaN, true),
+              row('CPU ms a run, PostgreSQL', ({ cpu_ms }) => cpu_ms?.postgres ?? Number.NaN, true),
+              row('CPU ms a run, both', cpuTotal, true),
+            ]),
       ],
     ),
     `created over REST: ${figure(created_per_second)} schedules/s`,
@@ -94,9 +131,11 @@ export const firesTargets = ({ kind, concurrency, spark, table: floor }: Beside)
     atMost(name('unfinished'), spark.unfinished, 0),
     atMost(name('early'), spark.early, 0),
     atMost(name('first start'), spark.first_start_ms, 100, ' ms'),
-    ...(spark.due < MANY ? [] : [
-      atMost(name('last start'), spark.last_start_ms / meanOf(floor, lastStart), 1.5, ' × table'),
-      atMost(name('CPU a run'), cpuTotal(spark) / meanOf(floor, cpuTotal), 2, ' × table'),
-    ]),
+    ...(spark.due < MANY
+      ? []
+      : [
+          atMost(name('last start'), spark.last_start_ms / meanOf(floor, lastStart), 1.5, ' × table'),
+          atMost(name('CPU a run'), cpuTotal(spark) / meanOf(floor, cpuTotal), 2, ' × table'),
+        ]),
   ]
 }

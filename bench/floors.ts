@@ -1,6 +1,6 @@
 import { allAt, names } from './create.ts'
-import { watchFire } from './fire.ts'
 import type { Fired } from './fire.ts'
+import { watchFire } from './fire.ts'
 import type { FlowLog } from './flow-log.ts'
 import type { Running } from './processes.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -26,17 +26,36 @@ type Jobs = {
   aheadMs: number
 }
 
-export const startJobs = async (surroundings: Surroundings, floor: Floor, { count, spreadMs = 0, aheadMs }: Jobs): Promise<Running & { due: number }> => {
-  const running = await surroundings.startFloor(FLOORS[floor].program, { JOBS: String(count), SPREAD_MS: String(spreadMs), AHEAD_MS: String(aheadMs) })
+export const startJobs = async (
+  surroundings: Surroundings,
+  floor: Floor,
+  { count, spreadMs = 0, aheadMs }: Jobs,
+): Promise<Running & { due: number }> => {
+  const running = await surroundings.startFloor(FLOORS[floor].program, {
+    JOBS: String(count),
+    SPREAD_MS: String(spreadMs),
+    AHEAD_MS: String(aheadMs),
+  })
   return { ...running, due: Number(running.said) }
 }
 
 /** So many jobs at one time. */
-export const fireFloor = async (surroundings: Surroundings, flows: FlowLog, floor: Floor, count: number): Promise<Fired> => {
+export const fireFloor = async (
+  surroundings: Surroundings,
+  flows: FlowLog,
+  floor: Floor,
+  count: number,
+): Promise<Fired> => {
   const { due, pid, stop } = await startJobs(surroundings, floor, { count, aheadMs: REST_MS })
   try {
     await flows.clear()
-    return await watchFire({ surroundings, flows, due: allAt(names('floor', count), due), pids: [pid], left: FLOORS[floor].left })
+    return await watchFire({
+      surroundings,
+      flows,
+      due: allAt(names('floor', count), due),
+      pids: [pid],
+      left: FLOORS[floor].left,
+    })
   } finally {
     await stop()
   }

@@ -11,11 +11,15 @@ export const openFlowLog = ({ stub }: Pick<Surroundings, 'stub'>) => {
     clear: async () => void (await flows.call('/__stub/clear', '{}')),
     runs: async (): Promise<StubCall[]> => {
       const { calls, unrecorded } = JSON.parse((await flows.call('/__stub/calls')).body.toString()) as Seen
-      if (unrecorded.length > 0) throw new Error(`the stub was asked for something that no Langflow was heard to answer: ${JSON.stringify(unrecorded[0])}`)
+      if (unrecorded.length > 0)
+        throw new Error(
+          `the stub was asked for something that no Langflow was heard to answer: ${JSON.stringify(unrecorded[0])}`,
+        )
       return calls.filter(({ run }) => run)
     },
     /** Of runs, since the start or the last `clear`. */
-    count: async (): Promise<number> => (JSON.parse((await flows.call('/__stub/count')).body.toString()) as { runs: number }).runs,
+    count: async (): Promise<number> =>
+      (JSON.parse((await flows.call('/__stub/count')).body.toString()) as { runs: number }).runs,
     close: () => flows.close(),
   }
 }

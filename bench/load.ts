@@ -1,19 +1,27 @@
 import { Pool } from 'undici'
-import { cpuBetween } from './cpu.ts'
 import type { Cpu } from './cpu.ts'
-import { spreadOf, sum } from './statistics.ts'
+import { cpuBetween } from './cpu.ts'
 import type { Spread } from './statistics.ts'
+import { spreadOf, sum } from './statistics.ts'
 
 export type Answer = { status: number; body: Buffer }
 export type Caller = { call: (path: string, body?: string) => Promise<Answer>; close: () => Promise<void> }
 
 /** Calls one server over kept connections, the body read to its end. The same for Spark and for its floors. */
-export const makeCaller = (url: string, { connections, headers }: { connections: number; headers: Record<string, string> }): Caller => {
+export const makeCaller = (
+  url: string,
+  { connections, headers }: { connections: number; headers: Record<string, string> },
+): Caller => {
   const pool = new Pool(url, { connections, pipelining: 1, headersTimeout: 120_000, bodyTimeout: 120_000 })
   const json = { ...headers, 'content-type': 'application/json' }
   return {
     async call(path, body) {
-      const answer = await pool.request({ path, method: body === undefined ? 'GET' : 'POST', headers: body === undefined ? headers : json, body: body ?? null })
+      const answer = await pool.request({
+        path,
+        method: body === undefined ? 'GET' : 'POST',
+        headers: body === undefined ? headers : json,
+        body: body ?? null,
+      })
       return { status: answer.statusCode, body: Buffer.from(await answer.body.arrayBuffer()) }
     },
     close: () => pool.destroy(),
@@ -73,7 +81,13 @@ export const warmUp = async (targets: Target[], signal: AbortSignal): Promise<vo
 export type Compared = { at_once: number; spark: Measured; floor: Measured }
 
 /** Both, in halves as floor, Spark, Spark, floor: whatever else the machine does then hits both alike. */
-export const compare = async (args: { spark: Target; floor: Target; atOnce: number; seconds: number; signal: AbortSignal }): Promise<{ spark: Measured; floor: Measured }> => {
+export const compare = async (args: {
+  spark: Target
+  floor: Target
+  atOnce: number
+  seconds: number
+  signal: AbortSignal
+}): Promise<{ spark: Measured; floor: Measured }> => {
   const half = (target: Target) => slice(target, args.atOnce, args.seconds * 500, args.signal)
   const floor = [await half(args.floor)]
   const spark = [await half(args.spark), await half(args.spark)]

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os'
-import { readOptions, usage } from './options.ts'
 import type { Options } from './options.ts'
+import { readOptions, usage } from './options.ts'
 import type { Bench, Target } from './part.ts'
 import { PARTS } from './parts.ts'
 import { roundedAll } from './statistics.ts'
@@ -35,15 +35,25 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const loadNow = (): number => loadavg()[0] ?? Number.NaN
-const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), memory_gib: totalmem() / 2 ** 30, node: process.version }
+const machine = {
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: availableParallelism(),
+  memory_gib: totalmem() / 2 ** 30,
+  node: process.version,
+}
 let version: string | undefined
 const bench: Bench = {
-  options, progress, signal: stopping.signal,
+  options,
+  progress,
+  signal: stopping.signal,
   open: (setup, work) =>
-    withSurroundings({ ...setup, signal: stopping.signal, cpuProf: options.cpuProf, progress }, async (surroundings) => {
-      version ??= (await surroundings.spark.client.service.health()).services.api.version
-      return work(surroundings)
-    }),
+    withSurroundings(
+      { ...setup, signal: stopping.signal, cpuProf: options.cpuProf, progress },
+      async (surroundings) => {
+        version ??= (await surroundings.spark.client.service.health()).services.api.version
+        return work(surroundings)
+      },
+    ),
 }
 
 const date = new Date().toISOString()
@@ -59,7 +69,9 @@ try {
   }
 } catch (error) {
   const stopped = stopping.signal.aborted
-  process.stderr.write(`${stopped ? String((stopping.signal.reason as Error).message) : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.stderr.write(
+    `${stopped ? String((stopping.signal.reason as Error).message) : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  )
   if (!stopped) process.exitCode = 1
 }
 
@@ -67,6 +79,10 @@ try {
 if (Object.keys(results).length > 0) {
   if (targets.length > 0) print(targetsTable(targets))
   const load_after = loadNow()
-  print(`Spark ${version ?? ''}, Node ${machine.node}, ${machine.cores} cores (${machine.cpu}), load ${load_before.toFixed(1)} before and ${load_after.toFixed(1)} after, ${date}`)
-  process.stdout.write(`${JSON.stringify(roundedAll({ date, version, machine: { ...machine, load_before, load_after }, options, ...results, targets }))}\n`)
+  print(
+    `Spark ${version ?? ''}, Node ${machine.node}, ${machine.cores} cores (${machine.cpu}), load ${load_before.toFixed(1)} before and ${load_after.toFixed(1)} after, ${date}`,
+  )
+  process.stdout.write(
+    `${JSON.stringify(roundedAll({ date, version, machine: { ...machine, load_before, load_after }, options, ...results, targets }))}\n`,
+  )
 }

@@ -5,13 +5,22 @@ describe('readOptions', () => {
   const read = (args: string[]) => readOptions(args, ['tasks', 'runs', 'schedules'])
 
   it('measures everything unless told otherwise', () => {
-    expect(read([])).toEqual({ only: ['tasks', 'runs', 'schedules'], seconds: 5, schedules: [1, 100, 1000], concurrency: [100], cpuProf: null })
+    expect(read([])).toEqual({
+      only: ['tasks', 'runs', 'schedules'],
+      seconds: 5,
+      schedules: [1, 100, 1000],
+      concurrency: [100],
+      cpuProf: null,
+    })
   })
   it('takes the parts that are asked for, in the order they are run in', () => {
     expect(read(['--only', 'runs, tasks', '--seconds', '2'])).toMatchObject({ only: ['tasks', 'runs'], seconds: 2 })
   })
   it('takes several numbers, each once, in the order they are given in', () => {
-    expect(read(['--schedules', '1000, 1,1000', '--concurrency=50'])).toMatchObject({ schedules: [1000, 1], concurrency: [50] })
+    expect(read(['--schedules', '1000, 1,1000', '--concurrency=50'])).toMatchObject({
+      schedules: [1000, 1],
+      concurrency: [50],
+    })
   })
   it('knows --help', () => {
     expect(read(['-h'])).toBe('help')

@@ -15,7 +15,9 @@ export type Options = {
   cpuProf: string | null
 }
 
-export const usage = (parts: readonly string[]): string => `usage: npm run bench -- [--only PARTS] [--seconds N] [--schedules N,…] [--concurrency N,…] [--cpu-prof FOLDER]
+export const usage = (
+  parts: readonly string[],
+): string => `usage: npm run bench -- [--only PARTS] [--seconds N] [--schedules N,…] [--concurrency N,…] [--cpu-prof FOLDER]
 
   --only         which parts, separated by commas; all of them unless given: ${parts.join(', ')}
   --seconds      how long each measurement of tasks and runs takes; 5 unless given
@@ -55,8 +57,9 @@ const partsOf = (text: string, parts: readonly string[]): string[] => {
   return parts.filter((part) => asked.includes(part))
 }
 
-const wholeNumbers = (name: string, text: string, min: number, max: number): number[] =>
-  [...new Set(listOf(text).map((item) => wholeNumber(name, item, min, max)))]
+const wholeNumbers = (name: string, text: string, min: number, max: number): number[] => [
+  ...new Set(listOf(text).map((item) => wholeNumber(name, item, min, max))),
+]
 
 const wholeNumber = (name: string, text: string, min: number, max: number): number => {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN

@@ -34,7 +34,16 @@ const STOP_MS = 40_000
 const KEPT_CHARS = 4_000
 
 /** Starts a Node program with nothing of our environment but what Node needs, and waits until it is ready. */
-export const startProcess = async ({ name, script, args = [], nodeArgs = [], env = {}, ready, logFile, signal }: Start): Promise<Running> => {
+export const startProcess = async ({
+  name,
+  script,
+  args = [],
+  nodeArgs = [],
+  env = {},
+  ready,
+  logFile,
+  signal,
+}: Start): Promise<Running> => {
   const log = logFile === undefined ? null : openSync(logFile, 'a')
   const child = spawn(process.execPath, ['--import', TETHER, ...nodeArgs, script, ...args], {
     cwd: root,

@@ -1,5 +1,5 @@
-import { AT_ONCE, makeCaller } from './load.ts'
 import type { Target } from './load.ts'
+import { AT_ONCE, makeCaller } from './load.ts'
 import type { Surroundings } from './surroundings.ts'
 
 type Runners = { spark: Target; floor: Target; close: () => Promise<void> }
@@ -13,15 +13,27 @@ export const openRunners = ({ spark, stub, workflow_id, cpu }: Surroundings): Ru
   return {
     spark: {
       async once() {
-        const { status, body } = await sparkCaller.call(`/api/v1/workflows/${workflow_id}/run`, JSON.stringify(`run ${++count}`))
-        if (status !== 200 || !body.includes('"status":"completed"')) throw new Error(`a run failed: ${status} ${body.toString().slice(0, 500)}`)
+        const { status, body } = await sparkCaller.call(
+          `/api/v1/workflows/${workflow_id}/run`,
+          JSON.stringify(`run ${++count}`),
+        )
+        if (status !== 200 || !body.includes('"status":"completed"'))
+          throw new Error(`a run failed: ${status} ${body.toString().slice(0, 500)}`)
       },
       cpu: () => cpu(spark.pid),
     },
     floor: {
       async once() {
-        const request = { input_value: `run ${++count}`, input_type: 'any', output_type: 'any', session_id: `direct-${count}` }
-        const { status, body } = await stubCaller.call(`/api/v1/run/${stub.flow_id}?stream=false`, JSON.stringify(request))
+        const request = {
+          input_value: `run ${++count}`,
+          input_type: 'any',
+          output_type: 'any',
+          session_id: `direct-${count}`,
+        }
+        const { status, body } = await stubCaller.call(
+          `/api/v1/run/${stub.flow_id}?stream=false`,
+          JSON.stringify(request),
+        )
         if (status !== 200) throw new Error(`a direct call failed: ${status} ${body.toString().slice(0, 500)}`)
       },
       cpu: () => null, // there is nothing in between

@@ -9,14 +9,33 @@ describe('startsOf', () => {
   it('counts what started, what did not, and what started twice', () => {
     const calls = [call('b', 30), call('a', 500), call('a', 10), call('a', 600), call('stranger', 5), call(null, 1)]
     expect(startsOf(calls, at(['a', 'b', 'c']))).toEqual({
-      due: 3, started: 2, missed: 1, twice: 1, early: 0, lateness: { p50_ms: 10, p99_ms: 30, max_ms: 30 }, first_start_ms: 10, last_start_ms: 30,
+      due: 3,
+      started: 2,
+      missed: 1,
+      twice: 1,
+      early: 0,
+      lateness: { p50_ms: 10, p99_ms: 30, max_ms: 30 },
+      first_start_ms: 10,
+      last_start_ms: 30,
     })
   })
   it('measures each job from its own due time', () => {
-    expect(startsOf([call('a', 10), call('b', 5_020)], new Map([['a', due], ['b', due + 5_000]]))).toMatchObject({ first_start_ms: 10, last_start_ms: 20 })
+    expect(
+      startsOf(
+        [call('a', 10), call('b', 5_020)],
+        new Map([
+          ['a', due],
+          ['b', due + 5_000],
+        ]),
+      ),
+    ).toMatchObject({ first_start_ms: 10, last_start_ms: 20 })
   })
   it('shows a start before its time as one below zero, and counts it', () => {
-    expect(startsOf([call('a', -4), call('b', 0)], at(['a', 'b']))).toMatchObject({ started: 2, early: 1, first_start_ms: -4 })
+    expect(startsOf([call('a', -4), call('b', 0)], at(['a', 'b']))).toMatchObject({
+      started: 2,
+      early: 1,
+      first_start_ms: -4,
+    })
   })
   it('knows no times when nothing started', () => {
     const starts = startsOf([], at(['a']))

@@ -1,5 +1,5 @@
-import { spreadOf } from './statistics.ts'
 import type { Spread } from './statistics.ts'
+import { spreadOf } from './statistics.ts'
 
 /** How jobs began that were due, as the flow server saw it. */
 export type Starts = {
@@ -17,7 +17,10 @@ export type Starts = {
 }
 
 /** @param due when each job was due, by the session that names it; calls of other sessions are not counted */
-export const startsOf = (calls: readonly { at: number; session_id: string | null }[], due: ReadonlyMap<string, number>): Starts => {
+export const startsOf = (
+  calls: readonly { at: number; session_id: string | null }[],
+  due: ReadonlyMap<string, number>,
+): Starts => {
   const times = new Map<string, number[]>()
   for (const { at, session_id } of calls) {
     const dueAt = session_id === null ? undefined : due.get(session_id)

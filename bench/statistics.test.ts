@@ -29,12 +29,21 @@ describe('spreadOf', () => {
 })
 
 describe('rounded', () => {
-  it.each([[0.123456, 0.123], [12.3456, 12.3], [123.456, 123], [1234.5, 1235], [-0.0123456, -0.0123], [0, 0]])('%d is %d', (value, expected) => {
+  it.each([
+    [0.123456, 0.123],
+    [12.3456, 12.3],
+    [123.456, 123],
+    [1234.5, 1235],
+    [-0.0123456, -0.0123],
+    [0, 0],
+  ])('%d is %d', (value, expected) => {
     expect(rounded(value)).toBe(expected)
   })
   it('reaches every number of a result and nothing else', () => {
     expect(roundedAll({ at: 'x', rows: [{ ratio: 1.23456, missing: Number.NaN, none: null }], fine: true })).toEqual({
-      at: 'x', rows: [{ ratio: 1.23, missing: null, none: null }], fine: true,
+      at: 'x',
+      rows: [{ ratio: 1.23, missing: null, none: null }],
+      fine: true,
     })
   })
 })

@@ -13,7 +13,8 @@ export const sum = (values: readonly number[]): number => values.reduce((total, 
 export const mean = (values: readonly number[]): number => sum(values) / values.length
 
 /** To three significant digits, as no measurement here is better than that; whole numbers stay whole. */
-export const rounded = (value: number): number => (Math.abs(value) >= 1_000 ? Math.round(value) : Number(value.toPrecision(3)))
+export const rounded = (value: number): number =>
+  Math.abs(value) >= 1_000 ? Math.round(value) : Number(value.toPrecision(3))
 
 /** Every number of a result rounded, for the JSON line; what is no number (a division by nothing) becomes null. */
 export const roundedAll = (value: unknown): unknown => {

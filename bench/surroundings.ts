@@ -6,11 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startEmbedded } from '@automagik-spark/db'
 import { Spark } from '@automagik-spark/sdk'
 import pg from 'pg'
-import { makeCpuMeter } from './cpu.ts'
 import type { CpuMeter } from './cpu.ts'
+import { makeCpuMeter } from './cpu.ts'
 import { MAX_CONCURRENCY } from './options.ts'
-import { root, startProcess } from './processes.ts'
 import type { Running } from './processes.ts'
+import { root, startProcess } from './processes.ts'
 
 /** What every run takes at the flow server. */
 export const LATENCY_MS = 20
@@ -46,7 +46,10 @@ type Args = Setup & { signal: AbortSignal; cpuProf: string | null; progress: (li
 const built = (path: string) => join(root, path)
 
 /** Starts everything in a temporary folder, hands it to `work`, and leaves nothing behind. */
-export const withSurroundings = async <T>({ signal, cpuProf, progress, concurrency }: Args, work: (surroundings: Surroundings) => Promise<T>): Promise<T> => {
+export const withSurroundings = async <T>(
+  { signal, cpuProf, progress, concurrency }: Args,
+  work: (surroundings: Surroundings) => Promise<T>,
+): Promise<T> => {
   const closers: (() => Promise<void> | void)[] = []
   const opened = <O>(thing: O, close: (thing: O) => Promise<void> | void): O => {
     closers.push(() => close(thing))
@@ -56,7 +59,9 @@ export const withSurroundings = async <T>({ signal, cpuProf, progress, concurren
 
   let whatSparkSaid = (): string[] => []
   try {
-    const dir = opened(mkdtempSync(join(tmpdir(), 'spark-bench-')), (path) => rmSync(path, { recursive: true, force: true }))
+    const dir = opened(mkdtempSync(join(tmpdir(), 'spark-bench-')), (path) =>
+      rmSync(path, { recursive: true, force: true }),
+    )
     chmodSync(dir, 0o711) // root's PostgreSQL runs as another user, who must get through
     const dataDir = join(dir, 'data')
     const logFile = join(dir, 'spark.log')
@@ -67,7 +72,10 @@ export const withSurroundings = async <T>({ signal, cpuProf, progress, concurren
     const key = `sk-${randomBytes(12).toString('hex')}`
     const stub = await started(
       startProcess({
-        name: 'the stub Langflow', script: built('packages/testing/dist/stub-main.js'), signal, ready: /^(\{.*\})$/m,
+        name: 'the stub Langflow',
+        script: built('packages/testing/dist/stub-main.js'),
+        signal,
+        ready: /^(\{.*\})$/m,
         args: ['langflow-1.13.0', '--key', key, '--latency', String(LATENCY_MS), '--control'],
       }),
     )
@@ -75,11 +83,22 @@ export const withSurroundings = async <T>({ signal, cpuProf, progress, concurren
 
     const apiKey = randomBytes(24).toString('hex')
     const common = {
-      script: built('apps/cli/dist/main.js'), signal, logFile,
+      script: built('apps/cli/dist/main.js'),
+      signal,
+      logFile,
       nodeArgs: cpuProf === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${resolve(cpuProf)}`],
-      env: { API_PORT: '0', SPARK_DATA_DIR: dataDir, SPARK_API_KEY: apiKey, SPARK_WORKER_CONCURRENCY: String(concurrency), LOG_FORMAT: 'json', SPARK_DISCOVERY: 'false' },
+      env: {
+        API_PORT: '0',
+        SPARK_DATA_DIR: dataDir,
+        SPARK_API_KEY: apiKey,
+        SPARK_WORKER_CONCURRENCY: String(concurrency),
+        LOG_FORMAT: 'json',
+        SPARK_DISCOVERY: 'false',
+      },
     }
-    const process = await started(startProcess({ ...common, name: 'Spark', args: ['start'], ready: /Spark is ready at (http:\/\/\S+)/ }))
+    const process = await started(
+      startProcess({ ...common, name: 'Spark', args: ['start'], ready: /Spark is ready at (http:\/\/\S+)/ }),
+    )
     const spark = { ...process, url: process.said, key: apiKey, client: new Spark({ baseUrl: process.said, apiKey }) }
     const embedded = opened(await startEmbedded({ dataDir }), ({ close }) => close()) // a share in Spark's
     const client = opened(new pg.Client({ connectionString: embedded.url }), (connection) => connection.end())
@@ -89,18 +108,36 @@ export const withSurroundings = async <T>({ signal, cpuProf, progress, concurren
     const source = await spark.client.sources.create({ url: stubUrl, api_key: key, max_concurrency: MAX_CONCURRENCY })
     const workflow = await spark.client.workflows.sync(flows['echo'] ?? '', { source_url: source.url })
 
-    const floorEnv = { STUB_URL: stubUrl, STUB_KEY: key, STUB_FLOW: flows['echo'] ?? '', CONCURRENCY: String(concurrency) }
+    const floorEnv = {
+      STUB_URL: stubUrl,
+      STUB_KEY: key,
+      STUB_FLOW: flows['echo'] ?? '',
+      CONCURRENCY: String(concurrency),
+    }
     return await work({
-      signal, progress, concurrency, spark,
+      signal,
+      progress,
+      concurrency,
+      spark,
       stub: { ...stub, url: stubUrl, key, flow_id: flows['echo'] ?? '' },
       workflow_id: workflow.id,
       database: { url: embedded.url, client },
       cpu: makeCpuMeter(rows[0]?.pid ?? 0),
-      startWorker: () => started(untilAtWork(spark.client, startProcess({ ...common, name: 'a second worker', args: ['worker', 'start'], ready: null }), signal)),
+      startWorker: () =>
+        started(
+          untilAtWork(
+            spark.client,
+            startProcess({ ...common, name: 'a second worker', args: ['worker', 'start'], ready: null }),
+            signal,
+          ),
+        ),
       startFloor: (name, env = {}) =>
         started(
           startProcess({
-            name: `the floor ${name}`, script: built(`bench/dist/${name}.js`), signal, ready: /^ready (\S*)$/m,
+            name: `the floor ${name}`,
+            script: built(`bench/dist/${name}.js`),
+            signal,
+            ready: /^ready (\S*)$/m,
             env: { ...floorEnv, DATABASE_URL: embedded.url, ...env },
           }),
         ),
@@ -111,7 +148,9 @@ export const withSurroundings = async <T>({ signal, cpuProf, progress, concurren
   } finally {
     progress('stopping')
     for (const close of closers.reverse()) {
-      await Promise.resolve(close()).catch((error: unknown) => progress(`could not be closed: ${error instanceof Error ? error.message : String(error)}`))
+      await Promise.resolve(close()).catch((error: unknown) =>
+        progress(`could not be closed: ${error instanceof Error ? error.message : String(error)}`),
+      )
     }
   }
 }
@@ -123,7 +162,8 @@ const untilAtWork = async (client: Spark, starting: Promise<Running>, signal: Ab
     for (const began = performance.now(); ; await sleep(LOOK_MS, undefined, { signal })) {
       const { items } = await client.workers.list()
       if (items.some(({ pid }) => pid === worker.pid)) return worker
-      if (performance.now() - began > WORKER_MS) throw new Error(`the second worker was not at work within ${WORKER_MS / 1_000} s`)
+      if (performance.now() - began > WORKER_MS)
+        throw new Error(`the second worker was not at work within ${WORKER_MS / 1_000} s`)
     }
   } catch (error) {
     await worker.stop()
@@ -136,6 +176,8 @@ const KEPT_COMPLAINTS = 10
 /** The last warnings and errors of Spark's log, which goes with the folder. */
 const complaintsIn = (logFile: string): string[] => {
   if (!existsSync(logFile)) return []
-  const lines = readFileSync(logFile, 'utf8').split('\n').filter((line) => line !== '' && !/"level":"?(10|20|30|trace|debug|info)\b/.test(line))
+  const lines = readFileSync(logFile, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !/"level":"?(10|20|30|trace|debug|info)\b/.test(line))
   return lines.slice(-KEPT_COMPLAINTS)
 }

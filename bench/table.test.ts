@@ -3,7 +3,9 @@ import { figure, table } from './table.ts'
 
 describe('table', () => {
   it('lines up names to the left and figures to the right, as wide as the widest', () => {
-    expect(table(['at once', 'x'], [['1', '1000'], ['64']])).toBe(['at once     x', '-------  ----', '1        1000', '64'].join('\n'))
+    expect(table(['at once', 'x'], [['1', '1000'], ['64']])).toBe(
+      ['at once     x', '-------  ----', '1        1000', '64'].join('\n'),
+    )
   })
   it('of no rows is a head', () => {
     expect(table(['a', 'b'], [])).toBe('a  b\n-  -')
@@ -11,7 +13,13 @@ describe('table', () => {
 })
 
 describe('figure', () => {
-  it.each([[1.2345, '1.23'], [0.5, '0.5'], [null, '–'], [Number.NaN, '–'], [Infinity, '–']])('%s is shown as %s', (value, expected) => {
+  it.each([
+    [1.2345, '1.23'],
+    [0.5, '0.5'],
+    [null, '–'],
+    [Number.NaN, '–'],
+    [Infinity, '–'],
+  ])('%s is shown as %s', (value, expected) => {
     expect(figure(value)).toBe(expected)
   })
 })

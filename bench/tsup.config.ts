@@ -1,6 +1,8 @@
 import { defineConfig } from 'tsup'
 import { build } from '../tsup.shared.ts'
 
-const floors = Object.fromEntries(['list-server', 'job-runner', 'agenda-runner', 'large-agent'].map((name) => [name, `floor/${name}.ts`]))
+const floors = Object.fromEntries(
+  ['list-server', 'job-runner', 'agenda-runner', 'large-agent'].map((name) => [name, `floor/${name}.ts`]),
+)
 
 export default defineConfig(build({ main: 'main.ts', ...floors }, { dts: false }))

@@ -23,10 +23,23 @@ export const warmUpFires = async (surroundings: Surroundings): Promise<void> => 
   const { signal } = surroundings
   const start_at = new Date(Math.ceil((Date.now() + AHEAD_MS) / 1_000) * 1_000).toISOString()
   const sessions = names(`warm-up-${start_at}`, WARM_UP_JOBS / FIRES)
-  await createSchedules(surroundings, sessions.map((session_id) => ({ session_id, schedule_type: 'interval', schedule_expr: `${EVERY_S}s`, start_at, max_runs: FIRES })))
+  await createSchedules(
+    surroundings,
+    sessions.map((session_id) => ({
+      session_id,
+      schedule_type: 'interval',
+      schedule_expr: `${EVERY_S}s`,
+      start_at,
+      max_runs: FIRES,
+    })),
+  )
   // A schedule of the warm-up is active until it has run its last time.
   const left = `(${OPEN_TASKS}) + (SELECT count(*) FROM schedules WHERE status = 'active' AND max_runs = ${FIRES})`
-  for (const began = performance.now(); (await countLeft(surroundings, left)) > 0; await sleep(250, undefined, { signal })) {
+  for (
+    const began = performance.now();
+    (await countLeft(surroundings, left)) > 0;
+    await sleep(250, undefined, { signal })
+  ) {
     if (performance.now() - began > PATIENCE_MS) throw new Error('the fires of the warm-up were not over in time')
   }
 }

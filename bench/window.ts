@@ -12,5 +12,11 @@ export const loadOver = async ({ cpu, signal }: Surroundings, pids: number[], ms
   await sleep(ms, undefined, { signal })
   const used = cpuBetween(before, cpu(...pids))
   const percent = (usedMs: number) => (usedMs / (performance.now() - began)) * 100
-  return used && { node: percent(used.node_ms), postgres: percent(used.postgres_ms), both: percent(used.node_ms + used.postgres_ms) }
+  return (
+    used && {
+      node: percent(used.node_ms),
+      postgres: percent(used.postgres_ms),
+      both: percent(used.node_ms + used.postgres_ms),
+    }
+  )
 }

@@ -1,14 +1,14 @@
-import { startTemporaryServer } from '@automagik-spark/db/testing'
 import type { TemporaryServer } from '@automagik-spark/db/testing'
+import { startTemporaryServer } from '@automagik-spark/db/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeLanes } from './crash/lanes.ts'
 import type { Lanes } from './crash/lanes.ts'
+import { makeLanes } from './crash/lanes.ts'
 import { ALWAYS, play, strikesOf } from './crash/scenario.ts'
 import { scenarios, thatArm } from './crash/scenarios.ts'
-import { makeVictims } from './crash/victims.ts'
 import type { Victims } from './crash/victims.ts'
-import { openMongo } from './mongo.ts'
+import { makeVictims } from './crash/victims.ts'
 import type { E2eMongo } from './mongo.ts'
+import { openMongo } from './mongo.ts'
 import { removeDir, tempDir } from './spark.ts'
 
 /** As many as vitest runs at once. */
@@ -45,16 +45,24 @@ describe.each(scenarios.map((scenario) => [scenario.name, scenario] as const))('
     expect([...new Set(seen.filter((name) => named.has(name) || !ALWAYS.has(name)))].sort()).toEqual([...named].sort())
   })
   for (const strike of strikesOf(scenario)) {
-    it.concurrent(`${HOW[strike.fate]} "${strike.commit}"`, () => inPostgres!.use(async (lane) => void (await play(scenario, lane, victims, strike))))
+    it.concurrent(`${HOW[strike.fate]} "${strike.commit}"`, () =>
+      inPostgres!.use(async (lane) => void (await play(scenario, lane, victims, strike))),
+    )
   }
 })
 
-describe.each(thatArm.map((scenario) => [scenario.name, scenario] as const))('with wake-ups in MongoDB, %s', (_, scenario) => {
-  for (const strike of strikesOf(scenario)) {
-    it.concurrent(`${HOW[strike.fate]} "${strike.commit}"`, ({ skip }) =>
-      inMongo ? inMongo.use(async (lane) => void (await play(scenario, lane, victims, strike))) : skip('no Mongo server is to be had here'))
-  }
-})
+describe.each(thatArm.map((scenario) => [scenario.name, scenario] as const))(
+  'with wake-ups in MongoDB, %s',
+  (_, scenario) => {
+    for (const strike of strikesOf(scenario)) {
+      it.concurrent(`${HOW[strike.fate]} "${strike.commit}"`, ({ skip }) =>
+        inMongo
+          ? inMongo.use(async (lane) => void (await play(scenario, lane, victims, strike)))
+          : skip('no Mongo server is to be had here'),
+      )
+    }
+  },
+)
 
 it('every commit has its cases somewhere', () => {
   const struck = new Set(scenarios.flatMap((scenario) => strikesOf(scenario).map(({ commit }) => commit)))

@@ -20,7 +20,11 @@ export const openMongo = async (): Promise<E2eMongo | null> => {
     await postgres.close()
     removeDir(dir)
   }
-  const mongo = await requireMongo({ ci: process.env.CI !== undefined, mongodbUri: process.env.MONGODB_URI, postgresUrl: url.href })
+  const mongo = await requireMongo({
+    ci: process.env.CI !== undefined,
+    mongodbUri: process.env.MONGODB_URI,
+    postgresUrl: url.href,
+  })
   if (!mongo) {
     await closePostgres()
     return null

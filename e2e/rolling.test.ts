@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { Agent, createServer, request } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { startTemporaryServer } from '@automagik-spark/db/testing'
 import type { TemporaryServer } from '@automagik-spark/db/testing'
+import { startTemporaryServer } from '@automagik-spark/db/testing'
 import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CLI, removeDir, run, tempDir, until } from './spark.ts'
 import type { Running } from './spark.ts'
+import { CLI, removeDir, run, tempDir, until } from './spark.ts'
 
 const KEY = 'a-key-for-rolling-restarts'
 const RESTARTS = 20
@@ -16,7 +16,15 @@ let postgres: TemporaryServer
 let env: Record<string, string>
 beforeAll(async () => {
   postgres = await startTemporaryServer()
-  env = { DATABASE_URL: postgres.url, SPARK_API_KEY: KEY, SPARK_ENCRYPTION_KEY: randomBytes(32).toString('base64'), API_PORT: '0', API_HOST: '127.0.0.1', LOG_LEVEL: 'warn', SPARK_SHUTDOWN_DELAY: String(Math.min(3, Math.ceil(patient(1)))) }
+  env = {
+    DATABASE_URL: postgres.url,
+    SPARK_API_KEY: KEY,
+    SPARK_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    API_PORT: '0',
+    API_HOST: '127.0.0.1',
+    LOG_LEVEL: 'warn',
+    SPARK_SHUTDOWN_DELAY: String(Math.min(3, Math.ceil(patient(1)))),
+  }
 })
 afterAll(async () => {
   for (const { child } of started) child.kill('SIGKILL') // what a failed test has left
@@ -43,16 +51,28 @@ const CHECK_MS = 100
 const startProxy = async () => {
   const servers: { url: string; agent: Agent; isReady: boolean }[] = []
   const check = async (server: (typeof servers)[number]) => {
-    server.isReady = await fetch(`${server.url}/ready`).then(({ ok }) => ok, () => false)
+    server.isReady = await fetch(`${server.url}/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
   }
   const checking = setInterval(() => void Promise.all(servers.map(check)), CHECK_MS)
   let turn = 0
-  const pass = (incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer, [server, ...others]: typeof servers) => {
+  const pass = (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    body: Buffer,
+    [server, ...others]: typeof servers,
+  ) => {
     if (!server) return void outgoing.writeHead(502).end('no server is left')
-    const sent = request(`${server.url}${incoming.url}`, { method: incoming.method, headers: incoming.headers, agent: server.agent }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502)
-      answer.pipe(outgoing)
-    })
+    const sent = request(
+      `${server.url}${incoming.url}`,
+      { method: incoming.method, headers: incoming.headers, agent: server.agent },
+      (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502)
+        answer.pipe(outgoing)
+      },
+    )
     sent.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED') pass(incoming, outgoing, body, others)
       else outgoing.writeHead(502).end(`${incoming.method} ${incoming.url}: ${error.message}`)
@@ -70,12 +90,17 @@ const startProxy = async () => {
   return {
     url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
     add: (url: string) => void servers.push({ url, agent: new Agent({ keepAlive: true }), isReady: true }),
-    remove: (url: string) => void servers.splice(servers.findIndex((one) => one.url === url), 1), // what is under way there comes to its own end
-    close: () => new Promise<void>((resolve) => {
-      clearInterval(checking)
-      proxy.close(() => resolve())
-      proxy.closeAllConnections()
-    }),
+    remove: (url: string) =>
+      void servers.splice(
+        servers.findIndex((one) => one.url === url),
+        1,
+      ), // what is under way there comes to its own end
+    close: () =>
+      new Promise<void>((resolve) => {
+        clearInterval(checking)
+        proxy.close(() => resolve())
+        proxy.closeAllConnections()
+      }),
   }
 }
 
@@ -87,44 +112,61 @@ describe('an API that is told to end, with SPARK_SHUTDOWN_DELAY', () => {
       await response.arrayBuffer()
       return [response.status, response.headers.get('connection')]
     }
-    expect([await get('/ready'), await get('/api/v1/tasks')]).toEqual([[200, 'keep-alive'], [200, 'keep-alive']])
+    expect([await get('/ready'), await get('/api/v1/tasks')]).toEqual([
+      [200, 'keep-alive'],
+      [200, 'keep-alive'],
+    ])
     api.child.kill('SIGTERM')
-    await until(() => get('/ready'), ([status]) => status === 503)
-    expect([await get('/ready'), await get('/api/v1/tasks')]).toEqual([[503, 'close'], [200, 'close']])
+    await until(
+      () => get('/ready'),
+      ([status]) => status === 503,
+    )
+    expect([await get('/ready'), await get('/api/v1/tasks')]).toEqual([
+      [503, 'close'],
+      [200, 'close'],
+    ])
     expect(await api.exited).toBe(0)
   })
 
-  it(`fails no request over ${RESTARTS} restarts behind a proxy that keeps connections and asks who is ready`, async () => {
-    const proxy = await startProxy()
-    const apis = [await start(), await start()]
-    for (const { url } of apis) proxy.add(url)
-    const calls = { answered: 0, failed: [] as string[] }
-    let isOver = false
-    const client = async () => {
-      for (let i = 0; !isOver; i++) {
-        const isRead = i % 2 === 0
-        const path = isRead ? '/api/v1/tasks?limit=1' : '/api/v1/workflows/00000000-0000-7000-8000-000000000000/run'
-        const response = await fetch(`${proxy.url}${path}`, { method: isRead ? 'GET' : 'POST', headers: { 'X-API-Key': KEY, 'Content-Type': 'application/json' }, ...(!isRead && { body: '"x"' }) })
-        const text = await response.text()
-        if (response.status === (isRead ? 200 : 404)) calls.answered++
-        else calls.failed.push(`${response.status} ${text}`)
+  it(
+    `fails no request over ${RESTARTS} restarts behind a proxy that keeps connections and asks who is ready`,
+    async () => {
+      const proxy = await startProxy()
+      const apis = [await start(), await start()]
+      for (const { url } of apis) proxy.add(url)
+      const calls = { answered: 0, failed: [] as string[] }
+      let isOver = false
+      const client = async () => {
+        for (let i = 0; !isOver; i++) {
+          const isRead = i % 2 === 0
+          const path = isRead ? '/api/v1/tasks?limit=1' : '/api/v1/workflows/00000000-0000-7000-8000-000000000000/run'
+          const response = await fetch(`${proxy.url}${path}`, {
+            method: isRead ? 'GET' : 'POST',
+            headers: { 'X-API-Key': KEY, 'Content-Type': 'application/json' },
+            ...(!isRead && { body: '"x"' }),
+          })
+          const text = await response.text()
+          if (response.status === (isRead ? 200 : 404)) calls.answered++
+          else calls.failed.push(`${response.status} ${text}`)
+        }
       }
-    }
-    const clients = [client(), client(), client(), client()]
-    for (let i = 0; i < RESTARTS; i++) {
-      const next = start()
-      const old = apis.shift()!
-      const code = await old.stop()
-      proxy.remove(old.url)
-      apis.push(await next)
-      proxy.add(apis.at(-1)!.url)
-      expect(code).toBe(0)
-    }
-    isOver = true
-    await Promise.all(clients)
-    expect(calls.failed).toEqual([])
-    expect(calls.answered).toBeGreaterThan(RESTARTS)
-    await Promise.all(apis.map((api) => api.stop()))
-    await proxy.close()
-  }, patient(240_000))
+      const clients = [client(), client(), client(), client()]
+      for (let i = 0; i < RESTARTS; i++) {
+        const next = start()
+        const old = apis.shift()!
+        const code = await old.stop()
+        proxy.remove(old.url)
+        apis.push(await next)
+        proxy.add(apis.at(-1)!.url)
+        expect(code).toBe(0)
+      }
+      isOver = true
+      await Promise.all(clients)
+      expect(calls.failed).toEqual([])
+      expect(calls.answered).toBeGreaterThan(RESTARTS)
+      await Promise.all(apis.map((api) => api.stop()))
+      await proxy.close()
+    },
+    patient(240_000),
+  )
 })

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,8 +38,16 @@ export const cleanEnv = (env: Record<string, string>): Record<string, string> =>
   ...env,
 })
 
-export const run = (script: string, args: string[], { env, cwd }: { env: Record<string, string>; cwd: string }): Running => {
-  const child = spawn(process.execPath, [script, ...args], { env: { XDG_STATE_HOME: join(cwd, 'state'), ...cleanEnv(env) }, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+export const run = (
+  script: string,
+  args: string[],
+  { env, cwd }: { env: Record<string, string>; cwd: string },
+): Running => {
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { XDG_STATE_HOME: join(cwd, 'state'), ...cleanEnv(env) },
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   let output = ''
   const waiting = new Set<() => void>()
   const more = (chunk: Buffer) => {
@@ -65,7 +73,10 @@ export const run = (script: string, args: string[], { env, cwd }: { env: Record<
           const match = output.match(pattern)
           if (match) end(null, match)
         }
-        const timer = setTimeout(() => end(new Error(`${pattern} was not said within ${patient(ms)} ms:\n${output}`)), patient(ms))
+        const timer = setTimeout(
+          () => end(new Error(`${pattern} was not said within ${patient(ms)} ms:\n${output}`)),
+          patient(ms),
+        )
         void exited.then((code) => end(new Error(`ended with ${code} before it said ${pattern}:\n${output}`)))
         waiting.add(look)
         look()
@@ -84,5 +95,12 @@ export const startSpark = async (dir: string, env: Record<string, string> = {}):
   const running = run(CLI, ['start'], { env: { API_PORT: '0', SPARK_DATA_DIR: join(dir, 'data'), ...env }, cwd: dir })
   const [, url] = await running.says(/Spark is ready at (http:\/\/\S+)/)
   const key = env.SPARK_API_KEY ?? readFileSync(join(dir, 'data', 'api-key'), 'utf8').trim()
-  return { ...running, url: url!, key, dir, pid: running.child.pid!, client: new Spark({ baseUrl: url!, apiKey: key, timeout: patient(60_000) }) }
+  return {
+    ...running,
+    url: url!,
+    key,
+    dir,
+    pid: running.child.pid!,
+    client: new Spark({ baseUrl: url!, apiKey: key, timeout: patient(60_000) }),
+  }
 }

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runInForeground } from './lib/foreground.mjs'
 import { requireNode } from './lib/node-version.mjs'
-import { addUp } from './lib/totals.mjs'
 import { report } from './lib/report.mjs'
 import { onSignal } from './lib/signals.mjs'
+import { addUp } from './lib/totals.mjs'
 
 requireNode()
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -26,7 +26,12 @@ const run = async (script) => {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
-    return { passed: 0, failed: 1, skipped: [], problems: [`scripts/${script} ended with code ${code} and without totals`] }
+    return {
+      passed: 0,
+      failed: 1,
+      skipped: [],
+      problems: [`scripts/${script} ended with code ${code} and without totals`],
+    }
   }
 }
 

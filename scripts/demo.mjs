@@ -36,7 +36,10 @@ const whenReady = async () => {
     const apiKey = process.env.SPARK_API_KEY ?? read('api-key')
     if (baseUrl && apiKey) {
       const spark = new Spark({ baseUrl, apiKey, maxRetries: 0 })
-      const ready = await spark.service.ready().then(({ status }) => status === 'ready', () => false)
+      const ready = await spark.service.ready().then(
+        ({ status }) => status === 'ready',
+        () => false,
+      )
       if (ready) return spark
     }
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -47,11 +50,19 @@ const whenReady = async () => {
 /** What the demo shows; what is there from last time is kept. */
 const setUp = async (spark) => {
   const { items: sources } = await spark.sources.list({ limit: 100 })
-  if (!sources.some(({ url }) => url === stub.url)) await spark.sources.create({ name: 'Sample Langflow', url: stub.url, api_key: KEY })
+  if (!sources.some(({ url }) => url === stub.url))
+    await spark.sources.create({ name: 'Sample Langflow', url: stub.url, api_key: KEY })
   const workflow = await spark.workflows.sync(stub.flows.echo, { source_url: stub.url })
   const { items: schedules } = await spark.schedules.list({ workflow_id: workflow.id, limit: 100 })
-  const schedule = schedules.find(({ name }) => name === SCHEDULE) ??
-    (await spark.schedules.create({ name: SCHEDULE, workflow_id: workflow.id, schedule_type: 'interval', schedule_expr: '1m', input_value: 'Good morning!' }))
+  const schedule =
+    schedules.find(({ name }) => name === SCHEDULE) ??
+    (await spark.schedules.create({
+      name: SCHEDULE,
+      workflow_id: workflow.id,
+      schedule_type: 'interval',
+      schedule_expr: '1m',
+      input_value: 'Good morning!',
+    }))
   const { items: tasks } = await spark.tasks.list({ schedule_id: schedule.id, limit: 1 })
   const first = tasks[0] ?? (await spark.schedules.run(schedule.id))
   const task = await spark.tasks.wait(first.id)
@@ -67,7 +78,10 @@ const setUp = async (spark) => {
 }
 
 let over = false
-const running = runInForeground(['apps/cli/dist/main.js', 'start'], { cwd: root, env: { SPARK_DISCOVERY: 'false', ...process.env, SPARK_DATA_DIR: DATA_DIR } })
+const running = runInForeground(['apps/cli/dist/main.js', 'start'], {
+  cwd: root,
+  env: { SPARK_DISCOVERY: 'false', ...process.env, SPARK_DATA_DIR: DATA_DIR },
+})
 void running.finally(() => (over = true))
 whenReady()
   .then((spark) => spark && setUp(spark))

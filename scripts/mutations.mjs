@@ -18,41 +18,214 @@ const CLAIM_FUNCTION = migration('20261129032000_checks_decide')
 
 /** What is taken away: `from` must stand in the file exactly once from `after` on. */
 const mutations = [
-  { name: 'the token of settle', file: hot('settle'), after: 'UPDATE tasks t SET phase = NULL', from: 'AND t.token = r.token', tests: [CLAIM] },
-  { name: 'the status of settle', file: hot('settle'), from: "AND (t.status = 'running' OR", to: 'AND (true OR', tests: [CLAIM] },
-  { name: 'the token of reading a settlement back', file: hot('settle'), after: 'ON t.id = r.id', from: 'AND t.token = r.token', tests: [CLAIM, RETRY, 'packages/engine/test/settler.test.ts', LOST] },
-  { name: 'the token of handing back', file: hot('settle'), after: 'token = NULL', from: 'AND t.token = h.token', tests: [CLAIM] },
-  { name: 'the token of giving back what was not sent', file: hot('unsent'), from: 'AND t.token = r.token', tests: [HOLDS] },
-  { name: 'that nothing is claimed before a check', file: CLAIM_FUNCTION, after: 'FUNCTION spark_takes_calls', from: 'AND s.suspect_at IS NULL ', tests: [HOLDS] },
-  { name: 'one check at a time', file: hot('check'), after: 'const TO_CHECK', from: 's.checking_until <= spark_now() OR', to: 'true OR', tests: [HOLDS] },
-  { name: 'one check a second', file: hot('check'), after: 'const TO_CHECK', from: "s.check_began_at <= spark_now() - interval '1 second' OR", to: 'true OR', tests: [HOLDS] },
-  { name: 'the fence of what a check reports', file: hot('check'), after: 'const MINE', from: 's.check_began_at = $2', to: 's.check_began_at >= $2', tests: [HOLDS] },
-  { name: 'the row lock of checks', file: hot('check'), after: 'const claimChecks', from: ' FOR NO KEY UPDATE OF s SKIP LOCKED', tests: [HOLDS] },
-  { name: 'the token of the intent', file: hot('claim'), after: "SET phase = 'calling'", from: 'AND t.token = h.token', tests: [CLAIM, LOST] },
-  { name: 'the cancel that an intent minds', file: hot('claim'), from: 'AND t.cancel_requested_at IS NULL', tests: [CLAIM, LOST, 'packages/engine/test/calls.test.ts'] },
-  { name: 'the token of reading a claim back', file: hot('claim'), from: "t.token = $1 AND t.status = 'running'", to: "t.status = 'running' AND $1::uuid IS NOT NULL", tests: [CLAIM, LOST] },
-  { name: 'the token of asking for a lost call', file: hot('claim'), after: "SET phase = 'asking'", from: ' AND token = $2', to: ' AND $2::uuid IS NOT NULL', tests: [CLAIM] },
+  {
+    name: 'the token of settle',
+    file: hot('settle'),
+    after: 'UPDATE tasks t SET phase = NULL',
+    from: 'AND t.token = r.token',
+    tests: [CLAIM],
+  },
+  {
+    name: 'the status of settle',
+    file: hot('settle'),
+    from: "AND (t.status = 'running' OR",
+    to: 'AND (true OR',
+    tests: [CLAIM],
+  },
+  {
+    name: 'the token of reading a settlement back',
+    file: hot('settle'),
+    after: 'ON t.id = r.id',
+    from: 'AND t.token = r.token',
+    tests: [CLAIM, RETRY, 'packages/engine/test/settler.test.ts', LOST],
+  },
+  {
+    name: 'the token of handing back',
+    file: hot('settle'),
+    after: 'token = NULL',
+    from: 'AND t.token = h.token',
+    tests: [CLAIM],
+  },
+  {
+    name: 'the token of giving back what was not sent',
+    file: hot('unsent'),
+    from: 'AND t.token = r.token',
+    tests: [HOLDS],
+  },
+  {
+    name: 'that nothing is claimed before a check',
+    file: CLAIM_FUNCTION,
+    after: 'FUNCTION spark_takes_calls',
+    from: 'AND s.suspect_at IS NULL ',
+    tests: [HOLDS],
+  },
+  {
+    name: 'one check at a time',
+    file: hot('check'),
+    after: 'const TO_CHECK',
+    from: 's.checking_until <= spark_now() OR',
+    to: 'true OR',
+    tests: [HOLDS],
+  },
+  {
+    name: 'one check a second',
+    file: hot('check'),
+    after: 'const TO_CHECK',
+    from: "s.check_began_at <= spark_now() - interval '1 second' OR",
+    to: 'true OR',
+    tests: [HOLDS],
+  },
+  {
+    name: 'the fence of what a check reports',
+    file: hot('check'),
+    after: 'const MINE',
+    from: 's.check_began_at = $2',
+    to: 's.check_began_at >= $2',
+    tests: [HOLDS],
+  },
+  {
+    name: 'the row lock of checks',
+    file: hot('check'),
+    after: 'const claimChecks',
+    from: ' FOR NO KEY UPDATE OF s SKIP LOCKED',
+    tests: [HOLDS],
+  },
+  {
+    name: 'the token of the intent',
+    file: hot('claim'),
+    after: "SET phase = 'calling'",
+    from: 'AND t.token = h.token',
+    tests: [CLAIM, LOST],
+  },
+  {
+    name: 'the cancel that an intent minds',
+    file: hot('claim'),
+    from: 'AND t.cancel_requested_at IS NULL',
+    tests: [CLAIM, LOST, 'packages/engine/test/calls.test.ts'],
+  },
+  {
+    name: 'the token of reading a claim back',
+    file: hot('claim'),
+    from: "t.token = $1 AND t.status = 'running'",
+    to: "t.status = 'running' AND $1::uuid IS NOT NULL",
+    tests: [CLAIM, LOST],
+  },
+  {
+    name: 'the token of asking for a lost call',
+    file: hot('claim'),
+    after: "SET phase = 'asking'",
+    from: ' AND token = $2',
+    to: ' AND $2::uuid IS NOT NULL',
+    tests: [CLAIM],
+  },
   { name: 'the token of a heartbeat', file: hot('lease'), from: 'AND t.token = h.token', tests: [CLAIM] },
-  { name: 'the mark of a heartbeat', file: hot('lease'), from: ', marked_at = NULL\n       FROM unnest', to: '\n       FROM unnest', tests: [CLAIM] },
-  { name: 'the lease of a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: 'lease_until < spark_now() AND marked_at', to: 'marked_at', tests: [CLAIM] },
-  { name: 'the wait before a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: "- $1 * interval '1 millisecond'", to: "- 0 * $1 * interval '1 millisecond'", tests: [CLAIM] },
-  { name: 'the row lock of a take-over', file: hot('lease'), after: 'AS MATERIALIZED', from: 'FOR NO KEY UPDATE SKIP LOCKED', tests: [CLAIM] },
-  { name: 'the row lock of sources in the claim', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim_ready', from: 'ORDER BY s.id FOR NO KEY UPDATE OF s', to: 'ORDER BY s.id', tests: [CLAIM] },
-  { name: 'one at a time, of a schedule', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim_ready', from: "(t.serial_key IS NULL OR t.trigger = 'manual' OR", to: '(true OR', tests: [CLAIM] },
-  { name: 'the order by which the claim finds who is before a task', file: CLAIM_FUNCTION, after: 'FUNCTION spark_claim_ready', from: 'ORDER BY o.ready_at, o.id LIMIT 1', to: 'LIMIT 1', tests: [CLAIM] },
-  { name: 'the row lock of what is due', file: hot('ledger'), from: ' FOR NO KEY UPDATE OF s SKIP LOCKED', tests: [LEDGER] },
-  { name: 'the row lock of one schedule', file: hot('ledger'), after: 'lockSchedule =', from: ' FOR NO KEY UPDATE OF s', tests: [LEDGER] },
-  { name: 'the unique index on tasks', file: migration('20261124130000_backfill'), from: 'CREATE UNIQUE INDEX', to: 'CREATE INDEX', tests: [LEDGER] },
-  { name: 'ON CONFLICT of the ledger', file: hot('ledger'), from: 'ON CONFLICT (schedule_id, scheduled_for) DO NOTHING', tests: [LEDGER] },
-  { name: 'the watermark of reading a stored cron again', file: 'packages/db/src/reread.ts', from: 'AND s.decided_until IS NOT DISTINCT FROM r.decided_until ', tests: ['packages/engine/test/reread.test.ts'] },
-  { name: 'the row lock of a cancel', file: 'packages/db/src/tasks.ts', after: 'async cancel(', from: ' FOR UPDATE OF t', tests: ['packages/db/test/races.test.ts'] },
-  { name: 'the row lock of a retry', file: 'packages/db/src/tasks.ts', after: 'async retry(', from: ' FOR NO KEY UPDATE OF t', tests: [RETRY, 'packages/db/test/races.test.ts'] },
+  {
+    name: 'the mark of a heartbeat',
+    file: hot('lease'),
+    from: ', marked_at = NULL\n       FROM unnest',
+    to: '\n       FROM unnest',
+    tests: [CLAIM],
+  },
+  {
+    name: 'the lease of a take-over',
+    file: hot('lease'),
+    after: 'AS MATERIALIZED',
+    from: 'lease_until < spark_now() AND marked_at',
+    to: 'marked_at',
+    tests: [CLAIM],
+  },
+  {
+    name: 'the wait before a take-over',
+    file: hot('lease'),
+    after: 'AS MATERIALIZED',
+    from: "- $1 * interval '1 millisecond'",
+    to: "- 0 * $1 * interval '1 millisecond'",
+    tests: [CLAIM],
+  },
+  {
+    name: 'the row lock of a take-over',
+    file: hot('lease'),
+    after: 'AS MATERIALIZED',
+    from: 'FOR NO KEY UPDATE SKIP LOCKED',
+    tests: [CLAIM],
+  },
+  {
+    name: 'the row lock of sources in the claim',
+    file: CLAIM_FUNCTION,
+    after: 'FUNCTION spark_claim_ready',
+    from: 'ORDER BY s.id FOR NO KEY UPDATE OF s',
+    to: 'ORDER BY s.id',
+    tests: [CLAIM],
+  },
+  {
+    name: 'one at a time, of a schedule',
+    file: CLAIM_FUNCTION,
+    after: 'FUNCTION spark_claim_ready',
+    from: "(t.serial_key IS NULL OR t.trigger = 'manual' OR",
+    to: '(true OR',
+    tests: [CLAIM],
+  },
+  {
+    name: 'the order by which the claim finds who is before a task',
+    file: CLAIM_FUNCTION,
+    after: 'FUNCTION spark_claim_ready',
+    from: 'ORDER BY o.ready_at, o.id LIMIT 1',
+    to: 'LIMIT 1',
+    tests: [CLAIM],
+  },
+  {
+    name: 'the row lock of what is due',
+    file: hot('ledger'),
+    from: ' FOR NO KEY UPDATE OF s SKIP LOCKED',
+    tests: [LEDGER],
+  },
+  {
+    name: 'the row lock of one schedule',
+    file: hot('ledger'),
+    after: 'lockSchedule =',
+    from: ' FOR NO KEY UPDATE OF s',
+    tests: [LEDGER],
+  },
+  {
+    name: 'the unique index on tasks',
+    file: migration('20261124130000_backfill'),
+    from: 'CREATE UNIQUE INDEX',
+    to: 'CREATE INDEX',
+    tests: [LEDGER],
+  },
+  {
+    name: 'ON CONFLICT of the ledger',
+    file: hot('ledger'),
+    from: 'ON CONFLICT (schedule_id, scheduled_for) DO NOTHING',
+    tests: [LEDGER],
+  },
+  {
+    name: 'the watermark of reading a stored cron again',
+    file: 'packages/db/src/reread.ts',
+    from: 'AND s.decided_until IS NOT DISTINCT FROM r.decided_until ',
+    tests: ['packages/engine/test/reread.test.ts'],
+  },
+  {
+    name: 'the row lock of a cancel',
+    file: 'packages/db/src/tasks.ts',
+    after: 'async cancel(',
+    from: ' FOR UPDATE OF t',
+    tests: ['packages/db/test/races.test.ts'],
+  },
+  {
+    name: 'the row lock of a retry',
+    file: 'packages/db/src/tasks.ts',
+    after: 'async retry(',
+    from: ' FOR NO KEY UPDATE OF t',
+    tests: [RETRY, 'packages/db/test/races.test.ts'],
+  },
 ]
 
 const mutate = ({ name, file, after = '', from, to = '' }, text) => {
   const begin = text.indexOf(after)
   const at = text.indexOf(from, begin)
-  if (begin < 0 || at < 0) throw new Error(`"${name}" does not stand in ${file} any more: change scripts/mutations.mjs with it`)
+  if (begin < 0 || at < 0)
+    throw new Error(`"${name}" does not stand in ${file} any more: change scripts/mutations.mjs with it`)
   return text.slice(0, at) + to + text.slice(at + from.length)
 }
 
@@ -61,7 +234,19 @@ const failing = (tests) => {
   const folder = mkdtempSync(join(tmpdir(), 'spark-mutation-'))
   const report = join(folder, 'report.json')
   try {
-    spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'integration', '--reporter=json', `--outputFile=${report}`, ...tests], { cwd: root, stdio: 'ignore' })
+    spawnSync(
+      process.execPath,
+      [
+        'node_modules/vitest/vitest.mjs',
+        'run',
+        '--project',
+        'integration',
+        '--reporter=json',
+        `--outputFile=${report}`,
+        ...tests,
+      ],
+      { cwd: root, stdio: 'ignore' },
+    )
     const { testResults } = JSON.parse(readFileSync(report, 'utf8'))
     return testResults.flatMap(({ name, message, assertionResults }) => {
       const failed = assertionResults.filter(({ status }) => status === 'failed').map(({ title }) => title)
@@ -87,7 +272,9 @@ for (const mutation of mutations.filter(({ name }) => name.includes(process.argv
     writeFileSync(path, changed)
     const names = failing(mutation.tests)
     if (names.length === 0) unnoticed++
-    console.log(`${names.length === 0 ? 'NOT NOTICED' : 'noticed'}: without ${mutation.name} (${mutation.file})${names.map((name) => `\n    ${name}`).join('')}`)
+    console.log(
+      `${names.length === 0 ? 'NOT NOTICED' : 'noticed'}: without ${mutation.name} (${mutation.file})${names.map((name) => `\n    ${name}`).join('')}`,
+    )
   } finally {
     restore()
     for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, interrupted)

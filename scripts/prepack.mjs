@@ -11,5 +11,8 @@ const folder = process.cwd()
 const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
 const isBuilt = await prepare(fileURLToPath(new URL('..', import.meta.url)), { types: true })
 const missing = missingFiles(folder, manifest)
-if (missing.length > 0) console.error(`${manifest.name} names files that are not there: ${missing.join(', ')}. Run npm run build, or take them out of its package.json.`)
+if (missing.length > 0)
+  console.error(
+    `${manifest.name} names files that are not there: ${missing.join(', ')}. Run npm run build, or take them out of its package.json.`,
+  )
 process.exitCode = isBuilt && missing.length === 0 ? 0 : 1

@@ -16,6 +16,7 @@ for (const output of [process.stdout, process.stderr]) output.on('error', () => 
 requireNode()
 const root = fileURLToPath(new URL('..', import.meta.url))
 const [first, ...others] = process.argv.slice(2)
-const [program, given] = first === 'demo' || first === 'stub' ? [PROGRAMS[first], others] : [PROGRAMS.start, process.argv.slice(2)]
+const [program, given] =
+  first === 'demo' || first === 'stub' ? [PROGRAMS[first], others] : [PROGRAMS.start, process.argv.slice(2)]
 
 process.exitCode = (await prepare(root)) ? await runInForeground([...program, ...given], { cwd: root }) : 1

@@ -32,10 +32,16 @@ const envOf = ({ major, bin, hasJit }, more = {}) => ({
 
 const runOn = async (server, collected) => {
   console.log(`\n${server.name}: ${server.bin}`)
-  const suites = await runVitest([...CONFIG, '--exclude', PREPARE], { cwd: root, env: envOf(server, { SPARK_COLLECT_SQL: collected }) })
+  const suites = await runVitest([...CONFIG, '--exclude', PREPARE], {
+    cwd: root,
+    env: envOf(server, { SPARK_COLLECT_SQL: collected }),
+  })
   if (server.major !== OLDEST || stopped) return suites
   const folders = [collected, ...(process.env.SPARK_COLLECT_SQL ? [process.env.SPARK_COLLECT_SQL] : [])]
-  const prepared = await runVitest([...CONFIG, PREPARE], { cwd: root, env: envOf(server, { SPARK_COLLECTED_SQL: folders.join(':'), SPARK_COLLECT_SQL: '' }) })
+  const prepared = await runVitest([...CONFIG, PREPARE], {
+    cwd: root,
+    env: envOf(server, { SPARK_COLLECTED_SQL: folders.join(':'), SPARK_COLLECT_SQL: '' }),
+  })
   return addUp(suites, prepared)
 }
 
@@ -53,7 +59,8 @@ const main = async () => {
   const chosen = servers.filter(({ major }) => wanted.length === 0 || wanted.includes(major))
   const collected = mkdtempSync(join(tmpdir(), 'spark-sql-'))
   let totals = failures(missing.map((line) => `a server is missing: ${line}`))
-  if (chosen.length === 0 && missing.length === 0) totals = failures([`no server of ${wanted.join(', ')}: there are ${servers.map(({ major }) => major).join(', ')}`])
+  if (chosen.length === 0 && missing.length === 0)
+    totals = failures([`no server of ${wanted.join(', ')}: there are ${servers.map(({ major }) => major).join(', ')}`])
   try {
     for (const server of chosen) {
       if (stopped) return addUp(totals, failures([`stopped before ${server.name}`]))

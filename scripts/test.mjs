@@ -26,7 +26,9 @@ const check = async (title, ...args) => {
 const startMongoBuild = () =>
   new Promise((resolve) => {
     const code = `import('./packages/testing/dist/index.js').then(({ prepareMongo }) => prepareMongo({ mongodbUri: process.env.MONGODB_URI, progress: () => {} }))`
-    spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: root, stdio: 'ignore' }).once('error', resolve).once('exit', resolve)
+    spawn(process.execPath, ['--input-type=module', '-e', code], { cwd: root, stdio: 'ignore' })
+      .once('error', resolve)
+      .once('exit', resolve)
   })
 
 const main = async () => {

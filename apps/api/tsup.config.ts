@@ -11,7 +11,8 @@ export default defineConfig(
     {
       // src/http/docs.ts serves it; the license of what is inside it goes along.
       onSuccess: async () => {
-        for (const name of ['redoc.standalone.js', 'redoc.standalone.js.LICENSE.txt']) await copyFile(resolve(`redoc/bundles/${name}`), `dist/${name}`)
+        for (const name of ['redoc.standalone.js', 'redoc.standalone.js.LICENSE.txt'])
+          await copyFile(resolve(`redoc/bundles/${name}`), `dist/${name}`)
       },
     },
   ),

@@ -22,23 +22,30 @@ const flow = openFlow(concurrency)
 await database.query('CREATE TABLE bench_agenda_outputs (id int PRIMARY KEY, output jsonb)')
 const agenda = new Agenda({
   backend: new PostgresBackend({ pool: database, tableName: TABLE, channelName: TABLE }),
-  defaultConcurrency: concurrency, maxConcurrency: concurrency,
+  defaultConcurrency: concurrency,
+  maxConcurrency: concurrency,
 })
 agenda.on('error', (error: Error) => process.stderr.write(`Agenda: ${error.message}\n`))
 // One parameter: with a second one Agenda would wait for a callback.
 agenda.define<Data>('call', async (job) => {
   const { id, session_id } = job.attrs.data
-  await database.query('INSERT INTO bench_agenda_outputs VALUES ($1, $2)', [id, JSON.stringify(await flow.call(session_id))])
+  await database.query('INSERT INTO bench_agenda_outputs VALUES ($1, $2)', [
+    id,
+    JSON.stringify(await flow.call(session_id)),
+  ])
 })
 const save = async (count: number, name: string, at: Date): Promise<void> => {
   let next = 1
   const saver = async () => {
-    for (let id = next++; id <= count; id = next++) await agenda.schedule<Data>(at, 'call', { id, session_id: `${name}-${id}` })
+    for (let id = next++; id <= count; id = next++)
+      await agenda.schedule<Data>(at, 'call', { id, session_id: `${name}-${id}` })
   }
   await Promise.all(Array.from({ length: SAVED_AT_ONCE }, saver))
 }
 const countDone = async (): Promise<number> => {
-  const { rows } = await database.query<{ done: number }>(`SELECT count(*)::int AS done FROM ${TABLE} WHERE last_finished_at IS NOT NULL`)
+  const { rows } = await database.query<{ done: number }>(
+    `SELECT count(*)::int AS done FROM ${TABLE} WHERE last_finished_at IS NOT NULL`,
+  )
   return rows[0]?.done ?? 0
 }
 
@@ -51,7 +58,9 @@ await database.query(`DELETE FROM ${TABLE}; TRUNCATE bench_agenda_outputs`)
 await save(jobs, 'floor', new Date(Date.now() + FAR_MS))
 const first = firstDueMs(Number(env('AHEAD_MS')))
 await database.query(`UPDATE ${TABLE} SET next_run_at = $1::timestamptz + ${afterFirst(`(data->>'id')::int`)}`, [
-  new Date(first), jobs, Number(env('SPREAD_MS')),
+  new Date(first),
+  jobs,
+  Number(env('SPREAD_MS')),
 ])
 await database.query(`VACUUM (ANALYZE) ${TABLE}`)
 process.stdout.write(`ready ${first}\n`)

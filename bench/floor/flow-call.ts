@@ -8,7 +8,8 @@ export const openFlow = (concurrency: number) => {
     /** The answer, read and parsed. */
     async call(session_id: string): Promise<unknown> {
       const answer = await stub.request({
-        path: `/api/v1/run/${env('STUB_FLOW')}?stream=false`, method: 'POST',
+        path: `/api/v1/run/${env('STUB_FLOW')}?stream=false`,
+        method: 'POST',
         headers: { 'x-api-key': env('STUB_KEY'), 'content-type': 'application/json' },
         body: JSON.stringify({ input_value: `from ${session_id}`, input_type: 'any', output_type: 'any', session_id }),
       })

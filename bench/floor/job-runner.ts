@@ -26,15 +26,21 @@ const runAll = async (ids: number[], name: string): Promise<void> => {
 }
 
 await database.query('DROP TABLE IF EXISTS bench_jobs')
-await database.query('CREATE TABLE bench_jobs (id int PRIMARY KEY, due_at timestamptz NOT NULL, status text NOT NULL, output jsonb)')
+await database.query(
+  'CREATE TABLE bench_jobs (id int PRIMARY KEY, due_at timestamptz NOT NULL, status text NOT NULL, output jsonb)',
+)
 await database.query(`CREATE INDEX bench_jobs_due ON bench_jobs (due_at) WHERE status = 'ready'`)
 const add = (count: number, firstMs: number, spreadMs: number) =>
-  database.query(`INSERT INTO bench_jobs SELECT i, $1::timestamptz + ${afterFirst('i')}, 'ready', NULL FROM generate_series(1, $2::int) i`, [
-    new Date(firstMs), count, spreadMs,
-  ])
+  database.query(
+    `INSERT INTO bench_jobs SELECT i, $1::timestamptz + ${afterFirst('i')}, 'ready', NULL FROM generate_series(1, $2::int) i`,
+    [new Date(firstMs), count, spreadMs],
+  )
 
 await add(WARM_UP_JOBS, Date.now(), 0)
-await runAll(Array.from({ length: WARM_UP_JOBS }, (_, i) => i + 1), 'warm-up')
+await runAll(
+  Array.from({ length: WARM_UP_JOBS }, (_, i) => i + 1),
+  'warm-up',
+)
 await database.query('TRUNCATE bench_jobs')
 const first = firstDueMs(Number(env('AHEAD_MS')))
 await add(jobs, first, Number(env('SPREAD_MS')))
@@ -49,7 +55,10 @@ while (!ending.signal.aborted) {
     `UPDATE bench_jobs SET status = 'claimed' WHERE id = ANY (ARRAY(
        SELECT id FROM bench_jobs WHERE status = 'ready' AND due_at <= now() ORDER BY due_at, id FOR UPDATE SKIP LOCKED)) RETURNING id`,
   )
-  await runAll(rows.map(({ id }) => id), 'floor')
+  await runAll(
+    rows.map(({ id }) => id),
+    'floor',
+  )
 }
 await database.query('DROP TABLE bench_jobs')
 await Promise.all([database.end(), flow.close()])

@@ -1,5 +1,5 @@
-import { createServer } from 'node:http'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { env, untilAskedToEnd } from './env.ts'
 
@@ -8,10 +8,18 @@ const latencyMs = Number(env('LATENCY_MS'))
 const answer = Buffer.from(JSON.stringify({ status: 'COMPLETED', content: 'x'.repeat(Number(env('ANSWER_BYTES'))) }))
 const agent = { id: 'large', name: 'Large', description: 'Answers at length.' }
 
-const pages: Record<string, unknown> = { '/': { name: 'AgentOS API', version: '1.0.0' }, '/health': { status: 'ok' }, '/agents': [agent], '/agents/large': agent, '/teams': [], '/workflows': [] }
+const pages: Record<string, unknown> = {
+  '/': { name: 'AgentOS API', version: '1.0.0' },
+  '/health': { status: 'ok' },
+  '/agents': [agent],
+  '/agents/large': agent,
+  '/teams': [],
+  '/workflows': [],
+}
 
 const server = createServer((request, response) => {
-  const send = (status: number, body: Buffer) => response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.byteLength }).end(body)
+  const send = (status: number, body: Buffer) =>
+    response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.byteLength }).end(body)
   request.resume().on('end', () => {
     if (request.method === 'POST') return void setTimeout(() => send(200, answer), latencyMs)
     const page = pages[request.url ?? '']

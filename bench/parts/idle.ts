@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSchedules, names, spreadFrom } from '../create.ts'
-import { FLOORS, startJobs } from '../floors.ts'
 import type { Floor } from '../floors.ts'
+import { FLOORS, startJobs } from '../floors.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part } from '../part.ts'
-import { warmUpRuns } from '../warm-up.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
-import { loadOver } from '../window.ts'
+import { warmUpRuns } from '../warm-up.ts'
 import type { Load } from '../window.ts'
+import { loadOver } from '../window.ts'
 
 type Result = { schedules: number; seconds: number; loads: Record<'spark_without' | 'spark' | Floor, Load | null> }
 
@@ -26,7 +26,11 @@ const farAway = (count: number) => {
   const first = Math.ceil((Date.now() + AHEAD_MS) / 1_000) * 1_000
   return [...spreadFrom(names('idle', count), first, HOUR)].map(([session_id, due]) => {
     const at = new Date(due)
-    return { session_id, schedule_type: 'cron', schedule_expr: `${at.getUTCSeconds()} ${at.getUTCMinutes()} ${at.getUTCHours()} * * *` } as const
+    return {
+      session_id,
+      schedule_type: 'cron',
+      schedule_expr: `${at.getUTCSeconds()} ${at.getUTCMinutes()} ${at.getUTCHours()} * * *`,
+    } as const
   })
 }
 
@@ -58,13 +62,24 @@ const measure = ({ open, progress }: Bench): Promise<Result> =>
     await spark.stop() // the floors have its PostgreSQL to themselves
     progress('a minute with as many jobs for each floor')
     return {
-      schedules: SCHEDULES, seconds: WINDOW_MS / 1_000,
-      loads: { spark_without: without, spark: withThem, table: await floorLoad(surroundings, 'table'), agenda: await floorLoad(surroundings, 'agenda') },
+      schedules: SCHEDULES,
+      seconds: WINDOW_MS / 1_000,
+      loads: {
+        spark_without: without,
+        spark: withThem,
+        table: await floorLoad(surroundings, 'table'),
+        agenda: await floorLoad(surroundings, 'agenda'),
+      },
     }
   })
 
 const idleTable = ({ schedules, seconds, loads }: Result): string => {
-  const row = (name: string, load: Load | null) => [name, figure(load?.node ?? null), figure(load?.postgres ?? null), figure(load?.both ?? null)]
+  const row = (name: string, load: Load | null) => [
+    name,
+    figure(load?.node ?? null),
+    figure(load?.postgres ?? null),
+    figure(load?.both ?? null),
+  ]
   return [
     `${schedules} schedules that are not due: CPU over ${seconds} s, in percent of one core`,
     table(
@@ -83,6 +98,12 @@ export const idle: Part = {
   name: 'idle',
   async measure(bench) {
     const result = await measure(bench)
-    return { result, text: idleTable(result), targets: [atMost(`idle with ${SCHEDULES} schedules: CPU`, result.loads.spark?.both ?? Number.NaN, 1, ' % of a core')] }
+    return {
+      result,
+      text: idleTable(result),
+      targets: [
+        atMost(`idle with ${SCHEDULES} schedules: CPU`, result.loads.spark?.both ?? Number.NaN, 1, ' % of a core'),
+      ],
+    }
   },
 }

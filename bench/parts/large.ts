@@ -13,7 +13,14 @@ const ANSWER_BYTES = 10 * MIB - 100
 const LATENCY_MS = 2_000
 const LOOK_MS = 20
 
-type Result = { runs: number; answer_mib: number; seconds: number; rss_before_mib: number; rss_peak_mib: number; rss_after_mib: number }
+type Result = {
+  runs: number
+  answer_mib: number
+  seconds: number
+  rss_before_mib: number
+  rss_peak_mib: number
+  rss_after_mib: number
+}
 
 /** What a process holds in memory, in MiB; NaN where the system doesn't tell. */
 const rssOf = (pid: number): number => {
@@ -31,18 +38,26 @@ const measureLarge = async ({ spark, startFloor, progress }: Surroundings): Prom
   const caller = makeCaller(spark.url, { connections: RUNS, headers: { 'x-api-key': spark.key } })
   const run = async () => {
     const { status, body } = await caller.call(`/api/v1/workflows/${workflow.id}/run`, '"go"')
-    if (status !== 200 || !body.includes('"status":"completed"')) throw new Error(`a run failed: ${status} ${body.toString().slice(0, 500)}`)
+    if (status !== 200 || !body.includes('"status":"completed"'))
+      throw new Error(`a run failed: ${status} ${body.toString().slice(0, 500)}`)
   }
   try {
     await run() // the first of a kind is dearer
     progress(`large: ${RUNS} runs whose answers have 10 MiB each`)
     const before = rssOf(spark.pid)
     let peak = before
-    const looking = setInterval(() => { peak = Math.max(peak, rssOf(spark.pid)) }, LOOK_MS)
+    const looking = setInterval(() => {
+      peak = Math.max(peak, rssOf(spark.pid))
+    }, LOOK_MS)
     const began = performance.now()
     await Promise.all(Array.from({ length: RUNS }, run)).finally(() => clearInterval(looking))
     return {
-      runs: RUNS, answer_mib: ANSWER_BYTES / MIB, seconds: (performance.now() - began) / 1000, rss_before_mib: before, rss_peak_mib: peak, rss_after_mib: rssOf(spark.pid),
+      runs: RUNS,
+      answer_mib: ANSWER_BYTES / MIB,
+      seconds: (performance.now() - began) / 1000,
+      rss_before_mib: before,
+      rss_peak_mib: peak,
+      rss_after_mib: rssOf(spark.pid),
     }
   } finally {
     await caller.close()
@@ -59,7 +74,16 @@ export const large: Part = {
       `${runs} runs at once, waited for, of an agent whose answer has 10 MiB; memory of Spark (API and worker in one process)`,
       table(
         ['runs', 'seconds', 'before MiB', 'peak MiB', 'after MiB', 'peak, MiB a run'],
-        [[String(runs), figure(seconds), figure(rss_before_mib), figure(rss_peak_mib), figure(rss_after_mib), figure((rss_peak_mib - rss_before_mib) / runs)]],
+        [
+          [
+            String(runs),
+            figure(seconds),
+            figure(rss_before_mib),
+            figure(rss_peak_mib),
+            figure(rss_after_mib),
+            figure((rss_peak_mib - rss_before_mib) / runs),
+          ],
+        ],
       ),
     ].join('\n')
     return { result, text, targets: [] }

@@ -3,12 +3,12 @@ import { openFlowLog } from '../flow-log.ts'
 import { AT_ONCE, makeCaller } from '../load.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Part } from '../part.ts'
-import { warmUpRuns } from '../warm-up.ts'
-import { spreadOf } from '../statistics.ts'
 import type { Spread } from '../statistics.ts'
-import { LATENCY_MS } from '../surroundings.ts'
+import { spreadOf } from '../statistics.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { LATENCY_MS } from '../surroundings.ts'
 import { figure, table } from '../table.ts'
+import { warmUpRuns } from '../warm-up.ts'
 
 type Measured = { at_once: number; runs: number; whole: Spread; overhead: Spread }
 
@@ -33,7 +33,8 @@ const measureOverhead = async (surroundings: Surroundings, atOnce: number, secon
           const asked = performance.now()
           const { status, body } = await caller.call(`/api/v1/workflows/${workflow_id}/run`, JSON.stringify(input))
           waited.set(input, performance.now() - asked)
-          if (status !== 200 || !body.includes('"status":"completed"')) throw new Error(`a run failed: ${status} ${body.toString().slice(0, 500)}`)
+          if (status !== 200 || !body.includes('"status":"completed"'))
+            throw new Error(`a run failed: ${status} ${body.toString().slice(0, 500)}`)
         }
       }),
     )
@@ -68,7 +69,15 @@ export const overhead: Part = {
       `Each run by hand, waited for, less what the flow server took for that run (${LATENCY_MS} ms and its own work)`,
       table(
         ['at once', 'runs', 'p50 ms', 'p99 ms', 'overhead p50', 'p99', 'max'],
-        measured.map(({ at_once, runs, whole, overhead: own }) => [String(at_once), String(runs), figure(whole.p50_ms), figure(whole.p99_ms), figure(own.p50_ms), figure(own.p99_ms), figure(own.max_ms)]),
+        measured.map(({ at_once, runs, whole, overhead: own }) => [
+          String(at_once),
+          String(runs),
+          figure(whole.p50_ms),
+          figure(whole.p99_ms),
+          figure(own.p50_ms),
+          figure(own.p99_ms),
+          figure(own.max_ms),
+        ]),
       ),
     ].join('\n')
     return { result: { call_ms: LATENCY_MS, measured }, text, targets: [] }

@@ -1,10 +1,10 @@
-import { AT_ONCE, compare, warmUp } from '../load.ts'
 import type { Compared } from '../load.ts'
+import { AT_ONCE, compare, warmUp } from '../load.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Part } from '../part.ts'
 import { openRunners } from '../runners.ts'
-import { LATENCY_MS } from '../surroundings.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { LATENCY_MS } from '../surroundings.ts'
 import { cpuFigure, figure, table } from '../table.ts'
 
 type RunsResult = { call_ms: number; measured: Compared[] }
@@ -30,11 +30,32 @@ const runsTable = ({ call_ms, measured }: RunsResult): string =>
   [
     `POST /workflows/{id}/run, waited for, of a flow that takes ${call_ms} ms; floor: the same calls made directly`,
     table(
-      ['at once', 'runs/s', 'direct/s', 'ratio', 'p50 ms', 'direct', 'ratio', 'added', 'p99 ms', 'direct', 'ratio', 'CPU ms (Node + PostgreSQL)'],
+      [
+        'at once',
+        'runs/s',
+        'direct/s',
+        'ratio',
+        'p50 ms',
+        'direct',
+        'ratio',
+        'added',
+        'p99 ms',
+        'direct',
+        'ratio',
+        'CPU ms (Node + PostgreSQL)',
+      ],
       measured.map(({ at_once, spark, floor }) => [
-        String(at_once), figure(spark.per_second), figure(floor.per_second), figure(spark.per_second / floor.per_second),
-        figure(spark.p50_ms), figure(floor.p50_ms), figure(spark.p50_ms / floor.p50_ms), figure(spark.p50_ms - floor.p50_ms),
-        figure(spark.p99_ms), figure(floor.p99_ms), figure(spark.p99_ms / floor.p99_ms),
+        String(at_once),
+        figure(spark.per_second),
+        figure(floor.per_second),
+        figure(spark.per_second / floor.per_second),
+        figure(spark.p50_ms),
+        figure(floor.p50_ms),
+        figure(spark.p50_ms / floor.p50_ms),
+        figure(spark.p50_ms - floor.p50_ms),
+        figure(spark.p99_ms),
+        figure(floor.p99_ms),
+        figure(spark.p99_ms / floor.p99_ms),
         cpuFigure(spark.cpu_ms),
       ]),
     ),
@@ -43,7 +64,9 @@ const runsTable = ({ call_ms, measured }: RunsResult): string =>
 export const runs: Part = {
   name: 'runs',
   async measure({ options, open }) {
-    const result = await open({ concurrency: MAX_CONCURRENCY }, (surroundings) => measureRuns(surroundings, options.seconds))
+    const result = await open({ concurrency: MAX_CONCURRENCY }, (surroundings) =>
+      measureRuns(surroundings, options.seconds),
+    )
     return { result, text: runsTable(result), targets: [] }
   },
 }

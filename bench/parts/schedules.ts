@@ -1,5 +1,5 @@
-import { fireBeside, firesTable, firesTargets } from '../fires.ts'
 import type { Beside } from '../fires.ts'
+import { fireBeside, firesTable, firesTargets } from '../fires.ts'
 import { openFlowLog } from '../flow-log.ts'
 import type { Bench, Part } from '../part.ts'
 import { warmUpFires } from '../warm-up.ts'

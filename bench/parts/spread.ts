@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSchedules, names, spreadFrom } from '../create.ts'
-import { startJobs } from '../floors.ts'
 import type { Floor } from '../floors.ts'
-import { openFlowLog } from '../flow-log.ts'
+import { startJobs } from '../floors.ts'
 import type { FlowLog } from '../flow-log.ts'
+import { openFlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part } from '../part.ts'
-import { warmUpFires } from '../warm-up.ts'
-import { startsOf } from '../starts.ts'
 import type { Starts } from '../starts.ts'
+import { startsOf } from '../starts.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
-import { loadOver } from '../window.ts'
+import { warmUpFires } from '../warm-up.ts'
 import type { Load } from '../window.ts'
+import { loadOver } from '../window.ts'
 
 type Watched = { starts: Starts; load: Load | null; cpu_ms_per_run: number | null }
 type Result = { schedules: number; seconds: number } & Record<'spark' | Floor, Watched>
@@ -27,7 +27,13 @@ const SETTLE_MS = 10_000
 const AFTERMATH_MS = 5_000
 
 /** @param due when each is due next, at or after `from` */
-const watch = async (surroundings: Surroundings, flows: FlowLog, due: ReadonlyMap<string, number>, from: number, pids: number[]): Promise<Watched> => {
+const watch = async (
+  surroundings: Surroundings,
+  flows: FlowLog,
+  due: ReadonlyMap<string, number>,
+  from: number,
+  pids: number[],
+): Promise<Watched> => {
   const { signal } = surroundings
   await sleep(Math.max(from - Date.now() - 500, 0), undefined, { signal })
   await flows.clear()
@@ -39,7 +45,11 @@ const watch = async (surroundings: Surroundings, flows: FlowLog, due: ReadonlyMa
 }
 
 const watchFloor = async (surroundings: Surroundings, flows: FlowLog, floor: Floor): Promise<Watched> => {
-  const { due, pid, stop } = await startJobs(surroundings, floor, { count: SCHEDULES, spreadMs: HOUR, aheadMs: SETTLE_MS })
+  const { due, pid, stop } = await startJobs(surroundings, floor, {
+    count: SCHEDULES,
+    spreadMs: HOUR,
+    aheadMs: SETTLE_MS,
+  })
   return watch(surroundings, flows, spreadFrom(names('floor', SCHEDULES), due, HOUR), due, [pid]).finally(stop)
 }
 
@@ -54,7 +64,14 @@ const measure = ({ open, progress }: Bench): Promise<Result> =>
       const hour = Math.ceil(Date.now() / HOUR) * HOUR
       const times = spreadFrom(names('spread', SCHEDULES), hour, HOUR)
       const expression = (at: Date) => `${at.getUTCSeconds()} ${at.getUTCMinutes()} * * * *`
-      await createSchedules(surroundings, [...times].map(([session_id, at]) => ({ session_id, schedule_type: 'cron', schedule_expr: expression(new Date(at)) })))
+      await createSchedules(
+        surroundings,
+        [...times].map(([session_id, at]) => ({
+          session_id,
+          schedule_type: 'cron',
+          schedule_expr: expression(new Date(at)),
+        })),
+      )
       await surroundings.database.client.query('VACUUM (ANALYZE) schedules')
       const from = Math.ceil((Date.now() + SETTLE_MS) / 1_000) * 1_000
       const next = new Map([...times].map(([session, at]) => [session, at - Math.floor((at - from) / HOUR) * HOUR]))
@@ -63,8 +80,11 @@ const measure = ({ open, progress }: Bench): Promise<Result> =>
       await spark.stop() // the floors have its PostgreSQL to themselves
       progress('the same for each floor')
       return {
-        schedules: SCHEDULES, seconds: WINDOW_MS / 1_000, spark: watched,
-        table: await watchFloor(surroundings, flows, 'table'), agenda: await watchFloor(surroundings, flows, 'agenda'),
+        schedules: SCHEDULES,
+        seconds: WINDOW_MS / 1_000,
+        spark: watched,
+        table: await watchFloor(surroundings, flows, 'table'),
+        agenda: await watchFloor(surroundings, flows, 'agenda'),
       }
     } finally {
       await flows.close()
@@ -106,7 +126,11 @@ export const spread: Part = {
     return {
       result,
       text: spreadTable(result),
-      targets: [atMost(name('missed'), starts.missed, 0), atMost(name('twice'), starts.twice, 0), atMost(name('early'), starts.early, 0)],
+      targets: [
+        atMost(name('missed'), starts.missed, 0),
+        atMost(name('twice'), starts.twice, 0),
+        atMost(name('early'), starts.early, 0),
+      ],
     }
   },
 }

@@ -1,5 +1,5 @@
-import { AT_ONCE, compare, makeCaller, warmUp } from '../load.ts'
 import type { Compared, Target } from '../load.ts'
+import { AT_ONCE, compare, makeCaller, warmUp } from '../load.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Part } from '../part.ts'
 import type { Surroundings } from '../surroundings.ts'
@@ -38,17 +38,22 @@ const measureTasks = async (surroundings: Surroundings, seconds: number): Promis
     const answers = [await sparkCaller.call(path), await floorCaller.call('/')] as const
     for (const { status, body } of answers) {
       const page = JSON.parse(body.toString()) as { items?: unknown[] } // a server of ours
-      if (status !== 200 || page.items?.length !== LIMIT) throw new Error(`not a page of ${LIMIT} runs: ${status} ${body.toString().slice(0, 300)}`)
+      if (status !== 200 || page.items?.length !== LIMIT)
+        throw new Error(`not a page of ${LIMIT} runs: ${status} ${body.toString().slice(0, 300)}`)
     }
     const target = (caller: typeof sparkCaller, where: string, size: number, pid: number): Target => ({
       async once() {
         const { status, body } = await caller.call(where)
-        if (status !== 200 || Math.abs(body.length - size) > size / 10) throw new Error(`GET ${where}: ${status}, ${body.length} bytes instead of ${size}`)
+        if (status !== 200 || Math.abs(body.length - size) > size / 10)
+          throw new Error(`GET ${where}: ${status}, ${body.length} bytes instead of ${size}`)
       },
       cpu: () => cpu(pid),
     })
     const [answer_bytes, floor_bytes] = answers.map(({ body }) => body.length) as [number, number] // of the two above
-    const both = { spark: target(sparkCaller, path, answer_bytes, spark.pid), floor: target(floorCaller, '/', floor_bytes, floorServer.pid) }
+    const both = {
+      spark: target(sparkCaller, path, answer_bytes, spark.pid),
+      floor: target(floorCaller, '/', floor_bytes, floorServer.pid),
+    }
     progress('GET /tasks: warming up')
     await warmUp([both.floor, both.spark], signal)
     const measured: Compared[] = []
@@ -67,12 +72,33 @@ const tasksTable = ({ rows, limit, answer_bytes, floor_bytes, measured }: TasksR
   [
     `GET /tasks?limit=${limit} of ${rows} runs, ${figure(answer_bytes / 1024)} KiB an answer; floor: node:http and pg, the same rows without a total, ${figure(floor_bytes / 1024)} KiB`,
     table(
-      ['at once', 'Spark/s', 'floor/s', 'ratio', 'p50 ms', 'floor', 'ratio', 'p99 ms', 'floor', 'ratio', 'CPU ms (Node + PostgreSQL)', 'floor'],
+      [
+        'at once',
+        'Spark/s',
+        'floor/s',
+        'ratio',
+        'p50 ms',
+        'floor',
+        'ratio',
+        'p99 ms',
+        'floor',
+        'ratio',
+        'CPU ms (Node + PostgreSQL)',
+        'floor',
+      ],
       measured.map(({ at_once, spark, floor }) => [
-        String(at_once), figure(spark.per_second), figure(floor.per_second), figure(spark.per_second / floor.per_second),
-        figure(spark.p50_ms), figure(floor.p50_ms), figure(spark.p50_ms / floor.p50_ms),
-        figure(spark.p99_ms), figure(floor.p99_ms), figure(spark.p99_ms / floor.p99_ms),
-        cpuFigure(spark.cpu_ms), cpuFigure(floor.cpu_ms),
+        String(at_once),
+        figure(spark.per_second),
+        figure(floor.per_second),
+        figure(spark.per_second / floor.per_second),
+        figure(spark.p50_ms),
+        figure(floor.p50_ms),
+        figure(spark.p50_ms / floor.p50_ms),
+        figure(spark.p99_ms),
+        figure(floor.p99_ms),
+        figure(spark.p99_ms / floor.p99_ms),
+        cpuFigure(spark.cpu_ms),
+        cpuFigure(floor.cpu_ms),
       ]),
     ),
   ].join('\n')
@@ -80,7 +106,9 @@ const tasksTable = ({ rows, limit, answer_bytes, floor_bytes, measured }: TasksR
 export const tasks: Part = {
   name: 'tasks',
   async measure({ options, open }) {
-    const result = await open({ concurrency: MAX_CONCURRENCY }, (surroundings) => measureTasks(surroundings, options.seconds))
+    const result = await open({ concurrency: MAX_CONCURRENCY }, (surroundings) =>
+      measureTasks(surroundings, options.seconds),
+    )
     return { result, text: tasksTable(result), targets: [] }
   },
 }

@@ -1,11 +1,11 @@
-import { fireSpark, lastStart, MANY, meanOf } from '../fires.ts'
 import type { Fired } from '../fire.ts'
+import { fireSpark, lastStart, MANY, meanOf } from '../fires.ts'
 import { openFlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part, Target } from '../part.ts'
-import { warmUpFires } from '../warm-up.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
+import { warmUpFires } from '../warm-up.ts'
 
 type Result = { concurrency: number; one: Fired[]; two: Fired[] }
 
@@ -44,7 +44,10 @@ const measure = ({ open, progress }: Bench, concurrency: number): Promise<Result
 
 const workersTable = ({ concurrency, one, two }: Result): string => {
   const row = (name: string, value: (fired: Fired) => number, withRatio = false) => [
-    name, figure(meanOf(one, value)), figure(meanOf(two, value)), withRatio ? figure(meanOf(two, value) / meanOf(one, value)) : '',
+    name,
+    figure(meanOf(one, value)),
+    figure(meanOf(two, value)),
+    withRatio ? figure(meanOf(two, value) / meanOf(one, value)) : '',
   ]
   return [
     `${MANY} cron schedules due at one minute with one worker and with two of ${concurrency} at once each; the source allows ${MAX_CONCURRENCY}; means of ${FIRES} fires each`,
@@ -67,9 +70,22 @@ const workersTable = ({ concurrency, one, two }: Result): string => {
 const workersTargets = ({ concurrency, one, two }: Result): Target[] => {
   const worst = (value: (fired: Fired) => number) => Math.max(...[...one, ...two].map(value))
   return [
-    atMost(`${MANY} cron with two workers, ${concurrency} at once each: last start`, meanOf(two, lastStart) / meanOf(one, lastStart), 1, ' × one worker'),
-    atMost(`${MANY} cron with one and two workers, ${concurrency} at once each: missed`, worst(({ missed }) => missed), 0),
-    atMost(`${MANY} cron with one and two workers, ${concurrency} at once each: twice`, worst(({ twice }) => twice), 0),
+    atMost(
+      `${MANY} cron with two workers, ${concurrency} at once each: last start`,
+      meanOf(two, lastStart) / meanOf(one, lastStart),
+      1,
+      ' × one worker',
+    ),
+    atMost(
+      `${MANY} cron with one and two workers, ${concurrency} at once each: missed`,
+      worst(({ missed }) => missed),
+      0,
+    ),
+    atMost(
+      `${MANY} cron with one and two workers, ${concurrency} at once each: twice`,
+      worst(({ twice }) => twice),
+      0,
+    ),
   ]
 }
 

@@ -2,14 +2,28 @@ import assert from 'node:assert/strict'
 import { until } from '../spark.ts'
 import type { Lane } from './lane.ts'
 import type { Scenario } from './scenario.ts'
-import { ARM, byId, byInput, expected, isTerminal, judgeCall, mark, over, pause, run, schedule, stored } from './steps.ts'
+import {
+  ARM,
+  byId,
+  byInput,
+  expected,
+  isTerminal,
+  judgeCall,
+  mark,
+  over,
+  pause,
+  run,
+  schedule,
+  stored,
+} from './steps.ts'
 
 export const askRun: Scenario<string> = {
   name: 'a run is asked for',
   role: 'api',
   commits: ['main: insert tasks'],
   prepare: async () => mark(),
-  ask: (spark, input) => spark.workflows.list().then(({ items }) => spark.workflows.run(items[0]!.id, input, { wait: false })),
+  ask: (spark, input) =>
+    spark.workflows.list().then(({ items }) => spark.workflows.run(items[0]!.id, input, { wait: false })),
   isOver: async (lane, input) => (await byInput(lane, input)).length === 1,
   async judge(lane, { context: input, isCommitted, isAcknowledged }) {
     const rows = await byInput(lane, input)
@@ -26,15 +40,27 @@ export const create: Scenario<string> = {
   prepare: async () => mark(),
   ask: async (spark, input_value) => {
     const { items } = await spark.workflows.list()
-    return spark.schedules.create({ workflow_id: items[0]!.id, schedule_type: 'interval', schedule_expr: '1s', max_runs: 1, input_value })
+    return spark.schedules.create({
+      workflow_id: items[0]!.id,
+      schedule_type: 'interval',
+      schedule_expr: '1s',
+      max_runs: 1,
+      input_value,
+    })
   },
   isOver: async (lane, input) => (await byInput(lane, input)).length === 1,
   async judge(lane, { context: input, isCommitted, isAcknowledged }) {
-    const rows = await lane.sql<{ id: string }>('SELECT id FROM schedules WHERE input_value = to_json($1::text)::text', [input])
+    const rows = await lane.sql<{ id: string }>(
+      'SELECT id FROM schedules WHERE input_value = to_json($1::text)::text',
+      [input],
+    )
     assert.equal(rows.length, isCommitted('main: insert schedules') ? 1 : 0)
     assert.ok(!isAcknowledged || rows.length === 1)
     if (!rows[0]) return
-    const [task] = await until(() => byInput(lane, input), (found) => isTerminal(found[0]?.status))
+    const [task] = await until(
+      () => byInput(lane, input),
+      (found) => isTerminal(found[0]?.status),
+    )
     assert.deepEqual(expected(task, lane.callsOf(task!.id)), { status: 'completed', error_code: null, calls: 1 })
   },
 }
@@ -42,7 +68,10 @@ export const create: Scenario<string> = {
 /** A schedule of seconds, one of whose times has come. */
 const dueSchedule = async (lane: Lane): Promise<string> => {
   const { id } = await schedule(lane, { schedule_type: 'interval', schedule_expr: '1s', input_value: mark() })
-  await until(() => lane.sql(`SELECT FROM schedules WHERE id = $1 AND next_run_at <= spark_now()`, [id]), (rows) => rows.length === 1)
+  await until(
+    () => lane.sql(`SELECT FROM schedules WHERE id = $1 AND next_run_at <= spark_now()`, [id]),
+    (rows) => rows.length === 1,
+  )
   return id
 }
 const pausedSchedule = async (lane: Lane): Promise<string> => {
@@ -63,7 +92,10 @@ export const edit: Scenario<string> = {
     const row = await stored(lane, id)
     assert.equal(row?.schedule_expr, isCommitted(EDIT) ? '2s' : '1s')
     assert.ok(!isAcknowledged || row?.schedule_expr === '2s')
-    await until(() => lane.tasks('schedule_id = $1', id), (found) => found.length >= 2)
+    await until(
+      () => lane.tasks('schedule_id = $1', id),
+      (found) => found.length >= 2,
+    )
     await pause(lane, id)
   },
 }
@@ -93,7 +125,10 @@ export const enable: Scenario<string> = {
   ask: (spark, id) => spark.schedules.enable(id),
   isOver: async (lane, id) => (await stored(lane, id))?.status === 'active',
   async judge(lane, { context: id, isCommitted, isAcknowledged }) {
-    const rows = await lane.sql<{ reason: string }>(`SELECT reason FROM occurrences WHERE schedule_id = $1 AND reason = 'paused'`, [id])
+    const rows = await lane.sql<{ reason: string }>(
+      `SELECT reason FROM occurrences WHERE schedule_id = $1 AND reason = 'paused'`,
+      [id],
+    )
     assert.equal((await stored(lane, id))?.status, isCommitted(ENABLE) ? 'active' : 'paused')
     assert.equal(rows.length, isCommitted(ENABLE) ? 1 : 0)
     assert.ok(!isAcknowledged || rows.length === 1)
@@ -108,11 +143,15 @@ export const backfill: Scenario<{ id: string; from: string; to: string }> = {
   commits: [BACKFILL],
   async prepare(lane) {
     const id = await pausedSchedule(lane)
-    const passed = () => lane.sql(`SELECT FROM schedules WHERE id = $1 AND decided_until < spark_now() - interval '4 seconds'`, [id])
+    const passed = () =>
+      lane.sql(`SELECT FROM schedules WHERE id = $1 AND decided_until < spark_now() - interval '4 seconds'`, [id])
     await until(passed, (rows) => rows.length === 1)
     await lane.engine.schedules.enable(id)
     await lane.engine.schedules.disable(id, null)
-    const [span] = await lane.sql<{ scheduled_for: Date; until: Date }>('SELECT scheduled_for, until FROM occurrences WHERE schedule_id = $1', [id])
+    const [span] = await lane.sql<{ scheduled_for: Date; until: Date }>(
+      'SELECT scheduled_for, until FROM occurrences WHERE schedule_id = $1',
+      [id],
+    )
     return { id, from: new Date(span!.scheduled_for.getTime() + 1_000).toISOString(), to: span!.until.toISOString() } // a piece is left on either side
   },
   ask: (spark, { id, from, to }) => spark.schedules.backfill(id, { from, to }),
@@ -120,10 +159,18 @@ export const backfill: Scenario<{ id: string; from: string; to: string }> = {
   async judge(lane, { context: { id, from, to }, isCommitted, isAcknowledged }) {
     const count = isCommitted(BACKFILL) ? (Date.parse(to) - Date.parse(from)) / 1_000 : 0
     assert.ok(!isAcknowledged || count > 0)
-    const rows = await until(() => lane.tasks('schedule_id = $1', id), (found) => found.every(({ status }) => isTerminal(status)))
-    assert.deepEqual(rows.map((row) => expected(row, lane.callsOf(row.id))), Array.from({ length: count }, () => ({ status: 'completed', error_code: null, calls: 1 })))
+    const rows = await until(
+      () => lane.tasks('schedule_id = $1', id),
+      (found) => found.every(({ status }) => isTerminal(status)),
+    )
+    assert.deepEqual(
+      rows.map((row) => expected(row, lane.callsOf(row.id))),
+      Array.from({ length: count }, () => ({ status: 'completed', error_code: null, calls: 1 })),
+    )
     const ledger = await lane.sql<{ n: number; started: number }>(
-      `SELECT sum(count)::int AS n, (count(*) FILTER (WHERE decision = 'started' AND reason = 'backfill'))::int AS started FROM occurrences WHERE schedule_id = $1`, [id])
+      `SELECT sum(count)::int AS n, (count(*) FILTER (WHERE decision = 'started' AND reason = 'backfill'))::int AS started FROM occurrences WHERE schedule_id = $1`,
+      [id],
+    )
     assert.deepEqual(ledger, [{ n: (Date.parse(to) - Date.parse(from)) / 1_000 + 2, started: count }])
   },
 }
@@ -144,7 +191,11 @@ export const removeSchedule: Scenario<{ id: string; task_id: string }> = {
     assert.equal(isGone, isCommitted(DELETE_SCHEDULE))
     assert.ok(!isAcknowledged || isGone)
     const row = await over(lane, task_id)
-    assert.deepEqual(expected(row, lane.callsOf(task_id)), { status: isGone ? 'cancelled' : 'completed', error_code: null, calls: isGone ? 0 : 1 })
+    assert.deepEqual(expected(row, lane.callsOf(task_id)), {
+      status: isGone ? 'cancelled' : 'completed',
+      error_code: null,
+      calls: isGone ? 0 : 1,
+    })
   },
 }
 
@@ -158,7 +209,11 @@ export const cancelPending: Scenario<string> = {
   isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
   async judge(lane, { context: id, isCommitted, isAcknowledged }) {
     const row = await over(lane, id)
-    assert.deepEqual(expected(row, lane.callsOf(id)), { status: isCommitted(CANCEL) ? 'cancelled' : 'completed', error_code: null, calls: isCommitted(CANCEL) ? 0 : 1 })
+    assert.deepEqual(expected(row, lane.callsOf(id)), {
+      status: isCommitted(CANCEL) ? 'cancelled' : 'completed',
+      error_code: null,
+      calls: isCommitted(CANCEL) ? 0 : 1,
+    })
     assert.ok(!isAcknowledged || row?.status === 'cancelled')
   },
 }
@@ -171,7 +226,10 @@ export const cancelRunning: Scenario<{ id: string; stopWorker: () => Promise<voi
     const stopWorker = await lane.rescue()
     await lane.stub.set({ slow: 'held' })
     const id = await run(lane, mark())
-    await until(async () => lane.callsOf(id), (calls) => calls === 1)
+    await until(
+      async () => lane.callsOf(id),
+      (calls) => calls === 1,
+    )
     return { id, stopWorker }
   },
   ask: (spark, { id }) => spark.tasks.cancel(id),
@@ -180,7 +238,11 @@ export const cancelRunning: Scenario<{ id: string; stopWorker: () => Promise<voi
     try {
       if (!isCommitted(CANCEL)) lane.stub.release()
       const row = await over(lane, id)
-      assert.deepEqual(expected(row, lane.callsOf(id)), { status: isCommitted(CANCEL) ? 'cancelled' : 'completed', error_code: null, calls: 1 })
+      assert.deepEqual(expected(row, lane.callsOf(id)), {
+        status: isCommitted(CANCEL) ? 'cancelled' : 'completed',
+        error_code: null,
+        calls: 1,
+      })
     } finally {
       lane.stub.clearSwitches()
       lane.stub.release()
@@ -202,8 +264,15 @@ export const retry: Scenario<string> = {
   ask: (spark, id) => spark.tasks.retry(id),
   isOver: async (lane, id) => (await byId(lane, id))?.status === 'completed',
   async judge(lane, { context: id, isCommitted, isAcknowledged }) {
-    const row = await until(() => byId(lane, id), (found) => isTerminal(found?.status) && (!isCommitted(RETRY) || found?.status !== 'cancelled'))
-    assert.deepEqual(expected(row, lane.callsOf(id)), { status: isCommitted(RETRY) ? 'completed' : 'cancelled', error_code: null, calls: isCommitted(RETRY) ? 1 : 0 })
+    const row = await until(
+      () => byId(lane, id),
+      (found) => isTerminal(found?.status) && (!isCommitted(RETRY) || found?.status !== 'cancelled'),
+    )
+    assert.deepEqual(expected(row, lane.callsOf(id)), {
+      status: isCommitted(RETRY) ? 'completed' : 'cancelled',
+      error_code: null,
+      calls: isCommitted(RETRY) ? 1 : 0,
+    })
     assert.ok(!isAcknowledged || row?.status === 'completed')
   },
 }

@@ -1,11 +1,27 @@
-import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import type { Lane } from './lane.ts'
 import type { Scenario } from './scenario.ts'
-import { ASKING, CLAIM, INTENT, MARK, NOTE, SETTLE, TAKE_OVER, byId, expected, isTerminal, mark, over, run } from './steps.ts'
+import {
+  ASKING,
+  byId,
+  CLAIM,
+  expected,
+  INTENT,
+  isTerminal,
+  MARK,
+  mark,
+  NOTE,
+  over,
+  run,
+  SETTLE,
+  TAKE_OVER,
+} from './steps.ts'
 
 const runAgent = (lane: Lane, input: string) => run({ ...lane, workflow_id: lane.hive.workflow_id }, input)
-const resultOf = async (lane: Lane, id: string) => (await lane.sql<{ result: string }>(`SELECT output::json ->> 'result' AS result FROM tasks WHERE id = $1`, [id]))[0]?.result
+const resultOf = async (lane: Lane, id: string) =>
+  (await lane.sql<{ result: string }>(`SELECT output::json ->> 'result' AS result FROM tasks WHERE id = $1`, [id]))[0]
+    ?.result
 
 export const lostCall: Scenario<{ id: string; input: string }> = {
   name: 'a call is lost, and its server is asked for it',
@@ -20,7 +36,11 @@ export const lostCall: Scenario<{ id: string; input: string }> = {
   },
   isOver: async (lane, { id }) => isTerminal((await byId(lane, id))?.status),
   async judge(lane, { context: { id, input } }) {
-    assert.deepEqual(expected(await over(lane, id), lane.callsOf(id)), { status: 'completed', error_code: null, calls: 1 })
+    assert.deepEqual(expected(await over(lane, id), lane.callsOf(id)), {
+      status: 'completed',
+      error_code: null,
+      calls: 1,
+    })
     assert.equal(await resultOf(lane, id), `Echo: ${input}`)
     lane.hive.stub.clearSwitches()
   },
@@ -29,7 +49,9 @@ export const lostCall: Scenario<{ id: string; input: string }> = {
 /** The call that a worker made before it died. */
 const callOnce = async ({ hive }: Lane, message: string, session_id: string) => {
   const answer = await fetch(`${hive.stub.url}/agents/${hive.agent}/runs`, {
-    method: 'POST', headers: { authorization: `Bearer ${hive.key}` }, body: new URLSearchParams({ message, stream: 'false', session_id }),
+    method: 'POST',
+    headers: { authorization: `Bearer ${hive.key}` },
+    body: new URLSearchParams({ message, stream: 'false', session_id }),
   })
   assert.equal(answer.status, 200)
   await answer.text()
@@ -51,15 +73,28 @@ export const takeOverAsking: Scenario<{ calling: string; asking: string; unheard
       if (isCalled) await callOnce(lane, input, id)
       return id
     }
-    return { calling: await leave('calling', true), asking: await leave('asking', true), unheard: await leave('calling', false) }
+    return {
+      calling: await leave('calling', true),
+      asking: await leave('asking', true),
+      unheard: await leave('calling', false),
+    }
   },
-  isOver: async (lane, context) => (await lane.tasks('id = ANY ($1::uuid[])', Object.values(context))).every(({ status }) => isTerminal(status)),
+  isOver: async (lane, context) =>
+    (await lane.tasks('id = ANY ($1::uuid[])', Object.values(context))).every(({ status }) => isTerminal(status)),
   async judge(lane, { context: { calling, asking, unheard } }) {
     for (const id of [calling, asking]) {
-      assert.deepEqual(expected(await over(lane, id), lane.callsOf(id)), { status: 'completed', error_code: null, calls: 1 })
+      assert.deepEqual(expected(await over(lane, id), lane.callsOf(id)), {
+        status: 'completed',
+        error_code: null,
+        calls: 1,
+      })
       assert.match((await resultOf(lane, id)) ?? '', /^Echo: crash /)
     }
     // What its server has never kept may still be under way, until the time of the run is up.
-    assert.deepEqual(expected(await over(lane, unheard), lane.callsOf(unheard)), { status: 'failed', error_code: 'outcome_unknown', calls: 0 })
+    assert.deepEqual(expected(await over(lane, unheard), lane.callsOf(unheard)), {
+      status: 'failed',
+      error_code: 'outcome_unknown',
+      calls: 0,
+    })
   },
 }

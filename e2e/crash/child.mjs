@@ -6,7 +6,16 @@ const starts = {
   api: (foundation) => startApi(foundation).then((api) => ({ told: { url: api.url }, stop: api.close })),
   worker: async (foundation, times) => {
     // No luck in it: a retry comes with the next second.
-    const worker = await startWorker({ ...foundation, random: () => 0, hostname: 'crash', pid: process.pid, version: VERSION, concurrency: 20, maxOutputBytes: 1_048_576, times })
+    const worker = await startWorker({
+      ...foundation,
+      random: () => 0,
+      hostname: 'crash',
+      pid: process.pid,
+      version: VERSION,
+      concurrency: 20,
+      maxOutputBytes: 1_048_576,
+      times,
+    })
     const stop = async () => {
       await foundation.queue.stop()
       await worker.stop()
@@ -17,12 +26,15 @@ const starts = {
 
 process.once('message', ({ role, env, times }) =>
   runProcess({
-    proc: process, env, role,
+    proc: process,
+    env,
+    role,
     async start(foundation) {
       const { told, stop } = await starts[role](foundation, times)
       process.send(told)
       return stop
     },
-  }))
+  }),
+)
 process.once('disconnect', () => process.exit(1)) // whoever started it is gone
 process.send('loaded')

@@ -1,5 +1,5 @@
-import { openLane } from './lane.ts'
 import type { Lane } from './lane.ts'
+import { openLane } from './lane.ts'
 
 /** Databases side by side, each for one case at a time, opened when they are needed. */
 export const makeLanes = (postgresUrl: string, most: number, mongodbUri?: string) => {
@@ -19,7 +19,8 @@ export const makeLanes = (postgresUrl: string, most: number, mongodbUri?: string
 
   return {
     async use<T>(work: (lane: Lane) => Promise<T>): Promise<T> {
-      const lane = free.pop() ?? (all.length < most ? await open() : await new Promise<Lane>((resolve) => waiting.push(resolve)))
+      const lane =
+        free.pop() ?? (all.length < most ? await open() : await new Promise<Lane>((resolve) => waiting.push(resolve)))
       try {
         const result = await work(lane)
         giveBack(lane)

@@ -1,9 +1,9 @@
 import { Spark } from '@automagik-spark/sdk'
-import { patient, startCommitProxy } from '@automagik-spark/testing'
 import type { Commit, Fate } from '@automagik-spark/testing'
+import { patient, startCommitProxy } from '@automagik-spark/testing'
 import { until } from '../spark.ts'
-import { TIMES } from './lane.ts'
 import type { Lane } from './lane.ts'
+import { TIMES } from './lane.ts'
 import type { Victims } from './victims.ts'
 
 export type Strike = { commit: string; fate: Exclude<Fate, 'pass'> }
@@ -69,7 +69,12 @@ const TRIES = 5
 class Missed extends Error {}
 
 /** Runs a scenario, struck at one commit or at none; then whoever lives on has to make it good. Returns the commits that it saw. */
-export const play = async <Context>(scenario: Scenario<Context>, lane: Lane, victims: Victims, strike: Strike | null): Promise<string[]> => {
+export const play = async <Context>(
+  scenario: Scenario<Context>,
+  lane: Lane,
+  victims: Victims,
+  strike: Strike | null,
+): Promise<string[]> => {
   for (let tries = 1; ; tries++) {
     try {
       return await playOnce(scenario, lane, victims, strike)
@@ -82,9 +87,21 @@ export const play = async <Context>(scenario: Scenario<Context>, lane: Lane, vic
 const READY_MS = 1_000
 /** Whether a claim takes something now or in a moment. Claims that find nothing are made all the time; those are not meant. */
 const isSomethingReady = (lane: Lane): Promise<boolean> =>
-  until(() => lane.sql(`SELECT FROM tasks WHERE status = 'pending' AND ready_at <= spark_now()`), (ready) => ready.length > 0, READY_MS).then(() => true, () => false)
+  until(
+    () => lane.sql(`SELECT FROM tasks WHERE status = 'pending' AND ready_at <= spark_now()`),
+    (ready) => ready.length > 0,
+    READY_MS,
+  ).then(
+    () => true,
+    () => false,
+  )
 
-const playOnce = async <Context>(scenario: Scenario<Context>, lane: Lane, victims: Victims, strike: Strike | null): Promise<string[]> => {
+const playOnce = async <Context>(
+  scenario: Scenario<Context>,
+  lane: Lane,
+  victims: Victims,
+  strike: Strike | null,
+): Promise<string[]> => {
   const context = await scenario.prepare(lane)
   const seen: string[] = []
   const pending = new Set([...(scenario.given ?? []), ...(strike ? [strike] : [])])
@@ -134,8 +151,16 @@ const playOnce = async <Context>(scenario: Scenario<Context>, lane: Lane, victim
     const whatHappensThere = scenario.meanwhile?.(lane, context)
     const asked = async () => {
       if (!scenario.ask) return
-      const spark = new Spark({ baseUrl: await victim.up, apiKey: lane.apiKey, maxRetries: 0, timeout: patient(60_000) })
-      isAcknowledged = await scenario.ask(spark, context).then(() => true, () => false)
+      const spark = new Spark({
+        baseUrl: await victim.up,
+        apiKey: lane.apiKey,
+        maxRetries: 0,
+        timeout: patient(60_000),
+      })
+      isAcknowledged = await scenario.ask(spark, context).then(
+        () => true,
+        () => false,
+      )
     }
     const asking = asked()
     asking.catch(() => undefined)
@@ -145,14 +170,24 @@ const playOnce = async <Context>(scenario: Scenario<Context>, lane: Lane, victim
       await proxy.close()
     } else {
       await victim.up
-      if (strike) await within(isHit, () => `${strike.commit} never came; seen: ${seen.join(' | ')}\n${victim.output()}`)
+      if (strike)
+        await within(isHit, () => `${strike.commit} never came; seen: ${seen.join(' | ')}\n${victim.output()}`)
     }
     await asking.catch(() => undefined)
     const stopRescue = isKill || scenario.role === 'api' ? await lane.rescue() : null
     try {
-      if (!strike) await until(() => scenario.isOver(lane, context), (over) => over)
+      if (!strike)
+        await until(
+          () => scenario.isOver(lane, context),
+          (over) => over,
+        )
       await whatHappensThere
-      await scenario.judge(lane, { context, strike, isAcknowledged, isCommitted: (commit) => isCommitted(scenario, strike, commit) })
+      await scenario.judge(lane, {
+        context,
+        strike,
+        isAcknowledged,
+        isCommitted: (commit) => isCommitted(scenario, strike, commit),
+      })
       await lane.settled()
     } finally {
       await stopRescue?.()
@@ -180,7 +215,9 @@ const LIMIT_MS = 30_000
 
 const within = async (happens: Promise<unknown>, why: () => string): Promise<void> => {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new Error(why())), patient(LIMIT_MS))))
+  const late = new Promise<never>(
+    (_, reject) => (timer = setTimeout(() => reject(new Error(why())), patient(LIMIT_MS))),
+  )
   try {
     await Promise.race([happens, late])
   } finally {
@@ -190,4 +227,6 @@ const within = async (happens: Promise<unknown>, why: () => string): Promise<voi
 
 /** What is done to it, one at a time. */
 export const strikesOf = ({ commits, strikes = commits, given = [] }: Scenario): Strike[] =>
-  strikes.filter((commit) => !given.some((one) => one.commit === commit)).flatMap((commit) => (['before', 'after', 'lost'] as const).map((fate) => ({ commit, fate })))
+  strikes
+    .filter((commit) => !given.some((one) => one.commit === commit))
+    .flatMap((commit) => (['before', 'after', 'lost'] as const).map((fate) => ({ commit, fate })))

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { until } from '../spark.ts'
 import type { Lane } from './lane.ts'
 import { again, CLAIM } from './scenario.ts'
@@ -12,8 +12,10 @@ export const INTENT = 'worker-intend: update tasks'
 export const ASKING = again(INTENT)
 export const NOTE = 'main: insert task_events'
 export const SETTLE = 'worker-settle: update tasks, insert source_outcomes, insert schedule_outcomes'
-export const SETTLE_AGAIN = 'worker-settle: update tasks, insert task_events, insert source_outcomes, insert schedule_outcomes'
-export const SETTLE_LARGE = 'worker-settle: update tasks, insert task_outputs, insert source_outcomes, insert schedule_outcomes'
+export const SETTLE_AGAIN =
+  'worker-settle: update tasks, insert task_events, insert source_outcomes, insert schedule_outcomes'
+export const SETTLE_LARGE =
+  'worker-settle: update tasks, insert task_outputs, insert source_outcomes, insert schedule_outcomes'
 export const HAND_BACK = 'worker-settle: update tasks, insert task_events'
 export const MARK = 'worker-beat: update tasks'
 export const TAKE_OVER = 'worker-beat: update tasks, insert task_events, insert schedule_outcomes'
@@ -32,33 +34,91 @@ export const OVERDUE = 'main: update tasks, insert schedule_outcomes'
 /** An input that no other run has. */
 export const mark = () => `crash ${randomUUID()}`
 /** As the engine takes it: JSON text, for which core has a type of its own. */
-const inputText = (input: string) => JSON.stringify(input) as NonNullable<Parameters<Lane['engine']['schedules']['create']>[0]['input_value']>
+const inputText = (input: string) =>
+  JSON.stringify(input) as NonNullable<Parameters<Lane['engine']['schedules']['create']>[0]['input_value']>
 export const OPTIONS = {
-  name: null, timezone: 'UTC', session_id: null, tweaks: null, timeout: null, overlap: 'skip', misfire: 'last', catchup_window: null, jitter: 0, start_at: null, end_at: null,
-  max_runs: null, pause_after_failures: null, max_retries: 0, retry_on: 'safe',
+  name: null,
+  timezone: 'UTC',
+  session_id: null,
+  tweaks: null,
+  timeout: null,
+  overlap: 'skip',
+  misfire: 'last',
+  catchup_window: null,
+  jitter: 0,
+  start_at: null,
+  end_at: null,
+  max_runs: null,
+  pause_after_failures: null,
+  max_retries: 0,
+  retry_on: 'safe',
 } as const
-export const schedule = (lane: Lane, more: { schedule_type: 'one-time' | 'interval'; schedule_expr: string; input_value: string; max_runs?: number; pause_after_failures?: number; overlap?: 'cancel_previous'; catchup_window?: number }) =>
-  lane.engine.schedules.create({ workflow_id: lane.workflow_id, ...OPTIONS, ...more, input_value: inputText(more.input_value) })
+export const schedule = (
+  lane: Lane,
+  more: {
+    schedule_type: 'one-time' | 'interval'
+    schedule_expr: string
+    input_value: string
+    max_runs?: number
+    pause_after_failures?: number
+    overlap?: 'cancel_previous'
+    catchup_window?: number
+  },
+) =>
+  lane.engine.schedules.create({
+    workflow_id: lane.workflow_id,
+    ...OPTIONS,
+    ...more,
+    input_value: inputText(more.input_value),
+  })
 export const run = async (lane: Lane, input_value: string, more: { max_retries?: number } = {}) =>
-  (await lane.engine.workflows.run(lane.workflow_id, { input_value: inputText(input_value), max_retries: 0, retry_on: 'safe', ...more }, { wait: false })).task.id
+  (
+    await lane.engine.workflows.run(
+      lane.workflow_id,
+      { input_value: inputText(input_value), max_retries: 0, retry_on: 'safe', ...more },
+      { wait: false },
+    )
+  ).task.id
 export const byInput = (lane: Lane, input: string) => lane.tasks(`input = to_json($1::text)::text`, input)
 export const byId = async (lane: Lane, id: string) => (await lane.tasks('id = $1', id))[0]
-export const isTerminal = (status: string | undefined) => status !== undefined && status !== 'pending' && status !== 'running'
-export const over = (lane: Lane, id: string) => until(() => byId(lane, id), (row) => isTerminal(row?.status))
-export const expected = (row: { status: string; error_code: string | null } | undefined, calls: number) => ({ status: row?.status, error_code: row?.error_code, calls })
+export const isTerminal = (status: string | undefined) =>
+  status !== undefined && status !== 'pending' && status !== 'running'
+export const over = (lane: Lane, id: string) =>
+  until(
+    () => byId(lane, id),
+    (row) => isTerminal(row?.status),
+  )
+export const expected = (row: { status: string; error_code: string | null } | undefined, calls: number) => ({
+  status: row?.status,
+  error_code: row?.error_code,
+  calls,
+})
 export const stored = (lane: Lane, id: string) =>
-  lane.sql<{ schedule_expr: string; status: string; created_at: Date }>('SELECT schedule_expr, status, created_at FROM schedules WHERE id = $1', [id]).then((rows) => rows[0])
+  lane
+    .sql<{ schedule_expr: string; status: string; created_at: Date }>(
+      'SELECT schedule_expr, status, created_at FROM schedules WHERE id = $1',
+      [id],
+    )
+    .then((rows) => rows[0])
 /** Nothing more is to come of it. */
 export const pause = async (lane: Lane, id: string) => {
   if ((await stored(lane, id))?.status === 'active') await lane.engine.schedules.disable(id, null)
 }
 
 /** What its commits and their loss make of a single call: known to have been made or not, or not known. */
-export const judgeCall = async (lane: Lane, id: string, { intended, settled }: { intended: boolean; settled: boolean }, isKilled: boolean, isCalled: boolean) => {
+export const judgeCall = async (
+  lane: Lane,
+  id: string,
+  { intended, settled }: { intended: boolean; settled: boolean },
+  isKilled: boolean,
+  isCalled: boolean,
+) => {
   const row = await over(lane, id)
   const isUnknown = isKilled && intended && !settled
   assert.deepEqual(expected(row, lane.callsOf(id)), {
-    status: isUnknown ? 'failed' : 'completed', error_code: isUnknown ? 'outcome_unknown' : null, calls: isUnknown && !isCalled ? 0 : 1,
+    status: isUnknown ? 'failed' : 'completed',
+    error_code: isUnknown ? 'outcome_unknown' : null,
+    calls: isUnknown && !isCalled ? 0 : 1,
   })
 }
 

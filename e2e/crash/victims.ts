@@ -1,5 +1,5 @@
-import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { WorkerTimes } from '@automagik-spark/engine'
@@ -23,12 +23,20 @@ export const makeVictims = (dir: string, ahead: number) => {
   const all = new Set<ChildProcess>()
   const load = async () => {
     // Without our own Node arguments: `npm run storm` has one that lets go of this channel.
-    const child = fork(SCRIPT, [], { cwd: dir, execArgv: [], env: cleanEnv({}), stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    const child = fork(SCRIPT, [], {
+      cwd: dir,
+      execArgv: [],
+      env: cleanEnv({}),
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
     all.add(child)
     child.once('close', () => all.delete(child))
     let said = ''
     child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()))
-    await Promise.race([once(child, 'message'), once(child, 'close').then(() => Promise.reject(new Error(`it could not be loaded:\n${said}`)))])
+    await Promise.race([
+      once(child, 'message'),
+      once(child, 'close').then(() => Promise.reject(new Error(`it could not be loaded:\n${said}`))),
+    ])
     return child
   }
   const loaded: Promise<ChildProcess>[] = []
@@ -42,7 +50,8 @@ export const makeVictims = (dir: string, ahead: number) => {
       }
       const child = await loaded.shift()!
       let output = ''
-      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-KEPT_CHARS)))
+      for (const stream of [child.stdout, child.stderr])
+        stream?.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-KEPT_CHARS)))
       const exited = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)))
       const up = new Promise<string>((resolve, reject) => {
         child.once('message', ({ url }: { url?: string }) => resolve(url ?? ''))

@@ -1,33 +1,78 @@
-import { randomUUID } from 'node:crypto'
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { until } from '../spark.ts'
 import type { Lane } from './lane.ts'
 import type { Scenario } from './scenario.ts'
-import { BEAT, CHECKED, CLAIM, END, FIRE, HAND_BACK, INTENT, LOCK, MARK, NOT_SENT, OVERDUE, SETTLE, SETTLE_AGAIN, SETTLE_LARGE, TAKE_CHECK, TAKE_OVER, TURN_AWAY, addSource, byId, expected, isTerminal, judgeCall, mark, over, run, schedule, stored } from './steps.ts'
+import {
+  addSource,
+  BEAT,
+  byId,
+  CHECKED,
+  CLAIM,
+  END,
+  expected,
+  FIRE,
+  HAND_BACK,
+  INTENT,
+  isTerminal,
+  judgeCall,
+  LOCK,
+  MARK,
+  mark,
+  NOT_SENT,
+  over,
+  OVERDUE,
+  run,
+  schedule,
+  SETTLE,
+  SETTLE_AGAIN,
+  SETTLE_LARGE,
+  stored,
+  TAKE_CHECK,
+  TAKE_OVER,
+  TURN_AWAY,
+} from './steps.ts'
 
 export const dueTime: Scenario<string> = {
   name: 'a due time: fire, claim, call, settle',
   role: 'worker',
   commits: [FIRE, CLAIM, INTENT, SETTLE],
-  prepare: (lane) => schedule(lane, { schedule_type: 'one-time', schedule_expr: 'now', input_value: mark() }).then(({ id }) => id),
+  prepare: (lane) =>
+    schedule(lane, { schedule_type: 'one-time', schedule_expr: 'now', input_value: mark() }).then(({ id }) => id),
   isOver: async (lane, id) => isTerminal((await lane.tasks('schedule_id = $1', id))[0]?.status),
   async judge(lane, { context: id, strike, isCommitted }) {
-    const rows = await until(() => lane.tasks('schedule_id = $1', id), (found) => found.length > 0)
+    const rows = await until(
+      () => lane.tasks('schedule_id = $1', id),
+      (found) => found.length > 0,
+    )
     assert.equal(rows.length, 1)
     const isKilled = strike !== null && strike.fate !== 'lost'
-    await judgeCall(lane, rows[0]!.id, { intended: isCommitted(INTENT), settled: isCommitted(SETTLE) }, isKilled, strike?.commit === SETTLE)
+    await judgeCall(
+      lane,
+      rows[0]!.id,
+      { intended: isCommitted(INTENT), settled: isCommitted(SETTLE) },
+      isKilled,
+      strike?.commit === SETTLE,
+    )
     assert.equal((await stored(lane, id))?.status, 'completed')
   },
 }
 
-const FIRE_AND_CANCEL = 'worker-fire: update tasks, update tasks, insert task_events, insert occurrences, insert tasks, insert task_events, update schedules'
+const FIRE_AND_CANCEL =
+  'worker-fire: update tasks, update tasks, insert task_events, insert occurrences, insert tasks, insert task_events, update schedules'
 export const cancelPrevious: Scenario<{ id: string; older: string }> = {
   name: 'a due time cancels the run before it',
   role: 'worker',
   commits: [FIRE_AND_CANCEL, CLAIM, INTENT, SETTLE],
   strikes: [FIRE_AND_CANCEL],
   async prepare(lane) {
-    const { id } = await schedule(lane, { schedule_type: 'interval', schedule_expr: '1s', input_value: mark(), overlap: 'cancel_previous', max_runs: 1 })
+    const { id } = await schedule(lane, {
+      schedule_type: 'interval',
+      schedule_expr: '1s',
+      input_value: mark(),
+      overlap: 'cancel_previous',
+      max_runs: 1,
+    })
     const older = randomUUID()
     // Not ready yet, so it is pending when the next is due.
     await lane.sql(
@@ -42,9 +87,19 @@ export const cancelPrevious: Scenario<{ id: string; older: string }> = {
   },
   isOver: async (lane, { id }) => (await lane.tasks(`schedule_id = $1 AND status = 'completed'`, id)).length === 1,
   async judge(lane, { context: { id, older } }) {
-    const [next, ...none] = await until(() => lane.tasks('schedule_id = $1 AND id <> $2', id, older), (found) => isTerminal(found[0]?.status))
-    assert.deepEqual([none, expected(next, lane.callsOf(next!.id))], [[], { status: 'completed', error_code: null, calls: 1 }])
-    assert.deepEqual(expected(await byId(lane, older), lane.callsOf(older)), { status: 'cancelled', error_code: null, calls: 0 })
+    const [next, ...none] = await until(
+      () => lane.tasks('schedule_id = $1 AND id <> $2', id, older),
+      (found) => isTerminal(found[0]?.status),
+    )
+    assert.deepEqual(
+      [none, expected(next, lane.callsOf(next!.id))],
+      [[], { status: 'completed', error_code: null, calls: 1 }],
+    )
+    assert.deepEqual(expected(await byId(lane, older), lane.callsOf(older)), {
+      status: 'cancelled',
+      error_code: null,
+      calls: 0,
+    })
   },
 }
 
@@ -73,7 +128,10 @@ export const turnedAway: Scenario<string> = {
     return run(lane, mark(), { max_retries: 2 })
   },
   async meanwhile(lane, id) {
-    await until(async () => lane.callsOf(id), (calls) => calls > 0)
+    await until(
+      async () => lane.callsOf(id),
+      (calls) => calls > 0,
+    )
     lane.stub.clearSwitches()
   },
   isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
@@ -95,8 +153,17 @@ export const largeAnswer: Scenario<string> = {
   prepare: (lane) => run(lane, mark().padEnd(LARGE, '.')),
   isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
   async judge(lane, { context: id, strike, isCommitted }) {
-    await judgeCall(lane, id, { intended: isCommitted(INTENT), settled: isCommitted(SETTLE_LARGE) }, strike !== null && strike.fate !== 'lost', true)
-    const kept = await lane.sql<{ length: number }>(`SELECT length(output::json ->> 'result') AS length FROM task_outputs WHERE task_id = $1`, [id])
+    await judgeCall(
+      lane,
+      id,
+      { intended: isCommitted(INTENT), settled: isCommitted(SETTLE_LARGE) },
+      strike !== null && strike.fate !== 'lost',
+      true,
+    )
+    const kept = await lane.sql<{ length: number }>(
+      `SELECT length(output::json ->> 'result') AS length FROM task_outputs WHERE task_id = $1`,
+      [id],
+    )
     assert.deepEqual(kept, (await byId(lane, id))?.status === 'completed' ? [{ length: LARGE }] : [])
   },
 }
@@ -119,7 +186,11 @@ export const takeOver: Scenario<{ claimed: string; calling: string }> = {
   isOver: async (lane, { claimed }) => isTerminal((await byId(lane, claimed))?.status),
   async judge(lane, { context: { claimed, calling } }) {
     const [before, during] = [await over(lane, claimed), await over(lane, calling)]
-    assert.deepEqual(expected(during, lane.callsOf(calling)), { status: 'failed', error_code: 'outcome_unknown', calls: 0 })
+    assert.deepEqual(expected(during, lane.callsOf(calling)), {
+      status: 'failed',
+      error_code: 'outcome_unknown',
+      calls: 0,
+    })
     assert.deepEqual(expected(before, lane.callsOf(claimed)), { status: 'completed', error_code: null, calls: 1 })
   },
 }
@@ -129,10 +200,18 @@ export const wake: Scenario<string> = {
   role: 'worker',
   commits: [LOCK, FIRE, END, CLAIM, INTENT, SETTLE, BEAT],
   strikes: [LOCK, END, BEAT],
-  prepare: (lane) => schedule(lane, { schedule_type: 'one-time', schedule_expr: new Date(Date.now() + 3_000).toISOString(), input_value: mark() }).then(({ id }) => id),
+  prepare: (lane) =>
+    schedule(lane, {
+      schedule_type: 'one-time',
+      schedule_expr: new Date(Date.now() + 3_000).toISOString(),
+      input_value: mark(),
+    }).then(({ id }) => id),
   isOver: async (lane, id) => isTerminal((await lane.tasks('schedule_id = $1', id))[0]?.status),
   async judge(lane, { context: id }) {
-    const rows = await until(() => lane.tasks('schedule_id = $1', id), (found) => isTerminal(found[0]?.status))
+    const rows = await until(
+      () => lane.tasks('schedule_id = $1', id),
+      (found) => isTerminal(found[0]?.status),
+    )
     assert.equal(rows.length, 1)
     assert.ok(lane.callsOf(rows[0]!.id) <= 1)
   },
@@ -156,14 +235,26 @@ export const hold: Scenario<{ sent: string; waiting: string }> = {
     await lane.sql(`UPDATE tasks SET ready_at = ready_at + interval '1 hour' WHERE id = $1`, [waiting])
     return { sent, waiting }
   },
-  isOver: async (lane, { sent, waiting }) => isTerminal((await byId(lane, sent))?.status) && isTerminal((await byId(lane, waiting))?.status),
+  isOver: async (lane, { sent, waiting }) =>
+    isTerminal((await byId(lane, sent))?.status) && isTerminal((await byId(lane, waiting))?.status),
   async judge(lane, { context: { sent, waiting }, strike, isCommitted }) {
     // Who died before he wrote that nothing was sent leaves that unknown, and the server unchecked.
     const isUnknown = strike !== null && strike.fate !== 'lost' && !isCommitted(NOT_SENT)
-    assert.deepEqual(expected(await over(lane, sent), lane.callsOf(sent)), { status: 'failed', error_code: isUnknown ? 'outcome_unknown' : 'source_unreachable', calls: 0 })
+    assert.deepEqual(expected(await over(lane, sent), lane.callsOf(sent)), {
+      status: 'failed',
+      error_code: isUnknown ? 'outcome_unknown' : 'source_unreachable',
+      calls: 0,
+    })
     if (isUnknown) await run(lane, mark())
-    assert.deepEqual(expected(await over(lane, waiting), lane.callsOf(waiting)), { status: 'failed', error_code: 'source_unreachable', calls: 0 })
-    const rows = await until(() => lane.tasks(`status IN ('pending', 'running')`), (open) => open.length === 0)
+    assert.deepEqual(expected(await over(lane, waiting), lane.callsOf(waiting)), {
+      status: 'failed',
+      error_code: 'source_unreachable',
+      calls: 0,
+    })
+    const rows = await until(
+      () => lane.tasks(`status IN ('pending', 'running')`),
+      (open) => open.length === 0,
+    )
     assert.deepEqual(rows, [])
     await letGo(lane)
   },
@@ -176,13 +267,25 @@ export const overdue: Scenario<string> = {
   strikes: [OVERDUE],
   async prepare(lane) {
     await lane.stub.set({ unreachable: true })
-    return (await schedule(lane, { schedule_type: 'one-time', schedule_expr: 'now', input_value: mark(), catchup_window: 0 })).id
+    return (
+      await schedule(lane, { schedule_type: 'one-time', schedule_expr: 'now', input_value: mark(), catchup_window: 0 })
+    ).id
   },
   isOver: async (lane, id) => isTerminal((await lane.tasks('schedule_id = $1', id))[0]?.status),
   async judge(lane, { context: id }) {
-    const [row] = await until(() => lane.tasks('schedule_id = $1', id), (found) => isTerminal(found[0]?.status))
-    assert.deepEqual(expected(row, lane.callsOf(row!.id)), { status: 'failed', error_code: 'source_unreachable', calls: 0 })
-    const counted = await lane.sql<{ failures: number }>('SELECT consecutive_failures AS failures FROM schedule_outcomes WHERE schedule_id = $1', [id])
+    const [row] = await until(
+      () => lane.tasks('schedule_id = $1', id),
+      (found) => isTerminal(found[0]?.status),
+    )
+    assert.deepEqual(expected(row, lane.callsOf(row!.id)), {
+      status: 'failed',
+      error_code: 'source_unreachable',
+      calls: 0,
+    })
+    const counted = await lane.sql<{ failures: number }>(
+      'SELECT consecutive_failures AS failures FROM schedule_outcomes WHERE schedule_id = $1',
+      [id],
+    )
     assert.deepEqual(counted, [{ failures: 1 }])
     await letGo(lane)
   },
@@ -193,14 +296,22 @@ export const check: Scenario<string> = {
   role: 'worker',
   commits: [TAKE_CHECK, CHECKED],
   async prepare(lane) {
-    await lane.sql(`UPDATE sources SET check_at = NULL, checking_until = NULL, version_info = NULL WHERE id = $1`, [lane.source_id])
+    await lane.sql(`UPDATE sources SET check_at = NULL, checking_until = NULL, version_info = NULL WHERE id = $1`, [
+      lane.source_id,
+    ])
     return (await schedule(lane, { schedule_type: 'interval', schedule_expr: '1h', input_value: mark() })).id
   },
-  isOver: async (lane) => (await lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL`, [lane.source_id])).length === 1,
+  isOver: async (lane) =>
+    (await lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL`, [lane.source_id])).length === 1,
   async judge(lane, { context: id }) {
     // Whoever took the check and died made none: the next is due in a minute, or now.
-    const isDone = () => lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL AND health = 'up'`, [lane.source_id])
-    if ((await isDone()).length === 0) await lane.sql(`UPDATE sources SET check_at = NULL, checking_until = NULL WHERE id = $1 AND version_info IS NULL`, [lane.source_id])
+    const isDone = () =>
+      lane.sql(`SELECT FROM sources WHERE id = $1 AND version_info IS NOT NULL AND health = 'up'`, [lane.source_id])
+    if ((await isDone()).length === 0)
+      await lane.sql(
+        `UPDATE sources SET check_at = NULL, checking_until = NULL WHERE id = $1 AND version_info IS NULL`,
+        [lane.source_id],
+      )
     await until(isDone, (rows) => rows.length === 1)
     await lane.engine.schedules.remove(id)
   },
@@ -217,7 +328,10 @@ export const purge: Scenario<string> = {
   },
   isOver: async (lane, id) => (await lane.sql('SELECT FROM sources WHERE id = $1', [id])).length === 0,
   async judge(lane, { context: id }) {
-    await until(() => lane.sql('SELECT FROM sources WHERE id = $1', [id]), (rows) => rows.length === 0)
+    await until(
+      () => lane.sql('SELECT FROM sources WHERE id = $1', [id]),
+      (rows) => rows.length === 0,
+    )
     assert.deepEqual(await lane.tasks('source_id = $1', id), [])
   },
 }
@@ -230,12 +344,25 @@ export const pauseFailing: Scenario<string> = {
   strikes: [PAUSE],
   async prepare(lane) {
     await lane.stub.set({ failing: true })
-    return (await schedule(lane, { schedule_type: 'interval', schedule_expr: '1s', input_value: mark(), pause_after_failures: 2 })).id
+    return (
+      await schedule(lane, {
+        schedule_type: 'interval',
+        schedule_expr: '1s',
+        input_value: mark(),
+        pause_after_failures: 2,
+      })
+    ).id
   },
   isOver: async (lane, id) => (await stored(lane, id))?.status === 'paused',
   async judge(lane, { context: id }) {
-    await until(() => stored(lane, id), (row) => row?.status === 'paused')
-    const [counted] = await lane.sql<{ failures: number }>('SELECT consecutive_failures AS failures FROM schedule_outcomes WHERE schedule_id = $1', [id])
+    await until(
+      () => stored(lane, id),
+      (row) => row?.status === 'paused',
+    )
+    const [counted] = await lane.sql<{ failures: number }>(
+      'SELECT consecutive_failures AS failures FROM schedule_outcomes WHERE schedule_id = $1',
+      [id],
+    )
     assert.ok(counted!.failures >= 2)
     lane.stub.clearSwitches()
   },
@@ -250,12 +377,23 @@ export const reread: Scenario<string> = {
   async prepare(lane) {
     const { id } = await schedule(lane, { schedule_type: 'interval', schedule_expr: '1h', input_value: mark() })
     await lane.engine.schedules.disable(id, null)
-    await lane.sql(`UPDATE schedules SET schedule_type = 'cron', schedule_expr = '0 9 */1 * 1-5', cron_reread = false WHERE id = $1`, [id])
+    await lane.sql(
+      `UPDATE schedules SET schedule_type = 'cron', schedule_expr = '0 9 */1 * 1-5', cron_reread = false WHERE id = $1`,
+      [id],
+    )
     return id
   },
-  isOver: async (lane, id) => (await lane.sql('SELECT FROM schedules WHERE id = $1 AND cron_reread', [id])).length === 1,
+  isOver: async (lane, id) =>
+    (await lane.sql('SELECT FROM schedules WHERE id = $1 AND cron_reread', [id])).length === 1,
   async judge(lane, { context: id }) {
-    const [row] = await until(() => lane.sql<{ warnings: string[]; status: string }>('SELECT warnings, status FROM schedules WHERE id = $1 AND cron_reread', [id]), (rows) => rows.length === 1)
+    const [row] = await until(
+      () =>
+        lane.sql<{ warnings: string[]; status: string }>(
+          'SELECT warnings, status FROM schedules WHERE id = $1 AND cron_reread',
+          [id],
+        ),
+      (rows) => rows.length === 1,
+    )
     assert.deepEqual([row!.status, row!.warnings.length], ['paused', 1])
   },
 }

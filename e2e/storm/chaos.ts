@@ -4,7 +4,16 @@ import type { Chance } from './chance.ts'
 import type { Supervised } from './supervised.ts'
 
 export type Big = { name: string; run: () => Promise<void> }
-type Deps = { seconds: number; leastSignals: number; chance: Chance; processes: Supervised[]; stub: StubLangflow; big: Big[]; progress: (line: string) => void; signal: AbortSignal }
+type Deps = {
+  seconds: number
+  leastSignals: number
+  chance: Chance
+  processes: Supervised[]
+  stub: StubLangflow
+  big: Big[]
+  progress: (line: string) => void
+  signal: AbortSignal
+}
 export type Struck = { kills: number; freezes: number; terms: number; big: string[] }
 
 /** A signal every so often: some 45 in a minute. */
@@ -14,7 +23,16 @@ const ROUND_SECONDS = 60
 const AT_START = 0.1
 
 /** Signals at random to processes at random, for so long; each of the big things once in each minute. */
-export const rage = async ({ seconds, leastSignals, chance, processes, stub, big, progress, signal }: Deps): Promise<Struck> => {
+export const rage = async ({
+  seconds,
+  leastSignals,
+  chance,
+  processes,
+  stub,
+  big,
+  progress,
+  signal,
+}: Deps): Promise<Struck> => {
   const struck: Struck = { kills: 0, freezes: 0, terms: 0, big: [] }
   const begin = performance.now()
   const sinceMs = () => performance.now() - begin
@@ -22,7 +40,7 @@ export const rage = async ({ seconds, leastSignals, chance, processes, stub, big
   const signals = async () => {
     // Where starting takes long, it storms on until there were as many signals as are wanted.
     const isEnough = () => sinceMs() >= seconds * 1000 && struck.kills + struck.freezes + struck.terms >= leastSignals
-    for (let next = 0; !isEnough() && !signal.aborted; ) {
+    for (let next = 0; !isEnough() && !signal.aborted;) {
       next += chance.between(PAUSE_MS.least, PAUSE_MS.most)
       await sleep(Math.max(0, next - sinceMs()), undefined, { signal }).catch(() => undefined)
       // Mostly such as are up: on a slow machine nothing would ever be, if each were struck while it starts.

@@ -1,5 +1,5 @@
-import { parseStorm, USAGE } from './options.ts'
 import type { StormOptions } from './options.ts'
+import { parseStorm, USAGE } from './options.ts'
 import { runStorm } from './storm.ts'
 
 const stop = new AbortController()
@@ -19,7 +19,11 @@ if (options) {
   else {
     console.log(JSON.stringify(result.counts, null, 2))
     for (const line of result.wrong) console.log(`wrong: ${line}`)
-    console.log(result.wrong.length === 0 ? '0 lost, 0 twice, 0 stuck' : `${result.wrong.length} things are wrong; the same storm again: --seed ${options.seed}`)
+    console.log(
+      result.wrong.length === 0
+        ? '0 lost, 0 twice, 0 stuck'
+        : `${result.wrong.length} things are wrong; the same storm again: --seed ${options.seed}`,
+    )
   }
   process.exitCode = result && result.wrong.length === 0 ? 0 : 1
 } else process.exitCode = 2

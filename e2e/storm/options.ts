@@ -22,13 +22,20 @@ export const USAGE = `npm run storm -- [--minutes 30 | --seconds 60] [--seed 1] 
 /** Throws with what is wrong. */
 export const parseStorm = (args: string[], randomSeed: number): StormOptions => {
   const { values } = parseArgs({
-    args, options: Object.fromEntries(['minutes', 'seconds', 'seed', 'store', 'faults', 'workers', 'lease'].map((name) => [name, { type: 'string' as const }])),
+    args,
+    options: Object.fromEntries(
+      ['minutes', 'seconds', 'seed', 'store', 'faults', 'workers', 'lease'].map((name) => [
+        name,
+        { type: 'string' as const },
+      ]),
+    ),
   })
   const number = (name: string, fallback: number, least: number, most: number): number => {
     const text = values[name]
     if (text === undefined) return fallback
     const value = Number(text)
-    if (text.trim() === '' || !(value >= least && value <= most)) throw new Error(`--${name} takes a number from ${least} to ${most}`)
+    if (text.trim() === '' || !(value >= least && value <= most))
+      throw new Error(`--${name} takes a number from ${least} to ${most}`)
     return value
   }
   const store = values.store ?? 'mongodb'

@@ -6,7 +6,10 @@ import { MongoClient } from 'mongodb'
 import pg from 'pg'
 
 type Faults = NonNullable<Parameters<typeof startFaultProxy>[1]>
-const placeOf = (url: string, port: number) => ({ host: new URL(url).hostname, port: Number(new URL(url).port) || port })
+const placeOf = (url: string, port: number) => ({
+  host: new URL(url).hostname,
+  port: Number(new URL(url).port) || port,
+})
 const through = (url: string, { host, port }: { host: string; port: number }) => {
   const other = new URL(url)
   other.hostname = host
@@ -34,7 +37,12 @@ export const openPostgres = async (dir: string, faults: Faults) => {
       if (server.url !== direct) throw new Error('PostgreSQL came back at another address')
     },
     /** What it logged of deadlocks: which statements waited for each other. */
-    deadlocks: () => readFileSync(join(options.dataDir, 'postgres.log'), 'utf8').split('\n').flatMap((line, i, lines) => (line.includes('deadlock detected') ? [lines.slice(i + 1, i + 6).join('\n')] : [])),
+    deadlocks: () =>
+      readFileSync(join(options.dataDir, 'postgres.log'), 'utf8')
+        .split('\n')
+        .flatMap((line, i, lines) =>
+          line.includes('deadlock detected') ? [lines.slice(i + 1, i + 6).join('\n')] : [],
+        ),
     async close() {
       await proxy.close()
       await server.close()
@@ -47,14 +55,23 @@ const WAKE_UPS = 'spark_agenda_jobs'
 
 /** The store of wake-ups in MongoDB, or a server that speaks its protocol; null when none is to be had. */
 export const openMongoStore = async (dir: string, faults: Faults) => {
-  const postgres = await startEmbedded({ dataDir: join(dir, 'mongo'), systemDir: join(dir, 'system'), settings: { fsync: 'off' } })
+  const postgres = await startEmbedded({
+    dataDir: join(dir, 'mongo'),
+    systemDir: join(dir, 'system'),
+    settings: { fsync: 'off' },
+  })
   const admin = new pg.Client({ connectionString: postgres.url })
   await admin.connect()
   await admin.query('CREATE DATABASE mongo')
   await admin.end()
   const postgresUrl = new URL(postgres.url)
   postgresUrl.pathname = '/mongo'
-  const start = () => requireMongo({ ci: process.env.CI !== undefined, mongodbUri: process.env.MONGODB_URI, postgresUrl: postgresUrl.href })
+  const start = () =>
+    requireMongo({
+      ci: process.env.CI !== undefined,
+      mongodbUri: process.env.MONGODB_URI,
+      postgresUrl: postgresUrl.href,
+    })
   let server = await start()
   if (!server) {
     await postgres.close()
@@ -87,7 +104,15 @@ export const openMongoStore = async (dir: string, faults: Faults) => {
     },
     empty: () => direct(async (client) => void (await client.db().collection(WAKE_UPS).deleteMany({}))),
     armed: (from: Date, to: Date) =>
-      direct(async (client) => (await client.db().collection(WAKE_UPS).find({ name: 'wake', nextRunAt: { $gte: from, $lt: to } }).toArray()).map((doc) => doc.nextRunAt as Date)),
+      direct(async (client) =>
+        (
+          await client
+            .db()
+            .collection(WAKE_UPS)
+            .find({ name: 'wake', nextRunAt: { $gte: from, $lt: to } })
+            .toArray()
+        ).map((doc) => doc.nextRunAt as Date),
+      ),
     async close() {
       await proxy.close()
       await server?.close()

@@ -20,7 +20,10 @@ export const supervise = ({ name, role, victims, env, times }: Deps) => {
       counts.starts++
       const mine = await victims.start(role, env, times)
       victim = mine
-      await mine.up.then(() => (isUp = true), () => undefined)
+      await mine.up.then(
+        () => (isUp = true),
+        () => undefined,
+      )
       const code = await mine.exited
       victim = null
       // Without PostgreSQL it cannot start, and says so; once it is up nothing but us may end it.

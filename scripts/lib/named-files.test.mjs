@@ -7,13 +7,25 @@ import { missingFiles, namedFiles } from './named-files.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const manifestOf = (folder) => JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
-const folders = ['packages', 'apps'].flatMap((group) => readdirSync(join(root, group)).map((name) => `${group}/${name}`))
+const folders = ['packages', 'apps'].flatMap((group) =>
+  readdirSync(join(root, group)).map((name) => `${group}/${name}`),
+)
 
 describe('the files that a package promises', () => {
   it('are those of main, types, bin and exports, but not the sources for this repository', () => {
-    const exports = { '.': { 'spark-source': './src/index.ts', import: { types: './dist/index.d.ts', default: './dist/index.js' } }, './package.json': './package.json' }
-    expect(namedFiles({ main: './dist/index.cjs', types: './dist/index.d.cts', bin: { it: './bin/it.js' }, exports })).toEqual([
-      './dist/index.cjs', './dist/index.d.cts', './bin/it.js', './dist/index.d.ts', './dist/index.js', './package.json',
+    const exports = {
+      '.': { 'spark-source': './src/index.ts', import: { types: './dist/index.d.ts', default: './dist/index.js' } },
+      './package.json': './package.json',
+    }
+    expect(
+      namedFiles({ main: './dist/index.cjs', types: './dist/index.d.cts', bin: { it: './bin/it.js' }, exports }),
+    ).toEqual([
+      './dist/index.cjs',
+      './dist/index.d.cts',
+      './bin/it.js',
+      './dist/index.d.ts',
+      './dist/index.js',
+      './package.json',
     ])
   })
 
@@ -24,7 +36,9 @@ describe('the files that a package promises', () => {
   it('are missed when they are not there, as types are after npm start', () => {
     mkdirSync(join(folder, 'dist'))
     writeFileSync(join(folder, 'dist/index.js'), '')
-    expect(missingFiles(folder, { exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } } })).toEqual(['./dist/index.d.ts'])
+    expect(
+      missingFiles(folder, { exports: { '.': { types: './dist/index.d.ts', default: './dist/index.js' } } }),
+    ).toEqual(['./dist/index.d.ts'])
   })
 
   it.each(folders)('%s is built, with types, before it is packed', (name) => {

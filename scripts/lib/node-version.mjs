@@ -16,6 +16,8 @@ export const isAtLeast = (version, wanted) => {
 export const requireNode = () => {
   const { engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   if (isAtLeast(process.version, engines.node)) return
-  console.error(`Spark needs Node ${numbers(engines.node).join('.')} or newer, and this is ${process.version}: install a current one from https://nodejs.org and try again.`)
+  console.error(
+    `Spark needs Node ${numbers(engines.node).join('.')} or newer, and this is ${process.version}: install a current one from https://nodejs.org and try again.`,
+  )
   process.exit(1)
 }

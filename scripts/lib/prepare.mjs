@@ -5,17 +5,30 @@ import { runStep, StepFailed } from './step.mjs'
 
 const HINTS = [
   [/ERR_PNPM_OUTDATED_LOCKFILE/, (pnpm) => `A package.json was changed without the lockfile: run npx ${pnpm} install.`],
-  [/ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|ERR_PNPM_(META_FETCH|FETCH)|ERR_SOCKET_TIMEOUT/i, () => 'The package registry could not be reached: check the network, or the proxy and registry of your npm configuration, and try again.'],
-  [/CERT_|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/, () => 'The certificate of the package registry is not trusted: set NODE_EXTRA_CA_CERTS to that of your network.'],
+  [
+    /ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|ERR_PNPM_(META_FETCH|FETCH)|ERR_SOCKET_TIMEOUT/i,
+    () =>
+      'The package registry could not be reached: check the network, or the proxy and registry of your npm configuration, and try again.',
+  ],
+  [
+    /CERT_|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/,
+    () => 'The certificate of the package registry is not trusted: set NODE_EXTRA_CA_CERTS to that of your network.',
+  ],
   [/ENOSPC|No space left/i, () => 'The disk is full: libraries and build need about 1 GB.'],
-  [/EACCES|EPERM|EROFS|permission denied/i, () => 'Files here or in the npm cache may not be written: check who owns this folder, ~/.npm and ~/.local/share/pnpm.'],
+  [
+    /EACCES|EPERM|EROFS|permission denied/i,
+    () =>
+      'Files here or in the npm cache may not be written: check who owns this folder, ~/.npm and ~/.local/share/pnpm.',
+  ],
   [/heap out of memory|ended by SIGKILL|exit code 137/i, () => 'It ran out of memory: about 2 GB are needed.'],
 ]
 const SHOWN_LINES = 40
 
 /** Of turbo's output only what concerns the package that failed. */
 const telling = (lines) => {
-  const failed = lines.flatMap((line) => /^\s*Failed:\s+(.*)/.exec(line)?.[1].split(/,\s*/) ?? []).map((task) => `${task.replace('#', ':')}: `)
+  const failed = lines
+    .flatMap((line) => /^\s*Failed:\s+(.*)/.exec(line)?.[1].split(/,\s*/) ?? [])
+    .map((task) => `${task.replace('#', ':')}: `)
   if (failed.length === 0) return lines
   return lines.filter((line) => !/^\S+:\S+: /.test(line) || failed.some((task) => line.startsWith(task)))
 }
@@ -25,13 +38,21 @@ export const describeFailure = ({ message, lines: all }, pnpm) => {
   const lines = telling(all)
   const text = [message, ...lines].join('\n')
   const hint = HINTS.find(([pattern]) => pattern.test(text))?.[1](pnpm)
-  return [message, '', ...lines.slice(-SHOWN_LINES).map((line) => `  ${line}`), '', hint ?? 'If a source file is named above, the mistake is there. Otherwise run the command again: it goes on where it stopped.'].join('\n')
+  return [
+    message,
+    '',
+    ...lines.slice(-SHOWN_LINES).map((line) => `  ${line}`),
+    '',
+    hint ??
+      'If a source file is named above, the mistake is there. Otherwise run the command again: it goes on where it stopped.',
+  ].join('\n')
 }
 
 /** `npm exec` by the npm that started us, else by the one on the PATH. */
 const npmExec = () => {
   const npm = process.env.npm_execpath
-  if (npm && /^np[mx]-cli\.js$/.test(basename(npm))) return { command: process.execPath, before: [join(npm, '..', 'npm-cli.js'), 'exec'], shell: false }
+  if (npm && /^np[mx]-cli\.js$/.test(basename(npm)))
+    return { command: process.execPath, before: [join(npm, '..', 'npm-cli.js'), 'exec'], shell: false }
   return { command: 'npm', before: ['exec'], shell: process.platform === 'win32' }
 }
 
@@ -48,15 +69,29 @@ export const prepare = async (root, { types = false } = {}) => {
   const [pnpm] = packageManager.split('+') // what may follow is a hash
   // NODE_ENV `production` would leave out the tools that build. The others are the options of an `npx -c` around us, which our own npm exec would take for its.
   const { NODE_ENV: _, npm_config_call: __, npm_config_package: ___, ...rest } = process.env
-  const env = { ...rest, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', NO_UPDATE_NOTIFIER: '1', ...(!types && { SPARK_BUILD_WITHOUT_TYPES: '1' }) }
+  const env = {
+    ...rest,
+    TURBO_TELEMETRY_DISABLED: '1',
+    DO_NOT_TRACK: '1',
+    NO_UPDATE_NOTIFIER: '1',
+    ...(!types && { SPARK_BUILD_WITHOUT_TYPES: '1' }),
+  }
   const { command, before, shell } = npmExec()
   // turbo calls pnpm by name: npm exec puts it on the PATH.
-  const withPnpm = (title, ...args) => runStep(title, command, [...before, '--yes', `--package=${pnpm}`, '--', ...args], { cwd: root, env, shell })
+  const withPnpm = (title, ...args) =>
+    runStep(title, command, [...before, '--yes', `--package=${pnpm}`, '--', ...args], { cwd: root, env, shell })
 
   try {
     if (missing === 'install') {
       beginInstall(root)
-      await withPnpm('Installing libraries', 'pnpm', 'install', '--frozen-lockfile', '--reporter=append-only', '--config.confirmModulesPurge=false')
+      await withPnpm(
+        'Installing libraries',
+        'pnpm',
+        'install',
+        '--frozen-lockfile',
+        '--reporter=append-only',
+        '--config.confirmModulesPurge=false',
+      )
     }
     beginBuild(root, current)
     await withPnpm('Building', 'turbo', 'run', 'build', '--log-order=grouped', '--output-logs=new-only')

@@ -3,7 +3,8 @@ import { isAtLeast } from './node-version.mjs'
 import { describeFailure } from './prepare.mjs'
 
 describe('describeFailure', () => {
-  const about = (...lines) => describeFailure({ message: 'Installing libraries: failed after 3 s (exit code 1)', lines }, 'pnpm@1.2.3')
+  const about = (...lines) =>
+    describeFailure({ message: 'Installing libraries: failed after 3 s (exit code 1)', lines }, 'pnpm@1.2.3')
 
   it.each([
     ['ERR_PNPM_OUTDATED_LOCKFILE Cannot install', 'npx pnpm@1.2.3 install'],
@@ -24,7 +25,11 @@ describe('describeFailure', () => {
   })
 
   it('shows of turbo only the package that failed', () => {
-    const text = about('@automagik-spark/db:build: broken', '@automagik-spark/sdk:build: fine', '  Failed:    @automagik-spark/db#build')
+    const text = about(
+      '@automagik-spark/db:build: broken',
+      '@automagik-spark/sdk:build: fine',
+      '  Failed:    @automagik-spark/db#build',
+    )
     expect(text).toContain('broken')
     expect(text).not.toContain('fine')
   })
@@ -32,7 +37,12 @@ describe('describeFailure', () => {
 
 describe('isAtLeast', () => {
   it.each([
-    ['v20.19.0', true], ['v20.20.2', true], ['v22.0.0', true], ['v20.18.3', false], ['v18.20.0', false], ['v9.9.9', false],
+    ['v20.19.0', true],
+    ['v20.20.2', true],
+    ['v22.0.0', true],
+    ['v20.18.3', false],
+    ['v18.20.0', false],
+    ['v9.9.9', false],
   ])('says of %s against >=20.19: %s', (version, expected) => {
     expect(isAtLeast(version, '>=20.19')).toBe(expected)
   })

@@ -5,7 +5,9 @@ import { runStep, StepFailed } from './step.mjs'
 
 const bundle = async (root, folder) => {
   try {
-    await runStep(`Bundling ${folder}`, process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js')], { cwd: join(root, folder) })
+    await runStep(`Bundling ${folder}`, process.execPath, [join(root, 'node_modules/tsup/dist/cli-default.js')], {
+      cwd: join(root, folder),
+    })
     return true
   } catch (error) {
     if (!(error instanceof StepFailed)) throw error
@@ -16,4 +18,6 @@ const bundle = async (root, folder) => {
 
 /** Builds what is due, bundles `folder` and runs a program of it with our arguments. Returns its exit code. */
 export const runBundled = async (root, folder, program) =>
-  (await prepare(root)) && (await bundle(root, folder)) ? runInForeground([`${folder}/dist/${program}`, ...process.argv.slice(2)], { cwd: root }) : 1
+  (await prepare(root)) && (await bundle(root, folder))
+    ? runInForeground([`${folder}/dist/${program}`, ...process.argv.slice(2)], { cwd: root })
+    : 1

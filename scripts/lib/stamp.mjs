@@ -24,7 +24,11 @@ const filesBelow = (root, folder) =>
   })
 
 const packagesOf = (root) =>
-  ['packages', 'apps'].flatMap((group) => entries(join(root, group)).filter((entry) => entry.isDirectory()).map((entry) => `${group}/${entry.name}`))
+  ['packages', 'apps'].flatMap((group) =>
+    entries(join(root, group))
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => `${group}/${entry.name}`),
+  )
 
 const hashOf = (root, paths, salt) => {
   const hash = createHash('sha256').update(salt)
@@ -46,12 +50,19 @@ export const fingerprint = (root) => {
     ...PACKAGE_FILES.map((file) => `${folder}/${file}`),
     ...PACKAGE_FOLDERS.flatMap((part) => filesBelow(root, `${folder}/${part}`)),
   ])
-  const build = hashOf(root, [...BUILD_INPUTS, ...sources.filter((path) => !GENERATED.test(path) && !TEST.test(path))], install)
+  const build = hashOf(
+    root,
+    [...BUILD_INPUTS, ...sources.filter((path) => !GENERATED.test(path) && !TEST.test(path))],
+    install,
+  )
   return { install, build }
 }
 
 /** What must still be there for the stamp to hold: each path with its size, or null for a folder. */
-const folders = (root) => ['', ...packagesOf(root), ...OTHERS].map((folder) => join(folder, 'node_modules')).filter((path) => existsSync(join(root, path)))
+const folders = (root) =>
+  ['', ...packagesOf(root), ...OTHERS]
+    .map((folder) => join(folder, 'node_modules'))
+    .filter((path) => existsSync(join(root, path)))
 
 const outputs = (root) =>
   packagesOf(root)
@@ -59,10 +70,12 @@ const outputs = (root) =>
     .filter((path) => !path.endsWith('.map'))
     .map((path) => [path, statSync(join(root, path)).size])
 
-const isThere = (root) => ([path, size]) => {
-  const found = statSync(join(root, path), { throwIfNoEntry: false })
-  return found !== undefined && (size === null || found.size === size)
-}
+const isThere =
+  (root) =>
+  ([path, size]) => {
+    const found = statSync(join(root, path), { throwIfNoEntry: false })
+    return found !== undefined && (size === null || found.size === size)
+  }
 
 const read = (root) => {
   try {
@@ -82,9 +95,14 @@ const write = (root, stamp) => {
 /** What is left to do before Spark can run, or before it is whole with `types`: `install` includes `build`. */
 export const whatIsMissing = (root, current = fingerprint(root), { types = false } = {}) => {
   const stamp = read(root)
-  const installed = stamp.install === current.install && (stamp.folders ?? []).every((path) => isThere(root)([path, null]))
+  const installed =
+    stamp.install === current.install && (stamp.folders ?? []).every((path) => isThere(root)([path, null]))
   if (!installed) return 'install'
-  const built = stamp.build === current.build && (!types || stamp.types === true) && Array.isArray(stamp.outputs) && stamp.outputs.every(isThere(root))
+  const built =
+    stamp.build === current.build &&
+    (!types || stamp.types === true) &&
+    Array.isArray(stamp.outputs) &&
+    stamp.outputs.every(isThere(root))
   return built ? 'nothing' : 'build'
 }
 
@@ -95,4 +113,5 @@ export const beginInstall = (root) => rmSync(join(root, STAMP), { force: true })
 export const beginBuild = (root, { install }) => write(root, { install, folders: folders(root) })
 
 /** Call with the fingerprint from before the build: a file changed during it may be built or not. */
-export const endBuild = (root, { install, build }, { types = false } = {}) => write(root, { install, folders: folders(root), build, types, outputs: outputs(root) })
+export const endBuild = (root, { install, build }, { types = false } = {}) =>
+  write(root, { install, folders: folders(root), build, types, outputs: outputs(root) })

@@ -7,7 +7,18 @@ import { beginBuild, beginInstall, endBuild, fingerprint, whatIsMissing } from '
 let root
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'spark-stamp-'))
-  for (const path of ['package.json', 'pnpm-lock.yaml', 'turbo.json', 'packages/core/package.json', 'packages/core/src/index.ts', 'packages/core/src/deep/a.ts', 'packages/core/src/a.test.ts', 'apps/cli/src/main.ts', 'docs/a.md']) write(path)
+  for (const path of [
+    'package.json',
+    'pnpm-lock.yaml',
+    'turbo.json',
+    'packages/core/package.json',
+    'packages/core/src/index.ts',
+    'packages/core/src/deep/a.ts',
+    'packages/core/src/a.test.ts',
+    'apps/cli/src/main.ts',
+    'docs/a.md',
+  ])
+    write(path)
 })
 afterEach(() => rmSync(root, { recursive: true, force: true }))
 
@@ -19,12 +30,19 @@ const remove = (path) => rmSync(join(root, path), { recursive: true })
 
 const install = () => {
   beginInstall(root)
-  for (const folder of ['node_modules', 'packages/core/node_modules']) mkdirSync(join(root, folder), { recursive: true })
+  for (const folder of ['node_modules', 'packages/core/node_modules'])
+    mkdirSync(join(root, folder), { recursive: true })
 }
 const build = (options) => {
   const current = fingerprint(root)
   beginBuild(root, current)
-  for (const path of ['packages/core/dist/index.js', 'packages/core/dist/index.js.map', 'packages/core/src/generated/client.ts', 'apps/cli/dist/main.js']) write(path)
+  for (const path of [
+    'packages/core/dist/index.js',
+    'packages/core/dist/index.js.map',
+    'packages/core/src/generated/client.ts',
+    'apps/cli/dist/main.js',
+  ])
+    write(path)
   endBuild(root, current, options)
 }
 
@@ -53,15 +71,21 @@ describe('whatIsMissing', () => {
       build()
     })
 
-    it.each(['pnpm-lock.yaml', 'package.json', 'packages/core/package.json'])('is the installation when %s changes', (path) => {
-      write(path, 'other')
-      expect(whatIsMissing(root)).toBe('install')
-    })
+    it.each(['pnpm-lock.yaml', 'package.json', 'packages/core/package.json'])(
+      'is the installation when %s changes',
+      (path) => {
+        write(path, 'other')
+        expect(whatIsMissing(root)).toBe('install')
+      },
+    )
 
-    it.each(['packages/core/src/index.ts', 'packages/core/src/deep/a.ts', 'apps/cli/src/main.ts', 'turbo.json'])('is the build when %s changes', (path) => {
-      write(path, 'other')
-      expect(whatIsMissing(root)).toBe('build')
-    })
+    it.each(['packages/core/src/index.ts', 'packages/core/src/deep/a.ts', 'apps/cli/src/main.ts', 'turbo.json'])(
+      'is the build when %s changes',
+      (path) => {
+        write(path, 'other')
+        expect(whatIsMissing(root)).toBe('build')
+      },
+    )
 
     it('is the build when a source file comes, goes or gets another name', () => {
       write('packages/core/src/b.ts')
@@ -73,10 +97,13 @@ describe('whatIsMissing', () => {
       expect(whatIsMissing(root)).toBe('build')
     })
 
-    it.each(['packages/core/src/a.test.ts', 'docs/a.md', 'packages/core/dist/index.js.map'])('is nothing when only %s changes', (path) => {
-      write(path, 'other')
-      expect(whatIsMissing(root)).toBe('nothing')
-    })
+    it.each(['packages/core/src/a.test.ts', 'docs/a.md', 'packages/core/dist/index.js.map'])(
+      'is nothing when only %s changes',
+      (path) => {
+        write(path, 'other')
+        expect(whatIsMissing(root)).toBe('nothing')
+      },
+    )
 
     it('is nothing when only times change, as in a copy', () => {
       utimesSync(join(root, 'packages/core/src/index.ts'), 1, 1)
@@ -90,10 +117,13 @@ describe('whatIsMissing', () => {
       }
     })
 
-    it.each(['apps/cli/dist/main.js', 'packages/core/dist', 'packages/core/src/generated'])('is the build when %s is gone', (path) => {
-      remove(path)
-      expect(whatIsMissing(root)).toBe('build')
-    })
+    it.each(['apps/cli/dist/main.js', 'packages/core/dist', 'packages/core/src/generated'])(
+      'is the build when %s is gone',
+      (path) => {
+        remove(path)
+        expect(whatIsMissing(root)).toBe('build')
+      },
+    )
 
     it('is the build when a built file was cut off', () => {
       write('apps/cli/dist/main.js', 'text')

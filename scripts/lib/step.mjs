@@ -52,7 +52,13 @@ export const runStep = (title, command, args, { cwd, env = process.env, shell = 
       progress.end()
       reject(new StepFailed({ title, how, seconds: progress.seconds(), lines }))
     }
-    const child = spawn(command, args, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe'], detached: process.platform !== 'win32' })
+    const child = spawn(command, args, {
+      cwd,
+      env,
+      shell,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+    })
     let stopped = null
     const stop = onSignal((signal) => {
       stopped = stopped ?? signal

@@ -16,10 +16,12 @@ export const totalsOf = (report, code) => {
       else totals.skipped.push(`${file.name}: ${fullName}`)
     }
     totals.failed += failedHere
-    if (file.status === 'failed' && failedHere === 0) fail(`${file.name} failed outside its tests: ${file.message?.split('\n')[0] || 'see above'}`)
+    if (file.status === 'failed' && failedHere === 0)
+      fail(`${file.name} failed outside its tests: ${file.message?.split('\n')[0] || 'see above'}`)
   }
   if (report === null) fail(`vitest ended with code ${code} and without a report`)
-  else if (code !== 0 && totals.failed === 0) fail(`vitest ended with code ${code} although no test failed: see its errors above`)
+  else if (code !== 0 && totals.failed === 0)
+    fail(`vitest ended with code ${code} although no test failed: see its errors above`)
   if (report !== null && totals.passed + totals.failed === 0) fail('no test ran')
   return totals
 }
@@ -35,5 +37,8 @@ export const addUp = (one, other) => ({
 /** The last line. In CI a skipped test counts as failed, since there everything must run. */
 export const summaryOf = ({ passed, failed, skipped }, isCi) => {
   if (isCi) return { failed: failed + skipped.length, line: `${passed} passed, ${failed + skipped.length} failed` }
-  return { failed, line: `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}` }
+  return {
+    failed,
+    line: `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`,
+  }
 }

@@ -18,7 +18,14 @@ export const runVitest = async (args, { cwd, env = process.env }) => {
   const file = join(folder, 'vitest.json')
   try {
     const code = await runInForeground(
-      ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args],
+      [
+        'node_modules/vitest/vitest.mjs',
+        'run',
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile.json=${file}`,
+        ...args,
+      ],
       { cwd, env },
     )
     return totalsOf(readReport(file), code)
@@ -32,7 +39,9 @@ export const bePatient = async () => {
   const { patience } = await import('../../packages/testing/dist/index.js')
   const times = patience()
   if (times > 1 && process.env.SPARK_TEST_PATIENCE !== String(times)) {
-    console.log(`Tests wait up to ${times} times as long as they say: this machine is busy, or SPARK_TEST_PATIENCE says so`)
+    console.log(
+      `Tests wait up to ${times} times as long as they say: this machine is busy, or SPARK_TEST_PATIENCE says so`,
+    )
   }
   process.env.SPARK_TEST_PATIENCE = String(times)
 }

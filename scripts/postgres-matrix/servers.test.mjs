@@ -26,9 +26,13 @@ describe("the distribution's PostgreSQL", () => {
   })
 
   it('that is missing is named with the command that installs it', () => {
-    expect(findDebian({ folder, isKnown: () => true }).missing).toBe(`the distribution's PostgreSQL 15 is not in ${folder}: apt-get install postgresql-15`)
+    expect(findDebian({ folder, isKnown: () => true }).missing).toBe(
+      `the distribution's PostgreSQL 15 is not in ${folder}: apt-get install postgresql-15`,
+    )
     expect(findDebian({ folder, isKnown: () => false }).missing).toMatch(/apt-get install postgresql$/)
-    expect(findDebian({ folder: join(folder, 'none'), isKnown: () => true }).missing).toMatch(/apt-get install postgresql-15$/)
+    expect(findDebian({ folder: join(folder, 'none'), isKnown: () => true }).missing).toMatch(
+      /apt-get install postgresql-15$/,
+    )
   })
 
   it('that has no compiler would show nothing, and the command names the package', () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { endpoints } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
+import { endpoints } from '@automagik-spark/core'
 import express from 'express'
 import type { ApiEngine } from './engine-port.ts'
 import { send } from './http/answer.ts'
@@ -10,8 +10,8 @@ import { makeGate } from './http/gate.ts'
 import { mount } from './http/handle.ts'
 import { makeOpenApi, serversOf } from './http/openapi.ts'
 import { makeServer } from './http/server.ts'
-import type { Patience } from './http/slow-reader.ts'
 import { makeSignals } from './http/signals.ts'
+import type { Patience } from './http/slow-reader.ts'
 import type { Logger } from './logger.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
 import { serviceRoutes } from './routes/service.ts'
@@ -43,7 +43,12 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
   const signals = makeSignals()
 
   let openApi: ReturnType<typeof makeOpenApi> | undefined
-  const docs = makeDocs((prefix) => JSON.stringify({ ...(openApi ??= makeOpenApi(endpoints, config.version)), servers: serversOf(prefix, config.publicUrl) }))
+  const docs = makeDocs((prefix) =>
+    JSON.stringify({
+      ...(openApi ??= makeOpenApi(endpoints, config.version)),
+      servers: serversOf(prefix, config.publicUrl),
+    }),
+  )
 
   const routes = [
     ...serviceRoutes({ service: engine.service, version: config.version, clock, isStopping }),
@@ -55,7 +60,8 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
   ]
   const routed = new Set(routes.map((route) => route.endpoint))
   const forgotten = endpoints.filter((endpoint) => !routed.has(endpoint))
-  if (forgotten.length > 0) throw new Error(`the contract has endpoints without a route: ${forgotten.map(({ id }) => id).join(', ')}`)
+  if (forgotten.length > 0)
+    throw new Error(`the contract has endpoints without a route: ${forgotten.map(({ id }) => id).join(', ')}`)
 
   const app = express()
   app.disable('x-powered-by')
@@ -67,7 +73,10 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
   app.use((_req, res) => send(res, 404, NOT_FOUND_TEXT))
   app.use(makeErrorHandler({ logger, isStopping, noteFailure: engine.service.noteFailure }))
 
-  const openPaths = new Set([...endpoints.filter(({ open, root }) => open && root).map(({ path }) => path), ...docs.openPaths])
+  const openPaths = new Set([
+    ...endpoints.filter(({ open, root }) => open && root).map(({ path }) => path),
+    ...docs.openPaths,
+  ])
   const server = makeServer(app, makeGate({ ...config, openPaths, isLeaving, isStopping, logger }), patience)
 
   return {

@@ -1,6 +1,37 @@
 import type {
-  Backfill, BackfillSchedule, CreateSchedule, CreateSource, Health, listOccurrences, listRemoteFlows, listSchedules, listSources, listTaskLogs, listTasks, listWorkers, listWorkflows, Occurrence, Page, previewSchedule,
-  Ready, RemoteFlowItem, ReplaceSchedule, ReplayTask, RunRequest, Schedule, SchedulePreview, Source, SyncAll, syncWorkflow, Task, TaskEvent, UpdateSchedule, UpdateSource, Worker, Workflow, WorkflowItem,
+  Backfill,
+  BackfillSchedule,
+  CreateSchedule,
+  CreateSource,
+  Health,
+  listOccurrences,
+  listRemoteFlows,
+  listSchedules,
+  listSources,
+  listTaskLogs,
+  listTasks,
+  listWorkers,
+  listWorkflows,
+  Occurrence,
+  Page,
+  previewSchedule,
+  Ready,
+  RemoteFlowItem,
+  ReplaceSchedule,
+  ReplayTask,
+  RunRequest,
+  Schedule,
+  SchedulePreview,
+  Source,
+  SyncAll,
+  syncWorkflow,
+  Task,
+  TaskEvent,
+  UpdateSchedule,
+  UpdateSource,
+  Worker,
+  Workflow,
+  WorkflowItem,
 } from '@automagik-spark/core'
 import type { z } from 'zod'
 import type { JsonText } from './http/handle.ts'
@@ -20,16 +51,27 @@ export type ApiEngine = {
   }
   workflows: {
     list(query: Query<typeof listWorkflows>): Promise<Page<WorkflowItem> | JsonText>
-    remoteList(query: Query<typeof listRemoteFlows>, signal?: AbortSignal): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }>
+    remoteList(
+      query: Query<typeof listRemoteFlows>,
+      signal?: AbortSignal,
+    ): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }>
     remoteGet(flow_id: string, query: SourceUrl): Promise<RemoteFlowItem>
-    sync(flow_id: string, query: Query<typeof syncWorkflow>, signal?: AbortSignal): Promise<{ created: boolean; workflow: Workflow } | SyncAll>
+    sync(
+      flow_id: string,
+      query: Query<typeof syncWorkflow>,
+      signal?: AbortSignal,
+    ): Promise<{ created: boolean; workflow: Workflow } | SyncAll>
     get(id: string): Promise<Workflow>
     remove(id: string): Promise<void>
     /**
      * `signal` ends the waiting, never the run: when it fires, the answer is the task as it is. `wait_seconds` limits it;
      * `cut_short` says that this limit was reached.
      */
-    run(id: string, request: RunRequest, options: { wait: boolean; wait_seconds?: number; signal?: AbortSignal }): Promise<{ task: Task; finished: boolean; cut_short?: boolean }>
+    run(
+      id: string,
+      request: RunRequest,
+      options: { wait: boolean; wait_seconds?: number; signal?: AbortSignal },
+    ): Promise<{ task: Task; finished: boolean; cut_short?: boolean }>
   }
   tasks: {
     list(query: Query<typeof listTasks>): Promise<Page<Task> | JsonText>

@@ -1,5 +1,5 @@
-export { makeApi } from './api.ts'
 export type { Api, ApiDeps } from './api.ts'
+export { makeApi } from './api.ts'
 export type { ApiEngine } from './engine-port.ts'
 export type { JsonText } from './http/handle.ts'
 export type { Logger } from './logger.ts'

@@ -2,8 +2,8 @@ import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ID } from './fake-engine.ts'
-import { KEY, sendRaw, startApi } from './running-api.ts'
 import type { RunningApi } from './running-api.ts'
+import { KEY, sendRaw, startApi } from './running-api.ts'
 import { rows } from './table.ts'
 
 let api: RunningApi
@@ -20,7 +20,10 @@ const last = () => api.calls.at(-1)!
 describe.each(rows.filter(({ takesBody }) => takesBody))('the body of $id', ({ method, path, endpoint, body }) => {
   it('refuses JSON that is none, and says where', async () => {
     const answer = await api.call(method, path, { body: '{"a": 1,\n "b": }' })
-    expect([answer.status, answer.json.detail]).toEqual([400, 'The body is not valid JSON: unexpected "}" at line 2, column 7'])
+    expect([answer.status, answer.json.detail]).toEqual([
+      400,
+      'The body is not valid JSON: unexpected "}" at line 2, column 7',
+    ])
   })
 
   it('refuses a field that it does not know', async () => {
@@ -45,21 +48,41 @@ describe.each(rows.filter(({ takesBody }) => takesBody))('the body of $id', ({ m
         controller.close()
       },
     })
-    const response = await fetch(`${api.url}${path}`, { method, headers: { 'X-API-Key': KEY }, body: chunked, duplex: 'half' } as RequestInit) // `duplex` is missing in the type
+    const response = await fetch(`${api.url}${path}`, {
+      method,
+      headers: { 'X-API-Key': KEY },
+      body: chunked,
+      duplex: 'half',
+    } as RequestInit) // `duplex` is missing in the type
     expect([response.status, await response.json()]).toEqual([413, TOO_LARGE])
   })
 
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/xml', 'application/jsonx', 'text/json', 'json', 'application/json; charset=latin1', 'application/json; charset=utf-16'])(
-    'refuses the type "%s"',
-    async (type) => {
-      const answer = await api.call(method, path, { body: '{}', headers: { 'Content-Type': type } })
-      expect(answer.status).toBe(415)
-      expect(answer.json.detail).toMatch(/^Content-Type: /)
-    },
-  )
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/xml',
+    'application/jsonx',
+    'text/json',
+    'json',
+    'application/json; charset=latin1',
+    'application/json; charset=utf-16',
+  ])('refuses the type "%s"', async (type) => {
+    const answer = await api.call(method, path, { body: '{}', headers: { 'Content-Type': type } })
+    expect(answer.status).toBe(415)
+    expect(answer.json.detail).toMatch(/^Content-Type: /)
+  })
 
-  it.each(['application/json', 'application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/merge-patch+json', 'application/vnd.api+json'])('takes the type "%s"', async (type) => {
-    expect((await api.call(method, path, { body: JSON.stringify(body ?? {}), headers: { 'Content-Type': type } })).status).toBe(endpoint.status)
+  it.each([
+    'application/json',
+    'application/json; charset=utf-8',
+    'Application/JSON;charset="UTF-8"',
+    'application/merge-patch+json',
+    'application/vnd.api+json',
+  ])('takes the type "%s"', async (type) => {
+    expect(
+      (await api.call(method, path, { body: JSON.stringify(body ?? {}), headers: { 'Content-Type': type } })).status,
+    ).toBe(endpoint.status)
   })
 
   it('reads a missing type as JSON', async () => {
@@ -69,7 +92,11 @@ describe.each(rows.filter(({ takesBody }) => takesBody))('the body of $id', ({ m
   })
 
   it('refuses a compressed body', async () => {
-    const response = await fetch(`${api.url}${path}`, { method, headers: { 'X-API-Key': KEY, 'Content-Encoding': 'gzip' }, body: gzipSync('{}') })
+    const response = await fetch(`${api.url}${path}`, {
+      method,
+      headers: { 'X-API-Key': KEY, 'Content-Encoding': 'gzip' },
+      body: gzipSync('{}'),
+    })
     expect(response.status).toBe(415)
   })
 
@@ -92,22 +119,44 @@ describe.each(rows.filter(({ takesBody }) => takesBody))('the body of $id', ({ m
   })
 
   it('refuses bytes that are no UTF-8', async () => {
-    const response = await fetch(`${api.url}${path}`, { method, headers: { 'X-API-Key': KEY }, body: Buffer.from([0x22, 0xff, 0xfe, 0x22]) })
-    expect([response.status, ((await response.json()) as { detail: string }).detail]).toEqual([400, 'The body is not valid UTF-8'])
+    const response = await fetch(`${api.url}${path}`, {
+      method,
+      headers: { 'X-API-Key': KEY },
+      body: Buffer.from([0x22, 0xff, 0xfe, 0x22]),
+    })
+    expect([response.status, ((await response.json()) as { detail: string }).detail]).toEqual([
+      400,
+      'The body is not valid UTF-8',
+    ])
   })
 })
 
 describe('the input of a run', () => {
-  it.each(['"Hello"', '"{\\"a\\":1}"', '""', ' "é \\ud83d\\ude00" ', '"\\u00e9\\/a\\u0000\\ud800"'])('may be the JSON string %s, which stays as it is written', async (body) => {
-    expect((await api.call('POST', RUN, { body })).status).toBe(200)
-    expect(last()[2]).toBe(body.trim())
-  })
+  it.each(['"Hello"', '"{\\"a\\":1}"', '""', ' "é \\ud83d\\ude00" ', '"\\u00e9\\/a\\u0000\\ud800"'])(
+    'may be the JSON string %s, which stays as it is written',
+    async (body) => {
+      expect((await api.call('POST', RUN, { body })).status).toBe(200)
+      expect(last()[2]).toBe(body.trim())
+    },
+  )
 
-  it.each(['1', '"x"', 'true', '[]', '{"a":{"b":[1,null]}}', '{ "2": 1234567890123456789, "1" :1.10, "a":1,"a": -0, "__proto__":[1E400 ] }', '"\\u0000\\ud800"'])('may be %s in input_value, which stays as it is written', async (text) => {
+  it.each([
+    '1',
+    '"x"',
+    'true',
+    '[]',
+    '{"a":{"b":[1,null]}}',
+    '{ "2": 1234567890123456789, "1" :1.10, "a":1,"a": -0, "__proto__":[1E400 ] }',
+    '"\\u0000\\ud800"',
+  ])('may be %s in input_value, which stays as it is written', async (text) => {
     expect((await api.call('POST', RUN, { body: `{"input_value": ${text} }` })).status).toBe(200)
     expect(last()[2]).toEqual({ input_value: text })
   })
-  it.each([[undefined, {}], ['{}', {}], ['{"session_id": "a"}', { session_id: 'a' }]])('may be left out, which is none: %s', async (body, given) => {
+  it.each([
+    [undefined, {}],
+    ['{}', {}],
+    ['{"session_id": "a"}', { session_id: 'a' }],
+  ])('may be left out, which is none: %s', async (body, given) => {
     expect((await api.call('POST', RUN, body === undefined ? {} : { body })).status).toBe(200)
     expect(last()[2]).toEqual(given)
   })
@@ -123,16 +172,26 @@ describe('the input of a run', () => {
 
   it('is the last of doubled fields, for the check and for the flow', async () => {
     const deep = `${'['.repeat(40)}${']'.repeat(40)}`
-    expect((await api.call('POST', RUN, { body: `{"input_value": ${deep}, "tweaks": 5, "input\\u005fvalue": {"n": 1.10}, "tweaks": {"a": 1.0}}` })).status).toBe(200)
+    expect(
+      (
+        await api.call('POST', RUN, {
+          body: `{"input_value": ${deep}, "tweaks": 5, "input\\u005fvalue": {"n": 1.10}, "tweaks": {"a": 1.0}}`,
+        })
+      ).status,
+    ).toBe(200)
     expect(last()[2]).toEqual({ input_value: '{"n": 1.10}', tweaks: '{"a": 1.0}' })
     const answer = await api.call('POST', RUN, { body: `{"input_value": 1, "input\\u005fvalue": ${deep}}` })
     expect([answer.status, answer.json.detail]).toEqual([400, 'input_value: must not be nested deeper than 32 levels'])
   })
 
   it('keeps __proto__ and its like as data', async () => {
-    const body = '{"input_value": {"__proto__": {"polluted": 1}, "constructor": 2}, "tweaks": {"__proto__": {"polluted": 1}, "prototype": 3}}'
+    const body =
+      '{"input_value": {"__proto__": {"polluted": 1}, "constructor": 2}, "tweaks": {"__proto__": {"polluted": 1}, "prototype": 3}}'
     expect((await api.call('POST', RUN, { body })).status).toBe(200)
-    expect(last()[2]).toEqual({ input_value: '{"__proto__": {"polluted": 1}, "constructor": 2}', tweaks: '{"__proto__": {"polluted": 1}, "prototype": 3}' })
+    expect(last()[2]).toEqual({
+      input_value: '{"__proto__": {"polluted": 1}, "constructor": 2}',
+      tweaks: '{"__proto__": {"polluted": 1}, "prototype": 3}',
+    })
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()
   })
 
@@ -147,7 +206,10 @@ describe('the input of a run', () => {
     ['{"input_value": 1, "tweaks": []}', 'tweaks: must be an object'],
     ['{"input_value": 1, "session_id": ""}', 'session_id: must not be empty'],
     ['{"input_value": 1, "session_id": "a\\u0000b"}', 'session_id: must not contain the NUL character'],
-    ['{"input_value": 1, "session_id": "\\ud800"}', 'session_id: must be well-formed Unicode (it has half of a surrogate pair)'],
+    [
+      '{"input_value": 1, "session_id": "\\ud800"}',
+      'session_id: must be well-formed Unicode (it has half of a surrogate pair)',
+    ],
     [`{"input_value": ${'['.repeat(40)}${']'.repeat(40)}}`, 'input_value: must not be nested deeper than 32 levels'],
     [`{"input_value": [${'1,'.repeat(10_000)}1]}`, 'input_value: must not have more than 10000 keys and elements'],
   ])('%s is a 400 that says what to do', async (body, detail) => {
@@ -159,19 +221,34 @@ describe('the input of a run', () => {
 describe('fields', () => {
   it('are all named at once, a misspelt name first', async () => {
     const answer = await api.call('POST', '/api/v1/schedules', { body: { schedule_exp: '5m', timezone: 5 } })
-    expect(answer.json.detail).toMatch(/^"schedule_exp": unknown field, did you mean "schedule_expr"\?; .*; and 2 more$/)
-    expect(answer.json.errors?.map(({ path }) => path)).toEqual(['schedule_exp', 'workflow_id', 'schedule_type', 'schedule_expr', 'timezone'])
+    expect(answer.json.detail).toMatch(
+      /^"schedule_exp": unknown field, did you mean "schedule_expr"\?; .*; and 2 more$/,
+    )
+    expect(answer.json.errors?.map(({ path }) => path)).toEqual([
+      'schedule_exp',
+      'workflow_id',
+      'schedule_type',
+      'schedule_expr',
+      'timezone',
+    ])
   })
 
   it('of unknown name are listed twenty at most', async () => {
-    const answer = await api.call('POST', '/api/v1/sources', { body: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`x${i}`, 1])) })
+    const answer = await api.call('POST', '/api/v1/sources', {
+      body: Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`x${i}`, 1])),
+    })
     expect(answer.status).toBe(400)
     expect(answer.json.errors).toHaveLength(20)
   })
 
   it('never come back in a message', async () => {
     const secret = 'sk-canary-4711'
-    const attempts = [`{"url": "x", "api_key": "${secret}",}`, `{"url": "x", "api_key": ["${secret}"]}`, `{"url": 5, "api_key": "${secret}"}`, `{"url": "x", "api_key": "${secret}", "status": "active"}`]
+    const attempts = [
+      `{"url": "x", "api_key": "${secret}",}`,
+      `{"url": "x", "api_key": ["${secret}"]}`,
+      `{"url": 5, "api_key": "${secret}"}`,
+      `{"url": "x", "api_key": "${secret}", "status": "active"}`,
+    ]
     for (const body of attempts) {
       const answer = await api.call('POST', '/api/v1/sources', { body })
       expect(answer.status).toBe(400)
@@ -187,28 +264,46 @@ describe('a connection', () => {
     const bye = `GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
     const said = await sendRaw(api.port, head(RUN, `Content-Length: ${long.length}\r\n`), long, bye)
     expect(said.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200'])
-    const chunked = await sendRaw(api.port, head(RUN, 'Transfer-Encoding: chunked\r\n'), `${long.length.toString(16)}\r\n${long}\r\n0\r\n\r\n`, bye)
+    const chunked = await sendRaw(
+      api.port,
+      head(RUN, 'Transfer-Encoding: chunked\r\n'),
+      `${long.length.toString(16)}\r\n${long}\r\n0\r\n\r\n`,
+      bye,
+    )
     expect(chunked.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413', 'HTTP/1.1 200'])
-    const unread = await sendRaw(api.port, `POST ${RUN} HTTP/1.1\r\nHost: x\r\nContent-Length: ${long.length}\r\n\r\n`, long, bye)
+    const unread = await sendRaw(
+      api.port,
+      `POST ${RUN} HTTP/1.1\r\nHost: x\r\nContent-Length: ${long.length}\r\n\r\n`,
+      long,
+      bye,
+    )
     expect(unread.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 401', 'HTTP/1.1 200'])
   })
 
   it('is told to send a body only when it will be read', async () => {
-    const ask = (key: string, length: number) => `POST ${RUN} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${key}\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`
+    const ask = (key: string, length: number) =>
+      `POST ${RUN} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${key}\r\nExpect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`
     expect((await sendRaw(api.port, ask('wrong', 7), '')).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 401'])
     expect((await sendRaw(api.port, ask(KEY, 2 * MiB), '')).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 413'])
-    expect((await sendRaw(api.port, ask(KEY, 7), '"Hello"')).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 100', 'HTTP/1.1 200'])
+    expect((await sendRaw(api.port, ask(KEY, 7), '"Hello"')).match(/HTTP\/1\.1 \d+/g)).toEqual([
+      'HTTP/1.1 100',
+      'HTTP/1.1 200',
+    ])
   })
 
   it('that ends in the middle of a body changes nothing', async () => {
     api.calls.length = 0
     await new Promise<void>((resolve) => {
       const socket = connect(api.port, '127.0.0.1', () => {
-        socket.write(`POST ${RUN} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${KEY}\r\nContent-Length: 100\r\n\r\n"Hel`, () => socket.destroy())
+        socket.write(`POST ${RUN} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${KEY}\r\nContent-Length: 100\r\n\r\n"Hel`, () =>
+          socket.destroy(),
+        )
       })
       socket.on('close', () => resolve())
     })
-    await expect.poll(() => api.log.find(({ message }) => message === 'client left')).toMatchObject({ method: 'POST', path: RUN })
+    await expect
+      .poll(() => api.log.find(({ message }) => message === 'client left'))
+      .toMatchObject({ method: 'POST', path: RUN })
     expect(api.calls).toEqual([])
     expect(api.log.filter(({ level }) => level === 'error')).toEqual([])
   })

@@ -5,13 +5,27 @@ const anywhere = await startApi({ corsOrigins: '*' })
 const listed = await startApi({ corsOrigins: ['https://app.example.com', 'http://localhost:3000'] })
 afterAll(() => Promise.all([anywhere.close(), listed.close()]))
 
-const ask = (origin: string) => ({ key: null, headers: { Origin: origin, 'Access-Control-Request-Method': 'PATCH', 'Access-Control-Request-Headers': 'x-api-key,content-type' } })
+const ask = (origin: string) => ({
+  key: null,
+  headers: {
+    Origin: origin,
+    'Access-Control-Request-Method': 'PATCH',
+    'Access-Control-Request-Headers': 'x-api-key,content-type',
+  },
+})
 const EXPOSED = ['X-Request-Id', 'X-Spark-Unreachable', 'Location', 'Retry-After']
 
 describe('with *', () => {
   it('every origin may read every answer, errors too, but never with credentials', async () => {
-    for (const [path, status] of [['/health', 200], ['/api/v1/sources', 401], ['/nope', 401]] as const) {
-      const { headers, status: got } = await anywhere.call('GET', path, { key: null, headers: { Origin: 'https://evil.example' } })
+    for (const [path, status] of [
+      ['/health', 200],
+      ['/api/v1/sources', 401],
+      ['/nope', 401],
+    ] as const) {
+      const { headers, status: got } = await anywhere.call('GET', path, {
+        key: null,
+        headers: { Origin: 'https://evil.example' },
+      })
       expect(got).toBe(status)
       expect(headers.get('access-control-allow-origin')).toBe('*')
       expect(headers.get('access-control-allow-credentials')).toBeNull()
@@ -29,7 +43,11 @@ describe('with *', () => {
     expect(Number(headers.get('access-control-max-age'))).toBeGreaterThan(0)
   })
 
-  it.each<Record<string, string>>([{}, { Origin: 'https://app.example.com' }, { 'Access-Control-Request-Method': 'GET' }])('OPTIONS with %j is no preflight and needs a key', async (headers) => {
+  it.each<Record<string, string>>([
+    {},
+    { Origin: 'https://app.example.com' },
+    { 'Access-Control-Request-Method': 'GET' },
+  ])('OPTIONS with %j is no preflight and needs a key', async (headers) => {
     expect((await anywhere.call('OPTIONS', '/api/v1/sources', { key: null, headers })).status).toBe(401)
   })
 
@@ -40,7 +58,10 @@ describe('with *', () => {
 
 describe('with a list', () => {
   it.each(['https://app.example.com', 'http://localhost:3000'])('%s may read, with credentials', async (origin) => {
-    for (const { headers } of [await listed.call('GET', '/api/v1/sources', { headers: { Origin: origin } }), await listed.call('OPTIONS', '/api/v1/sources', ask(origin))]) {
+    for (const { headers } of [
+      await listed.call('GET', '/api/v1/sources', { headers: { Origin: origin } }),
+      await listed.call('OPTIONS', '/api/v1/sources', ask(origin)),
+    ]) {
       expect(headers.get('access-control-allow-origin')).toBe(origin)
       expect(headers.get('access-control-allow-credentials')).toBe('true')
       expect(headers.get('vary')).toBe('Origin')
@@ -48,11 +69,27 @@ describe('with a list', () => {
   })
 
   it.each([
-    'null', '*', 'https://evil.example', 'https://app.example.com.evil.example', 'https://evil-app.example.com', 'https://app.example.co', 'https://x.app.example.com',
-    'https://app.example.com:8443', 'http://app.example.com', 'https://APP.example.com', 'http://localhost', 'http://localhost:30000', 'http://localhost:3000/', 'https://app.example.com, http://localhost:3000',
+    'null',
+    '*',
+    'https://evil.example',
+    'https://app.example.com.evil.example',
+    'https://evil-app.example.com',
+    'https://app.example.co',
+    'https://x.app.example.com',
+    'https://app.example.com:8443',
+    'http://app.example.com',
+    'https://APP.example.com',
+    'http://localhost',
+    'http://localhost:30000',
+    'http://localhost:3000/',
+    'https://app.example.com, http://localhost:3000',
   ])('%s may not', async (origin) => {
-    for (const { headers } of [await listed.call('GET', '/api/v1/sources', { headers: { Origin: origin } }), await listed.call('OPTIONS', '/api/v1/sources', ask(origin))]) {
-      for (const name of ['origin', 'credentials', 'methods', 'headers']) expect(headers.get(`access-control-allow-${name}`)).toBeNull()
+    for (const { headers } of [
+      await listed.call('GET', '/api/v1/sources', { headers: { Origin: origin } }),
+      await listed.call('OPTIONS', '/api/v1/sources', ask(origin)),
+    ]) {
+      for (const name of ['origin', 'credentials', 'methods', 'headers'])
+        expect(headers.get(`access-control-allow-${name}`)).toBeNull()
       expect(headers.get('vary')).toBe('Origin')
     }
   })

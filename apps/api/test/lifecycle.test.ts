@@ -16,7 +16,11 @@ const open = async (port: number) => {
   socket.on('error', () => {})
   const closed = new Promise<string>((resolve) => socket.once('close', () => resolve(said)))
   await new Promise<void>((resolve) => socket.once('connect', () => resolve()))
-  return { closed, write: (text: string) => new Promise<void>((resolve) => socket.write(text, () => resolve())), destroy: () => socket.destroy() }
+  return {
+    closed,
+    write: (text: string) => new Promise<void>((resolve) => socket.write(text, () => resolve())),
+    destroy: () => socket.destroy(),
+  }
 }
 
 /** Validation that stays under way until the test ends it. */
@@ -32,7 +36,10 @@ const slowValidation = (engine: ReturnType<typeof makeFakeEngine>['engine']) => 
 
 const another = () =>
   makeApi({
-    engine: makeFakeEngine().engine, config: { apiKey: KEY, corsOrigins: '*', version: '0.1.0', publicUrl: null }, logger: { debug() {}, info() {}, warn() {}, error() {} }, clock: { now: () => NOW },
+    engine: makeFakeEngine().engine,
+    config: { apiKey: KEY, corsOrigins: '*', version: '0.1.0', publicUrl: null },
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    clock: { now: () => NOW },
   })
 
 describe('listening', () => {
@@ -48,7 +55,9 @@ describe('listening', () => {
   })
 
   it('says in one sentence that the machine has no such address', async () => {
-    await expect(another().listen({ host: '192.0.2.1', port: 0 })).rejects.toThrow('This machine has no address 192.0.2.1: set API_HOST to one that it has, such as 127.0.0.1 or 0.0.0.0')
+    await expect(another().listen({ host: '192.0.2.1', port: 0 })).rejects.toThrow(
+      'This machine has no address 192.0.2.1: set API_HOST to one that it has, such as 127.0.0.1 or 0.0.0.0',
+    )
   })
 
   it('gives an address that a person can open', async () => {
@@ -69,7 +78,14 @@ describe('closing', () => {
     await expect.poll(() => validation.asked).toBe(true)
 
     const closing = api.api.close({ graceMs: 60_000 })
-    await expect.poll(() => fetch(`${api.url}/health`).then(() => 'answered', () => 'refused')).toBe('refused')
+    await expect
+      .poll(() =>
+        fetch(`${api.url}/health`).then(
+          () => 'answered',
+          () => 'refused',
+        ),
+      )
+      .toBe('refused')
     validation.finish()
     await closing
     expect(await busy.closed).toMatch(/^HTTP\/1\.1 200 OK[^]*Connection: close/i)
@@ -104,7 +120,9 @@ describe('closing', () => {
     let waiting = false
     api.engine.workflows.run = (_id, _request, { signal }) => {
       waiting = true
-      return new Promise((resolve) => signal!.addEventListener('abort', () => resolve({ task: { ...task, status: 'running' }, finished: false })))
+      return new Promise((resolve) =>
+        signal!.addEventListener('abort', () => resolve({ task: { ...task, status: 'running' }, finished: false })),
+      )
     }
     const run = api.call('POST', RUN, { body: '"x"' })
     await expect.poll(() => waiting).toBe(true)
@@ -128,7 +146,10 @@ describe('closing', () => {
   it('cuts off what is not over in time', async () => {
     const api = await startApi()
     const validation = slowValidation(api.engine)
-    const cut = api.call('POST', VALIDATE).then(() => 'answered', () => 'cut off')
+    const cut = api.call('POST', VALIDATE).then(
+      () => 'answered',
+      () => 'cut off',
+    )
     await expect.poll(() => validation.asked).toBe(true)
     await api.api.close({ graceMs: 50 })
     expect(await cut).toBe('cut off')
@@ -142,7 +163,14 @@ describe('closing', () => {
     const first = api.api.close({ graceMs: 60_000 })
     let isSecondOver = false
     const second = api.api.close({ graceMs: 60_000 }).then(() => (isSecondOver = true))
-    await expect.poll(() => fetch(`${api.url}/health`).then(() => 'answered', () => 'refused')).toBe('refused')
+    await expect
+      .poll(() =>
+        fetch(`${api.url}/health`).then(
+          () => 'answered',
+          () => 'refused',
+        ),
+      )
+      .toBe('refused')
     expect(isSecondOver).toBe(false)
     validation.finish()
     expect((await held).status).toBe(200)
@@ -153,15 +181,22 @@ describe('closing', () => {
 })
 
 describe('a sync of all flows, and a list of them', () => {
-  it.each([['sync', 'POST', '/api/v1/workflows/sync/*?source_url=http://flows'], ['list', 'GET', '/api/v1/workflows/remote']])('hears that its client left (%s)', async (name, method, path) => {
+  it.each([
+    ['sync', 'POST', '/api/v1/workflows/sync/*?source_url=http://flows'],
+    ['list', 'GET', '/api/v1/workflows/remote'],
+  ])('hears that its client left (%s)', async (name, method, path) => {
     const api = await startApi()
     let heard: ((reason: string) => void) | undefined
     const outcome = new Promise<string>((resolve) => (heard = resolve))
     let asked = false
-    const waits = (signal?: AbortSignal): Promise<never> => new Promise((_, reject) => {
-      asked = true
-      signal?.addEventListener('abort', () => { heard?.('left'); reject(signal.reason as Error) })
-    })
+    const waits = (signal?: AbortSignal): Promise<never> =>
+      new Promise((_, reject) => {
+        asked = true
+        signal?.addEventListener('abort', () => {
+          heard?.('left')
+          reject(signal.reason as Error)
+        })
+      })
     if (name === 'sync') api.engine.workflows.sync = (_id, _query, signal) => waits(signal)
     else api.engine.workflows.remoteList = (_query, signal) => waits(signal)
     const client = await open(api.port)
@@ -202,7 +237,14 @@ describe('leaving', () => {
     const api = await startApi()
     const kept = await open(api.port)
     const left = api.api.leave({ delayMs: 1, lingerMs: 3_600_000 })
-    await expect.poll(() => fetch(`${api.url}/health`).then(() => 'answered', () => 'refused')).toBe('refused')
+    await expect
+      .poll(() =>
+        fetch(`${api.url}/health`).then(
+          () => 'answered',
+          () => 'refused',
+        ),
+      )
+      .toBe('refused')
     await kept.write(`GET /api/v1/sources HTTP/1.1\r\nHost: x\r\nX-API-Key: ${KEY}\r\n\r\n`)
     expect(await kept.closed).toMatch(/^HTTP\/1\.1 200 [^]*Connection: close/i)
     await left // nobody is there any more
@@ -221,7 +263,15 @@ describe('many slow clients', () => {
   it('do not keep others from being served', async () => {
     const api = await startApi()
     const slow = await Promise.all(Array.from({ length: 500 }, () => open(api.port)))
-    await Promise.all(slow.map(({ write }, i) => write(i % 2 === 0 ? 'GET /health HTTP/1.1\r\nHost: x\r\nX-Slow' : `POST ${RUN} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${KEY}\r\nContent-Length: 1000\r\n\r\n"`)))
+    await Promise.all(
+      slow.map(({ write }, i) =>
+        write(
+          i % 2 === 0
+            ? 'GET /health HTTP/1.1\r\nHost: x\r\nX-Slow'
+            : `POST ${RUN} HTTP/1.1\r\nHost: x\r\nX-API-Key: ${KEY}\r\nContent-Length: 1000\r\n\r\n"`,
+        ),
+      ),
+    )
     expect((await api.call('GET', '/health')).status).toBe(200)
     expect((await api.call('GET', '/api/v1/sources')).status).toBe(200)
     slow.forEach(({ destroy }) => destroy())

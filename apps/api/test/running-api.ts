@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
-import { makeApi } from '../src/api.ts'
 import type { ApiDeps } from '../src/api.ts'
+import { makeApi } from '../src/api.ts'
 import { makeFakeEngine, NOW } from './fake-engine.ts'
 
 export const KEY = 'a-key-of-the-tests-0123'
@@ -11,30 +11,60 @@ export type LogLine = { level: string; message: string } & Record<string, unknow
 type Answer = { detail: string; errors?: { path: string; message: string }[]; [field: string]: unknown }
 
 /** An API on a free port over the fake engine, with its log kept. */
-export const startApi = async (options: Partial<Pick<ApiDeps['config'], 'corsOrigins' | 'publicUrl'> & Pick<ApiDeps, 'patience' | 'logger'>> = {}) => {
+export const startApi = async (
+  options: Partial<Pick<ApiDeps['config'], 'corsOrigins' | 'publicUrl'> & Pick<ApiDeps, 'patience' | 'logger'>> = {},
+) => {
   const fake = makeFakeEngine()
   const log: LogLine[] = []
-  const write = (level: string) => (fields: Record<string, unknown>, message: string) => void log.push({ ...fields, level, message })
+  const write = (level: string) => (fields: Record<string, unknown>, message: string) =>
+    void log.push({ ...fields, level, message })
   const api = makeApi({
     engine: fake.engine,
-    config: { apiKey: KEY, corsOrigins: options.corsOrigins ?? '*', version: '0.1.0', publicUrl: options.publicUrl ?? null },
-    logger: options.logger ?? { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    config: {
+      apiKey: KEY,
+      corsOrigins: options.corsOrigins ?? '*',
+      version: '0.1.0',
+      publicUrl: options.publicUrl ?? null,
+    },
+    logger: options.logger ?? {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+    },
     clock: { now: () => NOW },
     ...(options.patience && { patience: options.patience }),
   })
   const { url, port } = await api.listen({ host: '127.0.0.1', port: 0 })
 
   /** A request with the key, unless `key` says otherwise. */
-  const call = async (method: string, path: string, { key = KEY as string | null, body, headers = {} }: { key?: string | null; body?: unknown; headers?: Record<string, string> } = {}) => {
+  const call = async (
+    method: string,
+    path: string,
+    {
+      key = KEY as string | null,
+      body,
+      headers = {},
+    }: { key?: string | null; body?: unknown; headers?: Record<string, string> } = {},
+  ) => {
     const response = await fetch(`${url}${path}`, {
       method,
       redirect: 'manual',
-      headers: { ...(key === null ? {} : { 'X-API-Key': key }), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+      headers: {
+        ...(key === null ? {} : { 'X-API-Key': key }),
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.startsWith('application/json') && text !== ''
-    return { status: response.status, headers: response.headers, text, json: (isJson ? JSON.parse(text) : undefined) as Answer }
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: (isJson ? JSON.parse(text) : undefined) as Answer,
+    }
   }
   return { ...fake, api, url, port, log, call, close: () => api.close({ graceMs: 1_000 }) }
 }
@@ -49,7 +79,10 @@ export const sendRaw = (port: number, ...parts: string[]): Promise<string> =>
   })
 /** A request whose path is sent as it is written. */
 export const getRaw = async (port: number, path: string, { method = 'GET', key = KEY as string | null } = {}) => {
-  const answer = await sendRaw(port, `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${key === null ? '' : `X-API-Key: ${key}\r\n`}\r\n`)
+  const answer = await sendRaw(
+    port,
+    `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${key === null ? '' : `X-API-Key: ${key}\r\n`}\r\n`,
+  )
   const [head = '', body = ''] = answer.split('\r\n\r\n', 2)
   return { status: Number(head.split(' ')[1]), head, body }
 }

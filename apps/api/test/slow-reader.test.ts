@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { docsPaths } from '../src/http/docs.ts'
 import { limitSlowReader, type Patience } from '../src/http/slow-reader.ts'
@@ -20,7 +20,9 @@ const endOf = async (patience: Patience, read: 'nothing' | 'slowly' | 'all'): Pr
     limitSlowReader(res, patience)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'))
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1', () =>
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
+  )
   socket.on('error', () => undefined)
   socket.on('close', () => ended('ended'))
   let bytes = 0

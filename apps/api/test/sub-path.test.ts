@@ -2,8 +2,8 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ID } from './fake-engine.ts'
-import { KEY, startApi } from './running-api.ts'
 import type { RunningApi } from './running-api.ts'
+import { KEY, startApi } from './running-api.ts'
 
 const closing: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -11,22 +11,31 @@ afterEach(async () => {
 })
 
 /** What lies below `/tools/spark` at a proxy, which takes that away or not, and says so or not. */
-const behind = async (api: RunningApi, { strips, says }: { strips: boolean; says: boolean }, prefix = '/tools/spark') => {
+const behind = async (
+  api: RunningApi,
+  { strips, says }: { strips: boolean; says: boolean },
+  prefix = '/tools/spark',
+) => {
   const proxy = createServer((incoming, outgoing) => {
     const url = incoming.url ?? ''
     if (!url.startsWith(prefix)) return void outgoing.writeHead(421).end()
     const path = (strips ? url.slice(prefix.length) : url) || '/'
     const headers = { ...incoming.headers, ...(says && { 'x-forwarded-prefix': prefix }) }
-    incoming.pipe(request(`${api.url}${path}`, { method: incoming.method, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode!, answer.headers)
-      answer.pipe(outgoing)
-    }))
+    incoming.pipe(
+      request(`${api.url}${path}`, { method: incoming.method, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode!, answer.headers)
+        answer.pipe(outgoing)
+      }),
+    )
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  closing.push(() => new Promise<void>((resolve) => {
-    proxy.close(() => resolve())
-    proxy.closeAllConnections()
-  }))
+  closing.push(
+    () =>
+      new Promise<void>((resolve) => {
+        proxy.close(() => resolve())
+        proxy.closeAllConnections()
+      }),
+  )
   return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}${prefix}`
 }
 const open = async (publicUrl: string | null) => {
@@ -36,19 +45,31 @@ const open = async (publicUrl: string | null) => {
 }
 
 describe.each([
-  ['SPARK_PUBLIC_URL, and a proxy that takes its path away', 'https://example.com/tools/spark', { strips: true, says: false }],
+  [
+    'SPARK_PUBLIC_URL, and a proxy that takes its path away',
+    'https://example.com/tools/spark',
+    { strips: true, says: false },
+  ],
   ['SPARK_PUBLIC_URL, and a proxy that does not', 'https://example.com/tools/spark', { strips: false, says: false }],
   ['a proxy that says X-Forwarded-Prefix', null, { strips: true, says: true }],
 ] as const)('below a path, with %s', (_, publicUrl, proxy) => {
   it('Location, the links and the servers lead through the proxy', async () => {
     const url = await behind(await open(publicUrl), proxy)
     const headers = { 'X-API-Key': KEY, 'Content-Type': 'application/json' }
-    const made = await fetch(`${url}/api/v1/sources`, { method: 'POST', headers, body: '{"url":"http://localhost:7860"}' })
+    const made = await fetch(`${url}/api/v1/sources`, {
+      method: 'POST',
+      headers,
+      body: '{"url":"http://localhost:7860"}',
+    })
     expect(made.headers.get('location')).toBe(`/tools/spark/api/v1/sources/${ID}`)
     expect((await fetch(new URL(made.headers.get('location')!, url), { headers })).status).toBe(200)
 
     const info = (await (await fetch(`${url}/`, { headers })).json()) as Record<string, string>
-    expect(info).toMatchObject({ docs_url: '/tools/spark/api/v1/docs', redoc_url: '/tools/spark/api/v1/redoc', openapi_url: '/tools/spark/api/v1/openapi.json' })
+    expect(info).toMatchObject({
+      docs_url: '/tools/spark/api/v1/docs',
+      redoc_url: '/tools/spark/api/v1/redoc',
+      openapi_url: '/tools/spark/api/v1/openapi.json',
+    })
     const document = (await (await fetch(new URL(info.openapi_url!, url))).json()) as { servers: { url: string }[] }
     expect(document.servers.map((server) => server.url)).toEqual(['/tools/spark', ...(publicUrl ? [publicUrl] : [])])
   })
@@ -56,7 +77,9 @@ describe.each([
   it.each(['docs', 'docs/', 'redoc', 'redoc/'])('/api/v1/%s has all that it refers to', async (page) => {
     const url = await behind(await open(publicUrl), proxy)
     const text = await (await fetch(`${url}/api/v1/${page}`)).text()
-    const references = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, reference]) => new URL(reference!, `${url}/api/v1/${page}`).href)
+    const references = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(
+      ([, reference]) => new URL(reference!, `${url}/api/v1/${page}`).href,
+    )
     expect(references.length).toBeGreaterThan(2)
     for (const reference of references) expect([reference, (await fetch(reference)).status]).toEqual([reference, 200])
     const start = references.find((reference) => reference.endsWith('/start.js'))!
@@ -86,7 +109,17 @@ describe('the path that people use', () => {
     }
   })
 
-  it.each(['//evil.example', '/a//b', 'https://evil.example', '/../x', '/a/..', '/a b', '/a"><script>', `/${'a'.repeat(300)}`, ''])('a header of strangers is passed over: %s', async (given) => {
+  it.each([
+    '//evil.example',
+    '/a//b',
+    'https://evil.example',
+    '/../x',
+    '/a/..',
+    '/a b',
+    '/a"><script>',
+    `/${'a'.repeat(300)}`,
+    '',
+  ])('a header of strangers is passed over: %s', async (given) => {
     const { json } = await (await open(null)).call('GET', '/', { headers: { 'X-Forwarded-Prefix': given } })
     expect(json.docs_url).toBe('/api/v1/docs')
   })
@@ -94,7 +127,9 @@ describe('the path that people use', () => {
   it('a header never takes anything from a request, and never wins over SPARK_PUBLIC_URL', async () => {
     const headers = { 'X-Forwarded-Prefix': '/x' }
     expect((await (await open(null)).call('GET', '/x/api/v1/sources', { headers })).status).toBe(404)
-    expect((await (await open('https://example.com/y')).call('GET', '/', { headers })).json.docs_url).toBe('/y/api/v1/docs')
+    expect((await (await open('https://example.com/y')).call('GET', '/', { headers })).json.docs_url).toBe(
+      '/y/api/v1/docs',
+    )
     expect((await (await open('https://example.com')).call('GET', '/', { headers })).json.docs_url).toBe('/api/v1/docs')
   })
 })

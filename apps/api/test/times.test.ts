@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ID } from './fake-engine.ts'
-import { startApi } from './running-api.ts'
 import type { RunningApi } from './running-api.ts'
+import { startApi } from './running-api.ts'
 
 let api: RunningApi
 beforeAll(async () => {
@@ -10,13 +10,22 @@ beforeAll(async () => {
 afterAll(() => api.close())
 
 const made = { workflow_id: ID, schedule_type: 'interval', schedule_expr: '5m' }
-const query = (path: string, name: string, time: string) => api.call('GET', `${path}${path.includes('?') ? '&' : '?'}${name}=${encodeURIComponent(time)}`)
+const query = (path: string, name: string, time: string) =>
+  api.call('GET', `${path}${path.includes('?') ? '&' : '?'}${name}=${encodeURIComponent(time)}`)
 /** Every place where a time is given. */
 const FIELDS: [string, (time: string) => ReturnType<RunningApi['call']>][] = [
   ['start_at', (time) => api.call('POST', '/api/v1/schedules', { body: { ...made, start_at: time } })],
   ['end_at', (time) => api.call('PATCH', `/api/v1/schedules/${ID}`, { body: { end_at: time } })],
-  ['from', (time) => api.call('POST', `/api/v1/schedules/${ID}/backfill`, { body: { from: time, to: '2028-01-01T00:00:00Z' } })],
-  ['to', (time) => api.call('POST', `/api/v1/schedules/${ID}/backfill`, { body: { from: '2026-01-01T00:00:00Z', to: time } })],
+  [
+    'from',
+    (time) =>
+      api.call('POST', `/api/v1/schedules/${ID}/backfill`, { body: { from: time, to: '2028-01-01T00:00:00Z' } }),
+  ],
+  [
+    'to',
+    (time) =>
+      api.call('POST', `/api/v1/schedules/${ID}/backfill`, { body: { from: '2026-01-01T00:00:00Z', to: time } }),
+  ],
   ['from', (time) => query('/api/v1/schedules/preview?schedule_type=interval&schedule_expr=5m', 'from', time)],
   ['created_after', (time) => query('/api/v1/tasks', 'created_after', time)],
   ['created_before', (time) => query('/api/v1/tasks', 'created_before', time)],
@@ -24,7 +33,14 @@ const FIELDS: [string, (time: string) => ReturnType<RunningApi['call']>][] = [
 
 describe.each(FIELDS)('%s', (name, give) => {
   it.each([
-    '2027-12-01T08:00:00Z', '2027-12-01T08:00+01:00', '2027-12-01 08:00:00Z', '2027-12-01T08:00:00+0100', '2027-12-01T08:00+01', '2027-12-01t08:00z', '2027-12-01 08:00:00 +0100', '2027-12-01T08:00:00,25-03:30',
+    '2027-12-01T08:00:00Z',
+    '2027-12-01T08:00+01:00',
+    '2027-12-01 08:00:00Z',
+    '2027-12-01T08:00:00+0100',
+    '2027-12-01T08:00+01',
+    '2027-12-01t08:00z',
+    '2027-12-01 08:00:00 +0100',
+    '2027-12-01T08:00:00,25-03:30',
   ])('takes %s', async (time) => {
     expect((await give(time)).status).toBeLessThan(300)
   })

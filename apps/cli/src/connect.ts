@@ -43,7 +43,11 @@ export const findConnection = ({ env, cwd }: Pick<Io, 'env' | 'cwd'>): Connectio
     const value = readText(file, 'Run this as the user who owns it, or set SPARK_API_URL and SPARK_API_KEY.')?.trim()
     if (!value) return null
     // A repository may hold a link to whatever this user can read, beside the address that is to hear it.
-    if (dirname(realpathSync(file)) !== realpathSync(dataDir)) throw new CliError(`${file} is a link that leads out of its folder. Remove it, or set SPARK_API_URL and SPARK_API_KEY.`, { exitCode: EXIT.notAllowed })
+    if (dirname(realpathSync(file)) !== realpathSync(dataDir))
+      throw new CliError(
+        `${file} is a link that leads out of its folder. Remove it, or set SPARK_API_URL and SPARK_API_KEY.`,
+        { exitCode: EXIT.notAllowed },
+      )
     return { value, name: file, place: 'data directory' }
   }
   const left = inDataDir('api-url')
@@ -55,14 +59,21 @@ export const findConnection = ({ env, cwd }: Pick<Io, 'env' | 'cwd'>): Connectio
   const isOurs = isLeft && isRunning(env, { dataDir, url: left.value })
   const named: Record<Place, boolean> = {
     environment: url === null || url.place === 'environment' || isOurs,
-    'env file': url === null || url.place === 'env file' || plain(of('env file', 'SPARK_API_URL')?.value ?? '') === plain(baseUrl) || isOurs,
+    'env file':
+      url === null ||
+      url.place === 'env file' ||
+      plain(of('env file', 'SPARK_API_URL')?.value ?? '') === plain(baseUrl) ||
+      isOurs,
     'data directory': isLeft,
   }
   const keys = [of('environment', ...KEYS), of('env file', ...KEYS), inDataDir('api-key')].filter((key) => key !== null)
   const key = keys.find(({ place }) => named[place]) ?? null
   const whyNot = url && `is not sent to ${baseUrl}, which ${placeOf(url)} names`
   const elsewhere = keys.find(({ place }) => place !== 'data directory')
-  if (!key && elsewhere && whyNot) throw new CliError(`${elsewhere.name} of ${placeOf(elsewhere)} ${whyNot}: set both in one place.`, { exitCode: EXIT.notAllowed })
+  if (!key && elsewhere && whyNot)
+    throw new CliError(`${elsewhere.name} of ${placeOf(elsewhere)} ${whyNot}: set both in one place.`, {
+      exitCode: EXIT.notAllowed,
+    })
   return {
     baseUrl,
     urlFrom: url?.name ?? 'the default',
@@ -76,10 +87,12 @@ export const findConnection = ({ env, cwd }: Pick<Io, 'env' | 'cwd'>): Connectio
 /** As the client takes it: a slash at the end, and `/api/v1`, change nothing. */
 const plain = (url: string): string => url.replace(/\/+$/, '').replace(/\/api\/v1$/, '')
 
-const placeOf = ({ place, name }: Setting): string => (place === 'environment' ? 'the environment' : place === 'env file' ? '.env' : name)
+const placeOf = ({ place, name }: Setting): string =>
+  place === 'environment' ? 'the environment' : place === 'env file' ? '.env' : name
 
 const keyHint = (url: Setting | null, dataDir: string, isKept: boolean): string => {
-  if (url?.place === 'data directory') return `Set SPARK_API_URL and SPARK_API_KEY: ${join(dataDir, 'api-key')} is not there.`
+  if (url?.place === 'data directory')
+    return `Set SPARK_API_URL and SPARK_API_KEY: ${join(dataDir, 'api-key')} is not there.`
   const where = url?.place === 'env file' ? ' in .env, too' : ''
   return `Set SPARK_API_KEY${where}: ${isKept ? `the key in ${dataDir} is sent only to the address in its file api-url.` : `${join(dataDir, 'api-key')} is not there.`}`
 }

@@ -1,9 +1,9 @@
 import type { List, RequestOptions, Spark } from '@automagik-spark/sdk'
-import { connect, findConnection, type Connection } from './connect.ts'
+import { connect, type Connection, findConnection } from './connect.ts'
 import type { LossOf } from './deleting.ts'
 import { CliError, EXIT, usage } from './errors.ts'
 import type { Io } from './io.ts'
-import { makeOutput, makeProgress, type Column, type Output } from './output.ts'
+import { type Column, makeOutput, makeProgress, type Output } from './output.ts'
 
 export type JsonOption = { json?: true }
 export type ListOptions = JsonOption & { limit: number; all?: true }
@@ -24,7 +24,11 @@ export const makeContext = (io: Io) => {
   /** An address that only the folder names hears no secret of the environment that nobody has typed. */
   const mayHearSecrets = (name: string): void => {
     spark()
-    if (connection?.whyNoSecrets) throw new CliError(`${name} of the environment ${connection.whyNoSecrets}: set SPARK_API_URL in the environment, too, or use --api-key-stdin.`, { exitCode: EXIT.notAllowed })
+    if (connection?.whyNoSecrets)
+      throw new CliError(
+        `${name} of the environment ${connection.whyNoSecrets}: set SPARK_API_URL in the environment, too, or use --api-key-stdin.`,
+        { exitCode: EXIT.notAllowed },
+      )
   }
   /** The last argument of every call: Ctrl-C ends it. */
   const request = (): RequestOptions => ({ signal: io.interrupted() })
@@ -81,7 +85,11 @@ export const makeContext = (io: Io) => {
     },
 
     /** Shows one thing, or its JSON. */
-    show(thing: object, { json }: JsonOption, { said, hidden = [] }: { said?: string; hidden?: readonly string[] } = {}): void {
+    show(
+      thing: object,
+      { json }: JsonOption,
+      { said, hidden = [] }: { said?: string; hidden?: readonly string[] } = {},
+    ): void {
       if (json) return out.json(thing)
       if (said) out.note(said)
       out.details(thing, hidden)

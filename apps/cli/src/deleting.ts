@@ -7,7 +7,8 @@ type Loss = {
   name: string
 }
 
-const count = (number: number, one: string): string | null => (number === 0 ? null : `${number} ${one}${number === 1 ? '' : 's'}`)
+const count = (number: number, one: string): string | null =>
+  number === 0 ? null : `${number} ${one}${number === 1 ? '' : 's'}`
 const all = (...counts: (string | null)[]): string => counts.filter((one) => one !== null).join(', ')
 
 /** What a delete takes with it, asked from the API before it is done. */
@@ -20,18 +21,32 @@ export const lossOf = {
       total.tasks += task_count
       total.schedules += (await spark.schedules.list({ workflow_id, limit: 1 }, request)).total
     }
-    return { name: `the source ${name ?? url}`, goes: all('1 source', count(total.workflows, 'workflow'), count(total.schedules, 'schedule'), count(total.tasks, 'task')) }
+    return {
+      name: `the source ${name ?? url}`,
+      goes: all(
+        '1 source',
+        count(total.workflows, 'workflow'),
+        count(total.schedules, 'schedule'),
+        count(total.tasks, 'task'),
+      ),
+    }
   },
   async workflow(spark: Spark, id: string, request: RequestOptions): Promise<Loss> {
     const { name, task_count } = await spark.workflows.get(id, request)
     const { total } = await spark.schedules.list({ workflow_id: id, limit: 1 }, request)
-    return { name: `the workflow ${name}`, goes: all('1 workflow', count(total, 'schedule'), count(task_count, 'task')) }
+    return {
+      name: `the workflow ${name}`,
+      goes: all('1 workflow', count(total, 'schedule'), count(task_count, 'task')),
+    }
   },
   async schedule(spark: Spark, id: string, request: RequestOptions): Promise<Loss> {
     const { name, description } = await spark.schedules.get(id, request)
     const { total } = await spark.tasks.list({ schedule_id: id, status: 'pending', limit: 1 }, request)
     const cancelled = count(total, 'pending task')
-    return { name: `the schedule ${name ?? `"${description}"`}`, goes: `1 schedule${cancelled ? ` and cancels ${cancelled}` : ''}` }
+    return {
+      name: `the schedule ${name ?? `"${description}"`}`,
+      goes: `1 schedule${cancelled ? ` and cancels ${cancelled}` : ''}`,
+    }
   },
   async task(spark: Spark, id: string, request: RequestOptions): Promise<Loss> {
     const { status } = await spark.tasks.get(id, request)

@@ -63,7 +63,10 @@ describe('explain', () => {
     ],
     [
       'two wrong fields',
-      new BadRequestError('Two fields are wrong', { status: 400, errors: [field, { path: 'timezone', message: 'is unknown' }] }),
+      new BadRequestError('Two fields are wrong', {
+        status: 400,
+        errors: [field, { path: 'timezone', message: 'is unknown' }],
+      }),
       2,
       'Two fields are wrong.\n  schedule_expr: is no cron expression\n  timezone: is unknown',
     ],
@@ -88,7 +91,12 @@ describe('explain', () => {
   })
 
   it('says why there is no key', () => {
-    const without = { ...connection, apiKey: null, keyFrom: null, keyHint: 'Set SPARK_API_KEY: /x/.spark/api-key is not there.' }
+    const without = {
+      ...connection,
+      apiKey: null,
+      keyFrom: null,
+      keyHint: 'Set SPARK_API_KEY: /x/.spark/api-key is not there.',
+    }
     expect(explain(new AuthenticationError('X-API-Key header is missing', { status: 401 }), without)).toEqual({
       exitCode: 4,
       message: 'There is no API key for http://localhost:8883. Set SPARK_API_KEY: /x/.spark/api-key is not there.',
@@ -96,6 +104,9 @@ describe('explain', () => {
   })
 
   it('shows the stack of a bug', () => {
-    expect(explain(new RangeError('oops'), null)).toMatchObject({ exitCode: 1, message: expect.stringMatching(/RangeError: oops\n +at /) })
+    expect(explain(new RangeError('oops'), null)).toMatchObject({
+      exitCode: 1,
+      message: expect.stringMatching(/RangeError: oops\n +at /),
+    })
   })
 })

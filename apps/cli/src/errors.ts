@@ -11,7 +11,15 @@ import {
 } from '@automagik-spark/sdk'
 import type { Connection } from './connect.ts'
 
-export const EXIT = { fine: 0, failed: 1, usage: 2, notFound: 3, notAllowed: 4, unreachable: 5, interrupted: 130 } as const
+export const EXIT = {
+  fine: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  notAllowed: 4,
+  unreachable: 5,
+  interrupted: 130,
+} as const
 
 /** A failure that was foreseen: one sentence, and how to leave. */
 export class CliError extends Error {
@@ -27,7 +35,8 @@ export class CliError extends Error {
 export const usage = (message: string): CliError => new CliError(message, { exitCode: EXIT.usage })
 
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
-const requestNote = ({ requestId }: SparkError): string => (requestId ? ` Spark's log says more under request id ${requestId}.` : '')
+const requestNote = ({ requestId }: SparkError): string =>
+  requestId ? ` Spark's log says more under request id ${requestId}.` : ''
 
 /** Where the ids of a kind of thing are listed, by what a 404 says. */
 const listOf = (detail: string): string => {
@@ -50,7 +59,10 @@ export const explain = (error: unknown, connection: Connection | null): { exitCo
         exitCode: EXIT.notAllowed,
         message: `There is no API key for ${at}. ${connection?.keyHint ?? 'Set SPARK_API_KEY.'}`,
       }
-    return { exitCode: EXIT.notAllowed, message: `${said} ${at} does not accept the key from ${connection.keyFrom}; set SPARK_API_KEY.` }
+    return {
+      exitCode: EXIT.notAllowed,
+      message: `${said} ${at} does not accept the key from ${connection.keyFrom}; set SPARK_API_KEY.`,
+    }
   }
   if (error instanceof PermissionError) return { exitCode: EXIT.notAllowed, message: said }
   if (error instanceof NotFoundError) return { exitCode: EXIT.notFound, message: said + listOf(error.detail) }
@@ -61,11 +73,16 @@ export const explain = (error: unknown, connection: Connection | null): { exitCo
       message: `${sentence(error.detail + from)} Start Spark with \`automagik-spark start\`, or set SPARK_API_URL.`,
     }
   }
-  if (error instanceof TimeoutError) return { exitCode: EXIT.unreachable, message: `${said} Try again, or look at ${at}/health.` }
+  if (error instanceof TimeoutError)
+    return { exitCode: EXIT.unreachable, message: `${said} Try again, or look at ${at}/health.` }
   if (error instanceof BadRequestError || error instanceof UnprocessableError) {
     // Named fields are the user's to mend; without them it is the operation that failed, such as a flow server that does not answer.
-    const more = error.errors.length > 1 ? error.errors.map(({ path, message }) => `\n  ${path}: ${message}`).join('') : ''
-    return { exitCode: error.errors.length > 0 || error.status === null ? EXIT.usage : EXIT.failed, message: said + more }
+    const more =
+      error.errors.length > 1 ? error.errors.map(({ path, message }) => `\n  ${path}: ${message}`).join('') : ''
+    return {
+      exitCode: error.errors.length > 0 || error.status === null ? EXIT.usage : EXIT.failed,
+      message: said + more,
+    }
   }
   if (error instanceof ServerError) return { exitCode: EXIT.failed, message: said + requestNote(error) }
   return { exitCode: EXIT.failed, message: said + requestNote(error) }

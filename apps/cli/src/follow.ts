@@ -1,9 +1,9 @@
 import { prettyJson } from '@automagik-spark/core'
-import { isFinished, resultText, TimeoutError, type Task } from '@automagik-spark/sdk'
-import { fieldText } from './source-text.ts'
+import { isFinished, resultText, type Task, TimeoutError } from '@automagik-spark/sdk'
 import type { Context, JsonOption } from './context.ts'
 import { CliError, EXIT } from './errors.ts'
 import { makeProgress } from './output.ts'
+import { fieldText } from './source-text.ts'
 
 /** How long a run may be pending before we look whether there is anyone to take it. */
 const LOOK_FOR_WORKERS_MS = 2_000
@@ -16,7 +16,11 @@ type FollowOptions = {
 }
 
 /** Waits for the end of a task and says meanwhile how it is. Ctrl-C ends the waiting, not the task. */
-export const follow = async ({ io, out, spark }: Context, id: string, { timeoutS, withoutWorker }: FollowOptions): Promise<Task> => {
+export const follow = async (
+  { io, out, spark }: Context,
+  id: string,
+  { timeoutS, withoutWorker }: FollowOptions,
+): Promise<Task> => {
   const progress = makeProgress(io)
   const startedAt = performance.now()
   const leave = new AbortController()
@@ -37,7 +41,11 @@ export const follow = async ({ io, out, spark }: Context, id: string, { timeoutS
       timeout: timeoutS === undefined ? undefined : timeoutS * 1000,
       onPoll: (task) => {
         const elapsedMs = performance.now() - startedAt
-        if (!isFinished(task)) progress.update(task.next_retry_at ? `Task ${id} waits for its next try` : `Task ${id} is ${task.status}`, `${Math.round(elapsedMs / 1000)} s`)
+        if (!isFinished(task))
+          progress.update(
+            task.next_retry_at ? `Task ${id} waits for its next try` : `Task ${id} is ${task.status}`,
+            `${Math.round(elapsedMs / 1000)} s`,
+          )
         if (looked || task.status !== 'pending' || task.tries > 0 || elapsedMs < LOOK_FOR_WORKERS_MS) return
         looked = true
         lookForWorkers().catch(() => {}) // the wait itself will say what is wrong with the API
@@ -45,8 +53,12 @@ export const follow = async ({ io, out, spark }: Context, id: string, { timeoutS
     })
   } catch (error) {
     if (interrupted.aborted)
-      throw new CliError(`Task ${id} goes on. Stop it: automagik-spark tasks cancel ${id}`, { exitCode: EXIT.interrupted, cause: error })
-    if (error instanceof TimeoutError && timeoutS !== undefined) throw new CliError(`${error.detail}.`, { cause: error })
+      throw new CliError(`Task ${id} goes on. Stop it: automagik-spark tasks cancel ${id}`, {
+        exitCode: EXIT.interrupted,
+        cause: error,
+      })
+    if (error instanceof TimeoutError && timeoutS !== undefined)
+      throw new CliError(`${error.detail}.`, { cause: error })
     throw error
   } finally {
     progress.clear()
@@ -58,7 +70,9 @@ export const showResult = ({ out }: Context, task: Task, { json }: JsonOption): 
   if (json) out.json(task)
   else if (task.status === 'completed') out.text(resultText(task) ?? prettyJson(fieldText(task, 'output_data')))
   if (task.status !== 'completed')
-    throw new CliError(`Task ${task.id} ${task.status}: ${sentence(task.error ?? 'no reason is known')} See: automagik-spark tasks logs ${task.id}`)
+    throw new CliError(
+      `Task ${task.id} ${task.status}: ${sentence(task.error ?? 'no reason is known')} See: automagik-spark tasks logs ${task.id}`,
+    )
 }
 
 const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`)

@@ -1,15 +1,19 @@
-import { RawJson, type RetryOn } from '@automagik-spark/sdk'
-import { InvalidArgumentError, Option, type Command } from 'commander'
 import { resolve } from 'node:path'
+import { RawJson, type RetryOn } from '@automagik-spark/sdk'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readText } from './env-file.ts'
 import { EXIT, usage } from './errors.ts'
-import { readAll, type Io } from './io.ts'
+import { type Io, readAll } from './io.ts'
 
 /** The line that a user types. */
-export const pathOf = (command: Command): string => (command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name())
+export const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()
 
 export const addExamples = (command: Command, examples: readonly string[]): Command =>
-  command.addHelpText('after', `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`)
+  command.addHelpText(
+    'after',
+    `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`,
+  )
 
 /** A command that groups others. */
 export const addGroup = (parent: Command, name: string, summary: string, example: string): Command =>
@@ -56,8 +60,7 @@ const jsonValue = (text: string): GivenJson => {
 
 export const jsonObject = (text: string): Record<string, unknown> => {
   const given = jsonValue(text)
-  if (!given.raw.startsWith('{'))
-    throw new InvalidArgumentError('It must be a JSON object, such as {"key":"value"}.')
+  if (!given.raw.startsWith('{')) throw new InvalidArgumentError('It must be a JSON object, such as {"key":"value"}.')
   return given as unknown as Record<string, unknown> // the client writes it as the object that it is
 }
 

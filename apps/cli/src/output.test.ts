@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { details, localTime, makeOutput, makeProgress, printable, table, type Column } from './output.ts'
+import { type Column, details, localTime, makeOutput, makeProgress, printable, table } from './output.ts'
 
 type Row = { id: string; name: string | null; at?: string | null }
 const columns: Array<Column<Row>> = [
@@ -25,7 +25,9 @@ describe('table', () => {
   })
 
   it('shows times in the zone, which it says once: in the header', () => {
-    expect(table(columns, [{ id: '1', name: 'x', at: AT }], lisbon())).toBe('ID  NAME  AT (Europe/Lisbon)\n1   x     2026-07-01 08:00:00\n')
+    expect(table(columns, [{ id: '1', name: 'x', at: AT }], lisbon())).toBe(
+      'ID  NAME  AT (Europe/Lisbon)\n1   x     2026-07-01 08:00:00\n',
+    )
   })
 
   it('says the zone below the table on a terminal', () => {
@@ -47,7 +49,9 @@ describe('table', () => {
   })
 
   it('keeps a row on one line and the terminal as it is, whatever strangers call their flows', () => {
-    expect(table(columns, [{ id: '1', name: 'two\nlines\u001b[2J\u0007' }], lisbon())).toContain('1   two lines[2J  -\n')
+    expect(table(columns, [{ id: '1', name: 'two\nlines\u001b[2J\u0007' }], lisbon())).toContain(
+      '1   two lines[2J  -\n',
+    )
   })
 })
 
@@ -104,7 +108,12 @@ describe('progress', () => {
   }
 
   it('writes over one line of a terminal, and takes it away', () => {
-    expect(record(true)).toEqual(['\r\u001b[2Kpending 0 s', '\r\u001b[2Kpending 1 s', '\r\u001b[2Ka stage that is lo…', '\r\u001b[2K'])
+    expect(record(true)).toEqual([
+      '\r\u001b[2Kpending 0 s',
+      '\r\u001b[2Kpending 1 s',
+      '\r\u001b[2Ka stage that is lo…',
+      '\r\u001b[2K',
+    ])
   })
   it('writes a line for each new stage elsewhere', () => {
     expect(record(false)).toEqual(['pending\n', 'a stage that is long\n'])

@@ -18,7 +18,8 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 export const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]/gu, '')
 const oneLine = (text: string): string => printable(text).replace(/\s+/g, ' ').trim()
 const widthOf = (text: string): number => [...text].length
-const cut = (text: string, width: number): string => (widthOf(text) <= width ? text : `${[...text].slice(0, width - 1).join('')}…`)
+const cut = (text: string, width: number): string =>
+  widthOf(text) <= width ? text : `${[...text].slice(0, width - 1).join('')}…`
 
 /** An instant as a clock on the wall in that zone shows it. */
 export const localTime = (iso: string, timeZone: string): string => {
@@ -66,7 +67,9 @@ export const table = <T>(
 ): string => {
   const values = items.map((item) => columns.map(({ value }) => value(item)))
   const firstTime = columns.findIndex((_, index) => values.some((row) => isInstant(row[index])))
-  const headers = columns.map(({ header }, index) => (index === firstTime && width === undefined ? `${header} (${timeZone})` : header))
+  const headers = columns.map(({ header }, index) =>
+    index === firstTime && width === undefined ? `${header} (${timeZone})` : header,
+  )
   const rows = [headers, ...values.map((row) => row.map((value) => cell(value, timeZone)))]
   const natural = columns.map((_, index) => Math.max(...rows.map((row) => widthOf(row[index]!))))
   const widths =

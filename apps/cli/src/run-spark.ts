@@ -1,7 +1,14 @@
 import { hostname } from 'node:os'
 import { startApi } from '@automagik-spark/api'
-import { migrationStatus, prepareDatabase, runProcess, startFailure, withDatabase, writeApiUrl } from '@automagik-spark/engine'
 import type { Foundation } from '@automagik-spark/engine'
+import {
+  migrationStatus,
+  prepareDatabase,
+  runProcess,
+  startFailure,
+  withDatabase,
+  writeApiUrl,
+} from '@automagik-spark/engine'
 import { makeWorker } from '@automagik-spark/worker'
 import { CliError } from './errors.ts'
 import type { Overrides, Processes } from './processes.ts'
@@ -36,7 +43,8 @@ const api = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
     await listening.close()
   }
 }
-const worker = async (foundation: Foundation, proc: Proc): Promise<Stop> => (await makeWorker(foundation, { hostname: hostname(), pid: proc.pid })).stop
+const worker = async (foundation: Foundation, proc: Proc): Promise<Stop> =>
+  (await makeWorker(foundation, { hostname: hostname(), pid: proc.pid })).stop
 
 /**
  * API and worker on one foundation. The port is bound first: where it is taken, nothing is claimed. At the end no new request is taken
@@ -71,9 +79,12 @@ export const makeProcesses = (proc: Proc): Processes => {
     }
   }
   return {
-    start: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'start', start: (foundation) => both(foundation, proc) }),
-    apiStart: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'api', start: (foundation) => api(foundation, proc) }),
-    workerStart: (overrides) => runProcess({ proc, env: envWith(overrides), role: 'worker', start: (foundation) => worker(foundation, proc) }),
+    start: (overrides) =>
+      runProcess({ proc, env: envWith(overrides), role: 'start', start: (foundation) => both(foundation, proc) }),
+    apiStart: (overrides) =>
+      runProcess({ proc, env: envWith(overrides), role: 'api', start: (foundation) => api(foundation, proc) }),
+    workerStart: (overrides) =>
+      runProcess({ proc, env: envWith(overrides), role: 'worker', start: (foundation) => worker(foundation, proc) }),
     dbMigrate: () => ofDatabase(true, (url, { mongodb_uri }) => prepareDatabase({ url, mongodb_uri })),
     dbStatus: () => ofDatabase(false, (url) => migrationStatus({ url })),
   }

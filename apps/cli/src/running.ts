@@ -14,11 +14,22 @@ const noteOf = (env: Env, dataDir: string): { file: string; place: string } => {
   const given = env.XDG_STATE_HOME?.trim() ?? ''
   const state = isAbsolute(given) ? given : join(env.HOME?.trim() || homedir(), '.local', 'state')
   const place = realpathSync(dataDir)
-  return { file: join(state, 'automagik-spark', 'running', `${createHash('sha256').update(place).digest('hex').slice(0, 32)}.json`), place }
+  return {
+    file: join(
+      state,
+      'automagik-spark',
+      'running',
+      `${createHash('sha256').update(place).digest('hex').slice(0, 32)}.json`,
+    ),
+    place,
+  }
 }
 
 /** Notes that this process is the Spark of a data directory. Where that cannot be written, as without a home, clients set address and key. */
-export const noteRunning = (env: Env, { dataDir, url, pid }: { dataDir: string; url: string; pid: number }): (() => void) => {
+export const noteRunning = (
+  env: Env,
+  { dataDir, url, pid }: { dataDir: string; url: string; pid: number },
+): (() => void) => {
   try {
     const { file, place } = noteOf(env, dataDir)
     const text = JSON.stringify({ data_dir: place, url, pid })
@@ -40,8 +51,11 @@ export const isRunning = (env: Env, { dataDir, url }: { dataDir: string; url: st
     const { file, place } = noteOf(env, dataDir)
     if (getuid !== undefined && statSync(file).uid !== getuid()) return false
     const note: unknown = JSON.parse(readNote(file))
-    if (typeof note !== 'object' || note === null || !('data_dir' in note && 'url' in note && 'pid' in note)) return false
-    return note.data_dir === place && note.url === url && typeof note.pid === 'number' && note.pid > 0 && kill(note.pid, 0)
+    if (typeof note !== 'object' || note === null || !('data_dir' in note && 'url' in note && 'pid' in note))
+      return false
+    return (
+      note.data_dir === place && note.url === url && typeof note.pid === 'number' && note.pid > 0 && kill(note.pid, 0)
+    )
   } catch {
     return false // no note, or its process is gone
   }

@@ -1,6 +1,6 @@
-import { asJsonText, elementsOf, partOf, prettyJson } from '@automagik-spark/core'
 import type { JsonText } from '@automagik-spark/core'
-import { stringifyJson, type OnAnswer } from '@automagik-spark/sdk'
+import { asJsonText, elementsOf, partOf, prettyJson } from '@automagik-spark/core'
+import { type OnAnswer, stringifyJson } from '@automagik-spark/sdk'
 
 const texts = new WeakMap<object, JsonText>()
 
@@ -23,7 +23,8 @@ export const keepText: OnAnswer = (data, answer) => {
 }
 
 /** JSON of a value: the server's own where it is an answer or an item of one. */
-export const textOf = (value: unknown): JsonText => (isObject(value) ? texts.get(value) : undefined) ?? asJsonText(stringifyJson(value) ?? 'null')
+export const textOf = (value: unknown): JsonText =>
+  (isObject(value) ? texts.get(value) : undefined) ?? asJsonText(stringifyJson(value) ?? 'null')
 
 /** A field of an answer as JSON. */
 export const fieldText = (thing: object, field: string): JsonText => {

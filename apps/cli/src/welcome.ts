@@ -9,7 +9,10 @@ type Started = {
 /** What a person needs after a start: where Spark is, where the key is, and what to do next. */
 export const welcome = ({ url, made_api_key, data_dir }: Started): string => {
   const lines = ['', `Spark is ready at ${url}`]
-  if (data_dir) lines.push(`  Data      ${data_dir.dir}${data_dir.isNew ? ' (new, so this Spark is empty; SPARK_DATA_DIR names another)' : ''}`)
+  if (data_dir)
+    lines.push(
+      `  Data      ${data_dir.dir}${data_dir.isNew ? ' (new, so this Spark is empty; SPARK_DATA_DIR names another)' : ''}`,
+    )
   if (made_api_key) {
     const { value, file, created } = made_api_key
     lines.push(created ? `  API key   ${value}` : `  API key   in ${file}`)

@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ids, KEY, remoteFlow, schedule, source, startFakeApi, workflow, type FakeApi, type Special } from './fake-api.ts'
-import { invoke, type Invocation } from './invoke.ts'
+import {
+  type FakeApi,
+  ids,
+  KEY,
+  remoteFlow,
+  schedule,
+  source,
+  type Special,
+  startFakeApi,
+  workflow,
+} from './fake-api.ts'
+import { type Invocation, invoke } from './invoke.ts'
 
 let api: FakeApi
 beforeAll(async () => {
@@ -11,7 +21,8 @@ afterAll(() => api.stop())
 
 const spark = (args: string[], options: Invocation = {}) =>
   invoke(args, { ...options, env: { SPARK_API_URL: api.url, SPARK_API_KEY: KEY, ...options.env } })
-const sent = () => api.received.map(({ method, path, query, body }) => ({ method, path: path.replace('/api/v1', ''), query, body }))
+const sent = () =>
+  api.received.map(({ method, path, query, body }) => ({ method, path: path.replace('/api/v1', ''), query, body }))
 
 describe('sources', () => {
   it('create sends what was given and nothing else', async () => {
@@ -43,7 +54,12 @@ describe('sources', () => {
   it.each([
     ['stdin', ['--api-key-stdin'], { stdin: ' from-stdin\n' }, 'from-stdin'],
     ['SOURCE_API_KEY', [], { env: { SOURCE_API_KEY: 'from-env' } }, 'from-env'],
-    ['stdin before SOURCE_API_KEY', ['--api-key-stdin'], { stdin: 'from-stdin', env: { SOURCE_API_KEY: 'from-env' } }, 'from-stdin'],
+    [
+      'stdin before SOURCE_API_KEY',
+      ['--api-key-stdin'],
+      { stdin: 'from-stdin', env: { SOURCE_API_KEY: 'from-env' } },
+      'from-stdin',
+    ],
     ['nowhere', [], {}, undefined],
   ])('create takes the key from %s', async (_, args, options, expected) => {
     await spark(['sources', 'create', 'http://localhost:7860', ...args], options)
@@ -109,14 +125,17 @@ describe('workflows', () => {
     ])
     expect(stderr).toBe('Warning: no chat input\nSynced.\n')
   })
-  it.each([[['--all']], [['*']]])('sync %j copies every flow of a source, and fails when some failed', async (which) => {
-    api.answer(() => ({ body: { synced: [workflow], failed: [{ flow_id: 'flow-2', detail: 'has no input' }] } }))
-    const { code, stdout, stderr } = await spark(['workflows', 'sync', ...which, '--source', 'http://localhost:7860'])
-    expect(sent()[0]).toMatchObject({ path: '/workflows/sync/*', query: { source_url: 'http://localhost:7860' } })
-    expect(code).toBe(1)
-    expect(stdout).toContain(workflow.id)
-    expect(stderr).toBe('flow-2: has no input\nerror: 1 of 2 flows could not be synced.\n')
-  })
+  it.each([[['--all']], [['*']]])(
+    'sync %j copies every flow of a source, and fails when some failed',
+    async (which) => {
+      api.answer(() => ({ body: { synced: [workflow], failed: [{ flow_id: 'flow-2', detail: 'has no input' }] } }))
+      const { code, stdout, stderr } = await spark(['workflows', 'sync', ...which, '--source', 'http://localhost:7860'])
+      expect(sent()[0]).toMatchObject({ path: '/workflows/sync/*', query: { source_url: 'http://localhost:7860' } })
+      expect(code).toBe(1)
+      expect(stdout).toContain(workflow.id)
+      expect(stderr).toBe('flow-2: has no input\nerror: 1 of 2 flows could not be synced.\n')
+    },
+  )
   it('sync --all says what to know about each flow, and when there is none', async () => {
     const all = () => spark(['workflows', 'sync', '--all', '--source', 'http://localhost:7860'])
     api.answer(() => ({ body: { synced: [{ ...workflow, warnings: ['no chat input'] }], failed: [] } }))
@@ -143,9 +162,15 @@ describe('schedules', () => {
       ['--cron', '0 8 * * *', '--timezone', 'Europe/Lisbon', '--input', 'hi'],
       { schedule_type: 'cron', schedule_expr: '0 8 * * *', timezone: 'Europe/Lisbon', input_value: 'hi' },
     ],
-    [['--every', '15m', '--json-input', '{"a":1}'], { schedule_type: 'interval', schedule_expr: '15m', input_value: { a: 1 } }],
+    [
+      ['--every', '15m', '--json-input', '{"a":1}'],
+      { schedule_type: 'interval', schedule_expr: '15m', input_value: { a: 1 } },
+    ],
     [['--at', 'now'], { schedule_type: 'one-time', schedule_expr: 'now' }],
-    [['--type', 'one-time', '--expr', '2026-12-24T18:00:00'], { schedule_type: 'one-time', schedule_expr: '2026-12-24T18:00:00' }],
+    [
+      ['--type', 'one-time', '--expr', '2026-12-24T18:00:00'],
+      { schedule_type: 'one-time', schedule_expr: '2026-12-24T18:00:00' },
+    ],
     [
       [
         '--every',
@@ -200,7 +225,9 @@ describe('schedules', () => {
     ],
   ])('create %j sends just that', async (args, body) => {
     expect(await create(args)).toMatchObject({ code: 0, stderr: 'Created.\n' })
-    expect(sent()).toEqual([{ method: 'POST', path: '/schedules', query: {}, body: { workflow_id: ids.workflow, ...body } }])
+    expect(sent()).toEqual([
+      { method: 'POST', path: '/schedules', query: {}, body: { workflow_id: ids.workflow, ...body } },
+    ])
   })
   it.each([
     [[], 'Say when'],
@@ -221,7 +248,16 @@ describe('schedules', () => {
   })
 
   it('preview asks for the times, and shows them with what to know', async () => {
-    const when = ['--cron', '0 8 * * *', '--timezone', 'Europe/Lisbon', '--from', '2026-01-31T00:00:00Z', '--count', '1']
+    const when = [
+      '--cron',
+      '0 8 * * *',
+      '--timezone',
+      'Europe/Lisbon',
+      '--from',
+      '2026-01-31T00:00:00Z',
+      '--count',
+      '1',
+    ]
     const { code, stdout, stderr } = await spark(['schedules', 'preview', ...when])
     expect(code).toBe(0)
     expect(stderr).toBe('At 08:00 (UTC)\nNote: Mind the clock.\n')
@@ -230,7 +266,13 @@ describe('schedules', () => {
       {
         method: 'GET',
         path: '/schedules/preview',
-        query: { schedule_type: 'cron', schedule_expr: '0 8 * * *', timezone: 'Europe/Lisbon', from: '2026-01-31T00:00:00Z', count: '1' },
+        query: {
+          schedule_type: 'cron',
+          schedule_expr: '0 8 * * *',
+          timezone: 'Europe/Lisbon',
+          from: '2026-01-31T00:00:00Z',
+          count: '1',
+        },
         body: undefined,
       },
     ])
@@ -313,14 +355,20 @@ describe('deletes', () => {
     ['schedules', ids.schedule, '1 schedule and cancels 2 pending tasks', `the schedule "${schedule.description}"`],
     ['tasks', ids.task, '1 task', `the completed task ${ids.task}`],
   ] as const
-  const pageOf = (items: unknown[], total: number) => ({ body: { items, total, limit: 100, offset: 0, has_more: false, next_cursor: null } })
+  const pageOf = (items: unknown[], total: number) => ({
+    body: { items, total, limit: 100, offset: 0, has_more: false, next_cursor: null },
+  })
   const full: Special = ({ method, path, query }) => {
     if (method !== 'GET') return undefined
-    const two = [{ ...workflow, task_count: 406 }, { ...workflow, id: ids.task, task_count: 406 }]
+    const two = [
+      { ...workflow, task_count: 406 },
+      { ...workflow, id: ids.task, task_count: 406 },
+    ]
     if (path === '/api/v1/workflows') return pageOf(query.source === ids.source ? two : [], 2)
     if (path === `/api/v1/workflows/${ids.workflow}`) return { body: two[0] }
     if (path === '/api/v1/schedules') return pageOf([], query.workflow_id ? 3 : 0)
-    if (path === '/api/v1/tasks') return pageOf([], query.schedule_id === ids.schedule && query.status === 'pending' ? 2 : 0)
+    if (path === '/api/v1/tasks')
+      return pageOf([], query.schedule_id === ids.schedule && query.status === 'pending' ? 2 : 0)
     return undefined
   }
   beforeEach(() => void api.answer(full))
@@ -329,21 +377,37 @@ describe('deletes', () => {
       .filter(({ method }) => method === 'DELETE')
       .map(({ path }) => path)
 
-  it.each(things)('%s: ask on a terminal, saying what goes, and do nothing without a yes', async (group, id, goes, name) => {
-    const { code, asked, stderr } = await spark([group, 'delete', id], { terminal: 80, answer: '' })
-    expect({ code, asked, deletes: deletes() }).toEqual({ code: 1, asked: [`This deletes ${goes}. Delete ${name}? [y/N] `], deletes: [] })
-    expect(stderr).toContain('Nothing was deleted.')
-  })
+  it.each(things)(
+    '%s: ask on a terminal, saying what goes, and do nothing without a yes',
+    async (group, id, goes, name) => {
+      const { code, asked, stderr } = await spark([group, 'delete', id], { terminal: 80, answer: '' })
+      expect({ code, asked, deletes: deletes() }).toEqual({
+        code: 1,
+        asked: [`This deletes ${goes}. Delete ${name}? [y/N] `],
+        deletes: [],
+      })
+      expect(stderr).toContain('Nothing was deleted.')
+    },
+  )
   it.each(things)('%s: delete after a yes', async (group, id) => {
     expect(await spark([group, 'delete', id], { terminal: 80, answer: 'y' })).toMatchObject({ code: 0 })
     expect(deletes()).toEqual([`/${group}/${id}`])
   })
-  it.each(things)('%s: refuse without --yes where nobody can be asked, saying what would go', async (group, id, goes) => {
-    const { code, asked, stderr } = await spark([group, 'delete', id])
-    expect({ code, asked, stderr, deletes: deletes() }).toEqual({ code: 2, asked: [], stderr: `error: This deletes ${goes}: add --yes.\n`, deletes: [] })
-  })
+  it.each(things)(
+    '%s: refuse without --yes where nobody can be asked, saying what would go',
+    async (group, id, goes) => {
+      const { code, asked, stderr } = await spark([group, 'delete', id])
+      expect({ code, asked, stderr, deletes: deletes() }).toEqual({
+        code: 2,
+        asked: [],
+        stderr: `error: This deletes ${goes}: add --yes.\n`,
+        deletes: [],
+      })
+    },
+  )
   it.each(things)('%s: do not ask, nor count, with --yes', async (group, id) => {
-    for (const options of [{ terminal: 80 }, {}]) expect(await spark([group, 'delete', id, '--yes'], options)).toMatchObject({ code: 0, asked: [] })
+    for (const options of [{ terminal: 80 }, {}])
+      expect(await spark([group, 'delete', id, '--yes'], options)).toMatchObject({ code: 0, asked: [] })
     expect(api.received.map(({ method }) => method)).toEqual(['DELETE', 'DELETE'])
   })
   it.each(things)('%s: say that it is not there instead of asking', async (group, id) => {
@@ -351,8 +415,16 @@ describe('deletes', () => {
     expect(await spark([group, 'delete', id], { terminal: 80, answer: 'y' })).toMatchObject({ code: 3, asked: [] })
   })
   it('name what has nothing with it alone', async () => {
-    api.answer(({ path }) => (path === '/api/v1/schedules' ? pageOf([], 0) : path.startsWith('/api/v1/workflows/') ? { body: { ...workflow, task_count: 0 } } : undefined))
-    expect((await spark(['workflows', 'delete', ids.workflow])).stderr).toBe('error: This deletes 1 workflow: add --yes.\n')
+    api.answer(({ path }) =>
+      path === '/api/v1/schedules'
+        ? pageOf([], 0)
+        : path.startsWith('/api/v1/workflows/')
+          ? { body: { ...workflow, task_count: 0 } }
+          : undefined,
+    )
+    expect((await spark(['workflows', 'delete', ids.workflow])).stderr).toBe(
+      'error: This deletes 1 workflow: add --yes.\n',
+    )
   })
 })
 
@@ -370,7 +442,11 @@ describe('processes', () => {
     expect(await invoke(args)).toMatchObject({ code: 0, called: [[name, overrides]] })
   })
   it('db migrate lists what it applied, db status what is pending', async () => {
-    expect(await invoke(['db', 'migrate'])).toMatchObject({ code: 0, stdout: '20260101000000_init\n', stderr: '1 applied.\n' })
+    expect(await invoke(['db', 'migrate'])).toMatchObject({
+      code: 0,
+      stdout: '20260101000000_init\n',
+      stderr: '1 applied.\n',
+    })
     expect(await invoke(['db', 'status'])).toMatchObject({
       code: 0,
       stdout: 'MIGRATION            STATUS\n20260101000000_init  applied\n20260201000000_more  pending\n',

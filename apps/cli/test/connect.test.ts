@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connect, findConnection } from '../src/connect.ts'
 import { noteRunning } from '../src/running.ts'
-import { KEY, startFakeApi, type FakeApi } from './fake-api.ts'
+import { type FakeApi, KEY, startFakeApi } from './fake-api.ts'
 import { invoke } from './invoke.ts'
 
 let api: FakeApi
@@ -48,7 +48,10 @@ describe('the address', () => {
   it('comes from the .env file of this folder, below the environment', async () => {
     await put('.env', 'SPARK_API_URL=http://localhost:1111\nSPARK_API_KEY="from the file"\n')
     expect(find()).toMatchObject({ baseUrl: 'http://localhost:1111', apiKey: 'from the file' })
-    expect(find({ SPARK_API_URL: 'http://localhost:2222', SPARK_API_KEY: 'k' })).toMatchObject({ baseUrl: 'http://localhost:2222', apiKey: 'k' })
+    expect(find({ SPARK_API_URL: 'http://localhost:2222', SPARK_API_KEY: 'k' })).toMatchObject({
+      baseUrl: 'http://localhost:2222',
+      apiKey: 'k',
+    })
   })
 
   it.each([
@@ -82,7 +85,9 @@ describe('the key', () => {
     await put('.spark/api-url', api.url)
     const { code, stderr } = await invoke(['sources', 'list'], { cwd })
     expect(code).toBe(4)
-    expect(stderr).toBe(`error: There is no API key for ${api.url}. Set SPARK_API_URL and SPARK_API_KEY: ${join(cwd, '.spark/api-key')} is not there.\n`)
+    expect(stderr).toBe(
+      `error: There is no API key for ${api.url}. Set SPARK_API_URL and SPARK_API_KEY: ${join(cwd, '.spark/api-key')} is not there.\n`,
+    )
   })
 })
 
@@ -93,12 +98,19 @@ describe('a key does not go to an address that another place names', () => {
     const { code, stderr } = await invoke(['sources', 'list'], { cwd, env: { ...state(), ...env } })
     return { code, stderr, heard: api.received.map(({ headers }) => headers['x-api-key'] ?? 'no key') }
   }
-  const refused = (key: string, from: string, by: string) => ({ code: 4, stderr: `error: ${key} of ${from} is not sent to ${api.url}, which ${by} names: set both in one place.\n`, heard: [] })
-
-  it.each(['SPARK_API_KEY', 'AUTOMAGIK_SPARK_API_KEY'])('%s of the environment and a .env of a cloned folder', async (key) => {
-    await put('.env', `SPARK_API_URL=${api.url}\n`)
-    expect(await listen({ [key]: KEY })).toEqual(refused(key, 'the environment', '.env'))
+  const refused = (key: string, from: string, by: string) => ({
+    code: 4,
+    stderr: `error: ${key} of ${from} is not sent to ${api.url}, which ${by} names: set both in one place.\n`,
+    heard: [],
   })
+
+  it.each(['SPARK_API_KEY', 'AUTOMAGIK_SPARK_API_KEY'])(
+    '%s of the environment and a .env of a cloned folder',
+    async (key) => {
+      await put('.env', `SPARK_API_URL=${api.url}\n`)
+      expect(await listen({ [key]: KEY })).toEqual(refused(key, 'the environment', '.env'))
+    },
+  )
 
   it('nor one of the environment to a port that a .env names', async () => {
     await put('.env', `API_PORT=${api.port}\n`)
@@ -111,7 +123,9 @@ describe('a key does not go to an address that another place names', () => {
   ])('nor one of the environment, or of .env, to the address in %s of a cloned folder', async (dir, dotEnv) => {
     await put(`${dir}/api-url`, api.url)
     await put('.env', dotEnv)
-    expect(await listen({ SPARK_API_KEY: KEY })).toEqual(refused('SPARK_API_KEY', 'the environment', join(cwd, dir, 'api-url')))
+    expect(await listen({ SPARK_API_KEY: KEY })).toEqual(
+      refused('SPARK_API_KEY', 'the environment', join(cwd, dir, 'api-url')),
+    )
     await put('.env', `${dotEnv}SPARK_API_KEY=${KEY}\n`)
     expect(await listen({})).toEqual(refused('SPARK_API_KEY', '.env', join(cwd, dir, 'api-url')))
   })
@@ -125,14 +139,17 @@ describe('a key does not go to an address that another place names', () => {
     ['the environment', true, ''],
     ['.env', false, ''],
     ['.env by a port', false, 'port'],
-  ])('nor the key of the data directory to an address of %s, on this machine either', async (_, inEnvironment, kind) => {
-    await put('.spark/api-key', KEY)
-    await put('.spark/api-url', kind === '' ? 'http://localhost:1' : '')
-    if (!inEnvironment) await put('.env', kind === 'port' ? `API_PORT=${api.port}` : `SPARK_API_URL=${api.url}`)
-    const { code, stderr, heard } = await listen(inEnvironment ? { SPARK_API_URL: api.url } : {})
-    expect({ code, heard }).toEqual({ code: 4, heard: ['no key'] })
-    expect(stderr).toContain(`the key in ${join(cwd, '.spark')} is sent only to the address in its file api-url`)
-  })
+  ])(
+    'nor the key of the data directory to an address of %s, on this machine either',
+    async (_, inEnvironment, kind) => {
+      await put('.spark/api-key', KEY)
+      await put('.spark/api-url', kind === '' ? 'http://localhost:1' : '')
+      if (!inEnvironment) await put('.env', kind === 'port' ? `API_PORT=${api.port}` : `SPARK_API_URL=${api.url}`)
+      const { code, stderr, heard } = await listen(inEnvironment ? { SPARK_API_URL: api.url } : {})
+      expect({ code, heard }).toEqual({ code: 4, heard: ['no key'] })
+      expect(stderr).toContain(`the key in ${join(cwd, '.spark')} is sent only to the address in its file api-url`)
+    },
+  )
 
   it('nor what a link in a cloned folder points to', async () => {
     await put('.spark/api-url', api.url)
@@ -145,9 +162,22 @@ describe('a key does not go to an address that another place names', () => {
 
   it("nor a flow server's key of the environment, even when .env has a key for its API", async () => {
     await put('.env', `SPARK_API_URL=${api.url}\nSPARK_API_KEY=${KEY}\n`)
-    const { code, stderr } = await invoke(['sources', 'create', 'http://localhost:7860'], { cwd, env: { ...state(), SOURCE_API_KEY: 'sk-canary' } })
-    expect({ code, stderr, heard: api.received }).toEqual({ code: 4, heard: [], stderr: `error: SOURCE_API_KEY of the environment is not sent to ${api.url}, which .env names: set SPARK_API_URL in the environment, too, or use --api-key-stdin.\n` })
-    expect(await invoke(['sources', 'create', 'http://localhost:7860', '--api-key-stdin'], { cwd, stdin: 'sk-given', env: { ...state(), SOURCE_API_KEY: 'sk-canary' } })).toMatchObject({ code: 0 })
+    const { code, stderr } = await invoke(['sources', 'create', 'http://localhost:7860'], {
+      cwd,
+      env: { ...state(), SOURCE_API_KEY: 'sk-canary' },
+    })
+    expect({ code, stderr, heard: api.received }).toEqual({
+      code: 4,
+      heard: [],
+      stderr: `error: SOURCE_API_KEY of the environment is not sent to ${api.url}, which .env names: set SPARK_API_URL in the environment, too, or use --api-key-stdin.\n`,
+    })
+    expect(
+      await invoke(['sources', 'create', 'http://localhost:7860', '--api-key-stdin'], {
+        cwd,
+        stdin: 'sk-given',
+        env: { ...state(), SOURCE_API_KEY: 'sk-canary' },
+      }),
+    ).toMatchObject({ code: 0 })
     expect(api.received.map(({ body }) => body)).toEqual([{ url: 'http://localhost:7860', api_key: 'sk-given' }])
   })
 
@@ -171,11 +201,14 @@ describe('a key does not go to an address that another place names', () => {
     expect(await listen({})).toMatchObject({ code: 4 })
   })
 
-  it.each(['', '/', '/api/v1', '/api/v1/'])('but the key of the data directory goes to its own address, also when the environment names that as …%s', async (end) => {
-    await put('.spark/api-url', api.url)
-    await put('.spark/api-key', KEY)
-    expect(await listen({ SPARK_API_URL: `${api.url}${end}` })).toMatchObject({ code: 0, heard: [KEY] })
-  })
+  it.each(['', '/', '/api/v1', '/api/v1/'])(
+    'but the key of the data directory goes to its own address, also when the environment names that as …%s',
+    async (end) => {
+      await put('.spark/api-url', api.url)
+      await put('.spark/api-key', KEY)
+      expect(await listen({ SPARK_API_URL: `${api.url}${end}` })).toMatchObject({ code: 0, heard: [KEY] })
+    },
+  )
 
   it.each([
     ['whose process is gone', (dir: string) => ({ dataDir: dir, url: api.url, pid: 2 ** 22 + 1 })],
@@ -188,7 +221,10 @@ describe('a key does not go to an address that another place names', () => {
 
   it('nor because a .env says where such notes are', async () => {
     await put('.spark/api-url', api.url)
-    noteRunning({ XDG_STATE_HOME: join(cwd, 'planted') }, { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid })
+    noteRunning(
+      { XDG_STATE_HOME: join(cwd, 'planted') },
+      { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid },
+    )
     await put('.env', `XDG_STATE_HOME=${join(cwd, 'planted')}\nHOME=${cwd}\n`)
     expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 4, heard: [] })
   })

@@ -1,10 +1,18 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ids, KEY, schedule, startFakeApi, task, type FakeApi } from './fake-api.ts'
+import { type FakeApi, ids, KEY, schedule, startFakeApi, task } from './fake-api.ts'
 import { invoke } from './invoke.ts'
 
 /** What no parsed value keeps. */
 const SOURCE = '{ "chat_id": 1234567890123456789, "2":1.10, "1": -0, "big": 1E400, "a":1,"a":2, "s": "\\u00e9\\/" }'
-const PRETTY = ['"chat_id": 1234567890123456789', '"2": 1.10', '"1": -0', '"big": 1E400', '"a": 1', '"a": 2', '"s": "\\u00e9\\/"']
+const PRETTY = [
+  '"chat_id": 1234567890123456789',
+  '"2": 1.10',
+  '"1": -0',
+  '"big": 1E400',
+  '"a": 1',
+  '"a": 2',
+  '"s": "\\u00e9\\/"',
+]
 
 let api: FakeApi
 beforeAll(async () => {
@@ -18,7 +26,8 @@ const spark = async (...args: string[]) => {
   expect(done).toMatchObject({ code: 0 })
   return done.stdout
 }
-const withInput = (thing: object, field: string): string => JSON.stringify({ ...thing, [field]: 'HERE' }).replace('"HERE"', SOURCE)
+const withInput = (thing: object, field: string): string =>
+  JSON.stringify({ ...thing, [field]: 'HERE' }).replace('"HERE"', SOURCE)
 const inOrder = (text: string, parts: string[]): void => {
   let at = 0
   for (const part of parts) {
@@ -30,9 +39,21 @@ const inOrder = (text: string, parts: string[]): void => {
 
 describe('what is typed', () => {
   it.each([
-    ['an input that is not text', ['workflows', 'run', ids.workflow, '--json-input', SOURCE, '--no-wait'], `"input_value":${SOURCE}`],
-    ['tweaks', ['workflows', 'run', ids.workflow, 'x', '--tweaks', `{"P-1":${SOURCE}}`, '--no-wait'], `"tweaks":{"P-1":${SOURCE}}`],
-    ['the input of a schedule', ['schedules', 'create', '--workflow', ids.workflow, '--every', '1h', '--json-input', SOURCE], `"input_value":${SOURCE}`],
+    [
+      'an input that is not text',
+      ['workflows', 'run', ids.workflow, '--json-input', SOURCE, '--no-wait'],
+      `"input_value":${SOURCE}`,
+    ],
+    [
+      'tweaks',
+      ['workflows', 'run', ids.workflow, 'x', '--tweaks', `{"P-1":${SOURCE}}`, '--no-wait'],
+      `"tweaks":{"P-1":${SOURCE}}`,
+    ],
+    [
+      'the input of a schedule',
+      ['schedules', 'create', '--workflow', ids.workflow, '--every', '1h', '--json-input', SOURCE],
+      `"input_value":${SOURCE}`,
+    ],
     ['another input for a replay', ['tasks', 'replay', ids.task, '--json-input', SOURCE], `"input_value":${SOURCE}`],
     ['a text', ['workflows', 'run', ids.workflow, SOURCE, '--no-wait'], `"input_value":${JSON.stringify(SOURCE)}`],
   ])('as %s is sent as it is', async (_, args, expected) => {
@@ -45,7 +66,11 @@ describe('what the server wrote', () => {
   it.each([
     ['one run', ['tasks', 'get', ids.task], withInput(task, 'output_data')],
     ['one schedule', ['schedules', 'get', ids.schedule], withInput(schedule, 'input_value')],
-    ['a list', ['tasks', 'list'], `{"items": [${withInput(task, 'output_data')} ],"total":1,"limit":50,"offset":0,"has_more":false,"next_cursor":null}`],
+    [
+      'a list',
+      ['tasks', 'list'],
+      `{"items": [${withInput(task, 'output_data')} ],"total":1,"limit":50,"offset":0,"has_more":false,"next_cursor":null}`,
+    ],
   ])('is printed with every digit, key and escape: %s', async (_, args, text) => {
     api.answer(() => ({ text }))
     const printed = await spark(...args, '--json')

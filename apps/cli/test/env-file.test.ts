@@ -39,6 +39,9 @@ describe('a .env file is read', () => {
   ])('but as %s it is refused with what to do', async (_, bytes) => {
     await save(bytes)
     expect(() => withDotEnv({}, cwd)).toThrow('.env is not UTF-8 text but looks like UTF-16: save it as UTF-8')
-    expect(await invoke(['sources', 'list'], { cwd })).toMatchObject({ code: 1, stderr: `error: ${join(cwd, '.env')} is not UTF-8 text but looks like UTF-16. Save it as UTF-8.\n` })
+    expect(await invoke(['sources', 'list'], { cwd })).toMatchObject({
+      code: 1,
+      stderr: `error: ${join(cwd, '.env')} is not UTF-8 text but looks like UTF-16. Save it as UTF-8.\n`,
+    })
   })
 })

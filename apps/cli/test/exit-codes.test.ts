@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ids, KEY, startFakeApi, type FakeApi } from './fake-api.ts'
-import { invoke, type Invocation } from './invoke.ts'
+import { type FakeApi, ids, KEY, startFakeApi } from './fake-api.ts'
+import { type Invocation, invoke } from './invoke.ts'
 
 let api: FakeApi
 beforeAll(async () => {
@@ -64,6 +64,12 @@ describe('exit codes', () => {
       interrupt.abort()
       return 'hang'
     })
-    expect(await spark(['tasks', 'list'], { interrupt })).toEqual({ code: 130, stdout: '', stderr: '', asked: [], called: [] })
+    expect(await spark(['tasks', 'list'], { interrupt })).toEqual({
+      code: 130,
+      stdout: '',
+      stderr: '',
+      asked: [],
+      called: [],
+    })
   })
 })

@@ -113,7 +113,11 @@ export const schedule = {
   description: 'At 08:00',
   ...times,
 }
-const preview = { description: 'At 08:00 (UTC)', warnings: ['Mind the clock.'], next_runs: [{ at: AT, local: '2026-01-31T08:00:00+00:00' }] }
+const preview = {
+  description: 'At 08:00 (UTC)',
+  warnings: ['Mind the clock.'],
+  next_runs: [{ at: AT, local: '2026-01-31T08:00:00+00:00' }],
+}
 const backfill = {
   dry_run: false,
   count: 1,
@@ -154,7 +158,14 @@ const health = (active_workers: number) => ({
   },
 })
 
-export type Received = { method: string; path: string; query: Record<string, string>; headers: IncomingHttpHeaders; body: unknown; text: string }
+export type Received = {
+  method: string
+  path: string
+  query: Record<string, string>
+  headers: IncomingHttpHeaders
+  body: unknown
+  text: string
+}
 /** `text`: instead of the JSON of a body. */
 type Reply = { status?: number; body?: unknown; text?: string; headers?: Record<string, string> }
 /** Answers some requests otherwise; undefined leaves it to the usual. */
@@ -188,7 +199,10 @@ const usual = ({ method, path, query, headers }: Received): Reply => {
   if (kind === 'workflows' && id === 'sync')
     return verb === '*' ? { body: { synced: [workflow], failed: [] } } : { status: 201, body: workflow }
   if (verb === 'run' || verb === 'retry' || verb === 'replay')
-    return { status: 202, body: { ...task, status: 'pending', started_at: null, finished_at: null, output_data: null, tries: 0 } }
+    return {
+      status: 202,
+      body: { ...task, status: 'pending', started_at: null, finished_at: null, output_data: null, tries: 0 },
+    }
   if (id === 'preview') return { body: preview }
   if (verb === 'logs') return { body: page([event], query) }
   if (verb === 'backfill') return { status: 202, body: backfill }
@@ -197,11 +211,15 @@ const usual = ({ method, path, query, headers }: Received): Reply => {
   if (method === 'DELETE' && kind === 'sources') return { body: { message: 'Source deleted successfully' } }
   if (method === 'DELETE' && kind === 'workflows') return { body: { success: true } }
   const one = { sources: source, workflows: workflow, tasks: task, schedules: schedule }[kind ?? '']
-  return one ? { status: method === 'POST' && id === undefined ? 201 : 200, body: one } : { status: 404, body: { detail: 'Not Found' } }
+  return one
+    ? { status: method === 'POST' && id === undefined ? 201 : 200, body: one }
+    : { status: 404, body: { detail: 'Not Found' } }
 }
 
 const send = (response: ServerResponse, { status = 200, body, text, headers }: Reply): void => {
-  response.writeHead(status, { 'content-type': 'application/json', 'x-request-id': 'req-1', ...headers }).end(text ?? JSON.stringify(body))
+  response
+    .writeHead(status, { 'content-type': 'application/json', 'x-request-id': 'req-1', ...headers })
+    .end(text ?? JSON.stringify(body))
 }
 
 /** A real server that answers as the API does and keeps what it received. */
@@ -247,4 +265,4 @@ export const startFakeApi = async () => {
   }
 }
 export type FakeApi = Awaited<ReturnType<typeof startFakeApi>>
-export { page, remoteFlow, health }
+export { health, page, remoteFlow }

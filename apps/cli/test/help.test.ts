@@ -1,10 +1,10 @@
-import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
+import type { Command } from 'commander'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeProgram } from '../src/cli.ts'
 import { makeContext } from '../src/context.ts'
 import { pathOf } from '../src/options.ts'
-import { KEY, startFakeApi, type FakeApi } from './fake-api.ts'
+import { type FakeApi, KEY, startFakeApi } from './fake-api.ts'
 import { invoke, parseLine } from './invoke.ts'
 
 const nothing = async (): Promise<never> => Promise.reject(new Error('not for these tests'))
@@ -22,7 +22,13 @@ const commands = (): Command[] => {
   }
   const walk = (command: Command): Command[] => [command, ...command.commands.flatMap(walk)]
   return walk(
-    makeProgram(makeContext(io), { start: nothing, apiStart: nothing, workerStart: nothing, dbMigrate: nothing, dbStatus: nothing }),
+    makeProgram(makeContext(io), {
+      start: nothing,
+      apiStart: nothing,
+      workerStart: nothing,
+      dbMigrate: nothing,
+      dbStatus: nothing,
+    }),
   )
 }
 const paths = commands().map((command) => pathOf(command))
@@ -96,8 +102,15 @@ describe.each(paths)('%s --help', (path) => {
     for (const line of examples) {
       expect(line).toContain(path)
       const { args, stdin } = parseLine(line)
-      const tried = await invoke(args, { env: { SPARK_API_URL: api.url, SPARK_API_KEY: KEY }, ...(stdin !== undefined && { stdin }) })
-      expect({ line, code: tried.code, error: /error.*/.exec(tried.stderr)?.[0] }).toEqual({ line, code: 0, error: undefined })
+      const tried = await invoke(args, {
+        env: { SPARK_API_URL: api.url, SPARK_API_KEY: KEY },
+        ...(stdin !== undefined && { stdin }),
+      })
+      expect({ line, code: tried.code, error: /error.*/.exec(tried.stderr)?.[0] }).toEqual({
+        line,
+        code: 0,
+        error: undefined,
+      })
     }
   })
 })
@@ -129,7 +142,12 @@ describe('wrong use', () => {
   it.each([
     ['an unknown command', ['sourcs'], '(Did you mean sources?)', 'See: automagik-spark --help'],
     ['an unknown verb', ['tasks', 'lst'], '(Did you mean list?)', 'See: automagik-spark tasks --help'],
-    ['an unknown option', ['tasks', 'list', '--stats', 'failed'], '(Did you mean --status?)', 'See: automagik-spark tasks list --help'],
+    [
+      'an unknown option',
+      ['tasks', 'list', '--stats', 'failed'],
+      '(Did you mean --status?)',
+      'See: automagik-spark tasks list --help',
+    ],
     ['a missing argument', ['tasks', 'get'], "missing required argument 'id'", 'See: automagik-spark tasks get --help'],
     ['an argument too many', ['tasks', 'get', 'a', 'b'], 'too many arguments', 'See: automagik-spark tasks get --help'],
     [
@@ -138,7 +156,12 @@ describe('wrong use', () => {
       'Allowed choices are pending',
       'See: automagik-spark tasks list --help',
     ],
-    ['a number that is none', ['tasks', 'list', '--limit', '0'], 'whole number, 1 or more', 'See: automagik-spark tasks list --help'],
+    [
+      'a number that is none',
+      ['tasks', 'list', '--limit', '0'],
+      'whole number, 1 or more',
+      'See: automagik-spark tasks list --help',
+    ],
     [
       'a missing option',
       ['schedules', 'create', '--at', 'now'],

@@ -15,7 +15,9 @@ export type Invocation = {
 
 /** Splits a line as a shell does, as far as our examples need it: quotes, and `echo … |`. */
 export const parseLine = (line: string): { args: string[]; stdin?: string } => {
-  const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(([, double, single, bare]) => double ?? single ?? bare ?? '')
+  const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
+    ([, double, single, bare]) => double ?? single ?? bare ?? '',
+  )
   const pipe = words.indexOf('|')
   const command = words.slice(pipe + 1)
   if (command[0] !== 'automagik-spark') throw new Error(`not a line of ours: ${line}`)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { ids, KEY, page, startFakeApi, task, workflow, type FakeApi } from './fake-api.ts'
-import { invoke, type Invocation } from './invoke.ts'
+import { type FakeApi, ids, KEY, page, startFakeApi, task, workflow } from './fake-api.ts'
+import { type Invocation, invoke } from './invoke.ts'
 
 let api: FakeApi
 beforeAll(async () => {
@@ -11,7 +11,8 @@ afterAll(() => api.stop())
 
 const spark = (args: string[], options: Invocation = {}) =>
   invoke(args, { ...options, env: { SPARK_API_URL: api.url, SPARK_API_KEY: KEY, ...options.env } })
-const sent = () => api.received.map(({ method, path, query, body }) => ({ method, path: path.replace('/api/v1', ''), query, body }))
+const sent = () =>
+  api.received.map(({ method, path, query, body }) => ({ method, path: path.replace('/api/v1', ''), query, body }))
 
 describe('lists', () => {
   const many = Array.from({ length: 250 }, (_, index) => ({ ...task, id: `task-${index}` }))
@@ -47,8 +48,14 @@ describe('lists', () => {
   })
   it.each([
     [['sources', 'list', '--status', 'inactive'], { status: 'inactive' }],
-    [['workflows', 'list', '--source', 'http://localhost:7860', '--search', 'a b'], { source: 'http://localhost:7860', search: 'a b' }],
-    [['schedules', 'list', '--workflow', ids.workflow, '--status', 'paused'], { workflow_id: ids.workflow, status: 'paused' }],
+    [
+      ['workflows', 'list', '--source', 'http://localhost:7860', '--search', 'a b'],
+      { source: 'http://localhost:7860', search: 'a b' },
+    ],
+    [
+      ['schedules', 'list', '--workflow', ids.workflow, '--status', 'paused'],
+      { workflow_id: ids.workflow, status: 'paused' },
+    ],
     [
       [
         'tasks',

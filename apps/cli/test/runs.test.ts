@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { health, ids, KEY, startFakeApi, task, type FakeApi } from './fake-api.ts'
-import { invoke, type Invocation } from './invoke.ts'
+import { type FakeApi, health, ids, KEY, startFakeApi, task } from './fake-api.ts'
+import { type Invocation, invoke } from './invoke.ts'
 
 let api: FakeApi
 beforeAll(async () => {
@@ -14,7 +14,8 @@ afterAll(() => api.stop())
 
 const spark = (args: string[], options: Invocation = {}) =>
   invoke(args, { ...options, env: { SPARK_API_URL: api.url, SPARK_API_KEY: KEY, ...options.env } })
-const sent = () => api.received.map(({ method, path, query, body }) => ({ method, path: path.replace('/api/v1', ''), query, body }))
+const sent = () =>
+  api.received.map(({ method, path, query, body }) => ({ method, path: path.replace('/api/v1', ''), query, body }))
 
 describe('workflows run', () => {
   const run = (args: string[], options?: Invocation) => spark(['workflows', 'run', ids.workflow, ...args], options)
@@ -42,17 +43,25 @@ describe('workflows run', () => {
     })
   })
   it('says that the input is empty', async () => {
-    expect(await run(['', '--no-wait'])).toMatchObject({ code: 0, stderr: expect.stringMatching(/^The input is empty\.\n/) })
+    expect(await run(['', '--no-wait'])).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^The input is empty\.\n/),
+    })
   })
   it('without an input sends none, and says so', async () => {
-    expect(await run(['--no-wait'])).toMatchObject({ code: 0, stderr: expect.stringMatching(/^No input is sent: the flow runs with what it holds\.\n/) })
+    expect(await run(['--no-wait'])).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^No input is sent: the flow runs with what it holds\.\n/),
+    })
     expect(sent()[0]?.body).toEqual({})
   })
   it('prints the task as JSON', async () => {
     expect(JSON.parse((await run(['Hello', '--json'])).stdout)).toEqual(task)
   })
   it('prints the whole output when it has no text', async () => {
-    api.answer(({ path }) => (path.includes('/tasks/') ? { body: { ...task, output_data: { answer: [1] } } } : undefined))
+    api.answer(({ path }) =>
+      path.includes('/tasks/') ? { body: { ...task, output_data: { answer: [1] } } } : undefined,
+    )
     expect(JSON.parse((await run(['x'])).stdout)).toEqual({ answer: [1] })
   })
   it.each([
@@ -75,8 +84,27 @@ describe('workflows run', () => {
     expect(api.received).toHaveLength(1)
   })
   it('passes its options on', async () => {
-    await run(['x', '--session', 's', '--tweaks', '{"a":1}', '--max-retries', '2', '--retry-on', 'unknown', '--timeout', '30'])
-    expect(sent()[0]?.body).toEqual({ input_value: 'x', session_id: 's', tweaks: { a: 1 }, max_retries: 2, retry_on: 'unknown', timeout: 30 })
+    await run([
+      'x',
+      '--session',
+      's',
+      '--tweaks',
+      '{"a":1}',
+      '--max-retries',
+      '2',
+      '--retry-on',
+      'unknown',
+      '--timeout',
+      '30',
+    ])
+    expect(sent()[0]?.body).toEqual({
+      input_value: 'x',
+      session_id: 's',
+      tweaks: { a: 1 },
+      max_retries: 2,
+      retry_on: 'unknown',
+      timeout: 30,
+    })
   })
 
   it.each([
@@ -112,7 +140,11 @@ describe('workflows run', () => {
 
   it('leaves with what to do when no worker is running', async () => {
     api.answer(({ path }) =>
-      path === '/health' ? { body: health(0) } : path.includes('/tasks/') ? { body: { ...task, status: 'pending', tries: 0 } } : undefined,
+      path === '/health'
+        ? { body: health(0) }
+        : path.includes('/tasks/')
+          ? { body: { ...task, status: 'pending', tries: 0 } }
+          : undefined,
     )
     const { code, stderr } = await run(['x'])
     expect(code).toBe(1)

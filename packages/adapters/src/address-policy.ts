@@ -1,4 +1,4 @@
-import { covers, isIn, parseIp, parseRange, type Ip, type IpRange } from './ip.ts'
+import { covers, type Ip, type IpRange, isIn, parseIp, parseRange } from './ip.ts'
 
 /** Which addresses a source may have (SPARK_SOURCE_POLICY). */
 export type AddressPolicy = {
@@ -20,7 +20,14 @@ const block = (what: string, ...ranges: string[]): Block[] =>
 const ALWAYS_REFUSED: Block[] = [
   ...block('a link-local address (cloud metadata is served there)', '169.254.0.0/16', 'fe80::/10'),
   // Alibaba, Azure, Oracle's second one, AWS and Google over IPv6.
-  ...block('a cloud metadata address', '100.100.100.200', '168.63.129.16', '192.0.0.192', 'fd00:ec2::/32', 'fd20:ce::254'),
+  ...block(
+    'a cloud metadata address',
+    '100.100.100.200',
+    '168.63.129.16',
+    '192.0.0.192',
+    'fd00:ec2::/32',
+    'fd20:ce::254',
+  ),
   ...block('an unspecified address', '0.0.0.0/8', '::'),
   ...block('a multicast address', '224.0.0.0/4', 'ff00::/8'),
   ...block('a NAT64 address', '64:ff9b::/96', '64:ff9b:1::/48'),
@@ -28,8 +35,15 @@ const ALWAYS_REFUSED: Block[] = [
   ...block('a Teredo address', '2001::/32'),
   ...block(
     'a reserved address',
-    '192.0.0.0/24', '192.0.2.0/24', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '240.0.0.0/4',
-    '2001::/23', '2001:db8::/32', '3fff::/20',
+    '192.0.0.0/24',
+    '192.0.2.0/24',
+    '198.18.0.0/15',
+    '198.51.100.0/24',
+    '203.0.113.0/24',
+    '240.0.0.0/4',
+    '2001::/23',
+    '2001:db8::/32',
+    '3fff::/20',
   ),
 ]
 /** Of IPv6 only these are handed out; everything else is reserved, the embeddings of IPv4 among it. */
@@ -60,7 +74,8 @@ export const addressRefusal = (policy: AddressPolicy, hostname: string, address:
     const inside = find(PRIVATE, ip)
     return inside && `is ${inside}, which SPARK_SOURCE_POLICY=public refuses`
   }
-  const allowed = policy.hosts.includes(hostname.toLowerCase().replace(/\.$/, '')) || policy.ranges.some((range) => isIn(ip, range))
+  const allowed =
+    policy.hosts.includes(hostname.toLowerCase().replace(/\.$/, '')) || policy.ranges.some((range) => isIn(ip, range))
   return allowed ? null : 'is not in the list of SPARK_SOURCE_POLICY'
 }
 
@@ -87,7 +102,8 @@ const addEntry = (policy: AddressPolicy, entry: string): string | null => {
   }
   if (/^(private|public)$/i.test(entry)) return `${entry} stands alone or not at all`
   const host = hostOf(entry)
-  if (!host) return `${JSON.stringify(entry.slice(0, 100))} is neither a host name (without scheme and port) nor an address or CIDR`
+  if (!host)
+    return `${JSON.stringify(entry.slice(0, 100))} is neither a host name (without scheme and port) nor an address or CIDR`
   policy.hosts.push(host)
   return null
 }

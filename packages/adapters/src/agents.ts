@@ -8,8 +8,8 @@ import { isSuccess, makeHttp, openHttp, shaped } from './http.ts'
 import type { JsonValue } from './json.ts'
 import { messageComponents, messageFlow, messageProblems, refuseTweaks } from './message-flow.ts'
 import { manyLines, oneLine } from './plain-text.ts'
-import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
+import { pathSegment } from './source-url.ts'
 
 const READ_TIMEOUT_MS = 30_000
 const ORIGIN = 'automagik-spark'
@@ -38,7 +38,8 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
   const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key }), reasonOf })
 
   const list = async (withData: boolean, signal?: AbortSignal): Promise<RemoteFlow[]> => {
-    const at = (path: string) => http.list({ path, timeoutMs: READ_TIMEOUT_MS, signal }, (agent) => agentFlow(agent, withData))
+    const at = (path: string) =>
+      http.list({ path, timeoutMs: READ_TIMEOUT_MS, signal }, (agent) => agentFlow(agent, withData))
     return at('api/v1/agents').catch((error: unknown) => {
       // Before 0.5 it was there.
       if (error instanceof SourceError && error.error_code === 'flow_not_found') return at('api/v1/agent/list')
@@ -54,18 +55,25 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     } catch {
       return null
     }
-    const whole = await http.call({ method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal }, async (answer) => {
-      if (answer.status === 404 || answer.status === 405) return null
-      if (!isSuccess(answer)) throw await answer.failure()
-      if (answer.isHtml) throw htmlFailure(url, 'read')
-      return agentFlow((await answer.json()).value, true)
-    })
+    const whole = await http.call(
+      { method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal },
+      async (answer) => {
+        if (answer.status === 404 || answer.status === 405) return null
+        if (!isSuccess(answer)) throw await answer.failure()
+        if (answer.isHtml) throw htmlFailure(url, 'read')
+        return agentFlow((await answer.json()).value, true)
+      },
+    )
     // The number of the list finds an agent there too, and would be another name for the same one.
     if (whole?.id === id) return whole
     return (await list(true, signal)).find((agent) => agent.id === id) ?? null
   }
 
-  const runWith = async (call: RunCall, origin: typeof ORIGIN | null, timeoutMs: number): Promise<RunAnswer | 'no such origin'> => {
+  const runWith = async (
+    call: RunCall,
+    origin: typeof ORIGIN | null,
+    timeoutMs: number,
+  ): Promise<RunAnswer | 'no such origin'> => {
     const json = objectText([
       ['message_content', asStringText(call.input_value ?? jsonText(''))],
       ['session_name', jsonText(call.session_id)],
@@ -82,7 +90,8 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
       if (answer.isHtml) throw htmlFailure(url, 'run')
       const { value, text: source, bytes } = await answer.json()
       const { message, success } = shaped(url, Answer, value)
-      const text = message === undefined || message === null ? '' : plainText(partOf(source, 'message') ?? jsonText(message))
+      const text =
+        message === undefined || message === null ? '' : plainText(partOf(source, 'message') ?? jsonText(message))
       if (!success) throw flowFailed(text)
       return { text, answer: source, bytes, notes: [] }
     })
@@ -122,11 +131,15 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
 
     async run(call) {
       refuseTweaks(call)
-      if (call.flow_type !== 'agent') throw new SourceError('flow_not_found', 'refused', `${url} has agents and nothing else.`)
+      if (call.flow_type !== 'agent')
+        throw new SourceError('flow_not_found', 'refused', `${url} has agents and nothing else.`)
       const until = performance.now() + call.timeoutMs
       const answer = await runWith(call, ORIGIN, call.timeoutMs)
       // Refused before anything ran: an older server that does not know where the call comes from.
-      const again = answer === 'no such origin' ? await runWith(call, null, Math.max(1, Math.ceil(until - performance.now()))) : answer
+      const again =
+        answer === 'no such origin'
+          ? await runWith(call, null, Math.max(1, Math.ceil(until - performance.now())))
+          : answer
       if (again === 'no such origin') throw new Error('asked only with an origin')
       return again
     },

@@ -1,7 +1,8 @@
 import type { JsonValue } from './json.ts'
 
 export type JsonObject = { [key: string]: JsonValue }
-export const isObject = (value: JsonValue | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: JsonValue | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 export const without = (value: JsonObject, left: ReadonlySet<string>): JsonObject =>
   Object.fromEntries(Object.entries(value).filter(([key]) => !left.has(key)))
@@ -10,5 +11,9 @@ export const without = (value: JsonObject, left: ReadonlySet<string>): JsonObjec
 export const sorted = (value: JsonValue): JsonValue => {
   if (Array.isArray(value)) return value.map(sorted)
   if (!isObject(value)) return value
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key]!)]))
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key]!)]),
+  )
 }

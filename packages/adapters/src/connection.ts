@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Client, type buildConnector, type Dispatcher } from 'undici'
+import { type buildConnector, Client, type Dispatcher } from 'undici'
 
 /** Which connection a call went over, for the call's own eyes. */
 export type ConnectionUse = {
@@ -25,7 +25,10 @@ export class Connection extends Client {
     this.#line = line
   }
 
-  override dispatch(call: Dispatcher.DispatchOptions & { opaque?: ConnectionUse }, handler: Dispatcher.DispatchHandler): boolean {
+  override dispatch(
+    call: Dispatcher.DispatchOptions & { opaque?: ConnectionUse },
+    handler: Dispatcher.DispatchHandler,
+  ): boolean {
     if (call.opaque) call.opaque.connection = this
     return super.dispatch(call, handler)
   }
@@ -45,4 +48,5 @@ export class Connection extends Client {
  * Whether the server may close the connection after this answer without saying so. uvicorn does some milliseconds after the 500 of an unhandled
  * exception, and a call that is written meanwhile is lost; a server that refuses a body may not have read it to its end.
  */
-export const mayCloseAfter = (method: string, status: number): boolean => status >= 500 || status === 408 || (status >= 400 && method !== 'GET')
+export const mayCloseAfter = (method: string, status: number): boolean =>
+  status >= 500 || status === 408 || (status >= 400 && method !== 'GET')

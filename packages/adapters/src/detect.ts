@@ -12,7 +12,13 @@ export const SERVER_NAMES: Record<SourceType, string> = {
   'automagik-agents': 'Automagik Agents',
 }
 
-export const LangflowVersion = z.object({ version: z.string(), package: z.string().regex(/langflow/i).optional() })
+export const LangflowVersion = z.object({
+  version: z.string(),
+  package: z
+    .string()
+    .regex(/langflow/i)
+    .optional(),
+})
 const Text = z.string().nullish().catch(null)
 /** What the front door says. agno's own name for what Hive is built on is AgentOS. */
 export const Root = z.object({ name: Text, service: Text, description: Text, version: Text })
@@ -20,15 +26,30 @@ type Root = z.output<typeof Root>
 export const Status = z.object({ status: z.string() })
 export const HiveHealth = z.object({ status: z.string(), service: z.string().regex(/hive/i) })
 
-export const saysHive = ({ name, service, description }: Root): boolean => /agentos|agno\b|\bhive\b/i.test([name, service, description].join(' '))
-export const saysAgents = ({ name, description }: Root): boolean => /automagik (agents|api)/i.test([name, description].join(' '))
+export const saysHive = ({ name, service, description }: Root): boolean =>
+  /agentos|agno\b|\bhive\b/i.test([name, service, description].join(' '))
+export const saysAgents = ({ name, description }: Root): boolean =>
+  /automagik (agents|api)/i.test([name, description].join(' '))
 
 /** What an error means that says only that something else is there. */
-const WRONG_KIND = new Set<SourceError['error_code']>(['flow_not_found', 'bad_answer', 'bad_request', 'key_refused', 'output_too_large'])
-export const isWrongKind = (error: unknown): error is SourceError => error instanceof SourceError && WRONG_KIND.has(error.error_code)
+const WRONG_KIND = new Set<SourceError['error_code']>([
+  'flow_not_found',
+  'bad_answer',
+  'bad_request',
+  'key_refused',
+  'output_too_large',
+])
+export const isWrongKind = (error: unknown): error is SourceError =>
+  error instanceof SourceError && WRONG_KIND.has(error.error_code)
 
 /** An open page of a server, or null when it has none of that shape. No connection is an error. */
-export const look = async <T>(http: Http, path: string, schema: z.ZodType<T>, signal?: AbortSignal, timeoutMs = PROBE_TIMEOUT_MS): Promise<T | null> => {
+export const look = async <T>(
+  http: Http,
+  path: string,
+  schema: z.ZodType<T>,
+  signal?: AbortSignal,
+  timeoutMs = PROBE_TIMEOUT_MS,
+): Promise<T | null> => {
   try {
     return await http.get({ path, timeoutMs, signal }, schema)
   } catch (error) {
@@ -43,7 +64,10 @@ const Named = z.object({ id: z.string() })
 /** Whether agents are listed there, or would be for a key. */
 export const listsAgents = async (http: Http, signal?: AbortSignal): Promise<boolean> => {
   try {
-    const named = await http.list({ path: 'agents', timeoutMs: GLANCE_TIMEOUT_MS, signal }, (agent) => Named.safeParse(agent).success)
+    const named = await http.list(
+      { path: 'agents', timeoutMs: GLANCE_TIMEOUT_MS, signal },
+      (agent) => Named.safeParse(agent).success,
+    )
     return !named.includes(false)
   } catch (error) {
     signal?.throwIfAborted()
@@ -72,12 +96,23 @@ export const identify = async (http: Http, signal?: AbortSignal): Promise<Source
 
 /** Says what is there instead. */
 export const wrongKind = (url: string, wanted: SourceType, found: SourceType | null): SourceError => {
-  const instead = found === null || found === wanted ? 'it does not answer as one does' : `it looks like ${SERVER_NAMES[found]}. Give source_type ${found}, or leave it out`
+  const instead =
+    found === null || found === wanted
+      ? 'it does not answer as one does'
+      : `it looks like ${SERVER_NAMES[found]}. Give source_type ${found}, or leave it out`
   return new SourceError('bad_answer', 'refused', `${url} is no ${SERVER_NAMES[wanted]}: ${instead}.`)
 }
 
 export const unknownKind = (url: string): SourceError =>
-  new SourceError('bad_answer', 'refused', `${url} is no flow server that Spark knows: neither ${Object.values(SERVER_NAMES).join(' nor ')} answers there.`)
+  new SourceError(
+    'bad_answer',
+    'refused',
+    `${url} is no flow server that Spark knows: neither ${Object.values(SERVER_NAMES).join(' nor ')} answers there.`,
+  )
 
 export const unhealthy = (url: string): SourceError =>
-  new SourceError('source_unreachable', 'unknown', `${url} answers, and says that it is not healthy. Look at the server's own log.`)
+  new SourceError(
+    'source_unreachable',
+    'unknown',
+    `${url} answers, and says that it is not healthy. Look at the server's own log.`,
+  )

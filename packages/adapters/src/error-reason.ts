@@ -14,9 +14,21 @@ export const reasonOf = (body: JsonValue): string | null => {
 const dig = (value: JsonValue | undefined, depth: number): string | null => {
   if (depth > 4 || value === undefined || value === null) return null
   if (typeof value === 'string') return digText(value, depth)
-  if (Array.isArray(value)) return value.slice(0, 20).map((item) => digItem(item, depth)).filter((text) => text !== null).join('; ') || null
+  if (Array.isArray(value))
+    return (
+      value
+        .slice(0, 20)
+        .map((item) => digItem(item, depth))
+        .filter((text) => text !== null)
+        .join('; ') || null
+    )
   if (typeof value !== 'object') return null
-  return dig(value['detail'], depth + 1) ?? dig(value['message'], depth + 1) ?? dig(value['error'], depth + 1) ?? dig(value['msg'], depth + 1)
+  return (
+    dig(value['detail'], depth + 1) ??
+    dig(value['message'], depth + 1) ??
+    dig(value['error'], depth + 1) ??
+    dig(value['msg'], depth + 1)
+  )
 }
 
 /** Text may itself be JSON, also behind a status: `500: {"message": …}`. */

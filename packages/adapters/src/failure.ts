@@ -23,13 +23,24 @@ export const connectionFailure = (error: unknown, state: CallState): SourceError
   const refused = chain.find((cause) => cause instanceof AddressRefused)
   const seconds = `${timeoutMs / 1000} s`
   const unreachable = (reason: string, failure: 'not_sent' | 'refused' = 'not_sent') =>
-    new SourceError('source_unreachable', failure, `Cannot reach ${where}: ${reason}`, { cause: error, timed_out: code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT' })
+    new SourceError('source_unreachable', failure, `Cannot reach ${where}: ${reason}`, {
+      cause: error,
+      timed_out: code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT',
+    })
 
-  if (refused) return new SourceError('address_refused', 'refused', `${where} is not allowed: ${refused.message}.`, { cause: error })
+  if (refused)
+    return new SourceError('address_refused', 'refused', `${where} is not allowed: ${refused.message}.`, {
+      cause: error,
+    })
 
   if (!sent) {
     if (timedOut) {
-      return new SourceError('timeout', 'not_sent', `The call to ${where} could not be sent within ${seconds}: no connection was free in time.`, { cause: error, timed_out: true })
+      return new SourceError(
+        'timeout',
+        'not_sent',
+        `The call to ${where} could not be sent within ${seconds}: no connection was free in time.`,
+        { cause: error, timed_out: true },
+      )
     }
     if (isTls(code)) return unreachable(`the TLS handshake failed (${code}). Is it really an https address?`)
     if (isCertificate(code)) {
@@ -42,16 +53,38 @@ export const connectionFailure = (error: unknown, state: CallState): SourceError
   }
 
   if (isBadAnswer(code)) {
-    return new SourceError('bad_answer', 'bad_answer', `The answer of ${where} cannot be read: ${badAnswer(code)} (${code}).`, { cause: error })
+    return new SourceError(
+      'bad_answer',
+      'bad_answer',
+      `The answer of ${where} cannot be read: ${badAnswer(code)} (${code}).`,
+      { cause: error },
+    )
   }
-  if (timedOut || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return unknown(state, `it took longer than ${seconds}`, error, true)
-  return unknown(state, purpose === 'run' ? `the connection was lost (${code || 'no reason given'})` : `the connection was lost before the whole answer came (${code})`, error)
+  if (timedOut || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
+    return unknown(state, `it took longer than ${seconds}`, error, true)
+  return unknown(
+    state,
+    purpose === 'run'
+      ? `the connection was lost (${code || 'no reason given'})`
+      : `the connection was lost before the whole answer came (${code})`,
+    error,
+  )
 }
 
 /** Sent, and nobody can say what became of it. A read has no effect that could be unknown. */
-export const unknown = ({ where, purpose }: Pick<CallState, 'where' | 'purpose'>, reason: string, cause?: unknown, timed_out = false): SourceError =>
+export const unknown = (
+  { where, purpose }: Pick<CallState, 'where' | 'purpose'>,
+  reason: string,
+  cause?: unknown,
+  timed_out = false,
+): SourceError =>
   purpose === 'run'
-    ? new SourceError('outcome_unknown', 'unknown', `The flow was started at ${where} and its outcome is unknown: ${reason}.`, { cause, timed_out })
+    ? new SourceError(
+        'outcome_unknown',
+        'unknown',
+        `The flow was started at ${where} and its outcome is unknown: ${reason}.`,
+        { cause, timed_out },
+      )
     : new SourceError('source_unreachable', 'unknown', `No answer from ${where}: ${reason}.`, { cause, timed_out })
 
 const UNSENT: Record<string, string> = {
@@ -80,7 +113,9 @@ const codeOf = (error: Error): string => {
 
 /** An HTTP parser that meets the end of the stream (HPE_INVALID_EOF_STATE) has lost the connection, not met a bad answer. */
 const isBadAnswer = (code: string): boolean =>
-  (/^(HPE_|Z_|ERR__ERROR_|ERR_BROTLI|ERR_ZLIB|BROTLI)/.test(code) && !code.includes('EOF')) || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+  (/^(HPE_|Z_|ERR__ERROR_|ERR_BROTLI|ERR_ZLIB|BROTLI)/.test(code) && !code.includes('EOF')) ||
+  code === 'UND_ERR_HEADERS_OVERFLOW' ||
+  code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
 const badAnswer = (code: string): string => {
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return 'its headers are too large'
   return code.startsWith('HPE_') || code.startsWith('UND_') ? 'it is not valid HTTP' : 'its compression is broken'
@@ -92,27 +127,52 @@ const causes = (error: unknown): Error[] => {
   return chain
 }
 
-type Status = { where: string; purpose: CallPurpose; status: number; keyGiven: boolean; retryAfter: number | null; reason: string | null }
+type Status = {
+  where: string
+  purpose: CallPurpose
+  status: number
+  keyGiven: boolean
+  retryAfter: number | null
+  reason: string | null
+}
 
 /** What an answer other than a success means. `reason` is the server's own word, for runs alone: a validation must not show what a stranger's body says. */
 export const statusFailure = ({ where, purpose, status, keyGiven, retryAfter, reason }: Status): SourceError => {
   const said = reason === null ? '' : ` It says: ${reason}`
   const http = `HTTP ${status}`
   if (status === 429 || status === 503) {
-    return new SourceError('source_busy', 'turned_away', `${where} is busy and turned the call away (${http}).${said}`, { retry_after: retryAfter })
+    return new SourceError(
+      'source_busy',
+      'turned_away',
+      `${where} is busy and turned the call away (${http}).${said}`,
+      { retry_after: retryAfter },
+    )
   }
   if (status === 401 || status === 403) {
-    const key = keyGiven ? `${where} refused the API key (${http}). Give the source a valid api_key.` : `${where} wants an API key (${http}) and the source has none. Set its api_key.`
+    const key = keyGiven
+      ? `${where} refused the API key (${http}). Give the source a valid api_key.`
+      : `${where} wants an API key (${http}) and the source has none. Set its api_key.`
     return new SourceError('key_refused', 'refused', key + said)
   }
   if (status === 404 || status === 410) {
-    const missing = purpose === 'run' ? `The flow was not found at ${where} (${http}): it was deleted, or this key may not see it.` : `Not found at ${where} (${http}).`
+    const missing =
+      purpose === 'run'
+        ? `The flow was not found at ${where} (${http}): it was deleted, or this key may not see it.`
+        : `Not found at ${where} (${http}).`
     return new SourceError('flow_not_found', 'refused', missing + said)
   }
-  if (status === 408 || status === 502 || status === 504) return unknown({ where, purpose }, `a gateway gave up (${http})`)
+  if (status === 408 || status === 502 || status === 504)
+    return unknown({ where, purpose }, `a gateway gave up (${http})`)
   if (status === 500) {
-    if (purpose === 'read') return new SourceError('source_unreachable', 'unknown', `${where} is not healthy: it answered ${http}.`)
-    return new SourceError('flow_failed', 'flow_failed', reason === null ? `The flow failed, and ${where} gave no reason (${http}). Its own log may hold one.` : `The flow failed: ${reason}`)
+    if (purpose === 'read')
+      return new SourceError('source_unreachable', 'unknown', `${where} is not healthy: it answered ${http}.`)
+    return new SourceError(
+      'flow_failed',
+      'flow_failed',
+      reason === null
+        ? `The flow failed, and ${where} gave no reason (${http}). Its own log may hold one.`
+        : `The flow failed: ${reason}`,
+    )
   }
   if (status > 500 && status !== 501 && status !== 505) return unknown({ where, purpose }, `it answered ${http}`)
   return new SourceError('bad_request', 'refused', `${where} refused the call as it is (${http}).${said}`)
@@ -130,7 +190,11 @@ export const retryAfterOf = (value: string | null, date: string | null): number 
 /** The server says that the flow failed; null when it gave no reason. */
 export const flowFailed = (reason: string | null): SourceError => {
   const line = reason === null ? '' : oneLine(reason)
-  return new SourceError('flow_failed', 'flow_failed', line === '' ? 'The flow failed and its server gave no reason.' : `The flow failed: ${line}`)
+  return new SourceError(
+    'flow_failed',
+    'flow_failed',
+    line === '' ? 'The flow failed and its server gave no reason.' : `The flow failed: ${line}`,
+  )
 }
 
 /** A web page where the API should be: how Langflow up to 1.7 answers an unknown path, and every server that is something else. */

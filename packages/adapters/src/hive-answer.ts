@@ -1,10 +1,10 @@
-import { partOf, SourceError, type JsonText } from '@automagik-spark/core'
+import { type JsonText, partOf, SourceError } from '@automagik-spark/core'
 import { isObject, type JsonObject } from './canonical.ts'
-import { badAnswer } from './http.ts'
-import { jsonDocuments, type JsonStream } from './json-documents.ts'
-import type { JsonValue, ReadJson } from './json.ts'
 import { flowFailed, unknown } from './failure.ts'
 import type { HiveKind } from './hive-flow.ts'
+import { badAnswer } from './http.ts'
+import type { JsonValue, ReadJson } from './json.ts'
+import { jsonDocuments, type JsonStream } from './json-documents.ts'
 import { oneLine } from './plain-text.ts'
 
 /** An answer that was judged: the run completed. */
@@ -16,11 +16,16 @@ const SUCCESS = 'COMPLETED'
  * The text of a finished run. A run that did not complete is a SourceError, in all the ways in which agno says so: a status, a step
  * without success, a run inside a step. In Hive 0.1 (`playground`) a finished run still calls itself RUNNING.
  */
-export const readHiveAnswer = (where: string, { value: answer, text }: ReadJson, { playground }: { playground: boolean }): HiveAnswer => {
+export const readHiveAnswer = (
+  where: string,
+  { value: answer, text }: ReadJson,
+  { playground }: { playground: boolean },
+): HiveAnswer => {
   if (!isObject(answer)) throw badAnswer(where, 'does not have the expected shape')
   const status = typeof answer['status'] === 'string' ? answer['status'].toUpperCase() : null
   if (status === null) throw badAnswer(where, 'does not say whether the run completed')
-  if (status === 'PAUSED') throw flowFailed(`the run is paused and waits for ${waitsFor(answer)}, which nobody gives it here`)
+  if (status === 'PAUSED')
+    throw flowFailed(`the run is paused and waits for ${waitsFor(answer)}, which nobody gives it here`)
   if (status === 'CANCELLED') throw flowFailed('the run was cancelled at its server')
   if (status !== SUCCESS && !(playground && status === 'RUNNING')) {
     throw flowFailed(reasonIn(answer) ?? `the server answered before its end, with the status ${oneLine(status, 50)}`)
@@ -32,7 +37,16 @@ export const readHiveAnswer = (where: string, { value: answer, text }: ReadJson,
 const TURNED_AWAY =
   /^(authorization\b|invalid (authentication|or missing|token)|(agent|team|workflow) not found$|not found$|part exceeded|there was an error parsing|service accounts|job queue|insufficient|access denied)/i
 /** A status and nothing else: said by whatever stands in front. */
-const PHRASES = new Set(['bad request', 'unauthorized', 'forbidden', 'request timeout', 'too many requests', 'service unavailable', 'bad gateway', 'gateway timeout'])
+const PHRASES = new Set([
+  'bad request',
+  'unauthorized',
+  'forbidden',
+  'request timeout',
+  'too many requests',
+  'service unavailable',
+  'bad gateway',
+  'gateway timeout',
+])
 
 /**
  * agno passes on the status that the provider of its model gave it: a 401, 429 or 503 of that kind is neither our key nor a busy Hive,
@@ -40,7 +54,14 @@ const PHRASES = new Set(['bad request', 'unauthorized', 'forbidden', 'request ti
  */
 export const forwardedFailure = (status: number, body: JsonValue): SourceError | null => {
   const reason = isObject(body) && typeof body['detail'] === 'string' ? body['detail'] : null
-  if (status < 400 || status === 405 || reason === null || TURNED_AWAY.test(reason) || PHRASES.has(reason.toLowerCase())) return null
+  if (
+    status < 400 ||
+    status === 405 ||
+    reason === null ||
+    TURNED_AWAY.test(reason) ||
+    PHRASES.has(reason.toLowerCase())
+  )
+    return null
   return flowFailed(reason)
 }
 
@@ -50,7 +71,8 @@ const judged = (answer: JsonObject, source: JsonText, hasFailed: (status: string
   if (step !== null) throw flowFailed(step)
   for (const run of objects(answer['step_executor_runs'])) {
     const { status } = run
-    if (typeof status === 'string' && hasFailed(status.toUpperCase())) throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
+    if (typeof status === 'string' && hasFailed(status.toUpperCase()))
+      throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
   }
   // A content that is no text is shown as the server wrote it.
   const text = contentText(answer['content'], partOf(source, 'content'))
@@ -71,7 +93,9 @@ const reasonIn = (value: JsonObject): string | null => {
 /** Steps may hold steps (parallel, loop, condition). */
 const failedStep = (steps: JsonValue | undefined, depth: number): string | null => {
   // A parallel step's results are a list in the list.
-  const found = Array.isArray(steps) ? steps.flatMap((step) => (Array.isArray(step) ? step : [step])).filter(isObject) : []
+  const found = Array.isArray(steps)
+    ? steps.flatMap((step) => (Array.isArray(step) ? step : [step])).filter(isObject)
+    : []
   for (const step of found) {
     if (step['success'] === false) {
       const name = typeof step['step_name'] === 'string' ? `step ${oneLine(step['step_name'], 100)}: ` : ''
@@ -87,10 +111,14 @@ const failedStep = (steps: JsonValue | undefined, depth: number): string | null 
 const openRequests = (answer: JsonObject): string[] => {
   const asked = objects(answer['tools']).flatMap((tool): string[] => {
     const name = typeof tool['tool_name'] === 'string' ? oneLine(tool['tool_name'], 100) : 'a tool'
-    if (tool['requires_confirmation'] === true && typeof tool['confirmed'] !== 'boolean') return [`a confirmation of ${name}`]
-    if (tool['external_execution_required'] === true && typeof tool['result'] !== 'string') return [`${name} to be run outside`]
+    if (tool['requires_confirmation'] === true && typeof tool['confirmed'] !== 'boolean')
+      return [`a confirmation of ${name}`]
+    if (tool['external_execution_required'] === true && typeof tool['result'] !== 'string')
+      return [`${name} to be run outside`]
     if (tool['requires_user_input'] !== true || tool['answered'] === true) return []
-    const fields = objects(tool['user_input_schema']).map((field) => field['name']).filter((field) => typeof field === 'string')
+    const fields = objects(tool['user_input_schema'])
+      .map((field) => field['name'])
+      .filter((field) => typeof field === 'string')
     return [`an input for ${name}${fields.length > 0 ? ` (${oneLine(fields.join(', '), 200)})` : ''}`]
   })
   return [...new Set(asked)]
@@ -122,13 +150,15 @@ export const readHiveStream = async (
     for await (const { value, text, bytes } of jsonDocuments(where, stream)) {
       if (!isObject(value)) continue
       // A server that does not stream gives the answer alone.
-      if (value['event'] === undefined && typeof value['status'] === 'string' && run_id === undefined) return { ...readHiveAnswer(where, { value, text }, { playground: false }), answer: text, bytes }
+      if (value['event'] === undefined && typeof value['status'] === 'string' && run_id === undefined)
+        return { ...readHiveAnswer(where, { value, text }, { playground: false }), answer: text, bytes }
       if (typeof value['event'] !== 'string' || !value['event'].startsWith(prefix)) continue
       const event = value['event'].slice(prefix.length)
       const mine = run_id !== undefined && value['run_id'] === run_id
       if (event === 'Started') run_id ??= value['run_id']
       else if (event === 'Completed' && mine) completed = { value, answer: text, bytes }
-      else if (event === 'Paused' && mine) failure ??= `the run is paused and waits for ${waitsFor(value)}, which nobody gives it here`
+      else if (event === 'Paused' && mine)
+        failure ??= `the run is paused and waits for ${waitsFor(value)}, which nobody gives it here`
       else if (event === 'Cancelled' && mine) failure ??= 'the run was cancelled at its server'
       else if (event === 'Error' && mine) failure ??= reasonIn(value) ?? ''
       // agno leaves the id out of the error of an agent or team.

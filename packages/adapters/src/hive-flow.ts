@@ -1,6 +1,6 @@
 import type { FlowType } from '@automagik-spark/core'
 import { z } from 'zod'
-import { isObject, sorted, without, type JsonObject } from './canonical.ts'
+import { isObject, type JsonObject, sorted, without } from './canonical.ts'
 import type { JsonValue } from './json.ts'
 import { messageFlow } from './message-flow.ts'
 import { manyLines, oneLine } from './plain-text.ts'
@@ -38,7 +38,8 @@ export const hiveFlow = (kind: HiveKind, value: JsonValue, withData: boolean): R
 }
 
 /** Whether this was synced from Hive 0.1, whose ids have names of their own and whose API is the playground. */
-export const isPlaygroundFlow = (data: JsonValue): boolean => isObject(data) && data['id'] === undefined && HIVE_KINDS.some((kind) => typeof data[`${kind}_id`] === 'string')
+export const isPlaygroundFlow = (data: JsonValue): boolean =>
+  isObject(data) && data['id'] === undefined && HIVE_KINDS.some((kind) => typeof data[`${kind}_id`] === 'string')
 
 /** Where the server keeps things, and what it counts: no part of what an agent does. */
 const HOUSEKEEPING = new Set(['db_id', 'sessions', 'session_table', 'created_at', 'updated_at', 'storage'])
@@ -50,7 +51,8 @@ export const canonicalHive = (data: JsonValue): JsonValue => (isObject(data) ? s
 const definition = (value: JsonObject): JsonObject => {
   const kept = without(value, HOUSEKEEPING)
   // Hive's own count of what its agno can take; it moves with every upgrade.
-  if (isObject(kept['metadata'])) kept['metadata'] = without(kept['metadata'], new Set(['agno_parameters_count', 'loaded_from']))
+  if (isObject(kept['metadata']))
+    kept['metadata'] = without(kept['metadata'], new Set(['agno_parameters_count', 'loaded_from']))
   for (const part of PARTS) {
     const inner = kept[part]
     if (Array.isArray(inner)) kept[part] = inner.map((one) => (isObject(one) ? definition(one) : one))

@@ -11,7 +11,9 @@ export const formProblem = (input_value: JsonText | null): string | null => {
   // An encoded byte takes three at most: most messages need no counting.
   if (text.length * 9 <= MAX_FIELD_BYTES) return null
   const size = new URLSearchParams({ '': text }).toString().length - 1
-  return size > MAX_FIELD_BYTES ? `has ${size} bytes as a form sends it, and Automagik Hive takes at most ${MAX_FIELD_BYTES}` : null
+  return size > MAX_FIELD_BYTES
+    ? `has ${size} bytes as a form sends it, and Automagik Hive takes at most ${MAX_FIELD_BYTES}`
+    : null
 }
 
 /** What a Hive would refuse of a run, by what was found at its last probe. */
@@ -23,7 +25,8 @@ export const hiveProblems = (run: AskedRun): RunProblems => {
 
 const inputProblem = ({ input_value, flow_type, server }: AskedRun): FieldError | null => {
   const agno = typeof server?.['agno'] === 'string' ? server['agno'] : null
-  if (messageText({ input_value }) === '' && agno !== null && refusesEmpty(agno)) return { path: 'input_value', message: `must not be empty: this server (agno ${agno}) refuses an empty message` }
+  if (messageText({ input_value }) === '' && agno !== null && refusesEmpty(agno))
+    return { path: 'input_value', message: `must not be empty: this server (agno ${agno}) refuses an empty message` }
   // Workflows of Hive 0.1 take JSON.
   const tooLong = server?.['api'] === 'playground' && flow_type === 'workflow' ? null : formProblem(input_value)
   return tooLong === null ? null : { path: 'input_value', message: tooLong }

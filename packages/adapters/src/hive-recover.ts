@@ -1,13 +1,13 @@
-import { elementsOf, jsonText, SourceError, type JsonText } from '@automagik-spark/core'
+import { elementsOf, type JsonText, jsonText, SourceError } from '@automagik-spark/core'
 import { isObject, type JsonObject } from './canonical.ts'
 import { flowFailed } from './failure.ts'
 import { readHiveAnswer, statusOfKept } from './hive-answer.ts'
 import { isPlaygroundFlow } from './hive-flow.ts'
-import { isSuccess, type Http } from './http.ts'
+import { type Http, isSuccess } from './http.ts'
 import type { ReadJson } from './json.ts'
 import { messageText } from './message-flow.ts'
-import { pathSegment } from './source-url.ts'
 import type { LostCall, Recovery } from './source.ts'
+import { pathSegment } from './source-url.ts'
 
 const TIMEOUT_MS = 30_000
 
@@ -24,21 +24,30 @@ export const recoverHive = async ({ url, http }: { url: string; http: Http }, ca
 
   const path = `sessions/${pathSegment(call.session_id)}/runs`
   const query = { type: flow_type, db_id }
-  const answered = await http.call({ method: 'GET', purpose: 'read', path, query, timeoutMs: TIMEOUT_MS, signal: call.signal }, async (answer) => {
-    if (answer.status === 404) return { value: [], text: jsonText([]), bytes: 0 }
-    if (isSuccess(answer)) return answer.json()
-    const failure = await answer.failure()
-    // It will answer the same way the next time.
-    if (failure.failure === 'refused') return null
-    throw failure
-  })
+  const answered = await http.call(
+    { method: 'GET', purpose: 'read', path, query, timeoutMs: TIMEOUT_MS, signal: call.signal },
+    async (answer) => {
+      if (answer.status === 404) return { value: [], text: jsonText([]), bytes: 0 }
+      if (isSuccess(answer)) return answer.json()
+      const failure = await answer.failure()
+      // It will answer the same way the next time.
+      if (failure.failure === 'refused') return null
+      throw failure
+    },
+  )
   return answered === null ? { state: 'unknown' } : recoveryIn(url, call, answered)
 }
 
 /** What a session's runs say about a lost call. */
-export const recoveryIn = (url: string, call: LostCall, { value, text, bytes }: ReadJson & { bytes: number }): Recovery => {
+export const recoveryIn = (
+  url: string,
+  call: LostCall,
+  { value, text, bytes }: ReadJson & { bytes: number },
+): Recovery => {
   const sources = elementsOf(text)
-  const runs = (Array.isArray(value) ? value : []).flatMap((run, i) => (isObject(run) && isOf(call, run) ? [{ run, source: sources[i]! }] : [])) // the same list twice
+  const runs = (Array.isArray(value) ? value : []).flatMap((run, i) =>
+    isObject(run) && isOf(call, run) ? [{ run, source: sources[i]! }] : [],
+  ) // the same list twice
   for (const run of runs) {
     const state = stateOf(url, run)
     if (state.state === 'completed') return { ...state, bytes }
@@ -58,7 +67,8 @@ const isOf = (call: LostCall, run: JsonObject): boolean => {
 const stateOf = (url: string, { run, source }: { run: JsonObject; source: JsonText }): Recovery => {
   const status = statusOfKept(run)
   if (status === 'RUNNING' || status === 'PENDING') return { state: 'running' }
-  if (run['status'] === undefined && (run['content'] === undefined || run['content'] === null)) return { state: 'running' }
+  if (run['status'] === undefined && (run['content'] === undefined || run['content'] === null))
+    return { state: 'running' }
   try {
     const { text, notes } = readHiveAnswer(url, { value: { ...run, status }, text: source }, { playground: false })
     return { state: 'completed', text, notes, answer: source, bytes: 0 }

@@ -3,15 +3,15 @@ import { z } from 'zod'
 import { HiveHealth, identify, listsAgents, look, Root, saysHive, Status, unhealthy, wrongKind } from './detect.ts'
 import { reasonOf } from './error-reason.ts'
 import { htmlFailure } from './failure.ts'
-import { isSuccess, makeHttp, openHttp, type HttpCall } from './http.ts'
 import { forwardedFailure, readHiveAnswer, readHiveStream } from './hive-answer.ts'
-import { canonicalHive, HIVE_KINDS, hiveFlow, isPlaygroundFlow, type HiveKind } from './hive-flow.ts'
+import { canonicalHive, HIVE_KINDS, hiveFlow, type HiveKind, isPlaygroundFlow } from './hive-flow.ts'
 import { formProblem, hiveProblems } from './hive-message.ts'
 import { recoverHive } from './hive-recover.ts'
+import { type HttpCall, isSuccess, makeHttp, openHttp } from './http.ts'
 import { messageComponents, messageText, refuseTweaks } from './message-flow.ts'
 import { oneLine } from './plain-text.ts'
-import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, RunAnswer, RunCall, Source, SourceOptions, VersionInfo } from './source.ts'
+import { pathSegment } from './source-url.ts'
 
 const READ_TIMEOUT_MS = 30_000
 /** Asked for by nobody. */
@@ -26,19 +26,29 @@ const STREAMS_ONLY = /async_generator/
 /** An Automagik Hive, 0.1 to 1.0, or any other AgentOS of agno. */
 export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
   // 0.1 wants the one, later ones the other; every one takes both.
-  const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key, authorization: `Bearer ${key}` }), reasonOf })
+  const http = makeHttp({
+    url,
+    pool,
+    api_key,
+    keyHeaders: (key) => ({ 'x-api-key': key, authorization: `Bearer ${key}` }),
+    reasonOf,
+  })
 
   const itemsAt = (kind: HiveKind, base: string, withData: boolean, signal?: AbortSignal): Promise<RemoteFlow[]> =>
     http.list({ path: `${base}${kind}s`, timeoutMs: READ_TIMEOUT_MS, signal }, (item) => hiveFlow(kind, item, withData))
-  const absent = <T>(instead: T) => (error: unknown): T => {
-    if (error instanceof SourceError && error.error_code === 'flow_not_found') return instead
-    throw error
-  }
+  const absent =
+    <T>(instead: T) =>
+    (error: unknown): T => {
+      if (error instanceof SourceError && error.error_code === 'flow_not_found') return instead
+      throw error
+    }
 
   /** The agents, and where this server keeps its API; looked at with the key. */
   const agentsAt = async (signal?: AbortSignal): Promise<{ base: '' | 'playground/'; agents: RemoteFlow[] }> => {
     const agents = await itemsAt('agent', '', false, signal).catch(absent(null))
-    return agents ? { base: '', agents } : { base: 'playground/', agents: await itemsAt('agent', 'playground/', false, signal) }
+    return agents
+      ? { base: '', agents }
+      : { base: 'playground/', agents: await itemsAt('agent', 'playground/', false, signal) }
   }
   let known: Promise<'' | 'playground/'> | undefined
   const baseOf = (signal?: AbortSignal): Promise<'' | 'playground/'> => {
@@ -47,7 +57,12 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     return known
   }
 
-  const listed = async (kind: HiveKind, base: string, withData: boolean, signal?: AbortSignal): Promise<RemoteFlow[]> => {
+  const listed = async (
+    kind: HiveKind,
+    base: string,
+    withData: boolean,
+    signal?: AbortSignal,
+  ): Promise<RemoteFlow[]> => {
     // An AgentOS may do without teams or workflows.
     return itemsAt(kind, base, withData, signal).catch(absent([]))
   }
@@ -77,7 +92,9 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
   }
 
   /** What it says without the key; nothing that looks like Hive is an error. */
-  const sight = async (signal?: AbortSignal): Promise<{ name: string; version: string | null; status: string; agno?: string }> => {
+  const sight = async (
+    signal?: AbortSignal,
+  ): Promise<{ name: string; version: string | null; status: string; agno?: string }> => {
     const open = openHttp({ url, pool, known_key: api_key })
     const old = await look(open, 'api/v1/health', HiveHealth, signal)
     if (old) {
@@ -87,12 +104,20 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     const root = await look(open, '', Root, signal)
     const health = await look(open, 'health', Status, signal)
     const isHive = root && saysHive(root)
-    if (!isHive && !(health?.status === 'ok' && (await listsAgents(open, signal)))) throw wrongKind(url, 'automagik-hive', await identify(open, signal))
+    if (!isHive && !(health?.status === 'ok' && (await listsAgents(open, signal))))
+      throw wrongKind(url, 'automagik-hive', await identify(open, signal))
     if (health && health.status !== 'ok') throw unhealthy(url)
-    const name = /automagik.?hive/i.test(root?.description ?? '') ? 'Automagik Hive' : oneLine(root?.name ?? 'AgentOS', 100)
+    const name = /automagik.?hive/i.test(root?.description ?? '')
+      ? 'Automagik Hive'
+      : oneLine(root?.name ?? 'AgentOS', 100)
     // agno 3 tells its versions apart from its name, and from 2.9 on its own version there.
     const info = await look(open, 'info', Info, signal)
-    return { name, version: root?.version ?? info?.os_version ?? 'unknown', status: health?.status ?? 'unknown', ...(info?.agno_version && { agno: oneLine(info.agno_version, 100) }) }
+    return {
+      name,
+      version: root?.version ?? info?.os_version ?? 'unknown',
+      status: health?.status ?? 'unknown',
+      ...(info?.agno_version && { agno: oneLine(info.agno_version, 100) }),
+    }
   }
 
   const runOnce = async (call: RunCall, base: string, streamed: boolean, timeoutMs: number): Promise<RunAnswer> => {
@@ -128,10 +153,16 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     try {
       return await runOnce(call, base, streamed, leftMs())
     } catch (error) {
-      const broken = !streamed && call.flow_type === 'workflow' && error instanceof SourceError && error.failure === 'flow_failed' && STREAMS_ONLY.test(error.message)
+      const broken =
+        !streamed &&
+        call.flow_type === 'workflow' &&
+        error instanceof SourceError &&
+        error.failure === 'flow_failed' &&
+        STREAMS_ONLY.test(error.message)
       if (!broken) throw error
       const answer = await runOnce(call, base, true, leftMs())
-      const note = 'This server can run the workflow only in the streamed form now; it was run again like that, and so are its next runs.'
+      const note =
+        'This server can run the workflow only in the streamed form now; it was run again like that, and so are its next runs.'
       return { ...answer, streams_only: true, notes: [note, ...answer.notes] }
     }
   }
@@ -142,7 +173,10 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     async probe(signal) {
       const seen = await sight(signal)
       const { base } = await agentsAt(signal)
-      const root = seen.version === null && base === '' ? await look(openHttp({ url, pool, known_key: api_key }), '', Root, signal) : null
+      const root =
+        seen.version === null && base === ''
+          ? await look(openHttp({ url, pool, known_key: api_key }), '', Root, signal)
+          : null
       return {
         version: oneLine(seen.version ?? root?.version ?? '0.1', 100),
         name: seen.name,
@@ -155,7 +189,10 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
 
     async listFlows(signal) {
       const { base, agents } = await agentsAt(signal)
-      const [teams, workflows] = await Promise.all([listed('team', base, false, signal), listed('workflow', base, false, signal)])
+      const [teams, workflows] = await Promise.all([
+        listed('team', base, false, signal),
+        listed('workflow', base, false, signal),
+      ])
       return [...agents, ...teams, ...workflows]
     },
 
@@ -174,14 +211,24 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     async refusesEmpty(signal) {
       const base = await baseOf(signal)
       // The form is looked at before the agent, so one that nobody has tells it. It depends on the server's FastAPI, not on its agno alone.
-      const request: HttpCall = { method: 'POST', purpose: 'read', path: `${base}agents/${NO_AGENT}/runs`, form: { message: '', stream: 'false' }, timeoutMs: READ_TIMEOUT_MS, signal }
-      return http.call(request, (answer) => Promise.resolve(answer.status === 422 ? true : answer.status === 404 ? false : null))
+      const request: HttpCall = {
+        method: 'POST',
+        purpose: 'read',
+        path: `${base}agents/${NO_AGENT}/runs`,
+        form: { message: '', stream: 'false' },
+        timeoutMs: READ_TIMEOUT_MS,
+        signal,
+      }
+      return http.call(request, (answer) =>
+        Promise.resolve(answer.status === 422 ? true : answer.status === 404 ? false : null),
+      )
     },
     canonicalGraph: ({ data }) => canonicalHive(data),
 
     async run(call) {
       refuseTweaks(call)
-      if (call.flow_type === 'flow') throw new SourceError('flow_not_found', 'refused', `${url} has agents, teams and workflows, and no flows.`)
+      if (call.flow_type === 'flow')
+        throw new SourceError('flow_not_found', 'refused', `${url} has agents, teams and workflows, and no flows.`)
       pathSegment(call.flow_id) // before anything is asked
       const until = performance.now() + call.timeoutMs
       const leftMs = (): number => Math.max(1, Math.ceil(until - performance.now()))
@@ -191,7 +238,10 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       } catch (error) {
         if (!(error instanceof SourceError) || error.error_code !== 'flow_not_found') throw error
         // Nothing ran. The server may have been upgraded since the sync.
-        const now = await agentsAt(AbortSignal.any([call.signal, AbortSignal.timeout(leftMs())])).then(({ base: found }) => found, () => base)
+        const now = await agentsAt(AbortSignal.any([call.signal, AbortSignal.timeout(leftMs())])).then(
+          ({ base: found }) => found,
+          () => base,
+        )
         call.signal.throwIfAborted()
         if (now === base) throw error
         return runAt(call, now, leftMs)

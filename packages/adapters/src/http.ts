@@ -1,11 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { secretForms, SourceError, type JsonText } from '@automagik-spark/core'
+import { type JsonText, secretForms, SourceError } from '@automagik-spark/core'
 import type { z } from 'zod'
-import { connectionFailure, htmlFailure, isConnectionLoss, retryAfterOf, statusFailure, type CallPurpose, type CallState } from './failure.ts'
-import { JsonError, makeJsonReader, TooManyValues, type JsonValue, type ReadJson } from './json.ts'
+import {
+  type CallPurpose,
+  type CallState,
+  connectionFailure,
+  htmlFailure,
+  isConnectionLoss,
+  retryAfterOf,
+  statusFailure,
+} from './failure.ts'
+import { JsonError, type JsonValue, makeJsonReader, type ReadJson, TooManyValues } from './json.ts'
 import type { HttpPool } from './pool.ts'
 import { callUrl } from './source-url.ts'
-import { ACCEPTED_ENCODINGS, send, type Answer } from './transport.ts'
+import { ACCEPTED_ENCODINGS, type Answer, send } from './transport.ts'
 
 export const MAX_ANSWER_BYTES = 10 * 1024 * 1024
 const MAX_REDIRECTS = 5
@@ -74,8 +82,10 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
     const content = contentOf(request)
     const body = content?.body
     const sentHeaders = {
-      accept: 'application/json', 'accept-encoding': ACCEPTED_ENCODINGS,
-      ...(content && { 'content-type': content.type }), ...keyed,
+      accept: 'application/json',
+      'accept-encoding': ACCEPTED_ENCODINGS,
+      ...(content && { 'content-type': content.type }),
+      ...keyed,
     }
     signal?.throwIfAborted()
     const reader = readers[purpose]
@@ -107,7 +117,15 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
         state.sent = true
         reused = how.reused
       }
-      const sending = { url: new URL(url), method, headers: sentHeaders, body, signal: ending.signal, timeoutMs, onSent }
+      const sending = {
+        url: new URL(url),
+        method,
+        headers: sentHeaders,
+        body,
+        signal: ending.signal,
+        timeoutMs,
+        onSent,
+      }
       return network(() =>
         send(pool, sending).catch((error: unknown) => {
           // The server had closed the connection before it saw the question, most likely; a read may be asked twice in any case.
@@ -135,7 +153,10 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
     }
     const reading = <R>(read: Promise<R>): Promise<R> =>
       read.catch((error: unknown) => {
-        if (error instanceof TooManyValues) throw new SourceError('output_too_large', 'bad_answer', `The answer of ${base} ${error.message}.`, { cause: error })
+        if (error instanceof TooManyValues)
+          throw new SourceError('output_too_large', 'bad_answer', `The answer of ${base} ${error.message}.`, {
+            cause: error,
+          })
         if (error instanceof JsonError) throw badAnswer(base, error.message, error)
         throw error
       })
@@ -157,13 +178,26 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
           return picked
         },
         async failure(judge) {
-          const body = purpose === 'run' ? await json(MAX_ERROR_BYTES).then(({ value }) => value, () => null) : null
+          const body =
+            purpose === 'run'
+              ? await json(MAX_ERROR_BYTES).then(
+                  ({ value }) => value,
+                  () => null,
+                )
+              : null
           signal?.throwIfAborted()
           const judged = judge?.(response.status, body) ?? null
           if (judged) return judged
           const reason = reasonOf(body)
           const retryAfter = retryAfterOf(response.header('retry-after'), response.header('date'))
-          return statusFailure({ where: base, purpose, status: response.status, keyGiven: api_key !== null, retryAfter, reason })
+          return statusFailure({
+            where: base,
+            purpose,
+            status: response.status,
+            keyGiven: api_key !== null,
+            retryAfter,
+            reason,
+          })
         },
       }
     }
@@ -197,16 +231,19 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
     base,
     call,
     /** A JSON answer of the given shape. */
-    get: <T>(request: Read, schema: z.ZodType<T>): Promise<T> => ask(request, async (answer) => shaped(base, schema, (await answer.json()).value)),
+    get: <T>(request: Read, schema: z.ZodType<T>): Promise<T> =>
+      ask(request, async (answer) => shaped(base, schema, (await answer.json()).value)),
     /** A JSON array, element by element; those that `pick` gives null for are left out. */
-    list: <T>(request: Read, pick: (item: JsonValue) => T | null): Promise<T[]> => ask(request, (answer) => answer.list(pick)),
+    list: <T>(request: Read, pick: (item: JsonValue) => T | null): Promise<T[]> =>
+      ask(request, (answer) => answer.list(pick)),
   }
 }
 
 export const isSuccess = ({ status }: Pick<HttpAnswer, 'status'>): boolean => status >= 200 && status <= 299
 
 /** For what is asked before it is known who answers: without the key. */
-export const openHttp = ({ url, pool, known_key = null }: Pick<HttpOptions, 'url' | 'pool' | 'known_key'>): Http => makeHttp({ url, pool, api_key: null, known_key, keyHeaders: () => ({}), reasonOf: () => null })
+export const openHttp = ({ url, pool, known_key = null }: Pick<HttpOptions, 'url' | 'pool' | 'known_key'>): Http =>
+  makeHttp({ url, pool, api_key: null, known_key, keyHeaders: () => ({}), reasonOf: () => null })
 
 /** Made once: the reason that `abort` makes by itself, with its stack, is the dearest part of it. */
 const ENDED = new Error('the call is over')
@@ -238,7 +275,12 @@ const contentOf = ({ json, form }: Pick<HttpCall, 'json' | 'form'>): { type: str
 const headersFor = (key: string | null, keyHeaders: HttpOptions['keyHeaders']): Record<string, string> => {
   if (key === null) return {}
   // Node's own error would quote the key.
-  if (!/^[\x21-\x7e]+$/.test(key)) throw new SourceError('key_refused', 'refused', 'The API key has characters that no header can carry; give the source another api_key.')
+  if (!/^[\x21-\x7e]+$/.test(key))
+    throw new SourceError(
+      'key_refused',
+      'refused',
+      'The API key has characters that no header can carry; give the source another api_key.',
+    )
   return keyHeaders(key)
 }
 
@@ -254,11 +296,16 @@ const redirectTarget = ({ from, location, status, method, origin, base }: Redire
   if (target.origin !== origin) {
     const { hostname, protocol, port } = new URL(origin)
     // The same host under another scheme or port may be told; any other address may be an inner one.
-    const hint = target.hostname === hostname && (target.protocol !== protocol || target.port !== port) ? `, ${target.origin}: use that as the source's url` : ''
+    const hint =
+      target.hostname === hostname && (target.protocol !== protocol || target.port !== port)
+        ? `, ${target.origin}: use that as the source's url`
+        : ''
     throw refusedRedirect(base, `it redirects to another origin${hint}`)
   }
-  if (target.username !== '' || target.password !== '') throw refusedRedirect(base, 'it redirects to a URL with user information')
+  if (target.username !== '' || target.password !== '')
+    throw refusedRedirect(base, 'it redirects to a URL with user information')
   // 301 to 303 would turn the call into a GET, and lose the input.
-  if (method !== 'GET' && status !== 307 && status !== 308) throw refusedRedirect(base, `it redirects the call with HTTP ${status}, which would lose its body`)
+  if (method !== 'GET' && status !== 307 && status !== 308)
+    throw refusedRedirect(base, `it redirects the call with HTTP ${status}, which would lose its body`)
   return target.href
 }

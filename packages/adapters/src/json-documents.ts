@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SourceError } from '@automagik-spark/core'
-import { badAnswer, MAX_ANSWER_BYTES, tooLarge, type HttpAnswer } from './http.ts'
+import { badAnswer, type HttpAnswer, MAX_ANSWER_BYTES, tooLarge } from './http.ts'
 import type { ReadJson } from './json.ts'
 
 /** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
@@ -19,7 +19,10 @@ export type JsonStream = Pick<HttpAnswer, 'chunks' | 'read'>
  * The JSON objects in a stream, however its server parts them: by blank lines (Langflow), as `data:` of server-sent events (agno 2),
  * or not at all and over several lines (agno 1). What stands between them is skipped.
  */
-export const jsonDocuments = async function* (where: string, { chunks, read }: JsonStream): AsyncGenerator<JsonDocument, void> {
+export const jsonDocuments = async function* (
+  where: string,
+  { chunks, read }: JsonStream,
+): AsyncGenerator<JsonDocument, void> {
   let parts: Uint8Array[] = []
   let size = 0
   let depth = 0
@@ -41,7 +44,12 @@ export const jsonDocuments = async function* (where: string, { chunks, read }: J
         const document = Buffer.concat([...parts, chunk.subarray(from, at + 1)])
         parts = []
         size = 0
-        if (++documents > MAX_DOCUMENTS) throw new SourceError('output_too_large', 'bad_answer', `The answer of ${where} has more than ${MAX_DOCUMENTS} events.`)
+        if (++documents > MAX_DOCUMENTS)
+          throw new SourceError(
+            'output_too_large',
+            'bad_answer',
+            `The answer of ${where} has more than ${MAX_DOCUMENTS} events.`,
+          )
         const bytes = document.byteLength // its memory may go to a thread
         yield { ...(await read(document)), bytes }
         // A piece of the stream may hold thousands.

@@ -14,7 +14,7 @@ export const sizeJson = (bytes: Uint8Array, limits: JsonLimits): JsonSize => {
   const [QUOTE, BACKSLASH, COMMA, NEAR] = [0x22, 0x5c, 0x2c, 48]
   /** Where the quote is that ends the string; the end of all where none does. A native search pays from some letters on. */
   const endOfString = (from: number): number => {
-    for (let start = from; ; ) {
+    for (let start = from; ;) {
       const near = Math.min(start + NEAR, bytes.length)
       let at = start
       for (; at < near; at++) {

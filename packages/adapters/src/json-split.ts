@@ -47,7 +47,15 @@ export const splitJson = (text: string, size: number): JsonPiece => {
       continue
     }
     if (code === 0x5b || code === 0x7b) {
-      frames.push({ open: at, isArray: code === 0x5b, parts: [], from: at + 1, member: at + 1, colon: at, parted: false })
+      frames.push({
+        open: at,
+        isArray: code === 0x5b,
+        parts: [],
+        from: at + 1,
+        member: at + 1,
+        colon: at,
+        parted: false,
+      })
       continue
     }
     const frame = frames[frames.length - 1]

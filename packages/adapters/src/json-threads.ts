@@ -1,18 +1,26 @@
-import { Worker, type MessagePort, type Transferable } from 'node:worker_threads'
+import { type MessagePort, type Transferable, Worker } from 'node:worker_threads'
 import { hideInJson } from './json-hide.ts'
-import { sizeJson, type JsonLimits } from './json-scan.ts'
-import { splitJson, type JsonPiece } from './json-split.ts'
+import { type JsonLimits, sizeJson } from './json-scan.ts'
+import { type JsonPiece, splitJson } from './json-split.ts'
 
 export type JsonJob = { bytes: Uint8Array; limits: JsonLimits; forms: readonly string[] }
 /** The text, checked, and how it can be parsed in pieces; or what it is that cannot be used. */
-export type JsonDone = { text: string; pieces: JsonPiece } | { past: keyof JsonLimits } | { fault: 'is not valid UTF-8' | 'is not valid JSON' }
+export type JsonDone =
+  | { text: string; pieces: JsonPiece }
+  | { past: keyof JsonLimits }
+  | { fault: 'is not valid UTF-8' | 'is not valid JSON' }
 
 /** What parses in a few milliseconds. */
 const PIECE_CHARS = 32 * 1024
 /** Each has a heap of its own. */
 const MAX_THREADS = 2
 
-type Parts = { sizeJson: typeof sizeJson; splitJson: typeof splitJson; hideInJson: typeof hideInJson; pieceChars: number }
+type Parts = {
+  sizeJson: typeof sizeJson
+  splitJson: typeof splitJson
+  hideInJson: typeof hideInJson
+  pieceChars: number
+}
 
 /** What a thread does; complete in itself, as below. */
 const serve = (port: MessagePort, { sizeJson, splitJson, hideInJson, pieceChars }: Parts): void => {

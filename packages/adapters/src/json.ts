@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkedJsonText, type JsonText } from '@automagik-spark/core'
 import { hideInJson } from './json-hide.ts'
-import { sizeJson, type JsonLimits } from './json-scan.ts'
+import { type JsonLimits, sizeJson } from './json-scan.ts'
 import type { JsonPart, JsonPiece } from './json-split.ts'
 import type { JsonDone, JsonThreads } from './json-threads.ts'
 
@@ -74,7 +74,11 @@ const useAll = async (items: JsonValue[], use: (item: JsonValue) => void): Promi
   }
 }
 
-const eachItem = async (text: string, { parts }: { parts: JsonPart[] }, use: (item: JsonValue) => void): Promise<void> => {
+const eachItem = async (
+  text: string,
+  { parts }: { parts: JsonPart[] },
+  use: (item: JsonValue) => void,
+): Promise<void> => {
   for (const { piece } of parts) {
     if (piece.kind === 'group') await useAll(await elements(text, piece), use)
     else use(await build(text, piece))
@@ -101,10 +105,12 @@ const build = async (text: string, piece: JsonPiece): Promise<JsonValue> => {
   if (piece.kind === 'object') {
     const object: { [key: string]: JsonValue } = {}
     // Unlike an assignment this makes a key named `__proto__` a key like any other.
-    const add = (key: string, value: JsonValue) => Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+    const add = (key: string, value: JsonValue) =>
+      Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
     for (const { key, piece: part } of piece.parts) {
       if (key) add(String(parsed(text.slice(...key))), await build(text, part))
-      else if (part.kind === 'group') for (const [name, value] of Object.entries(await members(text, part))) add(name, value)
+      else if (part.kind === 'group')
+        for (const [name, value] of Object.entries(await members(text, part))) add(name, value)
     }
     return object
   }
@@ -123,7 +129,11 @@ const textOf = (done: JsonDone, maxValues: number): Extract<JsonDone, { text: st
  * in any of these forms. Large answers are looked at in a thread.
  */
 export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = []) => {
-  const readThere = <T>(bytes: Uint8Array, values: number, use: (read: { text: string; pieces: JsonPiece }) => Promise<T>): Promise<T> =>
+  const readThere = <T>(
+    bytes: Uint8Array,
+    values: number,
+    use: (read: { text: string; pieces: JsonPiece }) => Promise<T>,
+  ): Promise<T> =>
     threads.read({ bytes, limits: { depth: MAX_DEPTH, values }, forms }, (done) => use(textOf(done, values)))
 
   return {

@@ -1,11 +1,11 @@
-import { jsonNode, jsonText, sliceAt, SourceError, type JsonNode } from '@automagik-spark/core'
+import { type JsonNode, jsonNode, jsonText, sliceAt, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
 import { reasonOf } from './error-reason.ts'
-import type { JsonValue, ReadJson } from './json.ts'
-import { jsonDocuments, type JsonDocument, type JsonStream } from './json-documents.ts'
 import { flowFailed } from './failure.ts'
-import { oneLine } from './plain-text.ts'
 import { shaped } from './http.ts'
+import type { JsonValue, ReadJson } from './json.ts'
+import { type JsonDocument, jsonDocuments, type JsonStream } from './json-documents.ts'
+import { oneLine } from './plain-text.ts'
 
 /** What one output component gave: by output name, `results` holds a message, data, a table or a text. */
 const Output = z.object({
@@ -32,7 +32,10 @@ export type ReadAnswer = {
 export const readAnswer = (where: string, { value, text: source }: ReadJson, chosen: string | null): ReadAnswer => {
   const node = jsonNode(source)
   const outputs = shaped(where, Answer, value).outputs.flatMap((run, i) =>
-    (run?.outputs ?? []).flatMap((output, j): Output[] => (output ? [{ ...output, source: () => node.at('outputs')?.at(i)?.at('outputs')?.at(j) }] : [])))
+    (run?.outputs ?? []).flatMap((output, j): Output[] =>
+      output ? [{ ...output, source: () => node.at('outputs')?.at(i)?.at('outputs')?.at(j) }] : [],
+    ),
+  )
   const wanted = outputs.filter(({ component_id }) => component_id === chosen)
   // Never the text of another one: it would pass for the answer that was asked for.
   if (chosen !== null && wanted.length === 0) throw noOutput(chosen)
@@ -40,7 +43,10 @@ export const readAnswer = (where: string, { value, text: source }: ReadJson, cho
   const read = (chosen === null ? outputs : wanted).flatMap(textsOf)
   if (read.length === 0) notes.push('The flow ran and gave no output.')
   return {
-    text: read.map(({ text }) => text).filter((text) => text !== '').join('\n\n'),
+    text: read
+      .map(({ text }) => text)
+      .filter((text) => text !== '')
+      .join('\n\n'),
     notes,
     from: outputs.flatMap(({ component_id }) => component_id ?? []),
     makers: read.flatMap(({ maker }) => maker || []),
@@ -49,17 +55,27 @@ export const readAnswer = (where: string, { value, text: source }: ReadJson, cho
 }
 
 const noOutput = (chosen: string): SourceError =>
-  new SourceError('no_output', 'bad_answer', `The flow ran, and its output component ${oneLine(chosen, 100)} gave no answer: the run did not come to it, or the flow has it no longer. Sync the workflow, and choose an output_component that runs.`)
+  new SourceError(
+    'no_output',
+    'bad_answer',
+    `The flow ran, and its output component ${oneLine(chosen, 100)} gave no answer: the run did not come to it, or the flow has it no longer. Sync the workflow, and choose an output_component that runs.`,
+  )
 
 type ReadText = { text: string; echoed: boolean; maker?: string }
 
 const textsOf = (output: Output): ReadText[] => {
-  const within = (...path: string[]) => () => path.reduce((node, key) => node?.at(key), output.source())
+  const within =
+    (...path: string[]) =>
+    () =>
+      path.reduce((node, key) => node?.at(key), output.source())
   const results = entries(output.results)
   if (results.length > 0) return results.flatMap(([key, value]) => textOf(value, within('results', key)))
   // Data of a component that is no output has its value only here.
   return entries(output.outputs).flatMap(([key, value]) =>
-    isObject(value) && 'message' in value ? textOf(value['message'], within('outputs', key, 'message')) : textOf(value, within('outputs', key)))
+    isObject(value) && 'message' in value
+      ? textOf(value['message'], within('outputs', key, 'message'))
+      : textOf(value, within('outputs', key)),
+  )
 }
 
 /** What is no text is shown as the server wrote it. */
@@ -70,7 +86,8 @@ const textOf = (value: unknown, source: () => JsonNode | undefined): ReadText[] 
   const text = value['text']
   if (value['error'] === true || value['category'] === 'error') throw flowFailed(typeof text === 'string' ? text : null)
   const maker = sourceOf(value)
-  if (typeof text === 'string' || text === null) return [{ text: text ?? '', echoed: /^(Chat|Text)Input\b/.test(maker), maker }]
+  if (typeof text === 'string' || text === null)
+    return [{ text: text ?? '', echoed: /^(Chat|Text)Input\b/.test(maker), maker }]
   const node = 'data' in value && 'text_key' in value ? source()?.at('data') : source()
   return [{ text: node?.text ?? jsonText(value), echoed: false }]
 }
@@ -82,7 +99,8 @@ const sourceOf = (message: Record<string, unknown>): string => {
   return isObject(source) && typeof source['id'] === 'string' ? source['id'] : ''
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 const entries = (value: unknown): [string, unknown][] => (isObject(value) ? Object.entries(value) : [])
 
 /**
@@ -97,10 +115,16 @@ export const readStream = async (where: string, stream: JsonStream): Promise<Jso
       if (!isObject(event)) continue
       const data = isObject(event['data']) ? event['data'] : {}
       if (event['event'] === 'end') {
-        return { value: (data['result'] ?? null) as JsonValue, text: sliceAt(text, ['data', 'result']) ?? jsonText(null), bytes, tokens }
+        return {
+          value: (data['result'] ?? null) as JsonValue,
+          text: sliceAt(text, ['data', 'result']) ?? jsonText(null),
+          bytes,
+          tokens,
+        }
       }
       if (event['event'] === 'token') tokens++
-      if (event['event'] === 'error') reason = reasonOf(data as JsonValue) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
+      if (event['event'] === 'error')
+        reason = reasonOf(data as JsonValue) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
       // A server that does not stream answers with the result alone.
       if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, text, bytes, tokens }
     }

@@ -1,13 +1,14 @@
 import { SourceError } from '@automagik-spark/core'
-import { graphOf, surelyRunning, type FlowGraph, type InputRule } from './langflow-graph.ts'
-import { chosenProblem, deliveryOf, isTextInput, replacementOf } from './langflow-input.ts'
+import type { JsonValue } from './json.ts'
 import { canonicalGraph } from './langflow-flow.ts'
+import { type FlowGraph, graphOf, type InputRule, surelyRunning } from './langflow-graph.ts'
+import { chosenProblem, deliveryOf, isTextInput, replacementOf } from './langflow-input.ts'
 import { streamsByItsCode } from './langflow-stream.ts'
 import { tweakedInputs } from './langflow-tweaks.ts'
-import type { JsonValue } from './json.ts'
 import type { Drift, FlowUse } from './source.ts'
 
-const deliveryIn = (graph: FlowGraph, { input_component, tweaks }: Pick<FlowUse, 'input_component' | 'tweaks'>) => deliveryOf(graph, input_component, tweakedInputs(graph, tweaks))
+const deliveryIn = (graph: FlowGraph, { input_component, tweaks }: Pick<FlowUse, 'input_component' | 'tweaks'>) =>
+  deliveryOf(graph, input_component, tweakedInputs(graph, tweaks))
 
 /** An input that travels by tweak names its component: if that was replaced, Langflow drops the input without a word. What would be refused is looked at again, too. */
 export const readsFirst = (use: FlowUse, rule: InputRule): boolean => {
@@ -22,10 +23,15 @@ export const driftOf = (use: FlowUse, now: JsonValue, rule: InputRule): Drift =>
   const graph = graphOf(now, rule)
   const changes: string[] = []
   const chosen = (which: 'input' | 'output', id: string | null): string | null => {
-    if (id === null || graph.nodes.some((node) => node.id === id) || !was.nodes.some((node) => node.id === id)) return id
+    if (id === null || graph.nodes.some((node) => node.id === id) || !was.nodes.some((node) => node.id === id))
+      return id
     const other = replacementOf(id, was, graph)
     if (!other) throw lost(`${id}, the chosen ${which}, is no longer in it, and nothing has plainly taken its place`)
-    changes.push(which === 'input' ? `the input goes to ${other.id} instead of ${id}` : `the answer comes from ${other.id} instead of ${id}`)
+    changes.push(
+      which === 'input'
+        ? `the input goes to ${other.id} instead of ${id}`
+        : `the answer comes from ${other.id} instead of ${id}`,
+    )
     return other.id
   }
   const input_component = chosen('input', use.input_component)
@@ -33,12 +39,23 @@ export const driftOf = (use: FlowUse, now: JsonValue, rule: InputRule): Drift =>
   if (use.input_component === null) {
     const before = deliveryIn(was, use)?.node.id ?? null
     const after = deliveryIn(graph, use)?.node.id ?? null
-    if (before !== null && after === null) throw lost(`${before}, which took the input, is no longer in it or does not run, and nothing else takes the input`)
-    if (before !== null && before !== after && answers(was) && !answers(graph)) throw lost(`the input would go to ${after}, and nothing that runs after it is an output`)
+    if (before !== null && after === null)
+      throw lost(
+        `${before}, which took the input, is no longer in it or does not run, and nothing else takes the input`,
+      )
+    if (before !== null && before !== after && answers(was) && !answers(graph))
+      throw lost(`the input would go to ${after}, and nothing that runs after it is an output`)
     if (before !== null && before !== after) changes.push(`the input goes to ${after} instead of ${before}`)
   }
   if (use.input_value === null && changes.length === 0 && isOtherPart(was, graph)) changes.push(startsNow(was, graph))
-  return { input_component, output_component, change: changes.length === 0 ? null : `The flow was changed at its server since it was synced: ${changes.join(', and ')}.` }
+  return {
+    input_component,
+    output_component,
+    change:
+      changes.length === 0
+        ? null
+        : `The flow was changed at its server since it was synced: ${changes.join(', and ')}.`,
+  }
 }
 
 /** An answer that does not come from where the copy says: the flow was changed, or a router in it went elsewhere. */
@@ -67,9 +84,16 @@ export const lostIn = (use: FlowUse, now: JsonValue, from: string[], rule: Input
   if (!sent || sent.by === 'tweak') return null
   const graph = graphOf(now, rule)
   const { start, runs } = surelyRunning(graph)
-  const reached = graph.nodes.some((node) => isTextInput(node) && runs.has(node.id) && !node.fed.has('input_value') && (sent.by === 'any' || node.id.toLowerCase().includes(sent.by)))
+  const reached = graph.nodes.some(
+    (node) =>
+      isTextInput(node) &&
+      runs.has(node.id) &&
+      !node.fed.has('input_value') &&
+      (sent.by === 'any' || node.id.toLowerCase().includes(sent.by)),
+  )
   const strange = from.length > 0 && from.every((id) => !runs.has(id))
-  if (reached && strange) return `The answer came from ${from.join(', ')}, where the input does not lead: this Langflow starts elsewhere than the flow shows, and ran it without the input.`
+  if (reached && strange)
+    return `The answer came from ${from.join(', ')}, where the input does not lead: this Langflow starts elsewhere than the flow shows, and ran it without the input.`
   if (reached) return null
   return `The flow was changed at its server since it was synced, and its input did not reach it: ${start ? `Langflow starts at ${start.id} now` : 'nothing in it takes an input now'}. The flow ran without it, so this answer is not the one that was asked for.`
 }
@@ -79,7 +103,9 @@ export const hasBegunToStream = (data: JsonValue, now: JsonValue, rule: InputRul
   streamsByItsCode(graphOf(now, rule)) && JSON.stringify(canonicalGraph(now)) !== JSON.stringify(canonicalGraph(data))
 
 const otherPartIn = (was: FlowGraph, graph: FlowGraph): string | null =>
-  isOtherPart(was, graph) ? `The flow was changed at its server since it was synced, and another part of it runs now: ${startsNow(was, graph)}. This answer is not the one that was asked for.` : null
+  isOtherPart(was, graph)
+    ? `The flow was changed at its server since it was synced, and another part of it runs now: ${startsNow(was, graph)}. This answer is not the one that was asked for.`
+    : null
 
 const has = (graph: FlowGraph, id: string): boolean => graph.nodes.some((node) => node.id === id)
 
@@ -111,4 +137,8 @@ const answers = (graph: FlowGraph): boolean => {
 }
 
 const lost = (what: string): SourceError =>
-  new SourceError('bad_request', 'refused', `The flow was changed at its server since it was synced: ${what}. Sync the workflow, and choose its components if need be.`)
+  new SourceError(
+    'bad_request',
+    'refused',
+    `The flow was changed at its server since it was synced: ${what}. Sync the workflow, and choose its components if need be.`,
+  )

@@ -5,7 +5,13 @@ import { flowFailed, unknown } from './failure.ts'
 import type { JsonValue } from './json.ts'
 
 /** What stands in front of a Langflow says no more than this. */
-const PHRASES = new Set(['internal server error', 'server error', 'an unexpected error occurred', 'not found', 'bad request'])
+const PHRASES = new Set([
+  'internal server error',
+  'server error',
+  'an unexpected error occurred',
+  'not found',
+  'bad request',
+])
 
 /** Said of a part of a flow: it was found itself, and ran. */
 const OF_A_RUN = /^Error running graph|\b(graph|component|vertex|vertices)\b/i
@@ -15,10 +21,18 @@ const OF_A_RUN = /^Error running graph|\b(graph|component|vertex|vertices)\b/i
  * `message`: any other 500 is said by a server that is going down, or by what stands in front of it, and the flow may have run. Up to 1.7
  * it answers 404 when a component's error holds "not found", and 400 when it holds words about UUIDs: that flow ran and failed.
  */
-export const langflowFailure = (where: string) => (status: number, body: JsonValue): SourceError | null => {
-  const own = isObject(body) && ('detail' in body || 'message' in body) ? body : null
-  const reason = own && reasonOf(own)
-  const isPhrase = reason !== null && PHRASES.has(reason.toLowerCase().replace(/\.$/, ''))
-  if (status === 500) return own && !isPhrase ? null : unknown({ where, purpose: 'run' }, 'it answered HTTP 500, and not as Langflow does when a flow fails; it may be going down')
-  return (status === 404 || status === 400) && reason !== null && OF_A_RUN.test(reason) ? flowFailed(reason) : null
-}
+export const langflowFailure =
+  (where: string) =>
+  (status: number, body: JsonValue): SourceError | null => {
+    const own = isObject(body) && ('detail' in body || 'message' in body) ? body : null
+    const reason = own && reasonOf(own)
+    const isPhrase = reason !== null && PHRASES.has(reason.toLowerCase().replace(/\.$/, ''))
+    if (status === 500)
+      return own && !isPhrase
+        ? null
+        : unknown(
+            { where, purpose: 'run' },
+            'it answered HTTP 500, and not as Langflow does when a flow fails; it may be going down',
+          )
+    return (status === 404 || status === 400) && reason !== null && OF_A_RUN.test(reason) ? flowFailed(reason) : null
+  }

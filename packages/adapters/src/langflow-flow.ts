@@ -1,8 +1,24 @@
 import { z } from 'zod'
-import { isObject, sorted, without, type JsonObject } from './canonical.ts'
+import { isObject, type JsonObject, sorted, without } from './canonical.ts'
 import type { JsonValue } from './json.ts'
-import { downstreamOf, graphOf, surelyRunning, type FlowGraph, type FlowNode, type InputRule, type RunningPart } from './langflow-graph.ts'
-import { defaultInput, deliveryOf, inputProblem, isTextInput, isWebhook, outputProblem, takesInput } from './langflow-input.ts'
+import {
+  downstreamOf,
+  type FlowGraph,
+  type FlowNode,
+  graphOf,
+  type InputRule,
+  type RunningPart,
+  surelyRunning,
+} from './langflow-graph.ts'
+import {
+  defaultInput,
+  deliveryOf,
+  inputProblem,
+  isTextInput,
+  isWebhook,
+  outputProblem,
+  takesInput,
+} from './langflow-input.ts'
 import { manyLines, oneLine } from './plain-text.ts'
 import type { FlowComponent, FlowComponents, RemoteFlow, WantedComponents } from './source.ts'
 
@@ -45,22 +61,41 @@ export const remoteFlow = (value: unknown, folders: ReadonlyMap<string, string>)
   }
 }
 
-export const flowComponents = (flow: RemoteFlow, wanted: WantedComponents, rule: InputRule = 'not known'): FlowComponents => {
+export const flowComponents = (
+  flow: RemoteFlow,
+  wanted: WantedComponents,
+  rule: InputRule = 'not known',
+): FlowComponents => {
   const graph = graphOf(flow.data, rule)
   const part = surelyRunning(graph)
   const said: Said = { warnings: [], refusals: [] }
   const input = inputOf(graph, part, wanted.input_component || null, said)
   const output = outputOf(graph, part, wanted.output_component || null, said)
   const idle = graph.nodes.filter((node) => (node.isInput || node.isOutput) && !part.runs.has(node.id))
-  if (idle.length > 0 && part.start) said.warnings.push(`Langflow starts at ${part.start.id} and runs only what is connected to it: ${ids(idle)} ${idle.length > 1 ? 'do' : 'does'} not run.`)
-  const frozen = input ? graph.nodes.filter((node) => node.frozen && part.runs.has(node.id) && downstreamOf(graph, [input.id]).has(node.id)) : []
-  if (frozen.length > 0) said.warnings.push(`Frozen in the flow: ${ids(frozen)}. Langflow may answer with an earlier result, whatever the input.`)
+  if (idle.length > 0 && part.start)
+    said.warnings.push(
+      `Langflow starts at ${part.start.id} and runs only what is connected to it: ${ids(idle)} ${idle.length > 1 ? 'do' : 'does'} not run.`,
+    )
+  const frozen = input
+    ? graph.nodes.filter(
+        (node) => node.frozen && part.runs.has(node.id) && downstreamOf(graph, [input.id]).has(node.id),
+      )
+    : []
+  if (frozen.length > 0)
+    said.warnings.push(
+      `Frozen in the flow: ${ids(frozen)}. Langflow may answer with an earlier result, whatever the input.`,
+    )
   return { input_component: input?.id ?? null, output_component: output?.id ?? null, ...said }
 }
 
 type Said = Pick<FlowComponents, 'warnings' | 'refusals'>
 
-const inputOf = (graph: FlowGraph, part: RunningPart, wanted: string | null, { warnings, refusals }: Said): FlowNode | null => {
+const inputOf = (
+  graph: FlowGraph,
+  part: RunningPart,
+  wanted: string | null,
+  { warnings, refusals }: Said,
+): FlowNode | null => {
   const named = graph.nodes.find(({ id }) => id === wanted)
   if (named && takesInput(named)) {
     const problem = inputProblem(graph, named)
@@ -74,16 +109,31 @@ const inputOf = (graph: FlowGraph, part: RunningPart, wanted: string | null, { w
     const problem = named ? `The component ${name(wanted)} takes no input` : `The flow has no component ${name(wanted)}`
     warnings.push(found ? `${problem}; the input goes to ${found.id}.` : `${problem}.`)
   }
-  if (found && isWebhook(found)) warnings.push(`The ${inputs.length > 0 || graph.nodes.some(isTextInput) ? 'part of the flow that runs' : 'flow'} has no chat or text input: the input goes to its webhook ${found.id} as JSON.`)
-  else if (!found) warnings.push(graph.nodes.some((node) => node.isInput) ? 'No input of the flow can take the input of a run: it ignores the input.' : 'The flow has no input component: it ignores the input.')
+  if (found && isWebhook(found))
+    warnings.push(
+      `The ${inputs.length > 0 || graph.nodes.some(isTextInput) ? 'part of the flow that runs' : 'flow'} has no chat or text input: the input goes to its webhook ${found.id} as JSON.`,
+    )
+  else if (!found)
+    warnings.push(
+      graph.nodes.some((node) => node.isInput)
+        ? 'No input of the flow can take the input of a run: it ignores the input.'
+        : 'The flow has no input component: it ignores the input.',
+    )
   else if (inputs.length > 1 && wanted === null) {
     const where = deliveryOf(graph, null)?.by === 'any' ? 'all of them' : `${found.id} alone, as others hold something`
-    warnings.push(`The flow has ${inputs.length} inputs (${ids(inputs)}): the input goes to ${where}. Choose another with input_component.`)
+    warnings.push(
+      `The flow has ${inputs.length} inputs (${ids(inputs)}): the input goes to ${where}. Choose another with input_component.`,
+    )
   }
   return found
 }
 
-const outputOf = (graph: FlowGraph, part: RunningPart, wanted: string | null, { warnings, refusals }: Said): FlowNode | null => {
+const outputOf = (
+  graph: FlowGraph,
+  part: RunningPart,
+  wanted: string | null,
+  { warnings, refusals }: Said,
+): FlowNode | null => {
   const named = graph.nodes.find(({ id }) => id === wanted)
   if (named) {
     const problem = outputProblem(graph, named)
@@ -94,9 +144,16 @@ const outputOf = (graph: FlowGraph, part: RunningPart, wanted: string | null, { 
   const outputs = graph.nodes.filter((node) => node.isOutput && part.runs.has(node.id))
   const found = outputs.length === 1 ? outputs[0]! : null
   const answers = found ? `the answer comes from ${found.id}` : `the answers of ${ids(outputs)} are joined`
-  if (wanted !== null) warnings.push(`The flow has no component ${name(wanted)}${outputs.length > 0 ? `; ${answers}` : ''}.`)
-  if (outputs.length === 0) warnings.push(`The ${graph.nodes.some((node) => node.isOutput) ? 'part of the flow that runs' : 'flow'} has no output component: its runs answer without a text.`)
-  else if (!found && wanted === null) warnings.push(`The flow has ${outputs.length} outputs (${ids(outputs)}): their texts are joined. Choose one with output_component.`)
+  if (wanted !== null)
+    warnings.push(`The flow has no component ${name(wanted)}${outputs.length > 0 ? `; ${answers}` : ''}.`)
+  if (outputs.length === 0)
+    warnings.push(
+      `The ${graph.nodes.some((node) => node.isOutput) ? 'part of the flow that runs' : 'flow'} has no output component: its runs answer without a text.`,
+    )
+  else if (!found && wanted === null)
+    warnings.push(
+      `The flow has ${outputs.length} outputs (${ids(outputs)}): their texts are joined. Choose one with output_component.`,
+    )
   return found
 }
 
@@ -105,7 +162,20 @@ const ids = (nodes: FlowNode[]): string => nodes.map(({ id }) => id).join(', ')
 
 /** What the editor keeps for itself, by where it stands. */
 const EDITOR = {
-  node: new Set(['position', 'positionAbsolute', 'width', 'height', 'measured', 'selected', 'dragging', 'resizing', 'style', 'className', 'zIndex', 'parentNode']),
+  node: new Set([
+    'position',
+    'positionAbsolute',
+    'width',
+    'height',
+    'measured',
+    'selected',
+    'dragging',
+    'resizing',
+    'style',
+    'className',
+    'zIndex',
+    'parentNode',
+  ]),
   nodeData: new Set(['showNode', 'selected']),
   component: new Set(['documentation', 'last_updated', 'updated_at', 'edited']),
   // An edge's id is made of its ends, in ways that changed between versions.
@@ -116,13 +186,15 @@ const EDITOR = {
 export const canonicalGraph = (data: JsonValue): JsonValue => {
   if (!isObject(data)) return null
   const list = (key: string): JsonObject[] => (Array.isArray(data[key]) ? data[key].filter(isObject) : [])
-  const nodes = list('nodes').filter((node) => node['type'] !== 'noteNode').map((node) => {
-    const kept = without(node, EDITOR.node)
-    if (!isObject(kept['data'])) return kept
-    const inner = without(kept['data'], EDITOR.nodeData)
-    if (isObject(inner['node'])) inner['node'] = without(inner['node'], EDITOR.component)
-    return { ...kept, data: inner }
-  })
+  const nodes = list('nodes')
+    .filter((node) => node['type'] !== 'noteNode')
+    .map((node) => {
+      const kept = without(node, EDITOR.node)
+      if (!isObject(kept['data'])) return kept
+      const inner = without(kept['data'], EDITOR.nodeData)
+      if (isObject(inner['node'])) inner['node'] = without(inner['node'], EDITOR.component)
+      return { ...kept, data: inner }
+    })
   const edges = list('edges').map((edge) => without(edge, EDITOR.edge))
   return { nodes: inOrder(nodes), edges: inOrder(edges) }
 }

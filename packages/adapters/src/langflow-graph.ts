@@ -14,7 +14,12 @@ const Node = z.object({
     type: Text,
     node: z
       .object({
-        display_name: Text, description: Text, template: Template, is_input: Flag, is_output: Flag, frozen: Flag,
+        display_name: Text,
+        description: Text,
+        template: Template,
+        is_input: Flag,
+        is_output: Flag,
+        frozen: Flag,
         flow: z.unknown().optional(),
         outputs: z.unknown().optional(),
         metadata: z.object({ module: Text }).nullish().catch(null),
@@ -26,8 +31,19 @@ const Node = z.object({
 type Node = z.output<typeof Node>
 type Component = NonNullable<Node['data']['node']>
 
-const Handle = z.object({ fieldName: Text, name: Text, proxy: z.object({ id: z.string(), field: Text, name: Text }).nullish().catch(null) }).nullish().catch(null)
-const Edge = z.object({ source: z.string(), target: z.string(), data: z.object({ sourceHandle: Handle, targetHandle: Handle }).nullish().catch(null) })
+const Handle = z
+  .object({
+    fieldName: Text,
+    name: Text,
+    proxy: z.object({ id: z.string(), field: Text, name: Text }).nullish().catch(null),
+  })
+  .nullish()
+  .catch(null)
+const Edge = z.object({
+  source: z.string(),
+  target: z.string(),
+  data: z.object({ sourceHandle: Handle, targetHandle: Handle }).nullish().catch(null),
+})
 type Edge = z.output<typeof Edge>
 
 /** The components that Langflow takes for inputs and outputs. */
@@ -73,10 +89,13 @@ export type FlowGraph = {
 
 type Parts = { nodes: { node: Node; grouped: boolean }[]; edges: Edge[] }
 
-const listIn = (data: JsonValue | undefined, key: string): JsonValue[] => (isObject(data) && Array.isArray(data[key]) ? data[key] : [])
+const listIn = (data: JsonValue | undefined, key: string): JsonValue[] =>
+  isObject(data) && Array.isArray(data[key]) ? data[key] : []
 const partsOf = (data: JsonValue | undefined, grouped: boolean): Parts => ({
   // Sticky notes are no components.
-  nodes: listIn(data, 'nodes').flatMap((value) => (isObject(value) && value['type'] !== 'noteNode' ? (Node.safeParse(value).data ?? []) : [])).map((node) => ({ node, grouped })),
+  nodes: listIn(data, 'nodes')
+    .flatMap((value) => (isObject(value) && value['type'] !== 'noteNode' ? (Node.safeParse(value).data ?? []) : []))
+    .map((node) => ({ node, grouped })),
   edges: listIn(data, 'edges').flatMap((value) => Edge.safeParse(value).data ?? []),
 })
 
@@ -107,7 +126,12 @@ const ungrouped = (data: JsonValue | undefined, grouped: boolean, depth = 0): Pa
 
 const targetInGroup = ({ target, data }: Edge): Pick<Edge, 'target' | 'data'> => {
   const proxy = data?.targetHandle?.proxy
-  return proxy ? { target: proxy.id, data: { sourceHandle: null, targetHandle: { fieldName: proxy.field, name: null, proxy: null } } } : { target, data: data ?? null }
+  return proxy
+    ? {
+        target: proxy.id,
+        data: { sourceHandle: null, targetHandle: { fieldName: proxy.field, name: null, proxy: null } },
+      }
+    : { target, data: data ?? null }
 }
 
 /** What a group's output stands for. Langflow up to 1.7 takes the last member instead, which it mostly is. */
@@ -115,14 +139,26 @@ const sourceInGroup = ({ data }: Edge, { outputs }: Component, inner: Parts): st
   const name = data?.sourceHandle?.name
   if (!name) return null
   const Output = z.object({ name: z.string(), proxy: z.object({ id: z.string() }) })
-  const named = (Array.isArray(outputs) ? outputs : []).map((output) => Output.safeParse(output).data).find((output) => output?.name === name)
+  const named = (Array.isArray(outputs) ? outputs : [])
+    .map((output) => Output.safeParse(output).data)
+    .find((output) => output?.name === name)
   return named?.proxy.id ?? inner.nodes.find(({ node }) => name.startsWith(`${node.id}_`))?.node.id ?? null
 }
 
 const Stored = z.object({ value: z.unknown().optional() })
-const storedIn = (component: Component | null | undefined, field: string): unknown => Stored.safeParse(component?.template?.[field]).data?.value
+const storedIn = (component: Component | null | undefined, field: string): unknown =>
+  Stored.safeParse(component?.template?.[field]).data?.value
 
-const nodeOf = ({ node: { id, data: { type, node } }, grouped }: Parts['nodes'][number], fed: ReadonlyMap<string, ReadonlySet<string>>): FlowNode => {
+const nodeOf = (
+  {
+    node: {
+      id,
+      data: { type, node },
+    },
+    grouped,
+  }: Parts['nodes'][number],
+  fed: ReadonlyMap<string, ReadonlySet<string>>,
+): FlowNode => {
   const base = id.split('-')[0]!
   const known = (names: string[]) => names.find((name) => name === type) ?? names.find((name) => name === base)
   const kind = known(INPUTS) ?? known(OUTPUTS) ?? type ?? id.replace(/-[^-]*$/, '')
@@ -133,7 +169,11 @@ const nodeOf = ({ node: { id, data: { type, node } }, grouped }: Parts['nodes'][
     name: oneLine(node?.display_name || type || id, 200),
     description: manyLines(node?.description ?? '', 2000),
     displayName: node?.display_name ?? null,
-    fields: new Map(Object.entries((node?.template ?? {}) as JsonObject).flatMap(([field, value]): [string, JsonObject][] => (isObject(value) ? [[field, value]] : []))), // out of JSON.parse
+    fields: new Map(
+      Object.entries((node?.template ?? {}) as JsonObject).flatMap(([field, value]): [string, JsonObject][] =>
+        isObject(value) ? [[field, value]] : [],
+      ),
+    ), // out of JSON.parse
     isInput: known(INPUTS) !== undefined || node?.is_input === true,
     isOutput: known(OUTPUTS) !== undefined || node?.is_output === true,
     isInputOfOld: INPUTS.some((name) => id.includes(name)) || node?.is_input === true,
@@ -160,7 +200,11 @@ export const inputRuleOf = (release: unknown): InputRule => {
 }
 
 /** Graphs are large, and every run of a flow asks about the same one. */
-const known: Record<InputRule, WeakMap<object, FlowGraph>> = { 'by id': new WeakMap(), 'by type': new WeakMap(), 'not known': new WeakMap() }
+const known: Record<InputRule, WeakMap<object, FlowGraph>> = {
+  'by id': new WeakMap(),
+  'by type': new WeakMap(),
+  'not known': new WeakMap(),
+}
 const EMPTY: FlowGraph = { nodes: [], shown: [], next: new Map(), before: new Map() }
 
 /** The graph of a flow, of whatever shape that is. */
@@ -177,7 +221,8 @@ const readGraph = (data: JsonObject, rule: InputRule): FlowGraph => {
   const next = new Map<string, string[]>()
   const before = new Map<string, string[]>()
   const fed = new Map<string, Set<string>>()
-  const put = (map: Map<string, string[]>, key: string, value: string) => void (map.get(key)?.push(value) ?? map.set(key, [value]))
+  const put = (map: Map<string, string[]>, key: string, value: string) =>
+    void (map.get(key)?.push(value) ?? map.set(key, [value]))
   for (const { source, target, data: handles } of edges) {
     if (!ids.has(source) || !ids.has(target)) continue
     put(next, source, target)
@@ -188,7 +233,12 @@ const readGraph = (data: JsonObject, rule: InputRule): FlowGraph => {
   }
   const all = nodes.map((part) => ruled(nodeOf(part, fed), rule))
   const byId = new Map(all.map((node) => [node.id, node]))
-  return { nodes: all, shown: partsOf(data, false).nodes.map((part) => byId.get(part.node.id) ?? ruled(nodeOf(part, fed), rule)), next, before }
+  return {
+    nodes: all,
+    shown: partsOf(data, false).nodes.map((part) => byId.get(part.node.id) ?? ruled(nodeOf(part, fed), rule)),
+    next,
+    before,
+  }
 }
 
 const ruled = (node: FlowNode, rule: InputRule): FlowNode => {
@@ -208,18 +258,33 @@ const STARTS = ['webhook', 'chat']
  */
 export const runningPart = ({ nodes, next, before }: FlowGraph, { old = false } = {}): RunningPart => {
   const inputs = nodes.filter((node) => (old ? node.isInputOfOld : node.isInput))
-  const start = STARTS.map((name) => inputs.find(({ id }) => id.toLowerCase().includes(name))).find((node) => node !== undefined) ?? null
+  const start =
+    STARTS.map((name) => inputs.find(({ id }) => id.toLowerCase().includes(name))).find((node) => node !== undefined) ??
+    null
   const runs = start ? reachedFrom([...reachedFrom([start.id], next)], before) : new Set(nodes.map(({ id }) => id))
   // A run begins at what nothing feeds, unless the whole flow is a circle: other circles run only when such a beginning leads to them.
   const begins = nodes.filter(({ id }) => !before.has(id)).map(({ id }) => id)
-  return { start, runs: begins.length === 0 ? runs : begunFrom(begins.filter((id) => runs.has(id)), { next, before, runs }) }
+  return {
+    start,
+    runs:
+      begins.length === 0
+        ? runs
+        : begunFrom(
+            begins.filter((id) => runs.has(id)),
+            { next, before, runs },
+          ),
+  }
 }
 
 /** What is reached of `runs`: what the beginnings feed, and what else feeds that. */
-const begunFrom = (begins: string[], { next, before, runs }: Pick<FlowGraph, 'next' | 'before'> & Pick<RunningPart, 'runs'>): Set<string> => {
+const begunFrom = (
+  begins: string[],
+  { next, before, runs }: Pick<FlowGraph, 'next' | 'before'> & Pick<RunningPart, 'runs'>,
+): Set<string> => {
   const reached = new Set(begins)
   for (const id of reached) {
-    for (const fed of next.get(id) ?? []) for (const one of [fed, ...(before.get(fed) ?? [])]) if (runs.has(one)) reached.add(one)
+    for (const fed of next.get(id) ?? [])
+      for (const one of [fed, ...(before.get(fed) ?? [])]) if (runs.has(one)) reached.add(one)
   }
   return reached
 }

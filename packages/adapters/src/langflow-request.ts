@@ -1,8 +1,26 @@
-import { asStringText, isObjectText, isStringText, jsonText, membersOf, objectText, partOf, plainText, SourceError } from '@automagik-spark/core'
 import type { JsonText } from '@automagik-spark/core'
-import { graphOf, type FlowGraph, type InputRule } from './langflow-graph.ts'
-import { chosenProblem, deliveryOf, inputField, isWebhook, type Delivery } from './langflow-input.ts'
-import { codeTweaks, mistypedTweaks, overfedTweaks, tweakedInputs, tweakOfTheInput, unplacedTweaks, unreadable } from './langflow-tweaks.ts'
+import {
+  asStringText,
+  isObjectText,
+  isStringText,
+  jsonText,
+  membersOf,
+  objectText,
+  partOf,
+  plainText,
+  SourceError,
+} from '@automagik-spark/core'
+import { type FlowGraph, graphOf, type InputRule } from './langflow-graph.ts'
+import { chosenProblem, type Delivery, deliveryOf, inputField, isWebhook } from './langflow-input.ts'
+import {
+  codeTweaks,
+  mistypedTweaks,
+  overfedTweaks,
+  tweakedInputs,
+  tweakOfTheInput,
+  unplacedTweaks,
+  unreadable,
+} from './langflow-tweaks.ts'
 import { oneLine } from './plain-text.ts'
 import type { AskedRun, RunCall, RunProblems } from './source.ts'
 
@@ -20,7 +38,10 @@ export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; no
     ...(output && !output.isOutput ? [['output_component', jsonText(output.id)] satisfies [string, JsonText]] : []),
   ]
   const said = notesOf(graph, tweaks)
-  const given = (notes: string[], changed: JsonText | null = tweaks) => ({ body: objectText(changed === null ? body : [...body, ['tweaks', changed]]), notes: [...said, ...notes] })
+  const given = (notes: string[], changed: JsonText | null = tweaks) => ({
+    body: objectText(changed === null ? body : [...body, ['tweaks', changed]]),
+    notes: [...said, ...notes],
+  })
 
   // Left out, the flow runs with the text that is stored in its input, or that a tweak puts there. An empty one overwrites both.
   if (input === null) return given([])
@@ -31,13 +52,17 @@ export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; no
   if (by !== 'tweak') {
     // `any` reaches chat and text inputs; with `chat` a text-only flow would run without its input. It takes nothing but strings.
     body.push(['input_type', jsonText(by)], ['input_value', asStringText(input)])
-    return given(!delivery && graph.nodes.length > 0 ? ['Nothing in the flow takes the input of a run: it was ignored.'] : [])
+    return given(
+      !delivery && graph.nodes.length > 0 ? ['Nothing in the flow takes the input of a run: it was ignored.'] : [],
+    )
   }
   const { node } = delivery!
   const text = isWebhook(node) ? webhookData(input) : isStringText(input) ? plainText(input) : tweakJson(input)
   // Without `input_value`, which would overwrite the stored values of all other inputs.
   body.push(['input_type', jsonText('any')])
-  const notes = text.includes('\\n') ? [`The input holds a backslash followed by n. Langflow takes the two for a line break in what goes to ${node.id}.`] : []
+  const notes = text.includes('\\n')
+    ? [`The input holds a backslash followed by n. Langflow takes the two for a line break in what goes to ${node.id}.`]
+    : []
   return given(notes, tweaked(tweaks, node.id, inputField(node), text))
 }
 
@@ -45,20 +70,37 @@ export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; no
 const notesOf = (graph: FlowGraph, tweaks: JsonText | null): string[] => {
   if (tweaks === null || graph.nodes.length === 0) return []
   return [
-    ...unplacedTweaks(graph, tweaks).map((what) => `A tweak has no place in the flow as it was synced: it lacks ${what}. Langflow ignores such tweaks.`),
-    ...codeTweaks(graph, tweaks).map((id) => `The code of ${id} is tweaked: Langflow from 1.6 on ignores that, or refuses the run.`),
-    ...mistypedTweaks(graph, tweaks).map((where) => `The tweak of ${where} is no text, and that field takes nothing else: Langflow keeps what the flow holds.`),
-    ...overfedTweaks(graph, tweaks).map((where) => `The tweak of ${where} changes nothing: another component of the flow fills that field.`),
+    ...unplacedTweaks(graph, tweaks).map(
+      (what) => `A tweak has no place in the flow as it was synced: it lacks ${what}. Langflow ignores such tweaks.`,
+    ),
+    ...codeTweaks(graph, tweaks).map(
+      (id) => `The code of ${id} is tweaked: Langflow from 1.6 on ignores that, or refuses the run.`,
+    ),
+    ...mistypedTweaks(graph, tweaks).map(
+      (where) =>
+        `The tweak of ${where} is no text, and that field takes nothing else: Langflow keeps what the flow holds.`,
+    ),
+    ...overfedTweaks(graph, tweaks).map(
+      (where) => `The tweak of ${where} changes nothing: another component of the flow fills that field.`,
+    ),
   ]
 }
 
 const refuseUnreadable = ({ input_value, tweaks }: Pick<RunCall, 'input_value' | 'tweaks'>): void => {
   const [error] = unreadable(input_value, tweaks)
-  if (error) throw new SourceError('bad_request', 'refused', `The flow was not run, as it would run without its input: ${error.path} ${error.message}.`)
+  if (error)
+    throw new SourceError(
+      'bad_request',
+      'refused',
+      `The flow was not run, as it would run without its input: ${error.path} ${error.message}.`,
+    )
 }
 
 /** What a run that is asked for would lose. */
-export const checkRun = ({ input_value, tweaks, input_component, data }: AskedRun, rule: InputRule = 'not known'): RunProblems => {
+export const checkRun = (
+  { input_value, tweaks, input_component, data }: AskedRun,
+  rule: InputRule = 'not known',
+): RunProblems => {
   const graph = graphOf(data, rule)
   const errors = unreadable(input_value, tweaks)
   const twice = input_value === null ? null : tweakOfTheInput(graph, input_component, tweaks)
@@ -71,7 +113,9 @@ export const checkRun = ({ input_value, tweaks, input_component, data }: AskedRu
   return {
     errors,
     unplaced: unplacedTweaks(graph, tweaks),
-    places: graph.shown.map(({ id, displayName }) => (displayName === null ? id : `${id} ("${oneLine(displayName, 60)}")`)),
+    places: graph.shown.map(({ id, displayName }) =>
+      displayName === null ? id : `${id} ("${oneLine(displayName, 60)}")`,
+    ),
   }
 }
 
@@ -82,19 +126,38 @@ const wayOf = (delivery: Delivery | null, tweaks: JsonText | null): Delivery['by
 }
 
 /** A component that somebody chose and that a run would not use: its input would be lost, or its answer never come. */
-const refuseIdle = (graph: FlowGraph, { input_value, input_component, output_component }: Pick<RunCall, 'input_value' | 'input_component' | 'output_component'>): void => {
-  const problem = chosenProblem(graph, { input_component: input_value === null ? null : input_component, output_component })
-  if (problem !== null) throw new SourceError('bad_request', 'refused', `The flow cannot be run with the components that were chosen for it: ${problem}. Choose others when you sync it.`)
+const refuseIdle = (
+  graph: FlowGraph,
+  {
+    input_value,
+    input_component,
+    output_component,
+  }: Pick<RunCall, 'input_value' | 'input_component' | 'output_component'>,
+): void => {
+  const problem = chosenProblem(graph, {
+    input_component: input_value === null ? null : input_component,
+    output_component,
+  })
+  if (problem !== null)
+    throw new SourceError(
+      'bad_request',
+      'refused',
+      `The flow cannot be run with the components that were chosen for it: ${problem}. Choose others when you sync it.`,
+    )
 }
 
-const tweaksAnInput = (tweaks: JsonText | null): boolean => tweaks !== null && membersOf(tweaks).some(([, tweak]) => partOf(tweak, 'input_value') !== undefined)
+const tweaksAnInput = (tweaks: JsonText | null): boolean =>
+  tweaks !== null && membersOf(tweaks).some(([, tweak]) => partOf(tweak, 'input_value') !== undefined)
 
 /** The tweaks with one more field; everything else stays as it was written. */
 const tweaked = (tweaks: JsonText | null, component: string, field: string, text: string): JsonText => {
   const given = tweaks === null ? [] : membersOf(tweaks)
   const own = given.findLast(([key]) => key === component)?.[1] // as the server will read it
   const fields = own ? membersOf(own).filter(([key]) => key !== field) : []
-  return objectText([...given.filter(([key]) => key !== component), [component, objectText([...fields, [field, jsonText(text)]])]])
+  return objectText([
+    ...given.filter(([key]) => key !== component),
+    [component, objectText([...fields, [field, jsonText(text)]])],
+  ])
 }
 
 /** A webhook takes a JSON object as text; Langflow itself wraps what is none in `payload`. */
@@ -116,4 +179,6 @@ const isObject = (text: string): boolean => {
 
 /** The same JSON without a backslash before an n: in a tweak Langflow makes a line break of the two, which breaks the JSON. */
 const tweakJson = (json: string): string =>
-  json.replace(/\\(.)/g, (escape, character) => (character === 'n' ? '\\u000a' : character === '\\' ? '\\u005c' : escape))
+  json.replace(/\\(.)/g, (escape, character) =>
+    character === 'n' ? '\\u000a' : character === '\\' ? '\\u005c' : escape,
+  )

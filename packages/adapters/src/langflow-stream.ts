@@ -2,7 +2,8 @@ import type { FlowGraph, FlowNode } from './langflow-graph.ts'
 import { surelyRunning, upstreamOf } from './langflow-graph.ts'
 
 /** Python that hands over its text piece by piece. */
-const PIECEWISE = /\byield\b|\.a?stream\(|\bAsync(Iterator|Iterable|Generator)\b|\b(Generator|Iterator)\[|\bItera(tor|ble)\[str\]/
+const PIECEWISE =
+  /\byield\b|\.a?stream\(|\bAsync(Iterator|Iterable|Generator)\b|\b(Generator|Iterator)\[|\bItera(tor|ble)\[str\]/
 
 /** A generator expression counts where it is given away as it is (`text=(w for w in words)`), not where a list or a `join` eats it up. */
 const givesAGenerator = (line: string): boolean => {
@@ -14,12 +15,27 @@ const isPiecewise = (code: string): boolean => PIECEWISE.test(code) || code.spli
 
 /** Langflow's own components: in a plain run they answer with a whole text, whatever their code holds. */
 const OWN_MODULE = /^(lfx|langflow)\.(components|base)\./
-const OWN_TYPES = new Set(['Agent', 'RunnableExecutor', 'URL', 'URLComponent', 'SaveToFile', 'ChatInput', 'ChatOutput', 'TextInput', 'TextOutput', 'DataOutput', 'Webhook'])
+const OWN_TYPES = new Set([
+  'Agent',
+  'RunnableExecutor',
+  'URL',
+  'URLComponent',
+  'SaveToFile',
+  'ChatInput',
+  'ChatOutput',
+  'TextInput',
+  'TextOutput',
+  'DataOutput',
+  'Webhook',
+])
 
 /** What leads to an output of the part that runs. */
 const speaking = (graph: FlowGraph): FlowNode[] => {
   const { runs } = surelyRunning(graph)
-  const before = upstreamOf(graph, graph.nodes.filter((node) => node.isOutput && runs.has(node.id)).map(({ id }) => id))
+  const before = upstreamOf(
+    graph,
+    graph.nodes.filter((node) => node.isOutput && runs.has(node.id)).map(({ id }) => id),
+  )
   return graph.nodes.filter((node) => runs.has(node.id) && before.has(node.id))
 }
 

@@ -1,11 +1,13 @@
-import { isObjectText, isStringText, membersOf, readJson, type FieldError, type JsonText } from '@automagik-spark/core'
+import { type FieldError, isObjectText, isStringText, type JsonText, membersOf, readJson } from '@automagik-spark/core'
 import { isObject } from './canonical.ts'
 import type { FlowGraph, FlowNode } from './langflow-graph.ts'
 import { deliveryOf, inputField, isTextInput } from './langflow-input.ts'
 import { oneLine } from './plain-text.ts'
 
 /** What the tweaks of a run change: the last of doubled keys counts, as it does for Langflow. */
-const entriesOf = (tweaks: JsonText | null): [key: string, value: JsonText][] => [...new Map(tweaks === null ? [] : membersOf(tweaks))]
+const entriesOf = (tweaks: JsonText | null): [key: string, value: JsonText][] => [
+  ...new Map(tweaks === null ? [] : membersOf(tweaks)),
+]
 
 /** A component is named by its id, or by its display name: of several with one name Langflow takes the last. */
 const nodeNamed = ({ shown }: FlowGraph, key: string): FlowNode | undefined =>
@@ -19,14 +21,22 @@ const OBJECT_TYPES = new Set(['dict', 'NestedDict', 'mcp', 'table', 'tools', 'so
 /** Tweaks for which the flow has no place, as a sentence names them. Langflow ignores them without a word. */
 export const unplacedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
   entriesOf(tweaks).flatMap(([key, value]): string[] => {
-    if (!isObjectText(value)) return graph.shown.some(({ fields }) => fields.has(key)) ? [] : [`a field ${shownName(key)} in any component`]
+    if (!isObjectText(value))
+      return graph.shown.some(({ fields }) => fields.has(key)) ? [] : [`a field ${shownName(key)} in any component`]
     const node = nodeNamed(graph, key)
     if (!node) return [`a component ${shownName(key)}, by id or by display name`]
     return [...new Map(membersOf(value))].flatMap(([field, inner]): string[] => {
       const known = node.fields.get(field)
       if (!known) return [`a field ${shownName(field)} in ${node.id}`]
-      const misplaced = isObjectText(inner) && typeof known['type'] === 'string' && !OBJECT_TYPES.has(known['type']) && membersOf(inner).length > 0 && membersOf(inner).every(([name]) => name !== 'value' && !Object.hasOwn(known, name))
-      return misplaced ? [`a place for an object in the field ${shownName(field)} of ${node.id} (give it as text, or as {"value": …})`] : []
+      const misplaced =
+        isObjectText(inner) &&
+        typeof known['type'] === 'string' &&
+        !OBJECT_TYPES.has(known['type']) &&
+        membersOf(inner).length > 0 &&
+        membersOf(inner).every(([name]) => name !== 'value' && !Object.hasOwn(known, name))
+      return misplaced
+        ? [`a place for an object in the field ${shownName(field)} of ${node.id} (give it as text, or as {"value": …})`]
+        : []
     })
   })
 
@@ -34,14 +44,22 @@ export const unplacedTweaks = (graph: FlowGraph, tweaks: JsonText | null): strin
 export const overfedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
   entriesOf(tweaks).flatMap(([key, value]) => {
     const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
-    return node ? membersOf(value).flatMap(([field]) => (node.fed.has(field) ? [`${node.id}.${oneLine(field, 100)}`] : [])) : []
+    return node
+      ? membersOf(value).flatMap(([field]) => (node.fed.has(field) ? [`${node.id}.${oneLine(field, 100)}`] : []))
+      : []
   })
 
 /** Tweaks that put a number, a truth value or nothing where a text belongs: Langflow keeps what the flow holds. */
 export const mistypedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
   entriesOf(tweaks).flatMap(([key, value]) => {
     const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
-    return node ? membersOf(value).flatMap(([field, inner]) => (node.fields.get(field)?.['type'] === 'str' && /^[-\dtfn]/.test(inner) ? [`${node.id}.${oneLine(field, 100)}`] : [])) : []
+    return node
+      ? membersOf(value).flatMap(([field, inner]) =>
+          node.fields.get(field)?.['type'] === 'str' && /^[-\dtfn]/.test(inner)
+            ? [`${node.id}.${oneLine(field, 100)}`]
+            : [],
+        )
+      : []
   })
 
 /** Tweaks of a component's own code: Langflow 1.5 runs it, later ones ignore or refuse it. */
@@ -72,13 +90,16 @@ export const tweakOfTheInput = (graph: FlowGraph, chosen: string | null, tweaks:
   if (entries.length === 0) return null
   const delivery = deliveryOf(graph, chosen, tweakedInputs(graph, tweaks))
   if (delivery === null) return null
-  const filled = delivery.by === 'any' ? graph.shown.filter((node) => node === delivery.node || isTextInput(node)) : [delivery.node]
+  const filled =
+    delivery.by === 'any' ? graph.shown.filter((node) => node === delivery.node || isTextInput(node)) : [delivery.node]
   for (const [key, value] of entries) {
     const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
     const field = inputField(delivery.node)
     if (!isObjectText(value) && key === field) return oneLine(key, 100)
     if (!node) continue
-    const name = membersOf(value).map(([name]) => name).find((name) => (name === field && filled.includes(node)) || standsFor(node, name, delivery.node.id, field))
+    const name = membersOf(value)
+      .map(([name]) => name)
+      .find((name) => (name === field && filled.includes(node)) || standsFor(node, name, delivery.node.id, field))
     if (name !== undefined) return `${oneLine(key, 100)}.${oneLine(name, 100)}`
   }
   return null
@@ -90,16 +111,25 @@ export const tweakOfTheInput = (graph: FlowGraph, chosen: string | null, tweaks:
  */
 export const unreadable = (input: JsonText | null, tweaks: JsonText | null): FieldError[] => {
   const errors: FieldError[] = []
-  if (input !== null && isStringText(input) && hasHalfPairs(input)) errors.push({ path: 'input_value', message: 'holds half of a surrogate pair, which Langflow cannot read' })
+  if (input !== null && isStringText(input) && hasHalfPairs(input))
+    errors.push({ path: 'input_value', message: 'holds half of a surrogate pair, which Langflow cannot read' })
   if (tweaks === null) return errors
-  if (hasHalfPairs(tweaks)) errors.push({ path: 'tweaks', message: 'hold half of a surrogate pair, which Langflow cannot read' })
-  if (hasHugeNumber(readJson(tweaks))) errors.push({ path: 'tweaks', message: 'hold a number that is too large for Langflow' })
+  if (hasHalfPairs(tweaks))
+    errors.push({ path: 'tweaks', message: 'hold half of a surrogate pair, which Langflow cannot read' })
+  if (hasHugeNumber(readJson(tweaks)))
+    errors.push({ path: 'tweaks', message: 'hold a number that is too large for Langflow' })
   const bare = entriesOf(tweaks).find(([, value]) => !isObjectText(value) && !isStringText(value))
-  if (bare) errors.push({ path: `tweaks.${oneLine(bare[0], 100)}`, message: 'must be a text, or an object with the fields of one component: Langflow takes nothing else for all components' })
+  if (bare)
+    errors.push({
+      path: `tweaks.${oneLine(bare[0], 100)}`,
+      message:
+        'must be a text, or an object with the fields of one component: Langflow takes nothing else for all components',
+    })
   return errors
 }
 
-const hasHalfPairs = (text: JsonText): boolean => !text.isWellFormed() || (/\\u[dD][89a-fA-F]/.test(text) && hasHalf(readJson(text)))
+const hasHalfPairs = (text: JsonText): boolean =>
+  !text.isWellFormed() || (/\\u[dD][89a-fA-F]/.test(text) && hasHalf(readJson(text)))
 const hasHalf = (value: unknown): boolean => {
   if (typeof value === 'string') return !value.isWellFormed()
   if (typeof value !== 'object' || value === null) return false

@@ -3,18 +3,18 @@ import { z } from 'zod'
 import { identify, LangflowVersion, look, PROBE_TIMEOUT_MS, Status, unhealthy, wrongKind } from './detect.ts'
 import { reasonOf } from './error-reason.ts'
 import { htmlFailure } from './failure.ts'
-import { badAnswer, isSuccess, makeHttp, openHttp, shaped, type HttpAnswer, type HttpCall } from './http.ts'
+import { badAnswer, type HttpAnswer, type HttpCall, isSuccess, makeHttp, openHttp, shaped } from './http.ts'
+import type { JsonValue } from './json.ts'
 import { readAnswer, readStream } from './langflow-answer.ts'
 import { driftOf, hasBegunToStream, isFromElsewhere, lostIn, readsFirst, strangersIn } from './langflow-drift.ts'
-import type { JsonValue } from './json.ts'
-import { graphOf, inputRuleOf } from './langflow-graph.ts'
 import { langflowFailure } from './langflow-failure.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
+import { graphOf, inputRuleOf } from './langflow-graph.ts'
 import { checkRun, runRequest } from './langflow-request.ts'
 import { mayStreamUnseen, streamsByItsCode } from './langflow-stream.ts'
 import { oneLine } from './plain-text.ts'
-import { pathSegment } from './source-url.ts'
 import type { FlowKey, RemoteFlow, Source, SourceOptions, VersionInfo } from './source.ts'
+import { pathSegment } from './source-url.ts'
 
 const READ_TIMEOUT_MS = 30_000
 
@@ -34,7 +34,10 @@ export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): So
     // Projects since 1.4, only folders before. A flow without its folder's name is better than none.
     for (const path of ['api/v1/projects/', 'api/v1/folders/']) {
       try {
-        const folders = await http.list({ path, timeoutMs: READ_TIMEOUT_MS, signal }, (folder) => Folder.safeParse(folder).data ?? null)
+        const folders = await http.list(
+          { path, timeoutMs: READ_TIMEOUT_MS, signal },
+          (folder) => Folder.safeParse(folder).data ?? null,
+        )
         return new Map(folders.map(({ id, name }) => [id, oneLine(name, 300)]))
       } catch (error) {
         signal?.throwIfAborted()
@@ -51,12 +54,15 @@ export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): So
     } catch {
       return null
     }
-    const value = await http.call({ method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal }, async (answer) => {
-      // 404 unknown or somebody else's, 422 not a UUID, a web page up to 1.7.
-      if (answer.status === 404 || answer.status === 422 || (isSuccess(answer) && answer.isHtml)) return null
-      if (!isSuccess(answer)) throw await answer.failure()
-      return (await answer.json()).value
-    })
+    const value = await http.call(
+      { method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal },
+      async (answer) => {
+        // 404 unknown or somebody else's, 422 not a UUID, a web page up to 1.7.
+        if (answer.status === 404 || answer.status === 422 || (isSuccess(answer) && answer.isHtml)) return null
+        if (!isSuccess(answer)) throw await answer.failure()
+        return (await answer.json()).value
+      },
+    )
     if (value === null) return null
     const { folder_id } = shaped(url, z.object({ folder_id: z.string().nullish().catch(null) }), value)
     const flow = remoteFlow(value, folder_id ? await folderNames(signal) : new Map())
@@ -78,13 +84,22 @@ export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): So
       const found = await look(open, 'api/v1/version', LangflowVersion, signal)
       if (!found) throw wrongKind(url, 'langflow', await identify(open, signal))
       const { version, package: name = 'Langflow' } = found
-      const status = await http.call({ method: 'GET', purpose: 'read', path: 'health', timeoutMs: PROBE_TIMEOUT_MS, signal }, health)
+      const status = await http.call(
+        { method: 'GET', purpose: 'read', path: 'health', timeoutMs: PROBE_TIMEOUT_MS, signal },
+        health,
+      )
       if (status !== 'ok' && status !== 'unknown') throw unhealthy(url)
       // The only one of the three that looks at the key.
       await http.get({ path: 'api/v1/users/whoami', timeoutMs: PROBE_TIMEOUT_MS, signal }, z.object({ id: z.string() }))
       // Langflow Base before 1.12 has a numbering of its own: its 0.7.3 is Langflow 1.7.3.
       const release = name === 'Langflow Base' ? version.replace(/^0\./, '1.') : version
-      return { version: oneLine(version, 100), name: oneLine(name, 100), status, features: ['stream'], release: oneLine(release, 100) } satisfies VersionInfo
+      return {
+        version: oneLine(version, 100),
+        name: oneLine(name, 100),
+        status,
+        features: ['stream'],
+        release: oneLine(release, 100),
+      } satisfies VersionInfo
     },
 
     async listFlows(signal) {
@@ -100,7 +115,11 @@ export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): So
       const headers = await listed((flow): FlowHeader | null => Header.safeParse(flow).data ?? null, signal)
       const alike = (is: (header: FlowHeader) => boolean) => headers.filter(is)
       const wanted = named.toLowerCase()
-      const found = [alike(({ endpoint_name }) => endpoint_name === named), alike(({ name }) => name === named), alike(({ name }) => name.toLowerCase() === wanted)].find((some) => some.length > 0)
+      const found = [
+        alike(({ endpoint_name }) => endpoint_name === named),
+        alike(({ name }) => name === named),
+        alike(({ name }) => name.toLowerCase() === wanted),
+      ].find((some) => some.length > 0)
       const flows = await Promise.all((found ?? []).slice(0, MOST_NAMESAKES).map(({ id }) => getFlow({ id }, signal)))
       return flows.filter((one) => one !== null)
     },
@@ -135,14 +154,22 @@ export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): So
       const { text, notes: more, from, makers, allEmpty } = readAnswer(url, read, call.output_component)
       const answer = { text, answer: read.text, bytes: read.bytes, notes: [...notes, ...more] }
       const is_elsewhere = call.output_component === null && isFromElsewhere(call.data, from, rule)
-      const isSuspect = call.streams_only === null && allEmpty && call.input_value !== null && plainText(call.input_value) !== '' && mayStreamUnseen(graph)
+      const isSuspect =
+        call.streams_only === null &&
+        allEmpty &&
+        call.input_value !== null &&
+        plainText(call.input_value) !== '' &&
+        mayStreamUnseen(graph)
       const is_empty = allEmpty && !streamed && !isSuspect
       const strangers = strangersIn(call.data, makers, rule)
-      const doubt = (is_elsewhere || is_empty || strangers.length > 0) && { doubt: { from, is_elsewhere, is_empty, strangers } }
+      const doubt = (is_elsewhere || is_empty || strangers.length > 0) && {
+        doubt: { from, is_elsewhere, is_empty, strangers },
+      }
       // A text that came in pieces is the proof, and one that did not is the proof of the opposite.
       if (read.tokens !== null) return { ...answer, ...doubt, streams_only: read.tokens > 0 }
       if (!isSuspect) return { ...answer, ...doubt }
-      const note = 'The answer came out empty: perhaps a component of the flow only streams its text. The next run of this flow is streamed, to find that out.'
+      const note =
+        'The answer came out empty: perhaps a component of the flow only streams its text. The next run of this flow is streamed, to find that out.'
       return { ...answer, ...doubt, streams_only: true, notes: [...answer.notes, note] }
     },
   }

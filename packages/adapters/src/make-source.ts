@@ -16,10 +16,14 @@ const MAKERS: Record<SourceType, (options: SourceOptions) => Source> = {
 /** Whose servers can be asked what became of a lost call: those with a `recover`. */
 export const CAN_BE_ASKED: readonly SourceType[] = ['automagik-hive']
 
-export const makeSource = ({ source_type, ...options }: SourceOptions & { source_type: SourceType }): Source => withoutKey(MAKERS[source_type](options), options.api_key)
+export const makeSource = ({ source_type, ...options }: SourceOptions & { source_type: SourceType }): Source =>
+  withoutKey(MAKERS[source_type](options), options.api_key)
 
 /** Which kind of flow server answers at this URL. None that Spark can talk to: a SourceError that says what was found. */
-export const detectSourceType = async ({ url, pool }: Pick<SourceOptions, 'url' | 'pool'>, signal?: AbortSignal): Promise<SourceType> => {
+export const detectSourceType = async (
+  { url, pool }: Pick<SourceOptions, 'url' | 'pool'>,
+  signal?: AbortSignal,
+): Promise<SourceType> => {
   const found = await identify(openHttp({ url, pool }), signal)
   if (found === null) throw unknownKind(url)
   return found

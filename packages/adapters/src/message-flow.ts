@@ -1,6 +1,14 @@
-import { membersOf, plainText, SourceError, type JsonText } from '@automagik-spark/core'
+import { type JsonText, membersOf, plainText, SourceError } from '@automagik-spark/core'
 import { oneLine } from './plain-text.ts'
-import type { AskedRun, FlowComponent, FlowComponents, RemoteFlow, RunCall, RunProblems, WantedComponents } from './source.ts'
+import type {
+  AskedRun,
+  FlowComponent,
+  FlowComponents,
+  RemoteFlow,
+  RunCall,
+  RunProblems,
+  WantedComponents,
+} from './source.ts'
 
 // What Hive and Agents share: a message goes in, a result comes out, and there are no components to choose.
 
@@ -26,22 +34,34 @@ export const messageFlow = (flow: Described): RemoteFlow => ({
 /** Old clients name an `input` and an `output`: those are what there is anyway. */
 const SAME = { input_component: new Set(['', 'message', 'input']), output_component: new Set(['', 'result', 'output']) }
 
-export const messageComponents = ({ flow_type }: Pick<RemoteFlow, 'flow_type'>, wanted: WantedComponents): FlowComponents => {
+export const messageComponents = (
+  { flow_type }: Pick<RemoteFlow, 'flow_type'>,
+  wanted: WantedComponents,
+): FlowComponents => {
   const warnings: string[] = []
   const of = (which: keyof typeof SAME, found: string): string => {
     const named = wanted[which] ?? ''
-    if (!SAME[which].has(named)) warnings.push(`The ${flow_type} has no component ${JSON.stringify(oneLine(named, 100))}; ${found} is used.`)
+    if (!SAME[which].has(named))
+      warnings.push(`The ${flow_type} has no component ${JSON.stringify(oneLine(named, 100))}; ${found} is used.`)
     return found
   }
-  return { input_component: of('input_component', 'message'), output_component: of('output_component', 'result'), warnings, refusals: [] }
+  return {
+    input_component: of('input_component', 'message'),
+    output_component: of('output_component', 'result'),
+    warnings,
+    refusals: [],
+  }
 }
 
 /** The input as the text that these servers take. */
-export const messageText = ({ input_value }: Pick<RunCall, 'input_value'>): string => (input_value === null ? '' : plainText(input_value))
+export const messageText = ({ input_value }: Pick<RunCall, 'input_value'>): string =>
+  input_value === null ? '' : plainText(input_value)
 
 /** What these servers would refuse of a run: their words come late, at every due time. */
 export const messageProblems = ({ tweaks, flow_type }: Pick<AskedRun, 'tweaks' | 'flow_type'>): RunProblems => {
-  const errors = hasTweaks(tweaks) ? [{ path: 'tweaks', message: `must be left out: the ${flow_type} has no components that they could change` }] : []
+  const errors = hasTweaks(tweaks)
+    ? [{ path: 'tweaks', message: `must be left out: the ${flow_type} has no components that they could change` }]
+    : []
   return { errors, unplaced: [], places: [] }
 }
 
@@ -50,5 +70,9 @@ const hasTweaks = (tweaks: JsonText | null): boolean => tweaks !== null && membe
 /** Tweaks change the components of a Langflow flow. To run without them would be to run something else than was asked. */
 export const refuseTweaks = ({ tweaks, flow_type }: Pick<RunCall, 'tweaks' | 'flow_type'>): void => {
   if (!hasTweaks(tweaks)) return
-  throw new SourceError('bad_request', 'refused', `The run has tweaks, and the ${flow_type} has no components that they could change. Leave tweaks out.`)
+  throw new SourceError(
+    'bad_request',
+    'refused',
+    `The run has tweaks, and the ${flow_type} has no components that they could change. Leave tweaks out.`,
+  )
 }

@@ -1,10 +1,10 @@
 import dns from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
-import { Agent, buildConnector, Pool, type Client, type Dispatcher } from 'undici'
-import { addressRefusal, type AddressPolicy } from './address-policy.ts'
-import { Connection, mayCloseAfter, type ConnectionUse } from './connection.ts'
-import { makeJsonThreads, type JsonThreads } from './json-threads.ts'
-import { makeOwnServices, type Lookup, type OwnService } from './own-services.ts'
+import { Agent, buildConnector, type Client, type Dispatcher, Pool } from 'undici'
+import { type AddressPolicy, addressRefusal } from './address-policy.ts'
+import { Connection, type ConnectionUse, mayCloseAfter } from './connection.ts'
+import { type JsonThreads, makeJsonThreads } from './json-threads.ts'
+import { type Lookup, makeOwnServices, type OwnService } from './own-services.ts'
 
 /** An address that must not be connected to; the message goes on from "is not allowed:". */
 export class AddressRefused extends Error {
@@ -54,9 +54,15 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
   const own = makeOwnServices(options.ownServices ?? [], lookup)
 
   const refusal = async (hostname: string, address: string, port: number): Promise<AddressRefused | null> => {
-    const reason = addressRefusal(policy, hostname, address) ?? ((await own.includes(address, port)) ? "is Spark's own database or API" : null)
+    const reason =
+      addressRefusal(policy, hostname, address) ??
+      ((await own.includes(address, port)) ? "is Spark's own database or API" : null)
     // What a name resolves to is not told: it would map a network that the asker may not see.
-    return reason === null ? null : new AddressRefused(hostname === address ? `the address ${address} ${reason}` : `the address of ${hostname} ${reason}`)
+    return reason === null
+      ? null
+      : new AddressRefused(
+          hostname === address ? `the address ${address} ${reason}` : `the address of ${hostname} ${reason}`,
+        )
   }
 
   const connectorFor = (origin: URL): buildConnector.connector => {
@@ -101,27 +107,40 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
       keepAliveMaxTimeout: 1000,
       factory: (origin, poolOptions) => {
         const connect = connectorFor(new URL(origin))
-        return new Pool(origin, { ...poolOptions, factory: (of, options) => new Connection(of, { ...(options as Client.Options), connect }) })
+        return new Pool(origin, {
+          ...poolOptions,
+          factory: (of, options) => new Connection(of, { ...(options as Client.Options), connect }),
+        })
       },
     })
   const threads = makeJsonThreads()
   // undici keeps no connection without pipelining.
   const [kept, fresh] = [agentWith(1), agentWith(0)]
-  const watched = (agent: Agent) => agent.compose((dispatch) => (call, handler) => dispatch(call, watch(handler, call as unknown as Watched)))
+  const watched = (agent: Agent) =>
+    agent.compose((dispatch) => (call, handler) => dispatch(call, watch(handler, call as unknown as Watched)))
   const [onKept, onFresh] = [watched(kept), watched(fresh)]
 
   return {
     request: async ({ url, method, headers, body, signal, timeoutMs, fresh = false, onSent }) => {
-      if (BAD_PORTS.has(Number(url.port))) throw new AddressRefused('its port is reserved for another protocol than HTTP')
+      if (BAD_PORTS.has(Number(url.port)))
+        throw new AddressRefused('its port is reserved for another protocol than HTTP')
       // undici's own limits of 300 s would end long flows.
       const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
       const opaque: Watched['opaque'] = { onSent, connection: null }
       const answer = (fresh ? onFresh : onKept).request({
-        origin: url.origin, path: url.pathname + url.search, method, headers, signal, ...limits, opaque,
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        headers,
+        signal,
+        ...limits,
+        opaque,
         ...(body === undefined ? {} : { body }),
       })
       // undici lets a call that still waits for a connection hear of its abort only when there is one.
-      const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+      const aborted = new Promise<never>((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
+      )
       return Promise.race([answer, aborted])
     },
     threads,
@@ -156,7 +175,8 @@ const watch = (handler: Dispatcher.DispatchHandler, { method, opaque }: Watched)
 
 /** Other protocols' ports, to which text in a request's body could be a command. The list is that of the Fetch standard ("bad port"). */
 const BAD_PORTS = new Set([
-  1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123,
-  135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995,
-  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+  1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
+  111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
+  540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061,
+  6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ])

@@ -5,10 +5,12 @@ import { oneLine } from './plain-text.ts'
 export const normalizeSourceUrl = (text: string): string => {
   const shown = JSON.stringify(oneLine(text, 200))
   if (/[\p{Cc}\\]/u.test(text.trim())) throw invalid('url', `${shown} has a control character or a backslash`)
-  if (!/^\s*https?:\/\//i.test(text)) throw invalid('url', `${shown} must begin with http:// or https://, such as http://localhost:7860`)
+  if (!/^\s*https?:\/\//i.test(text))
+    throw invalid('url', `${shown} must begin with http:// or https://, such as http://localhost:7860`)
   if (!URL.canParse(text)) throw invalid('url', `${shown} is not a valid URL; give one such as http://localhost:7860`)
   const url = new URL(text)
-  if (url.username !== '' || url.password !== '') throw invalid('url', 'must not hold a user name or password; give the key as api_key')
+  if (url.username !== '' || url.password !== '')
+    throw invalid('url', 'must not hold a user name or password; give the key as api_key')
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
 }
 
@@ -29,7 +31,11 @@ export const addressesToTry = (url: string): string[] => {
 /** An id from outside as one segment of a path. Encoded slashes and percent signs are refused too: some servers and proxies decode twice. */
 export const pathSegment = (id: string): string => {
   if (id === '' || id === '.' || id === '..' || id.length > 500 || /[\p{Cc}\p{Cs}/\\%]/u.test(id)) {
-    throw new SourceError('flow_not_found', 'refused', `${JSON.stringify(oneLine(id, 100))} cannot be the id of a flow.`)
+    throw new SourceError(
+      'flow_not_found',
+      'refused',
+      `${JSON.stringify(oneLine(id, 100))} cannot be the id of a flow.`,
+    )
   }
   return encodeURIComponent(id)
 }

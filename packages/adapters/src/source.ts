@@ -15,7 +15,13 @@ export type SourceOptions = {
 export type Feature = 'stream' | 'recover'
 
 /** What was found at a probe; it is kept as the source's `version_info`. */
-export type VersionInfo = { version: string; name: string; status: string; features: Feature[]; [more: string]: JsonValue }
+export type VersionInfo = {
+  version: string
+  name: string
+  status: string
+  features: Feature[]
+  [more: string]: JsonValue
+}
 
 export type FlowComponent = { id: string; name: string; description: string }
 
@@ -50,7 +56,10 @@ export type FlowComponents = {
   /** Why a component that was named cannot be used: it is there, and a run would not use it. */
   refusals: FieldError[]
 }
-export type WantedComponents = { input_component?: string | null | undefined; output_component?: string | null | undefined }
+export type WantedComponents = {
+  input_component?: string | null | undefined
+  output_component?: string | null | undefined
+}
 
 export type RunCall = {
   flow_id: string

@@ -26,7 +26,9 @@ export const withoutKey = (source: Source, api_key: string | null): Source => {
   }
   const cleanRecovery = async (recovery: Recovery): Promise<Recovery> => {
     if (recovery.state === 'completed') return cleanAnswer(recovery)
-    return recovery.state === 'failed' ? { state: 'failed', error: cleanError(recovery.error) as SourceError } : recovery // one stays one
+    return recovery.state === 'failed'
+      ? { state: 'failed', error: cleanError(recovery.error) as SourceError }
+      : recovery // one stays one
   }
   const guarded = async <T>(running: Promise<T>): Promise<T> => {
     try {
@@ -40,7 +42,8 @@ export const withoutKey = (source: Source, api_key: string | null): Source => {
   return {
     ...source,
     // A short one is not looked for where it may be part of a name.
-    probe: async (signal) => JSON.parse(hideInJson(JSON.stringify(await guarded(source.probe(signal))), forms)) as VersionInfo, // it is JSON
+    probe: async (signal) =>
+      JSON.parse(hideInJson(JSON.stringify(await guarded(source.probe(signal))), forms)) as VersionInfo, // it is JSON
     listFlows: (signal) => guarded(source.listFlows(signal)),
     getFlow: (flow, signal) => guarded(source.getFlow(flow, signal)),
     findFlows: (named, signal) => guarded(source.findFlows(named, signal)),

@@ -5,24 +5,41 @@ import { makeHttpPool, makeSource, type RunCall, type Source } from '../src/inde
 import { bodyOf, serve } from './servers.ts'
 
 const pools: { close(): Promise<void> }[] = []
-afterEach(async () => { await Promise.all(pools.splice(0).map((pool) => pool.close())) })
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.close()))
+})
 const sourceAt = (url: string): Source => {
   const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } })
   pools.push(pool)
   return makeSource({ source_type: 'langflow', url, api_key: 'sk-canary', pool })
 }
 const call = (input_value: string): RunCall => ({
-  flow_id: 'echo', flow_type: 'flow', input_value: jsonText(input_value), session_id: 's', tweaks: null, input_component: null, output_component: null,
-  data: null, streams_only: null, timeoutMs: 10_000, signal: new AbortController().signal,
+  flow_id: 'echo',
+  flow_type: 'flow',
+  input_value: jsonText(input_value),
+  session_id: 's',
+  tweaks: null,
+  input_component: null,
+  output_component: null,
+  data: null,
+  streams_only: null,
+  timeoutMs: 10_000,
+  signal: new AbortController().signal,
 })
-const GOOD = JSON.stringify({ session_id: 's', outputs: [{ inputs: {}, outputs: [{ component_id: 'ChatOutput-1', results: { message: { text: 'hi' } } }] }] })
+const GOOD = JSON.stringify({
+  session_id: 's',
+  outputs: [{ inputs: {}, outputs: [{ component_id: 'ChatOutput-1', results: { message: { text: 'hi' } } }] }],
+})
 const json = { 'content-type': 'application/json' }
 
 const codeOf = (running: Promise<unknown>): Promise<string> =>
-  running.then(() => 'completed', (error: unknown) => {
-    if (error instanceof SourceError) return error.error_code
-    throw error
-  })
+  running.then(
+    () => 'completed',
+    (error: unknown) => {
+      if (error instanceof SourceError) return error.error_code
+      throw error
+    },
+  )
 
 /** Which connection each call came on, by number. */
 const numbered = () => {
@@ -39,34 +56,43 @@ const numbered = () => {
 /** As uvicorn does after an unhandled exception: answers 500, and closes some milliseconds later without having said so. */
 const failAndClose = (response: ServerResponse, afterMs: number): void => {
   const { socket } = response
-  response.writeHead(500, json).end(JSON.stringify({ detail: 'the flow raised' }), () => setTimeout(() => socket?.destroy(), afterMs))
+  response
+    .writeHead(500, json)
+    .end(JSON.stringify({ detail: 'the flow raised' }), () => setTimeout(() => socket?.destroy(), afterMs))
 }
 
 describe('a server that closes the connection some milliseconds after its 500', () => {
   // By hand for a minute: SPARK_CALLS=4000.
   const calls = Number(process.env['SPARK_CALLS'] ?? 150)
-  it.each([0, 3, 8, 15])('%i ms: no call is lost, and each arrives once', async (afterMs) => {
-    const arrived = new Map<string, number>()
-    const { url } = await serve((request, response) => void bodyOf(request).then((body) => {
-      const { input_value } = JSON.parse(body) as { input_value: string }
-      arrived.set(input_value, (arrived.get(input_value) ?? 0) + 1)
-      if (Number(input_value) % 4 === 0) response.writeHead(200, json).end(GOOD)
-      else failAndClose(response, afterMs)
-    }))
-    const source = sourceAt(url)
-    const outcomes: Record<string, number> = {}
-    let next = 0
-    const caller = async () => {
-      while (next < calls) {
-        const code = await codeOf(source.run(call(String(next++))))
-        outcomes[code] = (outcomes[code] ?? 0) + 1
+  it.each([0, 3, 8, 15])(
+    '%i ms: no call is lost, and each arrives once',
+    async (afterMs) => {
+      const arrived = new Map<string, number>()
+      const { url } = await serve(
+        (request, response) =>
+          void bodyOf(request).then((body) => {
+            const { input_value } = JSON.parse(body) as { input_value: string }
+            arrived.set(input_value, (arrived.get(input_value) ?? 0) + 1)
+            if (Number(input_value) % 4 === 0) response.writeHead(200, json).end(GOOD)
+            else failAndClose(response, afterMs)
+          }),
+      )
+      const source = sourceAt(url)
+      const outcomes: Record<string, number> = {}
+      let next = 0
+      const caller = async () => {
+        while (next < calls) {
+          const code = await codeOf(source.run(call(String(next++))))
+          outcomes[code] = (outcomes[code] ?? 0) + 1
+        }
       }
-    }
-    await Promise.all(Array.from({ length: 6 }, caller))
-    expect(outcomes).toEqual({ completed: Math.ceil(calls / 4), flow_failed: calls - Math.ceil(calls / 4) })
-    expect([...arrived.values()].every((times) => times === 1)).toBe(true)
-    expect(arrived.size).toBe(calls)
-  }, 120_000)
+      await Promise.all(Array.from({ length: 6 }, caller))
+      expect(outcomes).toEqual({ completed: Math.ceil(calls / 4), flow_failed: calls - Math.ceil(calls / 4) })
+      expect([...arrived.values()].every((times) => times === 1)).toBe(true)
+      expect(arrived.size).toBe(calls)
+    },
+    120_000,
+  )
 })
 
 describe('which connection a call goes over', () => {
@@ -81,18 +107,21 @@ describe('which connection a call goes over', () => {
     for (let i = 0; i < 3; i++) await source.run(call('x'))
     expect(on).toEqual([1, 1, 1])
   })
-  it.each([400, 401, 408, 413, 422, 429, 500, 501, 502, 503, 504, 599])('a run that was answered with %i leaves its connection to nobody', async (status) => {
-    const numberOf = numbered()
-    const on: number[] = []
-    const { url } = await serve((request, response) => {
-      on.push(numberOf(request))
-      response.writeHead(on.length === 1 ? status : 200, json).end(on.length === 1 ? '{"detail":"no"}' : GOOD)
-    })
-    const source = sourceAt(url)
-    expect(await codeOf(source.run(call('x')))).not.toBe('completed')
-    expect(await codeOf(source.run(call('y')))).toBe('completed')
-    expect(on).toEqual([1, 2])
-  })
+  it.each([400, 401, 408, 413, 422, 429, 500, 501, 502, 503, 504, 599])(
+    'a run that was answered with %i leaves its connection to nobody',
+    async (status) => {
+      const numberOf = numbered()
+      const on: number[] = []
+      const { url } = await serve((request, response) => {
+        on.push(numberOf(request))
+        response.writeHead(on.length === 1 ? status : 200, json).end(on.length === 1 ? '{"detail":"no"}' : GOOD)
+      })
+      const source = sourceAt(url)
+      expect(await codeOf(source.run(call('x')))).not.toBe('completed')
+      expect(await codeOf(source.run(call('y')))).toBe('completed')
+      expect(on).toEqual([1, 2])
+    },
+  )
 })
 
 describe('a read whose connection was reset before any answer', () => {
@@ -110,7 +139,9 @@ describe('a read whose connection was reset before any answer', () => {
   it('is asked once more on a fresh connection', async () => {
     const { source, on } = await server((_, seen) => seen === 2)
     await source.run(call('x'))
-    expect(await source.getFlow({ id: 'a', flow_type: 'flow' }).catch((error: unknown) => error)).toMatchObject({ error_code: 'bad_answer' }) // `[]` is no flow, but it came
+    expect(await source.getFlow({ id: 'a', flow_type: 'flow' }).catch((error: unknown) => error)).toMatchObject({
+      error_code: 'bad_answer',
+    }) // `[]` is no flow, but it came
     expect(on).toEqual(['POST 1', 'GET 1', 'GET 2'])
   })
   it('is asked no third time', async () => {

@@ -1,5 +1,5 @@
-import type { JsonStream } from '../src/json-documents.ts'
 import { makeJsonReader } from '../src/json.ts'
+import type { JsonStream } from '../src/json-documents.ts'
 import { makeJsonThreads } from '../src/json-threads.ts'
 
 const { read } = makeJsonReader(makeJsonThreads())

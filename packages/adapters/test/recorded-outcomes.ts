@@ -1,10 +1,13 @@
 /** By recording: what Spark makes of that answer. A run gives its text, or the code and the sentence of its failure. */
 export type Outcomes = Record<string, string>
 
-const refused = (status: number): string => `key_refused: URL refused the API key (HTTP ${status}). Give the source a valid api_key.`
+const refused = (status: number): string =>
+  `key_refused: URL refused the API key (HTTP ${status}). Give the source a valid api_key.`
 const asItIs = 'bad_request: URL refused the call as it is'
-const missing = 'flow_not_found: The flow was not found at URL (HTTP 404): it was deleted, or this key may not see it. It says:'
-const page = "flow_not_found: URL answered with a web page instead of a run: it does not know the flow, or it is no flow server's API."
+const missing =
+  'flow_not_found: The flow was not found at URL (HTTP 404): it was deleted, or this key may not see it. It says:'
+const page =
+  "flow_not_found: URL answered with a web page instead of a run: it does not know the flow, or it is no flow server's API."
 const silent = 'flow_failed: The flow failed, and URL gave no reason (HTTP 500). Its own log may hold one.'
 
 const langflow: Outcomes = {
@@ -45,7 +48,8 @@ const langflow: Outcomes = {
   run_echo_unicode: 'text: Olá 🚀 "quoted"\n<b>line 2</b>',
   run_empty_flow: 'text: ',
   run_extra_field: 'text: Hello rig',
-  run_fail: 'flow_failed: The flow failed: Error running graph: Error building Component Rig Fail: rig: this flow always fails',
+  run_fail:
+    'flow_failed: The flow failed: Error running graph: Error building Component Rig Fail: rig: this flow always fails',
   run_key_in_query: 'text: Hello rig',
   run_mixed_any: 'text: Hello rig',
   run_mixed_chat: 'text: Hello rig',
@@ -118,7 +122,8 @@ const langflow113: Outcomes = {
   run_tweak_bad_value: 'text: Dear World: Hello rig',
   run_tweak_code: `${asItIs} (HTTP 422). It says: The field is protected and keeps the value set by the flow author.`,
   run_unknown_uuid_no_key: `${refused(403)} It says: An API key must be passed as query or header`,
-  stream_fail: 'flow_failed: The flow failed: Error running graph: Error building Component Rig Fail: rig: this flow always fails',
+  stream_fail:
+    'flow_failed: The flow failed: Error running graph: Error building Component Rig Fail: rig: this flow always fails',
   version: 'version: 1.13.0',
   version_wrong_key: 'version: 1.13.0',
   whoami: 'version: 1.13.0',
@@ -142,7 +147,8 @@ const hive01: Outcomes = {
   'workflow-get': 'workflow: Echo Workflow, Echo, then shout.',
   'workflow-run-form': `${asItIs} (HTTP 422). It says: body: Input should be a valid dictionary or object to extract fields from`,
   'workflow-run-stream': 'text: ECHO: HELLO',
-  'workflow-run': 'flow_failed: The flow failed: Workflow execution failed: \'async_generator\' object has no attribute \'content\'',
+  'workflow-run':
+    "flow_failed: The flow failed: Workflow execution failed: 'async_generator' object has no attribute 'content'",
   workflows: 'flows: Echo Agent, Fail Agent, Member One, Slow Agent, Echo Team, Echo Workflow',
 }
 
@@ -195,7 +201,8 @@ const hive02: Outcomes = {
   'session-runs-with-db': 'completed: Echo: hello',
   'session-runs': 'unknown',
   teams: 'flows: Echo Agent, Fail Agent, Member One, Slow Agent, Echo Team, Echo Workflow, Fail Workflow',
-  'workflow-run-after-stream': 'flow_failed: The flow failed: Workflow execution failed: object async_generator can\'t be used in \'await\' expression',
+  'workflow-run-after-stream':
+    "flow_failed: The flow failed: Workflow execution failed: object async_generator can't be used in 'await' expression",
   'workflow-run-model-fails': 'flow_failed: The flow failed: Workflow execution failed: model refused: bad request',
   'workflow-run-step-raises': 'flow_failed: The flow failed: Workflow execution failed: workflow step exploded',
   workflows: 'flows: Echo Agent, Fail Agent, Member One, Slow Agent, Echo Team, Echo Workflow, Fail Workflow',
@@ -208,17 +215,21 @@ const hiveOpen: Outcomes = {
 }
 
 const hive10: Outcomes = {
-  agents: 'flows: Fail Agent, Slow Agent, Echo Agent, No Id Agent, Plain Agent, Fail Team, Echo Team, Fail Workflow, Fail Model Workflow, Echo Workflow',
+  agents:
+    'flows: Fail Agent, Slow Agent, Echo Agent, No Id Agent, Plain Agent, Fail Team, Echo Team, Fail Workflow, Fail Model Workflow, Echo Workflow',
   'health-api-v1': 'version: 1.0.0',
   health: 'version: 1.0.0',
   root: 'version: 1.0.0',
   'session-runs-404': 'running',
   'session-runs': 'completed: Echo: hello',
-  teams: 'flows: Fail Agent, Slow Agent, Echo Agent, No Id Agent, Plain Agent, Fail Team, Echo Team, Fail Workflow, Fail Model Workflow, Echo Workflow',
-  'workflow-run-after-stream': 'flow_failed: The flow failed: Error running workflow: object async_generator can\'t be used in \'await\' expression',
+  teams:
+    'flows: Fail Agent, Slow Agent, Echo Agent, No Id Agent, Plain Agent, Fail Team, Echo Team, Fail Workflow, Fail Model Workflow, Echo Workflow',
+  'workflow-run-after-stream':
+    "flow_failed: The flow failed: Error running workflow: object async_generator can't be used in 'await' expression",
   'workflow-run-model-fails': 'flow_failed: The flow failed: Error running workflow: model refused: bad request',
   'workflow-run-step-raises': 'flow_failed: The flow failed: Error running workflow: workflow step exploded',
-  workflows: 'flows: Fail Agent, Slow Agent, Echo Agent, No Id Agent, Plain Agent, Fail Team, Echo Team, Fail Workflow, Fail Model Workflow, Echo Workflow',
+  workflows:
+    'flows: Fail Agent, Slow Agent, Echo Agent, No Id Agent, Plain Agent, Fail Team, Echo Team, Fail Workflow, Fail Model Workflow, Echo Workflow',
 }
 
 const agents: Outcomes = {
@@ -226,12 +237,14 @@ const agents: Outcomes = {
   'agent-get': 'agent: simple, Auto-discovered simple agent',
   'agent-list-old-path': 'none',
   'agent-run-404': `${missing} Agent 'nope' not found`,
-  'agent-run-agent-raises': 'flow_failed: The flow failed: We encountered an issue processing your request. Please try again later.',
+  'agent-run-agent-raises':
+    'flow_failed: The flow failed: We encountered an issue processing your request. Please try again later.',
   'agent-run-bad-origin': `${asItIs} (HTTP 422). It says: body.session_origin: Input should be 'web', 'whatsapp', 'automagik-agent', 'telegram', 'discord', 'slack', 'cli', 'app', 'manychat' or 'automagik-spark'`,
   'agent-run-by-id': 'text: Echo: hello',
   'agent-run-disabled': `${missing} Agent not found: claude-code_disabled`,
   'agent-run-form': `${asItIs} (HTTP 422). It says: body: Input should be a valid dictionary or object to extract fields from`,
-  'agent-run-model-fails': 'flow_failed: The flow failed: I apologize, but I encountered an issue processing your request. Please try again in a moment. If the problem …(+58 chars trimmed)',
+  'agent-run-model-fails':
+    'flow_failed: The flow failed: I apologize, but I encountered an issue processing your request. Please try again in a moment. If the problem …(+58 chars trimmed)',
   'agent-run-no-message': `${asItIs} (HTTP 422). It says: body.message_content: Field required`,
   'agent-run-no-session': 'text: Echo: hello',
   'agent-run-not-configured': 'flow_failed: The flow failed: Error: Discord bot token is required but was not provided',
@@ -243,7 +256,8 @@ const agents: Outcomes = {
   'agents-bearer': 'version: 0.6.19',
   'agents-no-key': refused(401),
   'agents-wrong-key': refused(401),
-  agents: 'flows: claude-code_disabled, discord, multimodal_specialist, prompt_maker, simple, simple_agno, sofia, summary, unknown_agent_type',
+  agents:
+    'flows: claude-code_disabled, discord, multimodal_specialist, prompt_maker, simple, simple_agno, sofia, summary, unknown_agent_type',
   'concurrent-first': 'flow_failed: The flow failed: Internal server error: No response returned.',
   'concurrent-second': 'text: Echo: second',
   health: 'version: 0.6.19',

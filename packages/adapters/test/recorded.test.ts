@@ -10,17 +10,27 @@ afterAll(() => pool.close())
 
 /** How many files the recorder wrote for each: the cases, and what is left out with a reason, are all of them. */
 const RECORDED = {
-  'langflow-1.7.3': 179, 'langflow-1.13.0': 190, 'hive-0.1.1b2': 20, 'hive-0.2.0': 54, 'hive-0.2.0-auth-off': 3, 'hive-1.0.0rc6': 53, 'agents-0.6.19': 31,
+  'langflow-1.7.3': 179,
+  'langflow-1.13.0': 190,
+  'hive-0.1.1b2': 20,
+  'hive-0.2.0': 54,
+  'hive-0.2.0-auth-off': 3,
+  'hive-1.0.0rc6': 53,
+  'agents-0.6.19': 31,
 }
-const typeOf = (folder: string): SourceType => (folder.startsWith('langflow') ? 'langflow' : folder.startsWith('hive') ? 'automagik-hive' : 'automagik-agents')
+const typeOf = (folder: string): SourceType =>
+  folder.startsWith('langflow') ? 'langflow' : folder.startsWith('hive') ? 'automagik-hive' : 'automagik-agents'
 
 /** That this answer is no success, by what the recording itself says. */
-const SAYS_FAILED = /"status":\s*"(ERROR|CANCELLED|PAUSED)"|"success":\s*false|"event":\s*"(Team)?(Run|Workflow)Error"|"event":\s*"error"/
+const SAYS_FAILED =
+  /"status":\s*"(ERROR|CANCELLED|PAUSED)"|"success":\s*false|"event":\s*"(Team)?(Run|Workflow)Error"|"event":\s*"error"/
 
 describe.each(Object.entries(RECORDED))('every recorded answer of %s', (folder, files) => {
   const outcomes = OUTCOMES[folder] ?? {}
   let served: Awaited<ReturnType<typeof serveRecording>>
-  beforeAll(async () => { served = await serveRecording(folder, typeOf(folder)) })
+  beforeAll(async () => {
+    served = await serveRecording(folder, typeOf(folder))
+  })
   afterAll(() => served.close())
 
   it('has a case, or a reason for having none', () => {
@@ -39,6 +49,7 @@ describe.each(Object.entries(RECORDED))('every recorded answer of %s', (folder, 
     expect(actual).toBe(outcome)
     // Whatever the table says: a failure is none of a run's successes.
     const failed = recording.response.status >= 400 || SAYS_FAILED.test(JSON.stringify(recording.response))
-    if (failed && recording.request.method === 'POST') expect(actual).toMatch(/^(flow_failed|flow_not_found|key_refused|bad_request): [A-Z].*[.!?)]?/s)
+    if (failed && recording.request.method === 'POST')
+      expect(actual).toMatch(/^(flow_failed|flow_not_found|key_refused|bad_request): [A-Z].*[.!?)]?/s)
   })
 })

@@ -1,14 +1,17 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { jsonText, SourceError, type FlowType, type SourceType } from '@automagik-spark/core'
-import { patient, readFixtures, recordedPieces, type RecordedMessage } from '@automagik-spark/testing'
-import { makeSource, type HttpPool, type JsonValue, type LostCall, type RunCall, type Source } from '../src/index.ts'
+import { type FlowType, jsonText, SourceError, type SourceType } from '@automagik-spark/core'
+import { patient, readFixtures, type RecordedMessage, recordedPieces } from '@automagik-spark/testing'
+import { type HttpPool, type JsonValue, type LostCall, makeSource, type RunCall, type Source } from '../src/index.ts'
 
 /** Langflow's recordings have `body` and `lines` where the others have `json` and `data`. */
 type Recording = Omit<RecordedMessage, 'response'> & {
-  response: Omit<RecordedMessage['response'], 'events'> & { body?: unknown; events?: { line?: unknown; event?: string; data?: unknown }[] }
+  response: Omit<RecordedMessage['response'], 'events'> & {
+    body?: unknown
+    events?: { line?: unknown; event?: string; data?: unknown }[]
+  }
 }
 
 const piecesOf = (recording: Recording): string[] => {
@@ -21,7 +24,17 @@ const pathOf = ({ request }: Recording): string => request.path.split('?')[0] ??
 /** What is asked besides the recording in question, by case. */
 const USUAL: Record<SourceType, string[]> = {
   langflow: ['version', 'health', 'whoami', 'flows_list_header_flows', 'projects'],
-  'automagik-hive': ['health-api-v1', 'root', 'health', 'agents-without-playground', 'agents', 'teams', 'workflows', 'workflow-get', 'playground-status'],
+  'automagik-hive': [
+    'health-api-v1',
+    'root',
+    'health',
+    'agents-without-playground',
+    'agents',
+    'teams',
+    'workflows',
+    'workflow-get',
+    'playground-status',
+  ],
   'automagik-agents': ['root', 'health', 'agents', 'agent-list-old-path'],
 }
 
@@ -29,15 +42,31 @@ const USUAL: Record<SourceType, string[]> = {
 export const serveRecording = async (folder: string, source_type: SourceType) => {
   const recordings = readFixtures(folder) as Recording[]
   // Of the server without a key only some answers were recorded: the others are those with one.
-  const others = folder.endsWith('-auth-off') ? (readFixtures(folder.replace('-auth-off', '')) as Recording[]) : recordings
-  const usual = new Map(USUAL[source_type].flatMap((name) => others.filter((one) => one.case === name)).map((one) => [pathOf(one), one]))
+  const others = folder.endsWith('-auth-off')
+    ? (readFixtures(folder.replace('-auth-off', '')) as Recording[])
+    : recordings
+  const usual = new Map(
+    USUAL[source_type].flatMap((name) => others.filter((one) => one.case === name)).map((one) => [pathOf(one), one]),
+  )
   let current: Recording | undefined
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
     const path = request.url?.split('?')[0] ?? ''
-    const asked = current && path === pathOf(current) && request.method === current.request.method ? current : usual.get(path)
-    if (!asked) return void response.writeHead(404, { 'content-type': 'application/json' }).end('{"detail":"Not Found"}')
-    const { 'content-encoding': encoding, 'content-length': _, 'transfer-encoding': __, location, ...headers } = asked.response.headers
-    response.writeHead(asked.response.status, { ...headers, ...(encoding && { 'content-encoding': encoding }), ...(location && { location: location.replace(/^http:\/\/[^/]+/, '') }) })
+    const asked =
+      current && path === pathOf(current) && request.method === current.request.method ? current : usual.get(path)
+    if (!asked)
+      return void response.writeHead(404, { 'content-type': 'application/json' }).end('{"detail":"Not Found"}')
+    const {
+      'content-encoding': encoding,
+      'content-length': _,
+      'transfer-encoding': __,
+      location,
+      ...headers
+    } = asked.response.headers
+    response.writeHead(asked.response.status, {
+      ...headers,
+      ...(encoding && { 'content-encoding': encoding }),
+      ...(location && { location: location.replace(/^http:\/\/[^/]+/, '') }),
+    })
     const text = piecesOf(asked).join('')
     response.end(encoding === 'gzip' ? gzipSync(text) : text)
   }
@@ -47,7 +76,9 @@ export const serveRecording = async (folder: string, source_type: SourceType) =>
   return {
     recordings,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, // listening on TCP
-    play: (recording: Recording): void => { current = recording },
+    play: (recording: Recording): void => {
+      current = recording
+    },
     close: async (): Promise<void> => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -68,7 +99,8 @@ export const outcomeOf = async (source: Source, recording: Recording, url: strin
 }
 
 const flows = (list: { name: string }[]): string => `flows: ${list.map(({ name }) => name).join(', ')}`
-const found = (flow: { flow_type: FlowType; name: string; description: string } | null): string => (flow ? `${flow.flow_type}: ${flow.name}, ${flow.description}`.slice(0, 80) : 'none')
+const found = (flow: { flow_type: FlowType; name: string; description: string } | null): string =>
+  flow ? `${flow.flow_type}: ${flow.name}, ${flow.description}`.slice(0, 80) : 'none'
 
 const askedOf = (source: Source, recording: Recording): (() => Promise<string>) | null => {
   const { method } = recording.request
@@ -97,8 +129,17 @@ const callOf = (flow_type: FlowType, id: string, recording: Recording, data: Jso
   const { form, json } = recording.request
   const message = form?.['message'] ?? (json as { message_content?: string } | undefined)?.message_content
   return {
-    flow_id: id, flow_type, input_value: jsonText(message ?? 'hello'), session_id: 'task-1', tweaks: null, input_component: null, output_component: null, data,
-    streams_only: recording.response.headers['content-type']?.startsWith('text/event-stream') ?? false, timeoutMs: patient(10_000), signal: new AbortController().signal,
+    flow_id: id,
+    flow_type,
+    input_value: jsonText(message ?? 'hello'),
+    session_id: 'task-1',
+    tweaks: null,
+    input_component: null,
+    output_component: null,
+    data,
+    streams_only: recording.response.headers['content-type']?.startsWith('text/event-stream') ?? false,
+    timeoutMs: patient(10_000),
+    signal: new AbortController().signal,
   }
 }
 
@@ -109,13 +150,20 @@ const runOf = (source: Source, recording: Recording, path: string): (() => Promi
   const [flow_type, flow_id] = langflow ? ['flow', langflow] : agent ? ['agent', agent] : [kind, id]
   if (flow_type === undefined || flow_id === undefined) return null
   const data = base ? { [`${flow_type}_id`]: flow_id } : flow_type === 'flow' ? null : { id: flow_id }
-  return async () => `text: ${(await source.run(callOf(flow_type as FlowType, decodeURIComponent(flow_id), recording, data))).text}`
+  return async () =>
+    `text: ${(await source.run(callOf(flow_type as FlowType, decodeURIComponent(flow_id), recording, data))).text}`
 }
 
 const recoverOf = (source: Source, recording: Recording) => async (): Promise<string> => {
-  const lost: LostCall = { ...callOf('agent', 'echo-agent', recording, { id: 'echo-agent', db_id: 'agent-echo-agent' }), session_id: /^\/sessions\/([^/]+)/.exec(recording.request.path)?.[1] ?? '', own_session: true, tries: 1 }
+  const lost: LostCall = {
+    ...callOf('agent', 'echo-agent', recording, { id: 'echo-agent', db_id: 'agent-echo-agent' }),
+    session_id: /^\/sessions\/([^/]+)/.exec(recording.request.path)?.[1] ?? '',
+    own_session: true,
+    tries: 1,
+  }
   const state = await source.recover?.(lost)
   return state?.state === 'completed' ? `completed: ${state.text}` : String(state?.state)
 }
 
-export const sourceFor = (source_type: SourceType, url: string, pool: HttpPool): Source => makeSource({ source_type, url, api_key: 'sk-any', pool })
+export const sourceFor = (source_type: SourceType, url: string, pool: HttpPool): Source =>
+  makeSource({ source_type, url, api_key: 'sk-any', pool })

@@ -1,7 +1,14 @@
 import type { TaskErrorCode } from './task/error-code.ts'
 
 /** What a caller can do wrong or run into; the API maps each to a status. */
-export type ErrorCode = 'invalid' | 'not_found' | 'method_not_allowed' | 'unauthenticated' | 'too_large' | 'unsupported_media_type' | 'unavailable'
+export type ErrorCode =
+  | 'invalid'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'unauthenticated'
+  | 'too_large'
+  | 'unsupported_media_type'
+  | 'unavailable'
 
 export type FieldError = { path: string; message: string }
 

@@ -1,58 +1,128 @@
-export { ceilToSecond, DAY, floorToSecond, HOUR, MINUTE, SECOND } from './clock.ts'
 export type { Clock } from './clock.ts'
-export { ErrorAnswer, Json, Text, Timestamp } from './contract/common.ts'
+export { ceilToSecond, DAY, floorToSecond, HOUR, MINUTE, SECOND } from './clock.ts'
 export type { Page, PageQuery } from './contract/common.ts'
-export { endpoint } from './contract/endpoint.ts'
+export { ErrorAnswer, Json, Text, Timestamp } from './contract/common.ts'
 export type { Endpoint, Method, Tag } from './contract/endpoint.ts'
+export { endpoint } from './contract/endpoint.ts'
 export { endpoints } from './contract/endpoints.ts'
 export {
-  Backfill, backfillSchedule, BackfillSchedule, createSchedule, CreateSchedule, DECISIONS, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, Misfire, Occurrence, Overlap, previewSchedule, REASONS,
-  replaceSchedule, ReplaceSchedule, runSchedule, Schedule, SCHEDULE_TYPES, SchedulePreview, ScheduleStatus, ScheduleType, updateSchedule, UpdateSchedule,
+  Backfill,
+  BackfillSchedule,
+  backfillSchedule,
+  CreateSchedule,
+  createSchedule,
+  DECISIONS,
+  deleteSchedule,
+  disableSchedule,
+  enableSchedule,
+  getSchedule,
+  listOccurrences,
+  listSchedules,
+  Misfire,
+  Occurrence,
+  Overlap,
+  previewSchedule,
+  REASONS,
+  ReplaceSchedule,
+  replaceSchedule,
+  runSchedule,
+  Schedule,
+  SCHEDULE_TYPES,
+  SchedulePreview,
+  ScheduleStatus,
+  ScheduleType,
+  UpdateSchedule,
+  updateSchedule,
 } from './contract/schedules.ts'
 export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from './contract/service.ts'
 export {
-  createSource, CreateSource, deleteSource, getSource, listSources, replaceSource, Source, SourceStatus, SourceType, updateSource, UpdateSource, validateSource,
+  CreateSource,
+  createSource,
+  deleteSource,
+  getSource,
+  listSources,
+  replaceSource,
+  Source,
+  SourceStatus,
+  SourceType,
+  UpdateSource,
+  updateSource,
+  validateSource,
 } from './contract/sources.ts'
-export {
-  cancelTask, deleteTask, getTask, listTaskLogs, listTasks, replayTask, ReplayTask, RetryOn, retryTask, Task, TASK_EVENTS, TaskEvent, TaskStatus, Trigger,
-} from './contract/tasks.ts'
 export type { TaskQuery } from './contract/tasks.ts'
-export { listWorkers, Worker } from './contract/workers.ts'
 export {
-  deleteWorkflow, FlowType, getRemoteFlow, getWorkflow, listRemoteFlows, listWorkflows, RemoteFlowItem, RunRequest, runWorkflow, syncWorkflow, Workflow, WorkflowItem,
-} from './contract/workflows.ts'
+  cancelTask,
+  deleteTask,
+  getTask,
+  listTaskLogs,
+  listTasks,
+  ReplayTask,
+  replayTask,
+  RetryOn,
+  retryTask,
+  Task,
+  TASK_EVENTS,
+  TaskEvent,
+  TaskStatus,
+  Trigger,
+} from './contract/tasks.ts'
+export { listWorkers, Worker } from './contract/workers.ts'
 export type { SyncAll } from './contract/workflows.ts'
-export { DomainError, invalid, notFound, SourceError } from './errors.ts'
+export {
+  deleteWorkflow,
+  FlowType,
+  getRemoteFlow,
+  getWorkflow,
+  listRemoteFlows,
+  listWorkflows,
+  RemoteFlowItem,
+  RunRequest,
+  runWorkflow,
+  syncWorkflow,
+  Workflow,
+  WorkflowItem,
+} from './contract/workflows.ts'
 export type { ErrorCode, FailureClass, FieldError } from './errors.ts'
+export { DomainError, invalid, notFound, SourceError } from './errors.ts'
 export { uuidV7 } from './ids.ts'
-export { prettyJson } from './json/pretty.ts'
-export { JsonSource, USER_JSON, withSources, writeJson } from './json/source.ts'
-export { jsonNode } from './json/node.ts'
 export type { JsonNode } from './json/node.ts'
+export { jsonNode } from './json/node.ts'
+export { prettyJson } from './json/pretty.ts'
 export { elementsOf, membersOf, partOf, sliceAt } from './json/slice.ts'
-export { asJsonText, asStringText, checkedJsonText, isObjectText, isStringText, jsonText, objectText, plainText, readJson } from './json/text.ts'
+export { JsonSource, USER_JSON, withSources, writeJson } from './json/source.ts'
 export type { JsonText } from './json/text.ts'
+export {
+  asJsonText,
+  asStringText,
+  checkedJsonText,
+  isObjectText,
+  isStringText,
+  jsonText,
+  objectText,
+  plainText,
+  readJson,
+} from './json/text.ts'
 export { wellFormedJson } from './json/well-formed.ts'
+export type { OraclePlan } from './oracle.ts'
+export { dueTimesByClock } from './oracle.ts'
+export { backfillSpan, chooseBackfill, splitSpan } from './schedule/backfill.ts'
+export type { CheckedPlan, OptionsInput, PlanInput } from './schedule/check.ts'
+export { checkOptions, checkPlan } from './schedule/check.ts'
+export { isReadByOldOnly } from './schedule/cron/old-reader.ts'
+export type { Decidable, Decision, LedgerRow, World } from './schedule/decide.ts'
+export { decide, defaultCatchupWindow } from './schedule/decide.ts'
+export { describe, descriptionOf, warningsOf } from './schedule/describe.ts'
+export type { Plan } from './schedule/plan.ts'
+export { nextDue, startOf } from './schedule/plan.ts'
+export type { PreviewInput } from './schedule/preview.ts'
+export { preview } from './schedule/preview.ts'
+export type { Reread } from './schedule/reread.ts'
+export { rereadCron } from './schedule/reread.ts'
+export { pausedSpan, supersededSpan, whyOver } from './schedule/spans.ts'
 export { HIDDEN, hideForms, secretForms } from './secret-forms.ts'
 export { MAX_RETRY_DELAY_MS, RETRY_WINDOWS_MS, retryDelayMs } from './task/backoff.ts'
-export { dueTimesByClock } from './oracle.ts'
-export type { OraclePlan } from './oracle.ts'
-export { TASK_ERROR_CODES } from './task/error-code.ts'
 export type { TaskErrorCode } from './task/error-code.ts'
-export { MANUAL_RETRIES, MAX_RETRIES, nextRetryMs, SCHEDULED_RETRIES } from './task/retry.ts'
+export { TASK_ERROR_CODES } from './task/error-code.ts'
 export type { RetryableFailure, RetryPolicy } from './task/retry.ts'
+export { MANUAL_RETRIES, MAX_RETRIES, nextRetryMs, SCHEDULED_RETRIES } from './task/retry.ts'
 export { isFinished, TASK_EDGES, TASK_STATUSES } from './task/status.ts'
-export { checkOptions, checkPlan } from './schedule/check.ts'
-export type { CheckedPlan, OptionsInput, PlanInput } from './schedule/check.ts'
-export { backfillSpan, chooseBackfill, splitSpan } from './schedule/backfill.ts'
-export { decide, defaultCatchupWindow } from './schedule/decide.ts'
-export type { Decidable, Decision, LedgerRow, World } from './schedule/decide.ts'
-export { isReadByOldOnly } from './schedule/cron/old-reader.ts'
-export { describe, descriptionOf, warningsOf } from './schedule/describe.ts'
-export { nextDue, startOf } from './schedule/plan.ts'
-export type { Plan } from './schedule/plan.ts'
-export { preview } from './schedule/preview.ts'
-export type { PreviewInput } from './schedule/preview.ts'
-export { rereadCron } from './schedule/reread.ts'
-export type { Reread } from './schedule/reread.ts'
-export { pausedSpan, supersededSpan, whyOver } from './schedule/spans.ts'

@@ -4,7 +4,13 @@
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 const NICKNAMES: Record<string, string> = {
-  '@hourly': '0 * * * *', '@daily': '0 0 * * *', '@midnight': '0 0 * * *', '@weekly': '0 0 * * 0', '@monthly': '0 0 1 * *', '@yearly': '0 0 1 1 *', '@annually': '0 0 1 1 *',
+  '@hourly': '0 * * * *',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@weekly': '0 0 * * 0',
+  '@monthly': '0 0 1 * *',
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
 }
 
 type Wall = { year: number; month: number; day: number; hour: number; minute: number; second: number }
@@ -16,11 +22,25 @@ const wallAt = (zone: string, at: number): Wall => {
   let clock = clocks.get(zone)
   if (!clock) {
     clock = new Intl.DateTimeFormat('en-US', {
-      timeZone: zone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
+      timeZone: zone,
+      hourCycle: 'h23',
+      year: 'numeric',
+      month: '2-digit',
+      day: '2-digit',
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
     })
     clocks.set(zone, clock)
   }
-  const [month, day, year, hour, minute, second] = clock.format(at).split(/\D+/).map(Number) as [number, number, number, number, number, number] // six numbers in this order
+  const [month, day, year, hour, minute, second] = clock.format(at).split(/\D+/).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ] // six numbers in this order
   return { year, month, day, hour, minute, second }
 }
 
@@ -69,16 +89,20 @@ const nearestWorkday = (wall: Wall, day: number): number | undefined =>
   [0, -1, 1, -2, 2].map((by) => day + by).find((near) => near >= 1 && near <= daysIn(wall) && isWorkday(wall, near))
 
 const dateMatches = (field: string, wall: Wall): boolean =>
-  field.toUpperCase().split(',').some((part) => {
-    if (part === 'L') return wall.day === daysIn(wall)
-    if (!part.endsWith('W')) return allows(part, wall.day, 1, 31)
-    const day = part === 'LW' ? daysIn(wall) : Number(part.slice(0, -1))
-    return day <= daysIn(wall) && wall.day === nearestWorkday(wall, day)
-  })
+  field
+    .toUpperCase()
+    .split(',')
+    .some((part) => {
+      if (part === 'L') return wall.day === daysIn(wall)
+      if (!part.endsWith('W')) return allows(part, wall.day, 1, 31)
+      const day = part === 'LW' ? daysIn(wall) : Number(part.slice(0, -1))
+      return day <= daysIn(wall) && wall.day === nearestWorkday(wall, day)
+    })
 
 const weekdayMatches = (field: string, wall: Wall): boolean => {
   const weekday = weekdayOf(wall)
-  const isDay = (text: string) => allows(text, weekday, 0, 7, WEEKDAYS) || (weekday === 0 && allows(text, 7, 0, 7, WEEKDAYS))
+  const isDay = (text: string) =>
+    allows(text, weekday, 0, 7, WEEKDAYS) || (weekday === 0 && allows(text, 7, 0, 7, WEEKDAYS))
   return field.split(',').some((part) => {
     const [, day, nth] = /^(.+?)(?:#(\d)|#?L)$/i.exec(part) ?? []
     if (day === undefined) return isDay(part)
@@ -87,7 +111,9 @@ const weekdayMatches = (field: string, wall: Wall): boolean => {
 }
 
 const fieldsOf = (expression: string): string[] => {
-  const fields = (NICKNAMES[expression.toLowerCase()] ?? expression).split(/\s+/).map((field) => field.replace('?', '*'))
+  const fields = (NICKNAMES[expression.toLowerCase()] ?? expression)
+    .split(/\s+/)
+    .map((field) => field.replace('?', '*'))
   return fields.length === 5 ? ['0', ...fields] : fields
 }
 
@@ -98,14 +124,29 @@ const REPEATED = 4 * 3600_000
 
 /** The due times of a cron expression in [from, until), as ISO text. */
 export const oracle = (expression: string, zone: string, from: Date, until: Date): string[] => {
-  const [second, minute, hour, date, month, weekday] = fieldsOf(expression) as [string, string, string, string, string, string] // six fields
-  const [seconds, minutes, hours, months] = [table(second, 0, 59), table(minute, 0, 59), table(hour, 0, 23), table(month, 1, 12, MONTHS)]
+  const [second, minute, hour, date, month, weekday] = fieldsOf(expression) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ] // six fields
+  const [seconds, minutes, hours, months] = [
+    table(second, 0, 59),
+    table(minute, 0, 59),
+    table(hour, 0, 23),
+    table(month, 1, 12, MONTHS),
+  ]
   const dayMatches = (wall: Wall): boolean => {
     if (!months[wall.month]) return false
     const [byDate, byWeekday] = [dateMatches(date, wall), weekdayMatches(weekday.replace('+', ''), wall)]
-    return weekday.startsWith('+') || beginsWithStar(date) || beginsWithStar(weekday) ? byDate && byWeekday : byDate || byWeekday
+    return weekday.startsWith('+') || beginsWithStar(date) || beginsWithStar(weekday)
+      ? byDate && byWeekday
+      : byDate || byWeekday
   }
-  const matches = (wall: Wall) => seconds[wall.second]! && minutes[wall.minute]! && hours[wall.hour]! && dayMatches(wall)
+  const matches = (wall: Wall) =>
+    seconds[wall.second]! && minutes[wall.minute]! && hours[wall.hour]! && dayMatches(wall)
   const fixed = ![second, minute, hour].some(beginsWithStar)
 
   const step = second === '0' ? 60_000 : 1000
@@ -125,8 +166,12 @@ export const oracle = (expression: string, zone: string, from: Date, until: Date
       for (let skipped = furthest + step; skipped < shown && !due; skipped += step) {
         const then = new Date(skipped)
         due = matches({
-          year: then.getUTCFullYear(), month: then.getUTCMonth() + 1, day: then.getUTCDate(),
-          hour: then.getUTCHours(), minute: then.getUTCMinutes(), second: then.getUTCSeconds(),
+          year: then.getUTCFullYear(),
+          month: then.getUTCMonth() + 1,
+          day: then.getUTCDate(),
+          hour: then.getUTCHours(),
+          minute: then.getUTCMinutes(),
+          second: then.getUTCSeconds(),
         })
       }
     }
@@ -155,17 +200,22 @@ const intervalTimes = (plan: OraclePlan, from: Date, until: Date): number[] => {
   const anchor = (plan.start_at ?? plan.anchor).getTime() / 1000
   const first = plan.start_at ? anchor : anchor + 1 // only a given start is itself a due time
   const found: number[] = []
-  for (let at = Math.max(first, Math.ceil(from.getTime() / 1000)); at < until.getTime() / 1000; at++) if ((at - anchor) % seconds === 0) found.push(at * 1000)
+  for (let at = Math.max(first, Math.ceil(from.getTime() / 1000)); at < until.getTime() / 1000; at++)
+    if ((at - anchor) % seconds === 0) found.push(at * 1000)
   return found
 }
 
 const oneTimeTimes = ({ schedule_expr, timezone }: OraclePlan): number[] => {
   const written = schedule_expr.trim().replace(/ (?=[+-]|z$)/i, '')
   const offset = /([+-]\d\d):?(\d\d)?$/.exec(written.slice(10))
-  const clock = written.replace(/(?:z|[+-]\d\d(?::?\d\d)?)$/i, (end, at: number) => (at > 10 ? '' : end)).replace(',', '.')
-  if (/z$/i.test(written) || offset) return [Math.ceil(Date.parse(`${clock}${offset ? `${offset[1]}:${offset[2] ?? '00'}` : 'Z'}`) / 1000) * 1000]
+  const clock = written
+    .replace(/(?:z|[+-]\d\d(?::?\d\d)?)$/i, (end, at: number) => (at > 10 ? '' : end))
+    .replace(',', '.')
+  if (/z$/i.test(written) || offset)
+    return [Math.ceil(Date.parse(`${clock}${offset ? `${offset[1]}:${offset[2] ?? '00'}` : 'Z'}`) / 1000) * 1000]
   const shown = Math.ceil(Date.parse(`${clock}Z`) / 1000) * 1000
-  for (let at = shown - FURTHEST; at <= shown + FURTHEST; at += 1000) if (asNumber(wallAt(timezone, at)) === shown) return [at]
+  for (let at = shown - FURTHEST; at <= shown + FURTHEST; at += 1000)
+    if (asNumber(wallAt(timezone, at)) === shown) return [at]
   return []
 }
 
@@ -176,6 +226,10 @@ export const dueTimesByClock = (plan: OraclePlan, from: Date, until: Date): Date
     interval: () => intervalTimes(plan, from, until),
     'one-time': () => oneTimeTimes(plan),
   }[plan.schedule_type]()
-  const isWithin = (at: number) => at >= from.getTime() && at < until.getTime() && (!plan.start_at || at >= plan.start_at.getTime()) && (!plan.end_at || at < plan.end_at.getTime())
+  const isWithin = (at: number) =>
+    at >= from.getTime() &&
+    at < until.getTime() &&
+    (!plan.start_at || at >= plan.start_at.getTime()) &&
+    (!plan.end_at || at < plan.end_at.getTime())
   return times.filter(isWithin).map((at) => new Date(at))
 }

@@ -13,8 +13,18 @@ export const secretForms = (secret: string): string[] => {
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
   return [
     ...new Set([
-      secret, json, ...[1, 2, 3].map((times) => inJson(json, times)), json.replaceAll('/', '\\/'), secret.replaceAll('\\', '\\\\'), ...inUrl(wellFormed),
-      ...inHtml(secret), ...inBase64(bytes), hex, hex.toUpperCase(), secret.toUpperCase(), secret.toLowerCase(),
+      secret,
+      json,
+      ...[1, 2, 3].map((times) => inJson(json, times)),
+      json.replaceAll('/', '\\/'),
+      secret.replaceAll('\\', '\\\\'),
+      ...inUrl(wellFormed),
+      ...inHtml(secret),
+      ...inBase64(bytes),
+      hex,
+      hex.toUpperCase(),
+      secret.toUpperCase(),
+      secret.toLowerCase(),
     ]),
   ]
 }
@@ -26,7 +36,8 @@ export const hideForms = (text: string, forms: readonly string[]): string => {
   return clean
 }
 
-const inJson = (text: string, times = 1): string => (times === 0 ? text : inJson(JSON.stringify(text).slice(1, -1), times - 1))
+const inJson = (text: string, times = 1): string =>
+  times === 0 ? text : inJson(JSON.stringify(text).slice(1, -1), times - 1)
 /** Libraries differ in what they leave as it is, the slash above all, and in how they write a space. */
 const inUrl = (text: string): string[] => {
   const component = encodeURIComponent(text)

@@ -1,14 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { oracle } from '../src/oracle.ts'
-import { countDue, dueTimesBetween, previousDue } from '../src/schedule/plan.ts'
 import type { Plan } from '../src/schedule/plan.ts'
+import { countDue, dueTimesBetween, previousDue } from '../src/schedule/plan.ts'
 import { randomExpressions, usualExpressions } from './expressions.ts'
 
 // Thousands of expressions around the changes of the clock, against a program that looks at every second of it and shares no code.
 
 const HOUR = 3600_000
 const cron = (schedule_expr: string, timezone: string): Plan => ({
-  schedule_type: 'cron', schedule_expr, timezone, anchor: new Date(0), start_at: null, end_at: null, jitter: 0, seed: 'test', read: 'today',
+  schedule_type: 'cron',
+  schedule_expr,
+  timezone,
+  anchor: new Date(0),
+  start_at: null,
+  end_at: null,
+  jitter: 0,
+  seed: 'test',
+  read: 'today',
 })
 
 /** Changes of the clock, taken from the tz database: what it goes from and to stands beside it. */
@@ -37,14 +45,16 @@ const CHANGES = [
   ['Asia/Calcutta', '2026-06-30T18:30:00Z', 'no change, under an old name'],
 ] as const
 
-const around = (at: string, hours: number) => [new Date(Date.parse(at) - hours * HOUR), new Date(Date.parse(at) + hours * HOUR)] as const
+const around = (at: string, hours: number) =>
+  [new Date(Date.parse(at) - hours * HOUR), new Date(Date.parse(at) + hours * HOUR)] as const
 
 /** The due times in [from, until), forwards; a note when the way back or the count differs. */
 const dueIn = (plan: Plan, from: Date, until: Date): string[] => {
   const [before, last] = [new Date(from.getTime() - 1), new Date(until.getTime() - 1)]
   const due = dueTimesBetween(plan, before, last, 100_000)
   const wrong: string[] = []
-  if (countDue(plan, before, last, 100_000) !== due.length) wrong.push(`counted ${countDue(plan, before, last, 100_000)}`)
+  if (countDue(plan, before, last, 100_000) !== due.length)
+    wrong.push(`counted ${countDue(plan, before, last, 100_000)}`)
   let at: Date | null = until
   for (const one of due.toReversed()) {
     at = previousDue(plan, at)
@@ -53,7 +63,8 @@ const dueIn = (plan: Plan, from: Date, until: Date): string[] => {
       break
     }
   }
-  if (wrong.length === 0 && due.length > 0 && (previousDue(plan, due[0]!)?.getTime() ?? -1) >= from.getTime()) wrong.push('more before the first')
+  if (wrong.length === 0 && due.length > 0 && (previousDue(plan, due[0]!)?.getTime() ?? -1) >= from.getTime())
+    wrong.push('more before the first')
   return [...wrong, ...due.map((one) => one.toISOString())]
 }
 
@@ -67,18 +78,40 @@ describe('due times are those that the clock shows', () => {
   it.each(CHANGES)('%s at %s (%s): expressions of minutes', (zone, at) => {
     const [from, until] = around(at, 27)
     const seed = Date.parse(at) / 1000
-    expect(differences([...usualExpressions(80, seed), ...randomExpressions(50, seed + 1, 0)], zone, from, until)).toEqual([])
+    expect(
+      differences([...usualExpressions(80, seed), ...randomExpressions(50, seed + 1, 0)], zone, from, until),
+    ).toEqual([])
   })
 
   it.each(CHANGES.slice(0, 10))('%s at %s (%s): expressions of seconds', (zone, at) => {
     const [from, until] = around(at, 3)
-    expect(differences([...randomExpressions(20, Date.parse(at) / 1000, 1), '0-59 0-59 0-23 * * *', '30 0-59 1-2 * * *', '*/7 30 1,2 * * *', '59 59 23 * * *'], zone, from, until)).toEqual([])
+    expect(
+      differences(
+        [
+          ...randomExpressions(20, Date.parse(at) / 1000, 1),
+          '0-59 0-59 0-23 * * *',
+          '30 0-59 1-2 * * *',
+          '*/7 30 1,2 * * *',
+          '59 59 23 * * *',
+        ],
+        zone,
+        from,
+        until,
+      ),
+    ).toEqual([])
   })
 
   it('in UTC, over ten years of months by their ends', () => {
     for (const at of ['2026-12-31T12:00:00Z', '2027-02-28T12:00:00Z', '2028-02-29T12:00:00Z', '2030-04-30T12:00:00Z']) {
       const [from, until] = around(at, 36)
-      expect(differences([...usualExpressions(60, 3), ...randomExpressions(90, Date.parse(at) / 1000, 0)], 'UTC', from, until)).toEqual([])
+      expect(
+        differences(
+          [...usualExpressions(60, 3), ...randomExpressions(90, Date.parse(at) / 1000, 0)],
+          'UTC',
+          from,
+          until,
+        ),
+      ).toEqual([])
     }
   })
 })

@@ -32,7 +32,8 @@ export const model = (schedule: Decidable, world: World): Verdict[] => {
 
   const window = schedule.catchup_window ?? (plan.schedule_type === 'one-time' ? 7 * 86400 : 86400)
   const alive = late.filter((due) => age(due) <= window * 1000)
-  const catchUp = misfire === 'skip' ? [] : misfire === 'all' ? alive.slice(-100) : onTime.length > 0 ? [] : alive.slice(-1)
+  const catchUp =
+    misfire === 'skip' ? [] : misfire === 'all' ? alive.slice(-100) : onTime.length > 0 ? [] : alive.slice(-1)
 
   const verdicts: Verdict[] = []
   let open = world.open.count

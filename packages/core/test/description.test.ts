@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest'
-import { descriptionOf, warningsOf } from '../src/schedule/describe.ts'
 import { nextLocal } from '../src/schedule/cron/calendar.ts'
 import { readCron } from '../src/schedule/cron/pattern.ts'
+import { descriptionOf, warningsOf } from '../src/schedule/describe.ts'
 import { randomExpressions, usualExpressions } from './expressions.ts'
 
 // Reads a description back, by the words alone, and holds what it claims against the times.
 
-type Claim = { seconds: number[]; minutes: number[]; hours: number[]; clock: Set<string> | null; onDay: (day: Date) => boolean }
+type Claim = {
+  seconds: number[]
+  minutes: number[]
+  hours: number[]
+  clock: Set<string> | null
+  onDay: (day: Date) => boolean
+}
 
 const MONTHS = 'January February March April May June July August September October November December'.split(' ')
 const DAYS = 'Sunday Monday Tuesday Wednesday Thursday Friday Saturday'.split(' ')
@@ -51,9 +57,12 @@ const namedDays = (text: string): number[] => {
 }
 
 const lastOf = (day: Date) => new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 0)).getUTCDate()
-const weekdayAt = (day: Date, date: number) => new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), date)).getUTCDay()
+const weekdayAt = (day: Date, date: number) =>
+  new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), date)).getUTCDay()
 const nearest = (day: Date, date: number) =>
-  [0, -1, 1, -2, 2].map((by) => date + by).find((one) => one >= 1 && one <= lastOf(day) && weekdayAt(day, one) % 6 !== 0)
+  [0, -1, 1, -2, 2]
+    .map((by) => date + by)
+    .find((one) => one >= 1 && one <= lastOf(day) && weekdayAt(day, one) % 6 !== 0)
 
 type OnDay = (day: Date) => boolean
 const eatDate = ({ eat }: ReturnType<typeof makeEater>): OnDay | null => {
@@ -68,11 +77,16 @@ const eatDate = ({ eat }: ReturnType<typeof makeEater>): OnDay | null => {
   return near && ((day) => Number(near[1]) <= lastOf(day) && day.getUTCDate() === nearest(day, Number(near[1])))
 }
 const eatWeekday = ({ eat }: ReturnType<typeof makeEater>): OnDay | null => {
-  const nth = eat(`(?:only )?(?:on )?the (${NTH.join('|')}) (${NAME}(?:, ${NAME})*(?: (?:and|or) ${NAME})?) of the month`)
+  const nth = eat(
+    `(?:only )?(?:on )?the (${NTH.join('|')}) (${NAME}(?:, ${NAME})*(?: (?:and|or) ${NAME})?) of the month`,
+  )
   if (nth) {
     const weekdays = new Set(namedDays(nth[2]!))
     return (day) => {
-      const isNth = nth[1] === 'last' ? day.getUTCDate() + 7 > lastOf(day) : Math.ceil(day.getUTCDate() / 7) === NTH.indexOf(nth[1]!)
+      const isNth =
+        nth[1] === 'last'
+          ? day.getUTCDate() + 7 > lastOf(day)
+          : Math.ceil(day.getUTCDate() / 7) === NTH.indexOf(nth[1]!)
       return weekdays.has(day.getUTCDay()) && isNth
     }
   }
@@ -81,7 +95,11 @@ const eatWeekday = ({ eat }: ReturnType<typeof makeEater>): OnDay | null => {
   return plain && ((day) => weekdays.has(day.getUTCDay()))
 }
 /** Several of a kind, joined by commas and "and": one is enough. */
-const eatAll = (eater: ReturnType<typeof makeEater>, eatOne: (eater: ReturnType<typeof makeEater>) => OnDay | null, joins = false): OnDay | null => {
+const eatAll = (
+  eater: ReturnType<typeof makeEater>,
+  eatOne: (eater: ReturnType<typeof makeEater>) => OnDay | null,
+  joins = false,
+): OnDay | null => {
   const found: OnDay[] = []
   for (let one = eatOne(eater); one; one = eatOne(eater)) {
     found.push(one)
@@ -97,7 +115,10 @@ const readBack = (sentence: string): Claim => {
   const hours = clock ? null : eater.eat(String.raw`Every (?:(\d+) )?hours?(?: from 00:00)?`)
   const minutes = clock || hours ? null : eater.eat(String.raw`Every (?:(\d+) )?minutes?`)
   const past = clock || hours || minutes ? null : eater.eat(`At (${LIST}) minutes? past the hour`)
-  const seconds = clock || hours || minutes || past ? null : (eater.eat(String.raw`Every (?:(\d+) )?seconds?`) ?? eater.eat(`At (${LIST}) seconds? past the minute`))
+  const seconds =
+    clock || hours || minutes || past
+      ? null
+      : (eater.eat(String.raw`Every (?:(\d+) )?seconds?`) ?? eater.eat(`At (${LIST}) seconds? past the minute`))
   if (clock) claim.clock = new Set(clock[1]!.split(/, | and /).map((text) => (text.length === 5 ? `${text}:00` : text)))
   if (hours) Object.assign(claim, { minutes: [0], hours: stepped(hours[1], 24) })
   if (minutes) claim.minutes = stepped(minutes[1], 60)
@@ -108,7 +129,10 @@ const readBack = (sentence: string): Claim => {
     if (inMinutes) claim.minutes = listed(inMinutes[1]!)
   }
   const between = eater.eat(`(${BETWEEN}(?:(?:, | and )${BETWEEN})*)`)
-  if (between) claim.hours = [...between[1]!.matchAll(/between (\d\d):00 and (\d\d):59/g)].flatMap(([, from, to]) => listed(`${Number(from)} to ${Number(to)}`))
+  if (between)
+    claim.hours = [...between[1]!.matchAll(/between (\d\d):00 and (\d\d):59/g)].flatMap(([, from, to]) =>
+      listed(`${Number(from)} to ${Number(to)}`),
+    )
   const inHours = eater.eat(`in the hours (${LIST})`)
   if (inHours) claim.hours = listed(inHours[1]!)
 
@@ -135,13 +159,22 @@ const two = (value: number) => String(value).padStart(2, '0')
 
 const contradiction = (expression: string): string | null => {
   const { cron } = readCron(expression)!
-  const sentence = descriptionOf({ schedule_type: 'cron', schedule_expr: expression, timezone: 'UTC', read: 'today' }).replace(' (UTC)', '')
+  const sentence = descriptionOf({
+    schedule_type: 'cron',
+    schedule_expr: expression,
+    timezone: 'UTC',
+    read: 'today',
+  }).replace(' (UTC)', '')
   const claim = readBack(sentence)
   const { seconds, minutes, hours } = cron
   if (claim.clock) {
-    const times = hours.values.flatMap((hour) => minutes.values.flatMap((minute) => seconds.values.map((second) => [hour, minute, second].map(two).join(':'))))
+    const times = hours.values.flatMap((hour) =>
+      minutes.values.flatMap((minute) => seconds.values.map((second) => [hour, minute, second].map(two).join(':'))),
+    )
     if (times.join() !== [...claim.clock].join()) return `${expression}: "${sentence}" and ${times.join()}`
-  } else if ([claim.seconds, claim.minutes, claim.hours].join('|') !== [seconds.values, minutes.values, hours.values].join('|')) {
+  } else if (
+    [claim.seconds, claim.minutes, claim.hours].join('|') !== [seconds.values, minutes.values, hours.values].join('|')
+  ) {
     return `${expression}: "${sentence}" and ${[seconds.values, minutes.values, hours.values].join('|')}`
   }
   // 2027 and the leap year 2028.
@@ -149,7 +182,8 @@ const contradiction = (expression: string): string | null => {
     const bits = cron.days(2027 + Math.floor(month / 12), month % 12)
     for (let date = 1; date <= lastOf(new Date(Date.UTC(2027, month, 1))); date++) {
       const day = new Date(Date.UTC(2027, month, date))
-      if (((bits >>> (date - 1)) & 1) !== Number(claim.onDay(day))) return `${expression}: "${sentence}" and ${day.toISOString().slice(0, 10)}`
+      if (((bits >>> (date - 1)) & 1) !== Number(claim.onDay(day)))
+        return `${expression}: "${sentence}" and ${day.toISOString().slice(0, 10)}`
     }
   }
   return null
@@ -160,7 +194,11 @@ describe('a description never names what the times contradict', () => {
     ['expressions as people write them', usualExpressions(600, 7)],
     ['random expressions', randomExpressions(1000, 11)],
   ])('%s', (_, expressions) => {
-    expect(expressions.flatMap((expression) => (readCron(expression) ? (contradiction(expression) ?? []) : [`${expression} is not read`]))).toEqual([])
+    expect(
+      expressions.flatMap((expression) =>
+        readCron(expression) ? (contradiction(expression) ?? []) : [`${expression} is not read`],
+      ),
+    ).toEqual([])
   })
 })
 
@@ -169,9 +207,15 @@ describe('warnings say nothing that the times contradict', () => {
   it('of random expressions', () => {
     for (const expression of randomExpressions(1000, 13)) {
       const { cron, parsed } = readCron(expression)!
-      const said = warningsOf({ schedule_type: 'cron', schedule_expr: expression, timezone: 'Europe/Lisbon', read: 'today' }, now)
+      const said = warningsOf(
+        { schedule_type: 'cron', schedule_expr: expression, timezone: 'Europe/Lisbon', read: 'today' },
+        now,
+      )
       const has = (text: string) => said.some((one) => one.includes(text))
-      expect({ expression, never: has('never fires') }).toEqual({ expression, never: nextLocal(cron, now.getTime()) === null })
+      expect({ expression, never: has('never fires') }).toEqual({
+        expression,
+        never: nextLocal(cron, now.getTime()) === null,
+      })
       // The clock of Lisbon leaves out 01:00 to 02:00 on 28 March 2027.
       const skipped = nextLocal(cron, Date.UTC(2027, 2, 28, 1))
       const isSkipped = skipped !== null && skipped < Date.UTC(2027, 2, 28, 2) && !has('never fires')

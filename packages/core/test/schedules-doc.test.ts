@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { FailureClass } from '../src/errors.ts'
-import { decide, MISFIRES, OVERLAPS } from '../src/schedule/decide.ts'
 import type { Decidable, LedgerRow, World } from '../src/schedule/decide.ts'
-import { dueTimesBetween } from '../src/schedule/plan.ts'
+import { decide, MISFIRES, OVERLAPS } from '../src/schedule/decide.ts'
 import type { Plan } from '../src/schedule/plan.ts'
+import { dueTimesBetween } from '../src/schedule/plan.ts'
 import { pausedSpan, supersededSpan } from '../src/schedule/spans.ts'
 import { nextRetryMs, RETRY_LEVELS } from '../src/task/retry.ts'
 
@@ -14,7 +14,12 @@ const page = readFileSync(new URL('../../../docs/schedules.md', import.meta.url)
 const table = (marker: string): string[][] => {
   const lines = page.split(`<!-- ${marker} -->\n`)[1]!.split('\n')
   const end = lines.findIndex((line) => !line.startsWith('|'))
-  return lines.slice(2, end).map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim()))
+  return lines.slice(2, end).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  )
 }
 
 /** `10:00`, `10:00:20` or `05-30 09:00`, on 1 June 2026 in UTC. */
@@ -27,7 +32,16 @@ const timeOf = (text: string): Date => {
 const planOf = (cell: string): Plan => {
   const [, type = 'cron', schedule_expr] = /^(?:(\S+) )?`(.+)`$/.exec(cell) ?? []
   if (!schedule_expr) throw new Error(`"${cell}" is not a schedule`)
-  return { schedule_type: type as Plan['schedule_type'], schedule_expr, timezone: 'UTC', anchor: timeOf('00:00'), start_at: null, end_at: null, jitter: 0, seed: 'doc' } // the table names the types
+  return {
+    schedule_type: type as Plan['schedule_type'],
+    schedule_expr,
+    timezone: 'UTC',
+    anchor: timeOf('00:00'),
+    start_at: null,
+    end_at: null,
+    jitter: 0,
+    seed: 'doc',
+  } // the table names the types
 }
 
 const textOf = (at: Date): string => {
@@ -38,7 +52,9 @@ const textOf = (at: Date): string => {
 /** The row as the page writes it, with every time to the second. */
 const rowText = ({ scheduled_for, until, decision, reason, count, count_at_least }: LedgerRow): string => {
   const times = until ? `${textOf(scheduled_for)}–${textOf(until)}` : textOf(scheduled_for)
-  const inBrackets = [reason, count_at_least ? `at least ${count}` : count > 1 ? String(count) : null].filter(Boolean).join(', ')
+  const inBrackets = [reason, count_at_least ? `at least ${count}` : count > 1 ? String(count) : null]
+    .filter(Boolean)
+    .join(', ')
   return `${times} ${decision}${inBrackets ? ` (${inBrackets})` : ''}`
 }
 
@@ -63,7 +79,15 @@ const circumstances = (cell: string, schedule: Decidable, world: World) => {
 
 describe('docs/schedules.md: how a due time is decided', () => {
   it.each(table('decide'))('%s: %s decided until %s, now %s, %s', (_, scheduled, until, now, cell, expected) => {
-    const schedule: Decidable = { plan: planOf(scheduled!), overlap: 'skip', misfire: 'last', catchup_window: null, max_runs: null, run_count: 0, decided_until: until ? timeOf(until) : null }
+    const schedule: Decidable = {
+      plan: planOf(scheduled!),
+      overlap: 'skip',
+      misfire: 'last',
+      catchup_window: null,
+      max_runs: null,
+      run_count: 0,
+      decided_until: until ? timeOf(until) : null,
+    }
     const world: World = { now: timeOf(now!), open: { count: 0, pending: 0 }, hold: null }
     circumstances(cell!, schedule, world)
     const decision = decide(schedule, world)
@@ -88,9 +112,20 @@ describe('docs/schedules.md: pause and edit', () => {
 
 describe('docs/schedules.md: cron', () => {
   it.each(table('cron'))('%s from %s', (expression, from, expected) => {
-    const due = dueTimesBetween(planOf(expression!), new Date(Date.parse(`${from}T00:00:00Z`) - 1), new Date('2030-01-01T00:00:00Z'), expected!.split(', ').length)
+    const due = dueTimesBetween(
+      planOf(expression!),
+      new Date(Date.parse(`${from}T00:00:00Z`) - 1),
+      new Date('2030-01-01T00:00:00Z'),
+      expected!.split(', ').length,
+    )
     const year = from!.slice(0, 5)
-    const said = due.map((at) => at.toISOString().replace(year, '').replace('T', ' ').replace(/(:00)?\.000Z$/, ''))
+    const said = due.map((at) =>
+      at
+        .toISOString()
+        .replace(year, '')
+        .replace('T', ' ')
+        .replace(/(:00)?\.000Z$/, ''),
+    )
     expect(said.join(', ')).toBe(expected)
   })
 })
@@ -99,7 +134,12 @@ describe('docs/schedules.md: when the clock is set', () => {
   it.each(table('clock'))('%s in %s on %s', (expression, timezone, date, _, expected) => {
     const day = new Date(`${date}T00:00:00Z`).getTime()
     const isThatDay = new Intl.DateTimeFormat('en-CA', { timeZone: timezone!, dateStyle: 'short' })
-    const due = dueTimesBetween({ ...planOf(expression!), timezone: timezone! }, new Date(day - 86400_000), new Date(day + 2 * 86400_000), 1000).filter((at) => isThatDay.format(at) === date)
+    const due = dueTimesBetween(
+      { ...planOf(expression!), timezone: timezone! },
+      new Date(day - 86400_000),
+      new Date(day + 2 * 86400_000),
+      1000,
+    ).filter((at) => isThatDay.format(at) === date)
     expect(due.map((at) => at.toISOString().slice(11, 19)).join(', ') || 'nothing').toBe(expected)
   })
 })
@@ -108,7 +148,11 @@ describe('docs/schedules.md, retries', () => {
   it.each(table('retries'))('%s', (_, failure, levels) => {
     const allowed = RETRY_LEVELS.filter(
       (retry_on) =>
-        nextRetryMs({ max_retries: 1, retry_on, tries: 1, tries_before: 0 }, { failure: failure!.replaceAll('`', '') as FailureClass, retry_after: null }, 0) !== null, // the table names the classes
+        nextRetryMs(
+          { max_retries: 1, retry_on, tries: 1, tries_before: 0 },
+          { failure: failure!.replaceAll('`', '') as FailureClass, retry_after: null },
+          0,
+        ) !== null, // the table names the classes
     )
     expect(allowed.map((level) => `\`${level}\``).join(', ') || 'never').toBe(levels)
   })

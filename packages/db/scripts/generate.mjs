@@ -8,16 +8,20 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const require = createRequire(import.meta.url)
 const cli = join(dirname(require.resolve('prisma/package.json')), 'build/index.js')
 
-const { status, error } = spawnSync(process.execPath, [cli, 'generate', '--no-hints', '--schema', 'prisma/schema.prisma'], {
-  cwd: root,
-  stdio: 'inherit',
-  env: {
-    ...process.env,
-    // `generate` never runs the schema engine, but downloads it unless this names an existing file. Node itself is one on every system.
-    PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
-    CHECKPOINT_DISABLE: '1',
-    PRISMA_HIDE_UPDATE_MESSAGE: '1',
+const { status, error } = spawnSync(
+  process.execPath,
+  [cli, 'generate', '--no-hints', '--schema', 'prisma/schema.prisma'],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      // `generate` never runs the schema engine, but downloads it unless this names an existing file. Node itself is one on every system.
+      PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+      CHECKPOINT_DISABLE: '1',
+      PRISMA_HIDE_UPDATE_MESSAGE: '1',
+    },
   },
-})
+)
 if (error) throw error
 process.exit(status ?? 1)

@@ -14,7 +14,10 @@ export type StoredPlan = {
 }
 
 /** The row of the ledger that a due time is in. */
-export type CoveringRow = Pick<OccurrenceRow, 'scheduled_for' | 'until' | 'decision' | 'reason' | 'decided_at'> & { due: Date; plan: StoredPlan | null }
+export type CoveringRow = Pick<OccurrenceRow, 'scheduled_for' | 'until' | 'decision' | 'reason' | 'decided_at'> & {
+  due: Date
+  plan: StoredPlan | null
+}
 
 const iso = (at: Date | null) => (at ? at.toISOString() : null)
 
@@ -31,18 +34,31 @@ export const coveringRows = async (tx: Sql, schedule_id: string, due: Date[]): P
   ).rows
 
 /** What is left of a span that is split: it says what the whole said. */
-export type SpanPiece = Pick<OccurrenceRow, 'scheduled_for' | 'until' | 'count' | 'count_at_least' | 'decision' | 'reason' | 'decided_at'> & { plan: StoredPlan | null }
+export type SpanPiece = Pick<
+  OccurrenceRow,
+  'scheduled_for' | 'until' | 'count' | 'count_at_least' | 'decision' | 'reason' | 'decided_at'
+> & { plan: StoredPlan | null }
 
 /** Puts pieces in the place of the spans that began at `starts`. The caller holds the schedule's lock. */
 export const splitSpans = async (tx: Sql, schedule_id: string, starts: Date[], pieces: SpanPiece[]): Promise<void> => {
   if (starts.length === 0) return
-  await tx.query(`DELETE FROM occurrences WHERE schedule_id = $1 AND scheduled_for = ANY ($2::timestamptz[])`, [schedule_id, starts.map(iso)])
+  await tx.query(`DELETE FROM occurrences WHERE schedule_id = $1 AND scheduled_for = ANY ($2::timestamptz[])`, [
+    schedule_id,
+    starts.map(iso),
+  ])
   await tx.query(
     `INSERT INTO occurrences (schedule_id, scheduled_for, until, count, count_at_least, decision, reason, decided_at, plan)
      SELECT $1, p.* FROM unnest($2::timestamptz[], $3::timestamptz[], $4::int[], $5::bool[], $6::text[], $7::text[], $8::timestamptz[], $9::jsonb[]) p`,
     [
-      schedule_id, pieces.map((p) => iso(p.scheduled_for)), pieces.map((p) => iso(p.until)), pieces.map((p) => p.count), pieces.map((p) => p.count_at_least),
-      pieces.map((p) => p.decision), pieces.map((p) => p.reason), pieces.map((p) => iso(p.decided_at)), pieces.map((p) => p.until && p.plan && JSON.stringify(p.plan)),
+      schedule_id,
+      pieces.map((p) => iso(p.scheduled_for)),
+      pieces.map((p) => iso(p.until)),
+      pieces.map((p) => p.count),
+      pieces.map((p) => p.count_at_least),
+      pieces.map((p) => p.decision),
+      pieces.map((p) => p.reason),
+      pieces.map((p) => iso(p.decided_at)),
+      pieces.map((p) => p.until && p.plan && JSON.stringify(p.plan)),
     ],
   )
 }
@@ -51,7 +67,13 @@ export const splitSpans = async (tx: Sql, schedule_id: string, starts: Date[], p
  * Makes the row of each due time `started: backfill`, whatever it said, unless it says `started` already, and a task for it. They run one at
  * a time, over all backfills of the schedule, and after everything else. Returns the due times that got their task.
  */
-export const writeBackfill = async (tx: Sql, schedule_id: string, runs: { due: Date; task_id: string }[], now: Date, default_timeout: number): Promise<Date[]> => {
+export const writeBackfill = async (
+  tx: Sql,
+  schedule_id: string,
+  runs: { due: Date; task_id: string }[],
+  now: Date,
+  default_timeout: number,
+): Promise<Date[]> => {
   const { rows } = await tx.query<{ scheduled_for: Date }>(
     `WITH o AS (
        INSERT INTO occurrences AS o (schedule_id, scheduled_for, decided_at, decision, reason, task_id)

@@ -5,7 +5,14 @@ import { DatabaseError } from './database-error.ts'
 /** `server_version_num` of PostgreSQL 14. */
 const OLDEST = 140_000
 
-type Facts = { version: number; shown: string; schema: string | null; path: string; read_only: boolean; encoding: string }
+type Facts = {
+  version: number
+  shown: string
+  schema: string | null
+  path: string
+  read_only: boolean
+  encoding: string
+}
 
 /**
  * A setting of one connection that another one sees has come through a pooler that gives connections to transactions and not to sessions:
@@ -13,7 +20,11 @@ type Facts = { version: number; shown: string; schema: string | null; path: stri
  */
 const isShared = async (client: pg.Client, url: string): Promise<boolean> => {
   const mark = `spark-${Math.random().toString(36).slice(2)}`
-  const other = new pg.Client({ connectionString: url, application_name: 'spark-migrate', connectionTimeoutMillis: 10_000 })
+  const other = new pg.Client({
+    connectionString: url,
+    application_name: 'spark-migrate',
+    connectionTimeoutMillis: 10_000,
+  })
   other.on('error', () => {}) // told by the query that it belongs to
   await client.query(`SET spark.session = '${mark}'`)
   try {
@@ -36,12 +47,29 @@ export const checkServer = async (client: pg.Client, url: string, log: (message:
   const { version, shown, schema, path: there, read_only, encoding } = rows[0]!
   if (version < OLDEST) throw new DatabaseError(`PostgreSQL ${shown} is too old: Spark needs 14 or later.`)
   const wanted = schemaOf(url)
-  if (wanted !== null && schema !== wanted) throw new DatabaseError(`The schema ${wanted} that DATABASE_URL names does not exist: CREATE SCHEMA "${wanted}", as its owner.`)
-  if (schema === null) throw new DatabaseError(`No schema of this role's search_path (${there}) exists: CREATE SCHEMA makes one, or DATABASE_URL can name another with ?schema=.`)
-  if (wanted === null && schema !== 'public') throw new DatabaseError(`The search_path of this role or database leads to the schema ${schema}: say so in DATABASE_URL with ?schema=${schema}.`)
-  if (read_only) throw new DatabaseError('This PostgreSQL only reads: it is a standby, or default_transaction_read_only is on. DATABASE_URL must lead to the primary.')
-  if (encoding !== 'UTF8') log(`The encoding of the database is ${encoding}: some texts of flows cannot be stored in it. Make one with ENCODING 'UTF8' TEMPLATE template0`)
+  if (wanted !== null && schema !== wanted)
+    throw new DatabaseError(
+      `The schema ${wanted} that DATABASE_URL names does not exist: CREATE SCHEMA "${wanted}", as its owner.`,
+    )
+  if (schema === null)
+    throw new DatabaseError(
+      `No schema of this role's search_path (${there}) exists: CREATE SCHEMA makes one, or DATABASE_URL can name another with ?schema=.`,
+    )
+  if (wanted === null && schema !== 'public')
+    throw new DatabaseError(
+      `The search_path of this role or database leads to the schema ${schema}: say so in DATABASE_URL with ?schema=${schema}.`,
+    )
+  if (read_only)
+    throw new DatabaseError(
+      'This PostgreSQL only reads: it is a standby, or default_transaction_read_only is on. DATABASE_URL must lead to the primary.',
+    )
+  if (encoding !== 'UTF8')
+    log(
+      `The encoding of the database is ${encoding}: some texts of flows cannot be stored in it. Make one with ENCODING 'UTF8' TEMPLATE template0`,
+    )
   if (await isShared(client, url)) {
-    throw new DatabaseError('DATABASE_URL leads through a transaction pooler, and Spark needs sessions (LISTEN, settings, locks): write the address of PostgreSQL itself, or of a pooler with pool_mode = session.')
+    throw new DatabaseError(
+      'DATABASE_URL leads through a transaction pooler, and Spark needs sessions (LISTEN, settings, locks): write the address of PostgreSQL itself, or of a pooler with pool_mode = session.',
+    )
   }
 }

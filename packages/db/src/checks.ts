@@ -6,7 +6,20 @@ import type { Sql } from './sql.ts'
 /** A schedule with all that says which due times must be decided by now. */
 export type CheckedSchedule = Pick<
   ScheduleRow,
-  'id' | 'schedule_type' | 'schedule_expr' | 'timezone' | 'anchor' | 'start_at' | 'end_at' | 'overlap' | 'status' | 'decided_until' | 'next_due_at' | 'next_run_at' | 'created_at' | 'updated_at'
+  | 'id'
+  | 'schedule_type'
+  | 'schedule_expr'
+  | 'timezone'
+  | 'anchor'
+  | 'start_at'
+  | 'end_at'
+  | 'overlap'
+  | 'status'
+  | 'decided_until'
+  | 'next_due_at'
+  | 'next_run_at'
+  | 'created_at'
+  | 'updated_at'
 > & {
   /** Its source is active and up: due times are decided when they come. */
   is_served: boolean
@@ -148,4 +161,8 @@ export const checkedTasks = async (sql: Sql, since: Date): Promise<CheckedTask[]
   ).rows
 
 export const concurrencyLimits = async (sql: Sql): Promise<{ id: string; max_concurrency: number }[]> =>
-  (await sql.query<{ id: string; max_concurrency: number }>(`SELECT id, max_concurrency FROM sources WHERE deleted_at IS NULL ORDER BY id`)).rows
+  (
+    await sql.query<{ id: string; max_concurrency: number }>(
+      `SELECT id, max_concurrency FROM sources WHERE deleted_at IS NULL ORDER BY id`,
+    )
+  ).rows

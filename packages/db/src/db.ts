@@ -3,8 +3,8 @@ import { makeOccurrences } from './occurrences.ts'
 import { makePrisma } from './prisma.ts'
 import { makeSchedules } from './schedules.ts'
 import { makeSources } from './sources.ts'
-import { makePool } from './sql.ts'
 import type { Sql, SqlPool } from './sql.ts'
+import { makePool } from './sql.ts'
 import { makeTasks } from './tasks.ts'
 import { makeWorkers } from './workers.ts'
 import { makeWorkflows } from './workflows.ts'
@@ -45,7 +45,8 @@ const BY_INDEX = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort:
 
 /** The engine's own connections: one each, so that no part ever waits for another's. */
 export const makeHotDb = ({ url, name, onError }: Omit<DbOptions, 'max' | 'settings'>) => {
-  const pool = (part: string, max: number, settings: Record<string, string> = {}) => makePool({ url, name: `spark-${name}-${part}`, max, settings, onError })
+  const pool = (part: string, max: number, settings: Record<string, string> = {}) =>
+    makePool({ url, name: `spark-${name}-${part}`, max, settings, onError })
   const fire = pool('fire', 1, BY_INDEX)
   // No claim is acted upon before its intent is committed, and whatever makes that one durable has made the claim durable before it.
   const claim = pool('claim', 1, { ...BY_INDEX, synchronous_commit: 'off' })
@@ -58,7 +59,8 @@ export const makeHotDb = ({ url, name, onError }: Omit<DbOptions, 'max' | 'setti
     intend: intend as Sql,
     settle: settle as Sql,
     beat: beat as Sql,
-    close: async () => void (await Promise.all([fire.close(), claim.close(), intend.close(), settle.close(), beat.close()])),
+    close: async () =>
+      void (await Promise.all([fire.close(), claim.close(), intend.close(), settle.close(), beat.close()])),
   }
 }
 export type HotDb = ReturnType<typeof makeHotDb>

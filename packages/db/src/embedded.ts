@@ -6,8 +6,8 @@ import { findBinaries } from './embedded/binaries.ts'
 import { createCluster, explain, hasCluster } from './embedded/cluster.ts'
 import { makeLease } from './embedded/lease.ts'
 import { findPlace, isRoot, prepareFolder } from './embedded/place.ts'
-import { type Postmaster, clearOrphan, isAlive, readPostmaster, untilStopped } from './embedded/postmaster.ts'
-import { type Server, answers, freePort, launch, trimLog, urlOf } from './embedded/server.ts'
+import { clearOrphan, isAlive, type Postmaster, readPostmaster, untilStopped } from './embedded/postmaster.ts'
+import { answers, freePort, launch, type Server, trimLog, urlOf } from './embedded/server.ts'
 import { saveState, statePath } from './embedded/state.ts'
 
 export type EmbeddedOptions = {
@@ -40,10 +40,15 @@ const RETRY_PAUSE_MS = 50
 const translate = (error: unknown, dataDir: string): unknown => {
   if (error instanceof DatabaseError) return error
   const { code, message } = error as NodeJS.ErrnoException // only read when it has these
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new DatabaseError(`There is no space left on the disk of ${dataDir}.`, { cause: error })
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return new DatabaseError(`The data directory ${dataDir} cannot be used (${message}).`, { cause: error })
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new DatabaseError(`There is no space left on the disk of ${dataDir}.`, { cause: error })
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
+    return new DatabaseError(`The data directory ${dataDir} cannot be used (${message}).`, { cause: error })
   if (code === '28P01' || code === '28000') {
-    return new DatabaseError(`The password in ${statePath(dataDir)} does not open the database beside it: both must come from the same backup.`, { cause: error })
+    return new DatabaseError(
+      `The password in ${statePath(dataDir)} does not open the database beside it: both must come from the same backup.`,
+      { cause: error },
+    )
   }
   return error
 }
@@ -66,7 +71,8 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
   const { cluster, account, state } = findPlace({ dataDir, systemDir, log })
   const { password } = state
   const { initdb, postgres } = findBinaries({ account, copyTo: isRoot() ? systemDir : dataDir, log })
-  if (!hasCluster(cluster)) await createCluster({ cluster, initdb, account, password, sync: settings['fsync'] !== 'off' })
+  if (!hasCluster(cluster))
+    await createCluster({ cluster, initdb, account, password, sync: settings['fsync'] !== 'off' })
   if (!state.created) saveState(dataDir, { ...state, created: true })
 
   const lease = makeLease(dataDir)
@@ -79,14 +85,17 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
   const untilReady = async (isOver: () => boolean): Promise<Postmaster | null> => {
     for (let told = false; performance.now() - began < READY_MS; await sleep(POLL_MS)) {
       const found = readPostmaster(cluster)
-      if (found?.status === 'ready' && isAlive(found.pid) && (await answers(found.port, password, !state.created))) return found
+      if (found?.status === 'ready' && isAlive(found.pid) && (await answers(found.port, password, !state.created)))
+        return found
       if (isOver()) return null
       if (!told && performance.now() - began > 5_000) {
         told = true
         log('PostgreSQL is still starting: after a crash it first reads its journal again')
       }
     }
-    throw new DatabaseError(`PostgreSQL on ${cluster} was not ready within ${READY_MS / 1000} s: ${logFile} may say why.`)
+    throw new DatabaseError(
+      `PostgreSQL on ${cluster} was not ready within ${READY_MS / 1000} s: ${logFile} may say why.`,
+    )
   }
 
   const opened = (port: number, hold: number, server: Server | null): Embedded => {

@@ -36,7 +36,12 @@ export const listen = ({ url, name, channels, onMessage, onUp, onError }: Option
     retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)
   }
   const connect = async () => {
-    const next = new pg.Client({ connectionString: url, application_name: name, keepAlive: true, connectionTimeoutMillis: 5_000 })
+    const next = new pg.Client({
+      connectionString: url,
+      application_name: name,
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+    })
     let over = false
     const end = (error?: Error) => {
       if (over) return

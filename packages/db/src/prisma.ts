@@ -10,7 +10,9 @@ export const makePrisma = (pool: pg.Pool, schema: string | null): PrismaClient =
 
 /** A unique index said no, to Prisma or to a statement. */
 export const isDuplicate = (error: unknown): boolean =>
-  error instanceof Prisma.PrismaClientKnownRequestError ? error.code === 'P2002' : error instanceof pg.DatabaseError && error.code === '23505'
+  error instanceof Prisma.PrismaClientKnownRequestError
+    ? error.code === 'P2002'
+    : error instanceof pg.DatabaseError && error.code === '23505'
 
 /** SQL's NULL for a json column: Prisma tells it from JSON's null. */
 export const json = (value: unknown): Prisma.InputJsonValue | typeof Prisma.DbNull =>

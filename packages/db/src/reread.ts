@@ -5,7 +5,19 @@ import type { Sql } from './sql.ts'
 
 export type UnreadRow = Pick<
   ScheduleRow,
-  'id' | 'schedule_type' | 'schedule_expr' | 'timezone' | 'anchor' | 'start_at' | 'end_at' | 'jitter' | 'status' | 'decided_until' | 'next_due_at' | 'next_run_at' | 'updated_at'
+  | 'id'
+  | 'schedule_type'
+  | 'schedule_expr'
+  | 'timezone'
+  | 'anchor'
+  | 'start_at'
+  | 'end_at'
+  | 'jitter'
+  | 'status'
+  | 'decided_until'
+  | 'next_due_at'
+  | 'next_run_at'
+  | 'updated_at'
 >
 
 const UNREAD = `schedules s JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL WHERE NOT s.cron_reread AND s.schedule_type = 'cron'`
@@ -20,7 +32,10 @@ export const findUnread = async (sql: Sql, limit: number): Promise<UnreadRow[]> 
     )
   ).rows
 
-export type RereadRow = Pick<ScheduleRow, 'id' | 'status' | 'next_due_at' | 'next_run_at' | 'decided_until' | 'updated_at'> & { warning: string | null }
+export type RereadRow = Pick<
+  ScheduleRow,
+  'id' | 'status' | 'next_due_at' | 'next_run_at' | 'decided_until' | 'updated_at'
+> & { warning: string | null }
 
 const iso = (at: Date | null) => (at ? at.toISOString() : null)
 
@@ -42,8 +57,13 @@ export const writeReread = async (sql: Sql, rows: RereadRow[]): Promise<Set<stri
            updated_at = CASE WHEN r.warning IS NULL THEN s.updated_at ELSE spark_now() END
          FROM r JOIN l ON l.id = r.id WHERE s.id = r.id RETURNING s.id`,
         [
-          rows.map((row) => row.id), rows.map((row) => row.warning), rows.map((row) => row.status), rows.map((row) => iso(row.next_due_at)), rows.map((row) => iso(row.next_run_at)),
-          rows.map((row) => iso(row.decided_until)), rows.map((row) => iso(row.updated_at)),
+          rows.map((row) => row.id),
+          rows.map((row) => row.warning),
+          rows.map((row) => row.status),
+          rows.map((row) => iso(row.next_due_at)),
+          rows.map((row) => iso(row.next_run_at)),
+          rows.map((row) => iso(row.decided_until)),
+          rows.map((row) => iso(row.updated_at)),
         ],
       )
     ).rows.map((row) => row.id),

@@ -1,4 +1,17 @@
-import type { FlowType, JsonText, Misfire, Occurrence, Overlap, RetryOn, ScheduleStatus, ScheduleType, SourceType, TaskErrorCode, TaskStatus, Trigger } from '@automagik-spark/core'
+import type {
+  FlowType,
+  JsonText,
+  Misfire,
+  Occurrence,
+  Overlap,
+  RetryOn,
+  ScheduleStatus,
+  ScheduleType,
+  SourceType,
+  TaskErrorCode,
+  TaskStatus,
+  Trigger,
+} from '@automagik-spark/core'
 
 // Rows as PostgreSQL returns them: snake_case columns, timestamptz as Date, jsonb parsed. The user's and the flow's own JSON is text.
 

@@ -9,8 +9,34 @@ const FROM = `schedules s JOIN workflows w ON w.id = s.workflow_id AND w.deleted
 
 /** Columns that an insert or an edit writes. */
 const WRITTEN = [
-  'workflow_id', 'name', 'schedule_type', 'schedule_expr', 'timezone', 'anchor', 'start_at', 'end_at', 'input_value', 'session_id', 'tweaks', 'timeout',
-  'max_retries', 'retry_on', 'overlap', 'misfire', 'catchup_window', 'jitter', 'max_runs', 'pause_after_failures', 'status', 'paused_reason', 'warnings', 'decided_until', 'next_due_at', 'next_run_at', 'run_count', 'updated_at',
+  'workflow_id',
+  'name',
+  'schedule_type',
+  'schedule_expr',
+  'timezone',
+  'anchor',
+  'start_at',
+  'end_at',
+  'input_value',
+  'session_id',
+  'tweaks',
+  'timeout',
+  'max_retries',
+  'retry_on',
+  'overlap',
+  'misfire',
+  'catchup_window',
+  'jitter',
+  'max_runs',
+  'pause_after_failures',
+  'status',
+  'paused_reason',
+  'warnings',
+  'decided_until',
+  'next_due_at',
+  'next_run_at',
+  'run_count',
+  'updated_at',
 ] as const
 /** PostgreSQL looks once more whether it is JSON, and keeps it as it was written. */
 const asWritten = (column: string): string => (column === 'input_value' || column === 'tweaks' ? '::json::text' : '')
@@ -32,7 +58,8 @@ export const insertSchedule = async (tx: Sql, row: ScheduleRow): Promise<boolean
 
 /** Whether a schedule can be given this workflow; it stays until the transaction is over. */
 export const holdWorkflow = async (tx: Sql, id: string): Promise<boolean> =>
-  (await tx.query(`SELECT FROM workflows w WHERE w.id = $1 AND w.deleted_at IS NULL FOR SHARE OF w`, [id])).rowCount === 1
+  (await tx.query(`SELECT FROM workflows w WHERE w.id = $1 AND w.deleted_at IS NULL FOR SHARE OF w`, [id])).rowCount ===
+  1
 
 /** Writes a whole edited row; the caller holds its lock. */
 export const updateSchedule = async (tx: Sql, row: ScheduleRow): Promise<void> => {
@@ -49,7 +76,10 @@ export const removeSchedule = async (tx: Sql, id: string): Promise<void> => {
 
 /** Failures in a row begin anew: a schedule that was paused for them and is enabled is not paused at once. The caller holds the lock. */
 export const forgetFailures = async (tx: Sql, id: string): Promise<void> => {
-  await tx.query(`UPDATE schedule_outcomes SET consecutive_failures = 0, flows_missing = 0 WHERE schedule_id = $1 AND consecutive_failures > 0`, [id])
+  await tx.query(
+    `UPDATE schedule_outcomes SET consecutive_failures = 0, flows_missing = 0 WHERE schedule_id = $1 AND consecutive_failures > 0`,
+    [id],
+  )
 }
 
 /** Due times in a row whose flow is not at its server, as that server's own list says, until the schedule is paused. */
@@ -65,7 +95,10 @@ const LAST_ERROR = `(SELECT t.error FROM (SELECT * FROM tasks t WHERE t.schedule
  */
 const pauseFailing = async (sql: Sql): Promise<string[]> => {
   // Mostly there is none, and looking locks nothing.
-  const { rowCount } = await sql.query(`SELECT FROM schedule_outcomes c JOIN schedules s ON s.id = c.schedule_id WHERE ${FAILED_TOO_OFTEN} LIMIT 1`, [])
+  const { rowCount } = await sql.query(
+    `SELECT FROM schedule_outcomes c JOIN schedules s ON s.id = c.schedule_id WHERE ${FAILED_TOO_OFTEN} LIMIT 1`,
+    [],
+  )
   if (rowCount === 0) return []
   return (
     await sql.query<{ id: string }>(
@@ -86,14 +119,22 @@ export const makeSchedules = (sql: SqlPool) => ({
   find: (id: string) => findSchedule(sql, id),
   pauseFailing: () => pauseFailing(sql),
 
-  async list({ limit, offset, after, workflow_id, status }: PageArgs & { workflow_id?: string | undefined; status?: string | undefined }): Promise<RowPage<ScheduleView>> {
+  async list({
+    limit,
+    offset,
+    after,
+    workflow_id,
+    status,
+  }: PageArgs & { workflow_id?: string | undefined; status?: string | undefined }): Promise<RowPage<ScheduleView>> {
     const values: unknown[] = []
     const put = (value: unknown) => `$${values.push(value)}`
     const filters = ['true']
     if (workflow_id !== undefined) filters.push(`s.workflow_id = ${put(workflow_id)}`)
     if (status !== undefined) filters.push(`s.status = ${put(status)}`)
     const where = filters.join(' AND ')
-    const { rows: [count] } = await sql.query<{ total: number }>(
+    const {
+      rows: [count],
+    } = await sql.query<{ total: number }>(
       `SELECT count(*)::int AS total FROM schedules s JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL WHERE ${where}`,
       [...values],
     )

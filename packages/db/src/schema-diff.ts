@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Migration, SCHEMA, migrationList, readMigrations } from './migration-files.ts'
+import { type Migration, migrationList, readMigrations, SCHEMA } from './migration-files.ts'
 import { withSchemaEngine } from './schema-engine.ts'
 
 type Options = {

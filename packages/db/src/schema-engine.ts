@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { ColumnTypeEnum, DriverAdapterError, bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
 import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { bindMigrationAwareSqlAdapterFactory, ColumnTypeEnum, DriverAdapterError } from '@prisma/driver-adapter-utils'
 import type * as Wasm from '@prisma/schema-engine-wasm/schema_engine_bg'
 import pg from 'pg'
 import { schemaOf, searchPath } from './address.ts'
@@ -25,7 +25,9 @@ const OID_CHAR = 18
 const OID_TEXT = 25
 
 /** Only what is called here: this house's TypeScript libraries have no WebAssembly. */
-type WebAssemblyApi = { instantiate: (bytes: Uint8Array, imports: object) => Promise<{ instance: { exports: Record<string, unknown> } }> }
+type WebAssemblyApi = {
+  instantiate: (bytes: Uint8Array, imports: object) => Promise<{ instance: { exports: Record<string, unknown> } }>
+}
 
 let loaded: Promise<typeof Wasm> | null = null
 
@@ -35,7 +37,9 @@ const load = async (): Promise<typeof Wasm> => {
   const path = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg')
   const { instantiate } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly // part of every Node
   // The package's own entry imports the .wasm file as a module, which Node 20 cannot.
-  const { instance } = await instantiate(await readFile(join(dirname(path), 'schema_engine_bg.wasm')), { './schema_engine_bg.js': wasm })
+  const { instance } = await instantiate(await readFile(join(dirname(path), 'schema_engine_bg.wasm')), {
+    './schema_engine_bg.js': wasm,
+  })
   wasm.__wbg_set_wasm(instance.exports)
   // Where the engine leaves its last words before it traps; without it they would be lost in a TypeError.
   const shared = globalThis as { PRISMA_WASM_PANIC_REGISTRY?: { set_message: (message: string) => void } } // Prisma's name for it
@@ -68,7 +72,10 @@ const markCharacters = (pool: pg.Pool): WeakMap<object, number[]> => {
 }
 
 /** Prisma's schema engine on one connection to `url`, for the time of `work`. */
-export const withSchemaEngine = async <T>({ url, shadowUrl, wrap = (script) => script }: Options, work: (engine: SchemaEngine) => Promise<T>): Promise<T> => {
+export const withSchemaEngine = async <T>(
+  { url, shadowUrl, wrap = (script) => script }: Options,
+  work: (engine: SchemaEngine) => Promise<T>,
+): Promise<T> => {
   const wasm = await (loaded ??= load())
   let failure: Error | null = null
   const opened = new Set<pg.Pool>()
@@ -78,12 +85,18 @@ export const withSchemaEngine = async <T>({ url, shadowUrl, wrap = (script) => s
     const first = searchPath(connectionString)
     const schema = schemaOf(connectionString)
     const pool = new pg.Pool({
-      connectionString, max: 1, application_name: 'spark-migrate', ...(first !== '' && { onConnect: async (client: pg.ClientBase) => void (await client.query(first)) }),
+      connectionString,
+      max: 1,
+      application_name: 'spark-migrate',
+      ...(first !== '' && { onConnect: async (client: pg.ClientBase) => void (await client.query(first)) }),
     })
     opened.add(pool)
     pool.on('error', () => {}) // told by the statement that needs the connection next
     const characters = markCharacters(pool)
-    const adapter = await new PrismaPg(pool, { disposeExternalPool: true, ...(schema !== null && { schema }) }).connect()
+    const adapter = await new PrismaPg(pool, {
+      disposeExternalPool: true,
+      ...(schema !== null && { schema }),
+    }).connect()
     const queryRaw = adapter.queryRaw.bind(adapter)
     adapter.queryRaw = async (query) => {
       const result = await queryRaw(query)
@@ -97,7 +110,15 @@ export const withSchemaEngine = async <T>({ url, shadowUrl, wrap = (script) => s
       } catch (error) {
         failure = error as Error // pg throws nothing else
         const { code = 'N/A', severity = 'ERROR', message } = error as pg.DatabaseError
-        throw new DriverAdapterError({ kind: 'postgres', code, severity, message, detail: undefined, column: undefined, hint: undefined })
+        throw new DriverAdapterError({
+          kind: 'postgres',
+          code,
+          severity,
+          message,
+          detail: undefined,
+          column: undefined,
+          hint: undefined,
+        })
       }
     }
     return adapter
@@ -112,7 +133,11 @@ export const withSchemaEngine = async <T>({ url, shadowUrl, wrap = (script) => s
     },
   }
 
-  const engine = await wasm.SchemaEngine.new({ datamodels: undefined }, () => {}, bindMigrationAwareSqlAdapterFactory(factory))
+  const engine = await wasm.SchemaEngine.new(
+    { datamodels: undefined },
+    () => {},
+    bindMigrationAwareSqlAdapterFactory(factory),
+  )
   try {
     return await work({ engine, scriptError: () => failure })
   } finally {

@@ -1,18 +1,28 @@
 import { HELD, RELEASED, SENT_ANEW } from './hot/hold.ts'
 import { CANCELLED } from './hot/settle.ts'
-import { isDuplicate, json } from './prisma.ts'
 import type { Client } from './prisma.ts'
+import { isDuplicate, json } from './prisma.ts'
 import type { PageArgs, RowPage, SourceRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
 
 const omit = {
-  deleted_at: true, breaker_until: true, breaker_opens: true, breaker_counted: true, check_at: true, check_failures: true, suspect_at: true, check_began_at: true,
-  checking_until: true, ramp_from: true,
+  deleted_at: true,
+  breaker_until: true,
+  breaker_opens: true,
+  breaker_counted: true,
+  check_at: true,
+  check_failures: true,
+  suspect_at: true,
+  check_began_at: true,
+  checking_until: true,
+  ramp_from: true,
 } as const
 // The columns' CHECKs hold the unions that Prisma types as text.
 const asRow = (row: unknown) => row as SourceRow
 
-export type SourceChange = Partial<Pick<SourceRow, 'name' | 'source_type' | 'url' | 'api_key' | 'status' | 'max_concurrency' | 'updated_at'>> & { seen?: SourceRow['version_info'] }
+export type SourceChange = Partial<
+  Pick<SourceRow, 'name' | 'source_type' | 'url' | 'api_key' | 'status' | 'max_concurrency' | 'updated_at'>
+> & { seen?: SourceRow['version_info'] }
 
 export const makeSources = (prisma: Client, sql: SqlPool) => ({
   /** Null: the URL is taken. */
@@ -58,10 +68,21 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
   },
 
   async all(status?: SourceRow['status']): Promise<SourceRow[]> {
-    return (await prisma.source.findMany({ where: { deleted_at: null, ...(status && { status }) }, orderBy: { id: 'asc' }, omit })).map(asRow)
+    return (
+      await prisma.source.findMany({
+        where: { deleted_at: null, ...(status && { status }) },
+        orderBy: { id: 'asc' },
+        omit,
+      })
+    ).map(asRow)
   },
 
-  async list({ limit, offset, after, status }: PageArgs & { status?: SourceRow['status'] | undefined }): Promise<RowPage<SourceRow>> {
+  async list({
+    limit,
+    offset,
+    after,
+    status,
+  }: PageArgs & { status?: SourceRow['status'] | undefined }): Promise<RowPage<SourceRow>> {
     const where = { deleted_at: null, ...(status && { status }) }
     const [rows, total] = await Promise.all([
       prisma.source.findMany({
@@ -84,7 +105,10 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     try {
       return await sql.transaction(async (tx) => {
         const sets = Object.keys(change).map((column, i) => `${column} = $${i + 2}, `)
-        const { rowCount } = await tx.query(`UPDATE sources SET ${sets.join('')}version = version + 1 WHERE id = $1 AND deleted_at IS NULL`, [id, ...Object.values(change)])
+        const { rowCount } = await tx.query(
+          `UPDATE sources SET ${sets.join('')}version = version + 1 WHERE id = $1 AND deleted_at IS NULL`,
+          [id, ...Object.values(change)],
+        )
         if (rowCount === 0) return null
         const released = seen !== undefined && (await seenUp(tx, id, seen))?.released === true
         const switched = status !== undefined && (await switchTo(tx, id, status))
@@ -97,11 +121,15 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
   },
 
   /** The server answered as it should. `released`: with it a hold is over. Null: there is no such source. */
-  seenUp: (id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> => seenUp(sql, id, version_info),
+  seenUp: (id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> =>
+    seenUp(sql, id, version_info),
 
   /** The server did not answer as it should when somebody asked. It takes more than that to hold it. */
   async seenDown(id: string, reason: string): Promise<void> {
-    await sql.query(`UPDATE sources SET health = 'down', health_reason = $2, checked_at = spark_now() WHERE id = $1 AND deleted_at IS NULL`, [id, reason])
+    await sql.query(
+      `UPDATE sources SET health = 'down', health_reason = $2, checked_at = spark_now() WHERE id = $1 AND deleted_at IS NULL`,
+      [id, reason],
+    )
   },
 
   /** Hides the source and all below it, cancels what is pending and asks what is running to stop: one transaction. */
@@ -139,7 +167,11 @@ const switchTo = async (sql: Sql, id: string, status: SourceRow['status']): Prom
   return rowCount === 1
 }
 
-const seenUp = async (sql: Sql, id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> => {
+const seenUp = async (
+  sql: Sql,
+  id: string,
+  version_info: SourceRow['version_info'],
+): Promise<{ released: boolean } | null> => {
   const { rows } = await sql.query<{ released: boolean }>(
     `WITH x AS (SELECT id, ${HELD('s')} AND status = 'active' AS held FROM sources s WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
        u AS (UPDATE sources s SET version_info = $2::jsonb, suspect_at = NULL, ${RELEASED} FROM x WHERE s.id = x.id RETURNING s.id, x.held AS turned),
@@ -151,11 +183,12 @@ const seenUp = async (sql: Sql, id: string, version_info: SourceRow['version_inf
 }
 
 /** Cancels the pending tasks of something that is going, and asks the running ones to stop. */
-export const stopTasks = async (tx: Pick<SqlPool, 'query'>, column: 'source_id' | 'workflow_id', id: string): Promise<void> => {
-  await tx.query(
-    `UPDATE tasks SET ${CANCELLED} WHERE ${column} = $1 AND status = 'pending'`,
-    [id],
-  )
+export const stopTasks = async (
+  tx: Pick<SqlPool, 'query'>,
+  column: 'source_id' | 'workflow_id',
+  id: string,
+): Promise<void> => {
+  await tx.query(`UPDATE tasks SET ${CANCELLED} WHERE ${column} = $1 AND status = 'pending'`, [id])
   await tx.query(
     `WITH r AS (UPDATE tasks SET cancel_requested_at = spark_now() WHERE ${column} = $1 AND status = 'running' AND cancel_requested_at IS NULL RETURNING id)
      SELECT pg_notify('spark_cancel', id::text) FROM r`,

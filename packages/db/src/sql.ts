@@ -4,7 +4,11 @@ import { searchPath } from './address.ts'
 /** Something that runs a statement: a pool, or one connection inside a transaction. */
 export type Sql = {
   /** `limitMs`: instead of the pool's own, after which PostgreSQL is taken for frozen and the connection given up. */
-  query<Row>(text: string, values?: unknown[], options?: { limitMs?: number }): Promise<{ rows: Row[]; rowCount: number }>
+  query<Row>(
+    text: string,
+    values?: unknown[],
+    options?: { limitMs?: number },
+  ): Promise<{ rows: Row[]; rowCount: number }>
 }
 
 export type PoolOptions = {
@@ -28,7 +32,11 @@ export type SqlPool = Sql & {
  * Hot paths fail early rather than hang: statements end after 5 s, lock waits after 3 s, and a frozen process
  * holds its row locks for 5 s at most.
  */
-export const LIMITS_MS = { statement_timeout: 5_000, lock_timeout: 3_000, idle_in_transaction_session_timeout: 5_000 } as const
+export const LIMITS_MS = {
+  statement_timeout: 5_000,
+  lock_timeout: 3_000,
+  idle_in_transaction_session_timeout: 5_000,
+} as const
 const HOT_SETTINGS = {
   ...Object.fromEntries(Object.entries(LIMITS_MS).map(([name, ms]) => [name, `${ms}ms`])),
   timezone: 'UTC',
@@ -44,12 +52,15 @@ const HOT_SETTINGS = {
 /** PostgreSQL ends a statement by itself; that it doesn't say so within this time tells that it is frozen, or the network is. */
 const ANSWER_MARGIN_MS = 2_000
 const TRIES = 5
-const isRetryable = (error: unknown) => error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001')
+const isRetryable = (error: unknown) =>
+  error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001')
 
 /**
  * A connection on which nothing more can be done: its server does not answer, or was made a standby, and the name may lead to the new primary by now.
  */
-const isLost = (error: unknown): boolean => error instanceof Error && (error.message === 'Query read timeout' || (error instanceof pg.DatabaseError && error.code === '25006'))
+const isLost = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error.message === 'Query read timeout' || (error instanceof pg.DatabaseError && error.code === '25006'))
 
 /**
  * The text of each statement with values has a name, so that a connection parses and plans it once: planning is half of what a short statement costs.
@@ -64,7 +75,11 @@ const nameOf = (text: string): string => {
 
 const bind = (client: { query: pg.Pool['query'] }): Sql => ({
   async query<Row>(text: string, values?: unknown[], { limitMs }: { limitMs?: number } = {}) {
-    const config = { text, ...(values && { name: nameOf(text), values }), ...(limitMs !== undefined && { query_timeout: limitMs }) }
+    const config = {
+      text,
+      ...(values && { name: nameOf(text), values }),
+      ...(limitMs !== undefined && { query_timeout: limitMs }),
+    }
     // The row's type is the caller's word: it stands beside the statement.
     const result = (await client.query(config)) as unknown as { rows: Row[]; rowCount: number | null }
     return { rows: result.rows, rowCount: result.rowCount ?? 0 }

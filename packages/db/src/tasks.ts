@@ -1,5 +1,5 @@
-import { Task } from '@automagik-spark/core'
 import type { JsonText, RetryOn, TaskQuery } from '@automagik-spark/core'
+import { Task } from '@automagik-spark/core'
 import { CANCELLED } from './hot/settle.ts'
 import { jsonColumns } from './json-columns.ts'
 import type { JsonRow, PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
@@ -8,7 +8,10 @@ import type { Sql, SqlPool } from './sql.ts'
 const PLAIN = `t.id, t.workflow_id, t.schedule_id, t.status, t.trigger, t.scheduled_for, t.input, t.error, t.error_code, t.tries, t.max_retries, t.retry_on,
   t.timeout, t.next_retry_at, t.cancel_requested_at, t.started_at, t.finished_at, t.replay_of, t.created_at, t.updated_at`
 /** What the engine's `toTask` makes of a row, as columns of JSON. */
-const SHOWN = { input_data: `(CASE WHEN t.input LIKE '{%' THEN t.input ELSE '{"value":' || coalesce(t.input, 'null') || '}' END)::json`, output_data: 't.output::json' }
+const SHOWN = {
+  input_data: `(CASE WHEN t.input LIKE '{%' THEN t.input ELSE '{"value":' || coalesce(t.input, 'null') || '}' END)::json`,
+  output_data: 't.output::json',
+}
 const IN_LISTS = jsonColumns(Task.shape, 't', SHOWN)
 const ALONE = jsonColumns(Task.shape, 't', { ...SHOWN, output_data: 'coalesce(f.output, t.output)::json' })
 /** Tasks of what was deleted are gone for every reader, although their rows are purged later. There are few such workflows at a time. */
@@ -44,9 +47,15 @@ export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =
          RETURNING ${PLAIN}, t.output
        ) SELECT i.* FROM i, (SELECT pg_notify('spark_ready', '')) n`,
       [
-        runs.map((r) => r.id), runs.map((r) => r.workflow_id), runs.map((r) => r.schedule_id),
-        runs.map((r) => r.input), runs.map((r) => r.session_id), runs.map((r) => r.tweaks), runs.map((r) => r.timeout),
-        runs.map((r) => r.max_retries), runs.map((r) => r.retry_on),
+        runs.map((r) => r.id),
+        runs.map((r) => r.workflow_id),
+        runs.map((r) => r.schedule_id),
+        runs.map((r) => r.input),
+        runs.map((r) => r.session_id),
+        runs.map((r) => r.tweaks),
+        runs.map((r) => r.timeout),
+        runs.map((r) => r.max_retries),
+        runs.map((r) => r.retry_on),
       ],
     )
   ).rows
@@ -121,7 +130,10 @@ export const makeTasks = (sql: SqlPool) => ({
       )
       if (!rows[0]) return null
       await tx.query(`DELETE FROM tasks WHERE id = $1`, [id])
-      await tx.query(`SELECT pg_notify('spark_cancel', $1), pg_notify('spark_done', $1), pg_notify('spark_ready', '')`, [id])
+      await tx.query(
+        `SELECT pg_notify('spark_cancel', $1), pg_notify('spark_done', $1), pg_notify('spark_ready', '')`,
+        [id],
+      )
       return rows[0]
     })
   },
@@ -129,14 +141,20 @@ export const makeTasks = (sql: SqlPool) => ({
   /** Pending: cancelled at once. Running: asked to stop. Returns the status it had, or null. */
   async cancel(id: string): Promise<TaskRow['status'] | null> {
     return sql.transaction(async (tx) => {
-      const { rows } = await tx.query<{ status: TaskRow['status']; tries: number }>(`SELECT t.status, t.tries FROM tasks t WHERE t.id = $1 AND ${VISIBLE} FOR UPDATE OF t`, [id])
+      const { rows } = await tx.query<{ status: TaskRow['status']; tries: number }>(
+        `SELECT t.status, t.tries FROM tasks t WHERE t.id = $1 AND ${VISIBLE} FOR UPDATE OF t`,
+        [id],
+      )
       const task = rows[0]
       if (!task) return null
       if (task.status === 'pending') {
         await tx.query(`UPDATE tasks SET cancel_requested_at = spark_now(), ${CANCELLED} WHERE id = $1`, [id])
         await tx.query(`SELECT pg_notify('spark_done', $1), pg_notify('spark_ready', '')`, [id])
       } else if (task.status === 'running') {
-        await tx.query(`UPDATE tasks SET cancel_requested_at = coalesce(cancel_requested_at, spark_now()), updated_at = spark_now() WHERE id = $1`, [id])
+        await tx.query(
+          `UPDATE tasks SET cancel_requested_at = coalesce(cancel_requested_at, spark_now()), updated_at = spark_now() WHERE id = $1`,
+          [id],
+        )
         await tx.query(`SELECT pg_notify('spark_cancel', $1)`, [id])
       }
       return task.status
@@ -183,7 +201,10 @@ export const makeTasks = (sql: SqlPool) => ({
 
   /** What a replay with another input is checked against. */
   async forReplay(id: string): Promise<{ workflow_id: string; tweaks: JsonText | null } | null> {
-    const { rows } = await sql.query<{ workflow_id: string; tweaks: JsonText | null }>(`SELECT t.workflow_id, t.tweaks FROM tasks t WHERE t.id = $1 AND ${VISIBLE}`, [id])
+    const { rows } = await sql.query<{ workflow_id: string; tweaks: JsonText | null }>(
+      `SELECT t.workflow_id, t.tweaks FROM tasks t WHERE t.id = $1 AND ${VISIBLE}`,
+      [id],
+    )
     return rows[0] ?? null
   },
 
@@ -205,7 +226,12 @@ export const makeTasks = (sql: SqlPool) => ({
   },
 
   async events(task_id: string): Promise<TaskEventRow[]> {
-    return (await sql.query<TaskEventRow>(`SELECT at, type, message, try FROM task_events WHERE task_id = $1 ORDER BY id LIMIT 10000`, [task_id])).rows
+    return (
+      await sql.query<TaskEventRow>(
+        `SELECT at, type, message, try FROM task_events WHERE task_id = $1 ORDER BY id LIMIT 10000`,
+        [task_id],
+      )
+    ).rows
   },
 
   /** Deletes rows of what was deleted, a batch at a time; true when something is left. */
@@ -216,8 +242,12 @@ export const makeTasks = (sql: SqlPool) => ({
       [limit],
     )
     if (rowCount === limit) return true
-    await sql.query(`DELETE FROM workflows w WHERE w.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM tasks t WHERE t.workflow_id = w.id)`)
-    await sql.query(`DELETE FROM sources s WHERE s.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM workflows w WHERE w.source_id = s.id)`)
+    await sql.query(
+      `DELETE FROM workflows w WHERE w.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM tasks t WHERE t.workflow_id = w.id)`,
+    )
+    await sql.query(
+      `DELETE FROM sources s WHERE s.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM workflows w WHERE w.source_id = s.id)`,
+    )
     return false
   },
 })

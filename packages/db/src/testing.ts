@@ -9,14 +9,15 @@ import { migrate } from './migrate.ts'
 import { readMigrations } from './migration-files.ts'
 import { LIMITS_MS } from './sql.ts'
 
-export { schemaDrift } from './schema-diff.ts'
 export { MIGRATIONS, readMigrations } from './migration-files.ts'
+export { schemaDrift } from './schema-diff.ts'
 
 export type TemporaryServer = { url: string; dir: string; close: () => Promise<void> }
 export type TemporaryDatabase = { url: string; drop: () => Promise<void> }
 
 /** A pool's limits for a machine that is as many times as slow, as its `settings`. */
-export const slowSettings = (times: number): Record<string, string> => Object.fromEntries(Object.entries(LIMITS_MS).map(([name, ms]) => [name, `${Math.ceil(ms * times)}ms`]))
+export const slowSettings = (times: number): Record<string, string> =>
+  Object.fromEntries(Object.entries(LIMITS_MS).map(([name, ms]) => [name, `${Math.ceil(ms * times)}ms`]))
 
 /** Any number that nobody else uses: held by whoever makes the template. */
 const LOCK = 0x737061726c
@@ -39,14 +40,21 @@ const inDatabase = (url: string, name: string): string => {
 
 /** Removes the folder when this process is gone, also by SIGKILL or Ctrl-C, once PostgreSQL has left it. */
 const removeAfterUs = (dir: string): ChildProcess => {
-  const script = 'read -r _; tries=0; while [ -e "$1/data/postgres/postmaster.pid" ] && [ $tries -lt 300 ]; do sleep 0.1; tries=$((tries + 1)); done; rm -rf "$1"'
-  const janitor = spawn('/bin/sh', ['-c', script, 'sh', dir], { stdio: ['pipe', 'ignore', 'ignore'], detached: true, cwd: '/' })
+  const script =
+    'read -r _; tries=0; while [ -e "$1/data/postgres/postmaster.pid" ] && [ $tries -lt 300 ]; do sleep 0.1; tries=$((tries + 1)); done; rm -rf "$1"'
+  const janitor = spawn('/bin/sh', ['-c', script, 'sh', dir], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+    cwd: '/',
+  })
   janitor.unref()
   return janitor
 }
 
 /** A PostgreSQL of its own in the temp folder, without the waits for the disk; gone without a trace when closed or when this process ends. */
-export const startTemporaryServer = async ({ settings = {} }: { settings?: Record<string, string> } = {}): Promise<TemporaryServer> => {
+export const startTemporaryServer = async ({
+  settings = {},
+}: { settings?: Record<string, string> } = {}): Promise<TemporaryServer> => {
   const dir = await realpath(await mkdtemp(join(tmpdir(), 'spark-postgres-')))
   await chmod(dir, 0o755) // as root the server runs under another user
   const janitor = removeAfterUs(dir)
@@ -79,15 +87,22 @@ export const emptyDatabase = (adminUrl: string): Promise<TemporaryDatabase> => m
 
 const makeDatabase = async (adminUrl: string, template: string | null): Promise<TemporaryDatabase> => {
   const name = `spark_test_${randomBytes(8).toString('hex')}`
-  await withAdmin(adminUrl, (client) => client.query(`create database ${name}${template ? ` template ${template}` : ''}`))
+  await withAdmin(adminUrl, (client) =>
+    client.query(`create database ${name}${template ? ` template ${template}` : ''}`),
+  )
   return {
     url: inDatabase(adminUrl, name),
-    drop: () => withAdmin(adminUrl, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
+    drop: () =>
+      withAdmin(adminUrl, async (client) => void (await client.query(`drop database if exists ${name} with (force)`))),
   }
 }
 
 /** Its name tells the migrations in it, so that a server that outlives a test run never hands out an old schema. */
-const templateName = async (): Promise<string> => `spark_template_${createHash('sha256').update(JSON.stringify(await readMigrations())).digest('hex').slice(0, 16)}`
+const templateName = async (): Promise<string> =>
+  `spark_template_${createHash('sha256')
+    .update(JSON.stringify(await readMigrations()))
+    .digest('hex')
+    .slice(0, 16)}`
 
 /** The connections that migrated may still be on their way out. */
 const renameDatabase = async (client: pg.Client, from: string, to: string): Promise<void> => {

@@ -8,7 +8,12 @@ export const WORKER_STALE_SECONDS = 30
 export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
   async list({ limit, offset, after }: PageArgs): Promise<RowPage<WorkerRow>> {
     const [rows, total] = await Promise.all([
-      prisma.worker.findMany({ ...(after && { where: { id: { lt: after } } }), orderBy: { id: 'desc' }, take: limit + 1, skip: after ? 0 : offset }),
+      prisma.worker.findMany({
+        ...(after && { where: { id: { lt: after } } }),
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+        skip: after ? 0 : offset,
+      }),
       prisma.worker.count(),
     ])
     return { rows: rows.slice(0, limit) as WorkerRow[], total, has_more: rows.length > limit } // status: written by us alone
@@ -28,7 +33,11 @@ export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
   /** Whether PostgreSQL can store something new: some pages, given back at once. It throws what a write would throw. */
   async tryToStore({ limitMs }: { limitMs: number }): Promise<void> {
     await sql.transaction(async (tx) => {
-      await tx.query(`CREATE TEMP TABLE spark_room ON COMMIT DROP AS SELECT gen_random_uuid() AS id FROM generate_series(1, 5000)`, undefined, { limitMs })
+      await tx.query(
+        `CREATE TEMP TABLE spark_room ON COMMIT DROP AS SELECT gen_random_uuid() AS id FROM generate_series(1, 5000)`,
+        undefined,
+        { limitMs },
+      )
     })
   },
 

@@ -1,6 +1,6 @@
-import { json } from './prisma.ts'
-import type { Client } from './prisma.ts'
 import type { SourceTarget } from './hot/claim.ts'
+import type { Client } from './prisma.ts'
+import { json } from './prisma.ts'
 import type { PageArgs, RowPage, SourceRow, WorkflowRow, WorkflowView } from './rows.ts'
 import { stopTasks } from './sources.ts'
 import type { SqlPool } from './sql.ts'
@@ -29,129 +29,163 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
       // Two syncs of one flow at once: the second waits here and finds the first one's row.
       await tx.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended(${`${row.source_id}:${row.flow_type}:${row.remote_flow_id}`}, 0))`
       const old = await tx.workflow.findFirst({
-        where: { source_id: row.source_id, flow_type: row.flow_type, remote_flow_id: row.remote_flow_id, deleted_at: null },
+        where: {
+          source_id: row.source_id,
+          flow_type: row.flow_type,
+          remote_flow_id: row.remote_flow_id,
+          deleted_at: null,
+        },
         select: { id: true, graph_hash: true },
       })
       if (!old && !inserts) return null
       if (!old) return { id: (await tx.workflow.create({ data, select: { id: true } })).id, created: true }
       const { id: _, created_at: __, ...refreshed } = data
       const moved = old.graph_hash !== row.graph_hash
-      await tx.workflow.update({ where: { id: old.id }, data: { ...refreshed, ...(moved && { flow_version: { increment: 1 }, streams_only: null }) } })
+      await tx.workflow.update({
+        where: { id: old.id },
+        data: { ...refreshed, ...(moved && { flow_version: { increment: 1 }, streams_only: null }) },
+      })
       return { id: old.id, created: false }
     })
   }
 
   return {
-  /** Inserts the copy, or refreshes the one that is there: `flow_version` grows when the canonical graph differs. */
-  async upsert(row: WorkflowSync): Promise<{ id: string; created: boolean }> {
-    const kept = await write(row, true)
-    if (!kept) throw new Error('an upsert inserts what is not there')
-    return kept
-  },
+    /** Inserts the copy, or refreshes the one that is there: `flow_version` grows when the canonical graph differs. */
+    async upsert(row: WorkflowSync): Promise<{ id: string; created: boolean }> {
+      const kept = await write(row, true)
+      if (!kept) throw new Error('an upsert inserts what is not there')
+      return kept
+    },
 
-  /** The same of a copy that is there; null when it was deleted meanwhile. */
-  async refresh(row: WorkflowSync): Promise<{ id: string } | null> {
-    return write(row, false)
-  },
+    /** The same of a copy that is there; null when it was deleted meanwhile. */
+    async refresh(row: WorkflowSync): Promise<{ id: string } | null> {
+      return write(row, false)
+    },
 
-  /** The components that a user named for a flow, when it is copied already. */
-  async chosen({ source_id, flow_type, remote_flow_id }: Pick<WorkflowRow, 'source_id' | 'flow_type' | 'remote_flow_id'>): Promise<Pick<WorkflowRow, 'chosen_input' | 'chosen_output'> | null> {
-    return prisma.workflow.findFirst({ where: { source_id, flow_type, remote_flow_id, deleted_at: null }, select: { chosen_input: true, chosen_output: true } })
-  },
+    /** The components that a user named for a flow, when it is copied already. */
+    async chosen({
+      source_id,
+      flow_type,
+      remote_flow_id,
+    }: Pick<WorkflowRow, 'source_id' | 'flow_type' | 'remote_flow_id'>): Promise<Pick<
+      WorkflowRow,
+      'chosen_input' | 'chosen_output'
+    > | null> {
+      return prisma.workflow.findFirst({
+        where: { source_id, flow_type, remote_flow_id, deleted_at: null },
+        select: { chosen_input: true, chosen_output: true },
+      })
+    },
 
-  async find(id: string): Promise<(WorkflowView & { source_status: 'active' | 'inactive' }) | null> {
-    const { rows } = await sql.query<WorkflowView & { source_status: 'active' | 'inactive' }>(
-      `SELECT ${COLUMNS}, w.data, src.status AS source_status FROM ${FROM} WHERE w.id = $1 AND w.deleted_at IS NULL`,
-      [id],
-    )
-    return rows[0] ?? null
-  },
+    async find(id: string): Promise<(WorkflowView & { source_status: 'active' | 'inactive' }) | null> {
+      const { rows } = await sql.query<WorkflowView & { source_status: 'active' | 'inactive' }>(
+        `SELECT ${COLUMNS}, w.data, src.status AS source_status FROM ${FROM} WHERE w.id = $1 AND w.deleted_at IS NULL`,
+        [id],
+      )
+      return rows[0] ?? null
+    },
 
-  /** What a run needs to know of its workflow, without the graph. */
-  async forRun(id: string): Promise<{ source_status: 'active' | 'inactive'; source_url: string } | null> {
-    const { rows } = await sql.query<{ source_status: 'active' | 'inactive'; source_url: string }>(
-      `SELECT src.status AS source_status, src.url AS source_url FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL
+    /** What a run needs to know of its workflow, without the graph. */
+    async forRun(id: string): Promise<{ source_status: 'active' | 'inactive'; source_url: string } | null> {
+      const { rows } = await sql.query<{ source_status: 'active' | 'inactive'; source_url: string }>(
+        `SELECT src.status AS source_status, src.url AS source_url FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL
        WHERE w.id = $1 AND w.deleted_at IS NULL`,
-      [id],
-    )
-    return rows[0] ?? null
-  },
+        [id],
+      )
+      return rows[0] ?? null
+    },
 
-  /** What a run is checked against before it is stored; the graph only when it is asked for. */
-  async forCheck(id: string, withGraph: boolean): Promise<CheckedFlow | null> {
-    const { rows } = await sql.query<Omit<CheckedFlow, 'source'> & CheckedFlow['source']>(
-      `SELECT w.remote_flow_id, w.flow_type, w.chosen_input, w.updated_at AS changed_at, CASE WHEN $2::boolean THEN w.data END AS data,
+    /** What a run is checked against before it is stored; the graph only when it is asked for. */
+    async forCheck(id: string, withGraph: boolean): Promise<CheckedFlow | null> {
+      const { rows } = await sql.query<Omit<CheckedFlow, 'source'> & CheckedFlow['source']>(
+        `SELECT w.remote_flow_id, w.flow_type, w.chosen_input, w.updated_at AS changed_at, CASE WHEN $2::boolean THEN w.data END AS data,
          src.id AS source_id, src.version, src.source_type, src.url, src.api_key, src.version_info
        FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL WHERE w.id = $1 AND w.deleted_at IS NULL`,
-      [id, withGraph],
-    )
-    const [row] = rows
-    if (!row) return null
-    const { source_id, version, source_type, url, api_key, ...flow } = row
-    return { ...flow, source: { source_id, version, source_type, url, api_key, version_info: flow.version_info } }
-  },
+        [id, withGraph],
+      )
+      const [row] = rows
+      if (!row) return null
+      const { source_id, version, source_type, url, api_key, ...flow } = row
+      return { ...flow, source: { source_id, version, source_type, url, api_key, version_info: flow.version_info } }
+    },
 
-  async list({ limit, offset, after, source, search }: PageArgs & { source?: string | undefined; search?: string | undefined }): Promise<RowPage<WorkflowView>> {
-    const values: unknown[] = []
-    const put = (value: unknown) => `$${values.push(value)}`
-    const filters = ['w.deleted_at IS NULL']
-    if (source !== undefined) {
-      const at = put(source)
-      filters.push(`(w.source_id::text = lower(${at}) OR src.url = ${at})`)
-    }
-    if (search !== undefined) {
-      const at = put(`%${escapeLike(search)}%`)
-      filters.push(`(w.name ILIKE ${at} OR w.description ILIKE ${at})`)
-    }
-    const where = filters.join(' AND ')
-    const { rows: [count] } = await sql.query<{ total: number }>(
-      `SELECT count(*)::int AS total FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL WHERE ${where}`,
-      [...values],
-    )
-    const page = after ? `${where} AND w.id < ${put(after)}` : where
-    const { rows } = await sql.query<WorkflowView>(
-      `SELECT ${COLUMNS} FROM (SELECT w.* FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL WHERE ${page}
+    async list({
+      limit,
+      offset,
+      after,
+      source,
+      search,
+    }: PageArgs & { source?: string | undefined; search?: string | undefined }): Promise<RowPage<WorkflowView>> {
+      const values: unknown[] = []
+      const put = (value: unknown) => `$${values.push(value)}`
+      const filters = ['w.deleted_at IS NULL']
+      if (source !== undefined) {
+        const at = put(source)
+        filters.push(`(w.source_id::text = lower(${at}) OR src.url = ${at})`)
+      }
+      if (search !== undefined) {
+        const at = put(`%${escapeLike(search)}%`)
+        filters.push(`(w.name ILIKE ${at} OR w.description ILIKE ${at})`)
+      }
+      const where = filters.join(' AND ')
+      const {
+        rows: [count],
+      } = await sql.query<{ total: number }>(
+        `SELECT count(*)::int AS total FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL WHERE ${where}`,
+        [...values],
+      )
+      const page = after ? `${where} AND w.id < ${put(after)}` : where
+      const { rows } = await sql.query<WorkflowView>(
+        `SELECT ${COLUMNS} FROM (SELECT w.* FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL WHERE ${page}
          ORDER BY w.id DESC LIMIT ${put(limit + 1)} OFFSET ${put(after ? 0 : offset)}) w
        JOIN sources src ON src.id = w.source_id
        CROSS JOIN LATERAL (SELECT count(*)::int AS task_count, (count(*) FILTER (WHERE t.status = 'failed'))::int AS failed_task_count FROM tasks t WHERE t.workflow_id = w.id) k
        ORDER BY w.id DESC`,
-      values,
-    )
-    return { rows: rows.slice(0, limit), total: count?.total ?? 0, has_more: rows.length > limit }
-  },
+        values,
+      )
+      return { rows: rows.slice(0, limit), total: count?.total ?? 0, has_more: rows.length > limit }
+    },
 
-  /** The copies of some sources' flows. */
-  async copiesIn(source_ids: string[]): Promise<Pick<WorkflowRow, 'id' | 'source_id' | 'remote_flow_id' | 'flow_type'>[]> {
-    const { rows } = await sql.query<Pick<WorkflowRow, 'id' | 'source_id' | 'remote_flow_id' | 'flow_type'>>(
-      `SELECT id, source_id, remote_flow_id, flow_type FROM workflows WHERE source_id = ANY ($1::uuid[]) AND deleted_at IS NULL ORDER BY id`,
-      [source_ids],
-    )
-    return rows
-  },
+    /** The copies of some sources' flows. */
+    async copiesIn(
+      source_ids: string[],
+    ): Promise<Pick<WorkflowRow, 'id' | 'source_id' | 'remote_flow_id' | 'flow_type'>[]> {
+      const { rows } = await sql.query<Pick<WorkflowRow, 'id' | 'source_id' | 'remote_flow_id' | 'flow_type'>>(
+        `SELECT id, source_id, remote_flow_id, flow_type FROM workflows WHERE source_id = ANY ($1::uuid[]) AND deleted_at IS NULL ORDER BY id`,
+        [source_ids],
+      )
+      return rows
+    },
 
-  /** One more thing to say of the flow, until it is synced again; said once. */
-  async addWarning(id: string, warning: string): Promise<void> {
-    await sql.query(
-      `UPDATE workflows SET warnings = warnings || jsonb_build_array($2::text) WHERE id = $1 AND deleted_at IS NULL AND NOT warnings @> jsonb_build_array($2::text)`,
-      [id, warning],
-    )
-  },
+    /** One more thing to say of the flow, until it is synced again; said once. */
+    async addWarning(id: string, warning: string): Promise<void> {
+      await sql.query(
+        `UPDATE workflows SET warnings = warnings || jsonb_build_array($2::text) WHERE id = $1 AND deleted_at IS NULL AND NOT warnings @> jsonb_build_array($2::text)`,
+        [id, warning],
+      )
+    },
 
-  /** What was learnt of a flow by running it. */
-  async markStreamsOnly(id: string, flow_version: number, streams_only: boolean): Promise<void> {
-    // Workers see by `updated_at` that it changed.
-    await sql.query(`UPDATE workflows SET streams_only = $3, updated_at = spark_now() WHERE id = $1 AND flow_version = $2 AND streams_only IS DISTINCT FROM $3::boolean`, [id, flow_version, streams_only])
-  },
+    /** What was learnt of a flow by running it. */
+    async markStreamsOnly(id: string, flow_version: number, streams_only: boolean): Promise<void> {
+      // Workers see by `updated_at` that it changed.
+      await sql.query(
+        `UPDATE workflows SET streams_only = $3, updated_at = spark_now() WHERE id = $1 AND flow_version = $2 AND streams_only IS DISTINCT FROM $3::boolean`,
+        [id, flow_version, streams_only],
+      )
+    },
 
-  /** Hides the workflow with its schedules and tasks, as for a source. */
-  async hide(id: string): Promise<boolean> {
-    return sql.transaction(async (tx) => {
-      const { rowCount } = await tx.query(`UPDATE workflows SET deleted_at = spark_now() WHERE id = $1 AND deleted_at IS NULL`, [id])
-      if (rowCount === 0) return false
-      await stopTasks(tx, 'workflow_id', id)
-      return true
-    })
-  },
+    /** Hides the workflow with its schedules and tasks, as for a source. */
+    async hide(id: string): Promise<boolean> {
+      return sql.transaction(async (tx) => {
+        const { rowCount } = await tx.query(
+          `UPDATE workflows SET deleted_at = spark_now() WHERE id = $1 AND deleted_at IS NULL`,
+          [id],
+        )
+        if (rowCount === 0) return false
+        await stopTasks(tx, 'workflow_id', id)
+        return true
+      })
+    },
   }
 }
 

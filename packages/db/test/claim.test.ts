@@ -1,9 +1,23 @@
 import { randomUUID } from 'node:crypto'
-import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
 import type { SourceType } from '@automagik-spark/core'
+import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { askedBy, claim, claimedBy, handBack, makeHotDb, markAsking, markCalling, markExpired, prolong, settle, settledBy, settlementOf, takeOver as takeOverWith } from '../src/index.ts'
 import type { Settlement, Sql } from '../src/index.ts'
+import {
+  askedBy,
+  claim,
+  claimedBy,
+  handBack,
+  makeHotDb,
+  markAsking,
+  markCalling,
+  markExpired,
+  prolong,
+  settle,
+  settledBy,
+  settlementOf,
+  takeOver as takeOverWith,
+} from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb, taskRow } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -47,11 +61,13 @@ describe('claim', () => {
     for (const claimed of claims) expect(new Set(claimed.map((task) => task.token)).size).toBeLessThanOrEqual(1)
   })
 
-  it("never lets a source run more than its limit, however many claim at once", async () => {
+  it('never lets a source run more than its limit, however many claim at once', async () => {
     await t.sql.query('UPDATE sources SET max_concurrency = 3 WHERE id = $1', [source_id])
     for (let i = 0; i < 20; i++) await addTask(t.sql, workflow_id)
     await Promise.all(Array.from({ length: 12 }, () => take(5)))
-    const { rows } = await t.sql.query<{ running: number }>(`SELECT count(*)::int AS running FROM tasks WHERE status = 'running'`)
+    const { rows } = await t.sql.query<{ running: number }>(
+      `SELECT count(*)::int AS running FROM tasks WHERE status = 'running'`,
+    )
     expect(rows[0]!.running).toBe(3)
   })
 
@@ -82,7 +98,9 @@ describe('claim', () => {
       )
     /** How many rows the claim's own connection has fetched by an index and not yet told the statistics. */
     const fetched = async (): Promise<number> => {
-      const { rows } = await hot.claim.query<{ n: number }>(`SELECT idx_tup_fetch::int AS n FROM pg_stat_xact_user_tables WHERE relname = 'tasks'`)
+      const { rows } = await hot.claim.query<{ n: number }>(
+        `SELECT idx_tup_fetch::int AS n FROM pg_stat_xact_user_tables WHERE relname = 'tasks'`,
+      )
       return rows[0]!.n
     }
     try {
@@ -97,7 +115,7 @@ describe('claim', () => {
       await hot.claim.query('BEGIN') // within a transaction nothing is told
       const before = await fetched()
       expect(await takeHot()).toHaveLength(SLOTS)
-      expect(await fetched() - before).toBeLessThan(COUNT / 4)
+      expect((await fetched()) - before).toBeLessThan(COUNT / 4)
       await hot.claim.query('COMMIT')
     } finally {
       await hot.close()
@@ -112,13 +130,18 @@ describe('claim', () => {
     expect(tasks).toHaveLength(COUNT)
     const { rows } = await t.sql.transaction(async (tx) => {
       await markCalling(tx, tasks)
-      return tx.query<{ hot: number }>(`SELECT n_tup_hot_upd::int AS hot FROM pg_stat_xact_user_tables WHERE relname = 'tasks'`)
+      return tx.query<{ hot: number }>(
+        `SELECT n_tup_hot_upd::int AS hot FROM pg_stat_xact_user_tables WHERE relname = 'tasks'`,
+      )
     })
     expect(rows[0]!.hot).toBeGreaterThan(COUNT * 0.7)
   })
 
   it('leaves a task that is cancelled at this very moment, and takes the others', async () => {
-    const [cancelled, other] = [await addTask(t.sql, workflow_id, { readyInSeconds: -10 }), await addTask(t.sql, workflow_id)]
+    const [cancelled, other] = [
+      await addTask(t.sql, workflow_id, { readyInSeconds: -10 }),
+      await addTask(t.sql, workflow_id),
+    ]
     const { waiting } = await t.sql.transaction(async (tx) => {
       await tx.query(`UPDATE tasks SET status = 'cancelled', finished_at = spark_now() WHERE id = $1`, [cancelled])
       const waiting = take()
@@ -145,7 +168,10 @@ describe('claim', () => {
 
   it('takes manual runs first whichever source they are of', async () => {
     const other = await addWorkflow(t.sql, await addSource(t.sql))
-    for (const [here, there] of [[workflow_id, other], [other, workflow_id]] as const) {
+    for (const [here, there] of [
+      [workflow_id, other],
+      [other, workflow_id],
+    ] as const) {
       const manual = await addTask(t.sql, here)
       const older = await addTask(t.sql, there, { priority: 1, readyInSeconds: -60 })
       expect((await take(1)).map((task) => task.id)).toEqual([manual])
@@ -179,7 +205,8 @@ describe('claim', () => {
     const later = await addTask(t.sql, workflow_id, { serial_key, dueInSeconds: -5 })
     await t.sql.query(`UPDATE tasks SET trigger = 'manual' WHERE id = $1`, [byHand])
     // Within one millisecond the ids would decide, and here they are random.
-    for (const [at, id] of [older, byHand, later].entries()) await t.sql.query(`UPDATE tasks SET created_at = spark_now() + $2 * interval '1 minute' WHERE id = $1`, [id, at])
+    for (const [at, id] of [older, byHand, later].entries())
+      await t.sql.query(`UPDATE tasks SET created_at = spark_now() + $2 * interval '1 minute' WHERE id = $1`, [id, at])
     const both = await take()
     expect(both.map((task) => task.id).sort()).toEqual([older, byHand].sort())
     const [first, hand] = both.sort((a, b) => (a.id === older ? -1 : b.id === older ? 1 : 0))
@@ -195,9 +222,18 @@ describe('claim', () => {
     const waiting = await addTask(t.sql, workflow_id)
     const other = await addWorkflow(t.sql, await addSource(t.sql))
     for (const [away, back] of [
-      [`UPDATE sources SET status = 'inactive' WHERE id = '${source_id}'`, `UPDATE sources SET status = 'active' WHERE id = '${source_id}'`],
-      [`UPDATE sources SET deleted_at = spark_now() WHERE id = '${source_id}'`, `UPDATE sources SET deleted_at = NULL WHERE id = '${source_id}'`],
-      [`UPDATE workflows SET deleted_at = spark_now() WHERE id = '${workflow_id}'`, `UPDATE workflows SET deleted_at = NULL WHERE id = '${workflow_id}'`],
+      [
+        `UPDATE sources SET status = 'inactive' WHERE id = '${source_id}'`,
+        `UPDATE sources SET status = 'active' WHERE id = '${source_id}'`,
+      ],
+      [
+        `UPDATE sources SET deleted_at = spark_now() WHERE id = '${source_id}'`,
+        `UPDATE sources SET deleted_at = NULL WHERE id = '${source_id}'`,
+      ],
+      [
+        `UPDATE workflows SET deleted_at = spark_now() WHERE id = '${workflow_id}'`,
+        `UPDATE workflows SET deleted_at = NULL WHERE id = '${workflow_id}'`,
+      ],
     ]) {
       await t.sql.query(away!)
       expect(await take()).toEqual([])
@@ -211,7 +247,10 @@ describe('claim', () => {
   it('counts a try, holds for the lease, and can be read back by its token', async () => {
     const task = await takeOne()
     expect(task.tries).toBe(1)
-    const { rows } = await t.sql.query(`SELECT lease_until - started_at = $2 * interval '1 millisecond' AS exact FROM tasks WHERE id = $1`, [task.id, LEASE])
+    const { rows } = await t.sql.query(
+      `SELECT lease_until - started_at = $2 * interval '1 millisecond' AS exact FROM tasks WHERE id = $1`,
+      [task.id, LEASE],
+    )
     expect(rows).toEqual([{ exact: true }])
     expect((await claimedBy(t.sql, task.token)).map(({ id }) => id)).toEqual([task.id])
     expect(await claimedBy(t.sql, randomUUID())).toEqual([])
@@ -295,7 +334,11 @@ describe('the fence', () => {
     const [fresh] = await take(1)
     expect(fresh!.id).toBe(stale.id)
     expect(await settle(t.sql, [end(stale, { output: '{"result":"stale"}' })])).toEqual([])
-    expect(await settle(t.sql, [end(fresh!)])).toEqual([{ id: fresh!.id, status: 'completed', sent: '' }].map(({ id, status }) => expect.objectContaining({ id, status })))
+    expect(await settle(t.sql, [end(fresh!)])).toEqual(
+      [{ id: fresh!.id, status: 'completed', sent: '' }].map(({ id, status }) =>
+        expect.objectContaining({ id, status }),
+      ),
+    )
   })
 
   it('lets a result settle once: the second finds the task finished', async () => {
@@ -305,7 +348,9 @@ describe('the fence', () => {
     expect([...(await settledBy(t.sql, [end(task)]))]).toEqual([task.id])
     expect([...(await settledBy(t.sql, [end(task, { status: 'failed' })]))]).toEqual([])
     const failed = await takeOne()
-    expect(await settle(t.sql, [end(failed, { status: 'failed', error: 'x', error_code: 'flow_failed' })])).toHaveLength(1)
+    expect(
+      await settle(t.sql, [end(failed, { status: 'failed', error: 'x', error_code: 'flow_failed' })]),
+    ).toHaveLength(1)
     expect(await settle(t.sql, [end(failed)])).toEqual([])
   })
 })
@@ -358,7 +403,9 @@ describe('take-over', () => {
     const task = await takeOne()
     await expire(task.id)
     await takeOver(t.sql, 10_000)
-    expect((await t.db.tasks.events(task.id)).map(({ type, try: attempt }) => ({ type, attempt }))).toEqual([{ type: 'taken_over', attempt: 1 }])
+    expect((await t.db.tasks.events(task.id)).map(({ type, try: attempt }) => ({ type, attempt }))).toEqual([
+      { type: 'taken_over', attempt: 1 },
+    ])
   })
 
   it('gives a task back that was not called yet, with its try', async () => {
@@ -384,11 +431,15 @@ describe('take-over', () => {
     const task = await takeOne()
     await markCalling(t.sql, [task])
     await expire(task.id)
-    expect((await takeOver(t.sql, 10_000)).map(({ id, status }) => ({ id, status }))).toEqual([{ id: task.id, status: 'failed' }])
+    expect((await takeOver(t.sql, 10_000)).map(({ id, status }) => ({ id, status }))).toEqual([
+      { id: task.id, status: 'failed' },
+    ])
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
     expect(await settle(t.sql, [end({ id: task.id, token: randomUUID() })])).toEqual([])
     expect(await settle(t.sql, [end(task, { status: 'cancelled' })])).toEqual([])
-    expect(await settle(t.sql, [end(task, { status: 'failed', error: 'x', error_code: 'outcome_unknown' })])).toEqual([])
+    expect(await settle(t.sql, [end(task, { status: 'failed', error: 'x', error_code: 'outcome_unknown' })])).toEqual(
+      [],
+    )
     expect(await settle(t.sql, [end(task)])).toHaveLength(1)
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'completed', error_code: null })
   })
@@ -407,8 +458,14 @@ describe('take-over', () => {
     const failed = await lost()
     expect((await counted()).consecutive_failures).toBe(1)
     const ended = await taskRow(t.sql, failed.id)
-    expect(await settle(t.sql, [end(failed, { status: 'failed', output: null, error: 'x', error_code: 'flow_failed' })])).toHaveLength(1)
-    expect(await taskRow(t.sql, failed.id)).toMatchObject({ status: 'failed', error_code: 'flow_failed', finished_at: ended!.finished_at })
+    expect(
+      await settle(t.sql, [end(failed, { status: 'failed', output: null, error: 'x', error_code: 'flow_failed' })]),
+    ).toHaveLength(1)
+    expect(await taskRow(t.sql, failed.id)).toMatchObject({
+      status: 'failed',
+      error_code: 'flow_failed',
+      finished_at: ended!.finished_at,
+    })
     expect((await counted()).consecutive_failures).toBe(1)
     await settle(t.sql, [end(await lost())])
     expect(await counted()).toMatchObject({ consecutive_failures: 0, last_success_at: expect.any(Date) as Date })
@@ -416,12 +473,20 @@ describe('take-over', () => {
 
   it('hands a lost call to who can ask its server, with a lease; its token stays, and so does its attempt', async () => {
     const [asker, other] = [randomUUID(), randomUUID()]
-    const ask = (worker_id: string, source_types: SourceType[] = ['langflow']) => takeOverWith(t.sql, 10_000, () => 0, { worker_id, leaseMs: LEASE, source_types })
+    const ask = (worker_id: string, source_types: SourceType[] = ['langflow']) =>
+      takeOverWith(t.sql, 10_000, () => 0, { worker_id, leaseMs: LEASE, source_types })
     const task = await takeOne()
     await markCalling(t.sql, [task])
     await expire(task.id)
     expect(await ask(asker)).toMatchObject([{ id: task.id, status: 'running' }])
-    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'running', phase: 'asking', token: task.token, crashes: 1, finished_at: null, error_code: null })
+    expect(await taskRow(t.sql, task.id)).toMatchObject({
+      status: 'running',
+      phase: 'asking',
+      token: task.token,
+      crashes: 1,
+      finished_at: null,
+      error_code: null,
+    })
     expect(await askedBy(t.sql, other)).toEqual([])
     const [asked] = await askedBy(t.sql, asker)
     expect(asked).toMatchObject({ id: task.id, token: task.token, tries: 1 })
@@ -436,7 +501,8 @@ describe('take-over', () => {
   })
 
   it('asks only servers that can be asked, for nothing that was not sent or is to be cancelled, and not for ever', async () => {
-    const ask = (source_types: SourceType[]) => takeOverWith(t.sql, 10_000, () => 0, { worker_id: randomUUID(), leaseMs: LEASE, source_types })
+    const ask = (source_types: SourceType[]) =>
+      takeOverWith(t.sql, 10_000, () => 0, { worker_id: randomUUID(), leaseMs: LEASE, source_types })
     const lost = async () => {
       const task = await takeOne()
       await markCalling(t.sql, [task])
@@ -486,7 +552,9 @@ describe('outcomes of a schedule', () => {
     const finish = async (status: Settlement['status'], trigger = 'schedule') => {
       const task = await takeOne()
       await t.sql.query('UPDATE tasks SET schedule_id = $2, trigger = $3 WHERE id = $1', [task.id, schedule, trigger])
-      await settle(t.sql, [end(task, { status, ...(status === 'failed' && { error: 'x', error_code: 'flow_failed' as const }) })])
+      await settle(t.sql, [
+        end(task, { status, ...(status === 'failed' && { error: 'x', error_code: 'flow_failed' as const }) }),
+      ])
       return (await t.db.schedules.find(schedule))!
     }
     await finish('failed')
@@ -500,7 +568,9 @@ describe('outcomes of a schedule', () => {
 })
 
 describe('the edges between statuses', () => {
-  const cases = TASK_STATUSES.flatMap((from) => TASK_STATUSES.filter((to) => to !== from).map((to) => [from, to, TASK_EDGES[from].includes(to)] as const))
+  const cases = TASK_STATUSES.flatMap((from) =>
+    TASK_STATUSES.filter((to) => to !== from).map((to) => [from, to, TASK_EDGES[from].includes(to)] as const),
+  )
   it.each(cases)('%s → %s: %s', async (from, to, allowed) => {
     const id = await addTask(t.sql, workflow_id)
     const set = (status: string) =>
@@ -520,23 +590,41 @@ describe('the edges between statuses', () => {
 
   it('lead from pending to failed not for another reason than that nothing can be sent', async () => {
     const id = await addTask(t.sql, workflow_id)
-    await expect(t.sql.query(`UPDATE tasks SET status = 'failed', finished_at = spark_now(), error_code = 'internal' WHERE id = $1`, [id])).rejects.toThrow('a task cannot go from pending to failed')
+    await expect(
+      t.sql.query(
+        `UPDATE tasks SET status = 'failed', finished_at = spark_now(), error_code = 'internal' WHERE id = $1`,
+        [id],
+      ),
+    ).rejects.toThrow('a task cannot go from pending to failed')
   })
 
-  it.each(['failed', 'cancelled'] as const)('lead out of %s back to pending only by a retry by hand', async (status) => {
-    const task = await takeOne()
-    await settle(t.sql, [end(task, status === 'failed' ? { status, error: 'x', error_code: 'flow_failed' } : { status })])
-    const back = (more: string) => t.sql.query(`UPDATE tasks SET status = 'pending', finished_at = NULL ${more} WHERE id = $1`, [task.id])
-    for (const lacking of ['', ', token = NULL', ', tries_before = tries', ', token = NULL, tries_before = tries, tries = tries + 1']) {
-      await expect(back(lacking)).rejects.toThrow(`a task cannot go from ${status} to pending`)
-    }
-    expect(await t.db.tasks.retry(task.id)).toMatchObject({ was: status, row: { id: task.id, status: 'pending' } })
-    expect((await taskRow(t.sql, task.id))!.status).toBe('pending')
-  })
+  it.each(['failed', 'cancelled'] as const)(
+    'lead out of %s back to pending only by a retry by hand',
+    async (status) => {
+      const task = await takeOne()
+      await settle(t.sql, [
+        end(task, status === 'failed' ? { status, error: 'x', error_code: 'flow_failed' } : { status }),
+      ])
+      const back = (more: string) =>
+        t.sql.query(`UPDATE tasks SET status = 'pending', finished_at = NULL ${more} WHERE id = $1`, [task.id])
+      for (const lacking of [
+        '',
+        ', token = NULL',
+        ', tries_before = tries',
+        ', token = NULL, tries_before = tries, tries = tries + 1',
+      ]) {
+        await expect(back(lacking)).rejects.toThrow(`a task cannot go from ${status} to pending`)
+      }
+      expect(await t.db.tasks.retry(task.id)).toMatchObject({ was: status, row: { id: task.id, status: 'pending' } })
+      expect((await taskRow(t.sql, task.id))!.status).toBe('pending')
+    },
+  )
 
   it('lead to completed out of failed only when the outcome was unknown', async () => {
     const task = await takeOne()
     await settle(t.sql, [end(task, { status: 'failed', error: 'x', error_code: 'flow_failed' })])
-    await expect(t.sql.query(`UPDATE tasks SET status = 'completed' WHERE id = $1`, [task.id])).rejects.toThrow('a task cannot go from failed to completed')
+    await expect(t.sql.query(`UPDATE tasks SET status = 'completed' WHERE id = $1`, [task.id])).rejects.toThrow(
+      'a task cannot go from failed to completed',
+    )
   })
 })

@@ -1,8 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { makeDb, makeHotDb } from '../src/index.ts'
-import { freshDatabase } from '../src/testing.ts'
 import type { TemporaryDatabase } from '../src/testing.ts'
+import { freshDatabase } from '../src/testing.ts'
 
 let database: TemporaryDatabase
 beforeAll(async () => {
@@ -37,7 +37,11 @@ describe('a connection of ours', () => {
     url.searchParams.set('options', '-c work_mem=5MB')
     const db = makeDb({ url: url.href, name: 'test', onError })
     try {
-      expect([await setting(db.sql, 'work_mem'), await setting(db.sql, 'statement_timeout'), await setting(db.sql, 'jit')]).toEqual(['5MB', '5s', 'off'])
+      expect([
+        await setting(db.sql, 'work_mem'),
+        await setting(db.sql, 'statement_timeout'),
+        await setting(db.sql, 'jit'),
+      ]).toEqual(['5MB', '5s', 'off'])
     } finally {
       await db.close()
     }

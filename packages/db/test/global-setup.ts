@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node'
-import { ensureTemplate, startTemporaryServer } from '../src/testing.ts'
 import type { TemporaryServer } from '../src/testing.ts'
+import { ensureTemplate, startTemporaryServer } from '../src/testing.ts'
 import { startOtherServer } from './other-server.ts'
 
 declare module 'vitest' {

@@ -1,8 +1,8 @@
-import { jsonText } from '@automagik-spark/core'
 import { randomUUID } from 'node:crypto'
+import { jsonText } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { claim, handBack, listen, markCalling, markExpired, settle, settlementOf, takeOver } from '../src/index.ts'
 import type { Channel, Listener } from '../src/index.ts'
+import { claim, handBack, listen, markCalling, markExpired, settle, settlementOf, takeOver } from '../src/index.ts'
 import { addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -13,7 +13,11 @@ beforeAll(async () => {
   t = await openTestDb()
   await new Promise<void>((onUp) => {
     listener = listen({
-      url: t.url, name: 'test-listen', channels: ['spark_ready', 'spark_done', 'spark_cancel'], onUp, onError: () => undefined,
+      url: t.url,
+      name: 'test-listen',
+      channels: ['spark_ready', 'spark_done', 'spark_cancel'],
+      onUp,
+      onError: () => undefined,
       onMessage: (channel, payload) => void heard.push({ channel, payload }),
     })
   })
@@ -52,23 +56,42 @@ const expire = async (id: string) => {
 
 describe('PostgreSQL announces', () => {
   it('that a run can be claimed', async () => {
-    const run = { id: randomUUID(), workflow_id, schedule_id: null, input: jsonText('x'), session_id: null, tweaks: null, timeout: 60, max_retries: 0, retry_on: 'safe' as const }
+    const run = {
+      id: randomUUID(),
+      workflow_id,
+      schedule_id: null,
+      input: jsonText('x'),
+      session_id: null,
+      tweaks: null,
+      timeout: 60,
+      max_retries: 0,
+      retry_on: 'safe' as const,
+    }
     expect(await announcedBy(() => t.db.tasks.insertRuns([run]))).toEqual(['spark_ready'])
   })
 
   it('all runs that ended together in one word', async () => {
     const [one, two] = [await takeOne(), await takeOne()]
-    const [word, ...none] = await announcedBy(() => settle(t.sql, [one, two].map((task) => settlementOf(task, { status: 'completed', output: '{}' }))))
+    const [word, ...none] = await announcedBy(() =>
+      settle(
+        t.sql,
+        [one, two].map((task) => settlementOf(task, { status: 'completed', output: '{}' })),
+      ),
+    )
     expect(none).toEqual([])
     expect(word!.replace('spark_done ', '').split(',').sort()).toEqual([one.id, two.id].sort())
   })
 
   it('no end of a run that nobody waits for: one of a schedule, unless it is being cancelled', async () => {
     const [one, other] = [await takeOne({ serial_key: randomUUID() }), await takeOne({ serial_key: randomUUID() })]
-    expect(await announcedBy(() => settle(t.sql, [settlementOf(one, { status: 'completed', output: '{}' })]))).toEqual([])
+    expect(await announcedBy(() => settle(t.sql, [settlementOf(one, { status: 'completed', output: '{}' })]))).toEqual(
+      [],
+    )
     expect(await announcedBy(() => t.db.tasks.cancel(other.id))).toEqual([`spark_cancel ${other.id}`])
     // It may end before it is stopped.
-    expect(await announcedBy(() => settle(t.sql, [settlementOf(other, { status: 'completed', output: '{}' })]))).toEqual([`spark_done ${other.id}`])
+    expect(
+      await announcedBy(() => settle(t.sql, [settlementOf(other, { status: 'completed', output: '{}' })])),
+    ).toEqual([`spark_done ${other.id}`])
   })
 
   it('nothing when a settle was refused', async () => {
@@ -101,7 +124,11 @@ describe('PostgreSQL announces', () => {
 
   it('that a task was deleted, to whoever runs it or waits for it', async () => {
     const { id } = await takeOne()
-    expect(await announcedBy(() => t.db.tasks.remove(id))).toEqual([`spark_cancel ${id}`, `spark_done ${id}`, 'spark_ready'])
+    expect(await announcedBy(() => t.db.tasks.remove(id))).toEqual([
+      `spark_cancel ${id}`,
+      `spark_done ${id}`,
+      'spark_ready',
+    ])
   })
 
   it('to the workers that the runs of a deleted workflow or source are to stop', async () => {

@@ -1,11 +1,28 @@
 import { randomUUID } from 'node:crypto'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import {
-  checkedDown, checkedUp, checkNotMade, claim, claimChecks, dueSeconds, endOverdue, giveBackUnsent, handBack, lockDue, lockSchedule, markCalling, settle, settlementOf, showUp,
-  sourcesToTend, sqlNow, turnAway, verdictSince,
-} from '../src/index.ts'
 import type { Check } from '../src/index.ts'
+import {
+  checkedDown,
+  checkedUp,
+  checkNotMade,
+  claim,
+  claimChecks,
+  dueSeconds,
+  endOverdue,
+  giveBackUnsent,
+  handBack,
+  lockDue,
+  lockSchedule,
+  markCalling,
+  settle,
+  settlementOf,
+  showUp,
+  sourcesToTend,
+  sqlNow,
+  turnAway,
+  verdictSince,
+} from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb, taskRow } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -28,21 +45,35 @@ const scheduled = async (...ids: string[]) => {
   await t.sql.query(`UPDATE tasks SET trigger = 'schedule' WHERE id = ANY ($1::uuid[])`, [ids])
 }
 type Shown = {
-  status: string; health: string; health_reason: string | null; hold_from: Date | null; hold_until: Date | null; suspect_at: Date | null
-  check_at: Date | null; check_began_at: Date | null; checking_until: Date | null; check_failures: number; version: number
+  status: string
+  health: string
+  health_reason: string | null
+  hold_from: Date | null
+  hold_until: Date | null
+  suspect_at: Date | null
+  check_at: Date | null
+  check_began_at: Date | null
+  checking_until: Date | null
+  check_failures: number
+  version: number
 }
 const source = async () => (await t.sql.query<Shown>('SELECT * FROM sources WHERE id = $1', [source_id])).rows[0]!
 const set = (what: string) => t.sql.query(`UPDATE sources SET ${what} WHERE id = $1`, [source_id])
 /** The next check, as if its time had come. */
 const nextCheck = async (): Promise<Check> => {
-  await set(`checking_until = NULL, check_at = spark_now() - interval '1 second', check_began_at = check_began_at - interval '2 seconds', suspect_at = suspect_at - interval '2 seconds'`)
+  await set(
+    `checking_until = NULL, check_at = spark_now() - interval '1 second', check_began_at = check_began_at - interval '2 seconds', suspect_at = suspect_at - interval '2 seconds'`,
+  )
   return (await claimChecks(t.sql, MINUTE, 0.5, 10))[0]!
 }
 const seenDown = async (busy = false) => checkedDown(t.sql, await nextCheck(), REASON, busy)
 const seenUp = async () => checkedUp(t.sql, await nextCheck(), { version: '1' })
 /** Calls that could not be sent, as their worker writes it. */
 const notSent = async (...tasks: { id: string; token: string }[]) =>
-  giveBackUnsent(t.sql, tasks.map(({ id, token }) => ({ id, token, source_id, error: REASON, error_code: 'source_unreachable' as const })))
+  giveBackUnsent(
+    t.sql,
+    tasks.map(({ id, token }) => ({ id, token, source_id, error: REASON, error_code: 'source_unreachable' as const })),
+  )
 /** A call that is not sent. */
 const fail = async (id: string) => {
   await t.sql.query(`UPDATE tasks SET ready_at = spark_now() WHERE id = $1`, [id])
@@ -65,7 +96,15 @@ describe('a call that could not be sent', () => {
     expect(given).toMatchObject({ id, becomes: 'again' })
     expect(given.next_retry_at!.getTime() % SECOND).toBe(0)
     expect(given.next_retry_at!.getTime()).toBeGreaterThanOrEqual(before.getTime() + SECOND)
-    expect(await taskRow(t.sql, id!)).toMatchObject({ status: 'pending', tries: 0, token: null, error: REASON, error_code: 'source_unreachable', next_retry_at: given.next_retry_at, ready_at: given.next_retry_at })
+    expect(await taskRow(t.sql, id!)).toMatchObject({
+      status: 'pending',
+      tries: 0,
+      token: null,
+      error: REASON,
+      error_code: 'source_unreachable',
+      next_retry_at: given.next_retry_at,
+      ready_at: given.next_retry_at,
+    })
     expect((await t.db.tasks.events(id!)).map(({ type, try: n }) => [type, n])).toEqual([['handed_back', 1]])
     expect(await claimChecks(t.sql, MINUTE, 0, 10)).toMatchObject([{ source_id, held: false }])
   })
@@ -95,7 +134,13 @@ describe('a call that could not be sent', () => {
     expect(seen!.next_at.getTime()).toBeGreaterThanOrEqual(before.getTime() + 2 * SECOND)
     expect(seen!.next_at.getTime()).toBeLessThan((await sqlNow(t.sql)).getTime() + 3 * SECOND)
     const held = await source()
-    expect(held).toMatchObject({ health: 'down', health_reason: REASON, hold_until: null, suspect_at: null, version: 1 })
+    expect(held).toMatchObject({
+      health: 'down',
+      health_reason: REASON,
+      hold_until: null,
+      suspect_at: null,
+      version: 1,
+    })
     expect(held.hold_from!.getTime()).toBeGreaterThanOrEqual(before.getTime())
     expect(await take()).toEqual([])
     expect(await taskRow(t.sql, id!)).toMatchObject({ status: 'pending', tries: 0 })
@@ -113,14 +158,17 @@ describe('a call that could not be sent', () => {
     expect(last).toMatchObject({ becomes: 'last', next_retry_at: null })
     expect(await taskRow(t.sql, id!)).toMatchObject({ status: 'running', phase: 'claimed', tries: 1 })
     expect(await verdictSince(t.sql, source_id, last.at)).toBeNull()
-    const [check] = await claimChecks(t.sql, MINUTE, 0, 10).then(async (found) => (found.length > 0 ? found : [await nextCheck()]))
+    const [check] = await claimChecks(t.sql, MINUTE, 0, 10).then(async (found) =>
+      found.length > 0 ? found : [await nextCheck()],
+    )
     expect(await verdictSince(t.sql, source_id, check!.began_at)).toBeNull()
     await checkedUp(t.sql, check!, {})
     expect(await verdictSince(t.sql, source_id, check!.began_at)).toBe('up')
   })
 
   it('begins to count anew when its source was held, when it is handed back, and after a failed try', async () => {
-    const unsentOf = async (id: string) => (await t.sql.query<{ unsent: number }>('SELECT unsent FROM tasks WHERE id = $1', [id])).rows[0]!.unsent
+    const unsentOf = async (id: string) =>
+      (await t.sql.query<{ unsent: number }>('SELECT unsent FROM tasks WHERE id = $1', [id])).rows[0]!.unsent
     const [id] = await addTasks(1)
     await scheduled(id!)
     await fail(id!)
@@ -136,7 +184,9 @@ describe('a call that could not be sent', () => {
     await t.sql.query('UPDATE tasks SET unsent = 2, ready_at = spark_now()')
     const [first, second] = await take()
     await handBack(t.sql, [first!], 'its source is down')
-    await settle(t.sql, [settlementOf(second!, { status: 'failed', error: REASON, error_code: 'source_unreachable', retry_in_ms: 0 })])
+    await settle(t.sql, [
+      settlementOf(second!, { status: 'failed', error: REASON, error_code: 'source_unreachable', retry_in_ms: 0 }),
+    ])
     expect([await unsentOf(first!.id), await unsentOf(second!.id)]).toEqual([0, 0])
   })
 
@@ -146,7 +196,11 @@ describe('a call that could not be sent', () => {
     await t.db.tasks.cancel(id!)
     const given = await notSent(...claimed.map((task) => (task.id === other ? { ...task, token: randomUUID() } : task)))
     expect(given).toMatchObject([{ id, becomes: 'cancelled' }])
-    expect(await taskRow(t.sql, id!)).toMatchObject({ status: 'cancelled', error: null, finished_at: expect.any(Date) as Date })
+    expect(await taskRow(t.sql, id!)).toMatchObject({
+      status: 'cancelled',
+      error: null,
+      finished_at: expect.any(Date) as Date,
+    })
     expect(await taskRow(t.sql, other!)).toMatchObject({ status: 'running', tries: 1 })
   })
 
@@ -205,9 +259,14 @@ describe('checks', () => {
   it('come every 2 to 3 s in the first two minutes of a hold, each source at its own pace, then after 5, 10, 20, 40 and every 60 s', async () => {
     const delayAt = async (heldS: number, id = source_id) => {
       await t.sql.query(
-        `UPDATE sources SET hold_from = spark_now() - $2 * interval '1 second', hold_until = NULL, checking_until = NULL, check_began_at = NULL, check_at = NULL WHERE id = $1`, [id, heldS])
+        `UPDATE sources SET hold_from = spark_now() - $2 * interval '1 second', hold_until = NULL, checking_until = NULL, check_began_at = NULL, check_at = NULL WHERE id = $1`,
+        [id, heldS],
+      )
       const before = (await sqlNow(t.sql)).getTime()
-      return ((await claimChecks(t.sql, MINUTE, 0, 10)).find((one) => one.source_id === id)!.check_at.getTime() - before) / SECOND
+      return (
+        ((await claimChecks(t.sql, MINUTE, 0, 10)).find((one) => one.source_id === id)!.check_at.getTime() - before) /
+        SECOND
+      )
     }
     const delays = [await delayAt(0), await delayAt(60), await delayAt(119)]
     for (const delay of delays) {
@@ -229,7 +288,13 @@ describe('checks', () => {
     expect(await source()).toMatchObject({ health: 'unknown', hold_from: null })
     expect(await seenDown()).toMatchObject({ down: true, began: true, failures: 3 })
     const down = await source()
-    expect(down).toMatchObject({ health: 'down', health_reason: REASON, hold_until: null, hold_from: expect.any(Date) as Date, version: 1 })
+    expect(down).toMatchObject({
+      health: 'down',
+      health_reason: REASON,
+      hold_until: null,
+      hold_from: expect.any(Date) as Date,
+      version: 1,
+    })
     await addTasks(1)
     expect(await take()).toEqual([])
     expect(await seenDown()).toMatchObject({ down: true, began: false })
@@ -253,7 +318,14 @@ describe('checks', () => {
     if ((await sourcesToTend(t.sql)).seen_up) await showUp(t.sql)
     expect(await source()).toMatchObject({ health: 'down', hold_until: null })
     expect(await seenUp()).toEqual({ released: true, cleared: false })
-    expect(await source()).toMatchObject({ health: 'up', health_reason: null, hold_until: expect.any(Date) as Date, check_failures: 0, version_info: { version: '1' }, version: 1 })
+    expect(await source()).toMatchObject({
+      health: 'up',
+      health_reason: null,
+      hold_until: expect.any(Date) as Date,
+      check_failures: 0,
+      version_info: { version: '1' },
+      version: 1,
+    })
   })
 
   it('that take too long or are put off open nothing while a call runs there or one got through in the last minute', async () => {
@@ -307,10 +379,16 @@ describe('checks', () => {
   it('are taken in the order in which they are due, after what somebody waits for', async () => {
     const others = await Promise.all([1, 2, 3].map(() => addSource(t.sql)))
     const [late, later, suspect] = others as [string, string, string]
-    await t.sql.query(`UPDATE sources SET hold_from = spark_now(), check_at = spark_now() - interval '1 second' WHERE id <> $1`, [suspect])
+    await t.sql.query(
+      `UPDATE sources SET hold_from = spark_now(), check_at = spark_now() - interval '1 second' WHERE id <> $1`,
+      [suspect],
+    )
     await t.sql.query(`UPDATE sources SET check_at = spark_now() - interval '10 seconds' WHERE id = $1`, [late])
     await t.sql.query(`UPDATE sources SET check_at = spark_now() - interval '5 seconds' WHERE id = $1`, [later])
-    await t.sql.query(`UPDATE sources SET suspect_at = spark_now(), check_at = spark_now() + interval '1 minute' WHERE id = $1`, [suspect])
+    await t.sql.query(
+      `UPDATE sources SET suspect_at = spark_now(), check_at = spark_now() + interval '1 minute' WHERE id = $1`,
+      [suspect],
+    )
     const taken: string[] = []
     for (let i = 0; i < 4; i++) taken.push((await claimChecks(t.sql, MINUTE, 0, 1))[0]!.source_id)
     expect(taken).toEqual([suspect, late, later, source_id])
@@ -332,7 +410,11 @@ describe('a held source', () => {
     await hold()
     expect(await due()).toEqual([])
     await t.sql.transaction(async (tx) => {
-      expect(await lockSchedule(tx, schedule)).toMatchObject({ held: true, hold_from: (await source()).hold_from, hold_until: null })
+      expect(await lockSchedule(tx, schedule)).toMatchObject({
+        held: true,
+        hold_from: (await source()).hold_from,
+        hold_until: null,
+      })
     })
     await seenUp()
     expect(await due()).toEqual([schedule])
@@ -348,10 +430,17 @@ describe('a held source', () => {
     await seenUp()
     const atOnce = async (seconds: number) => {
       await set(`ramp_from = spark_now() - ${seconds} * interval '1 second'`)
-      await t.sql.query(`UPDATE tasks SET started_at = (SELECT ramp_from FROM sources WHERE id = $1) WHERE status = 'running' AND id <> $2`, [source_id, before!.id])
+      await t.sql.query(
+        `UPDATE tasks SET started_at = (SELECT ramp_from FROM sources WHERE id = $1) WHERE status = 'running' AND id <> $2`,
+        [source_id, before!.id],
+      )
       await t.sql.query(`UPDATE tasks SET started_at = spark_now() - interval '1 hour' WHERE id = $1`, [before!.id]) // sent before, and of no account here
       await take()
-      return (await t.sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM tasks WHERE status = 'running' AND id <> $1`, [before!.id])).rows[0]!.n
+      return (
+        await t.sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM tasks WHERE status = 'running' AND id <> $1`, [
+          before!.id,
+        ])
+      ).rows[0]!.n
     }
     const seen: number[] = []
     for (const seconds of [0, 0, 1, 2, 3, 4, 5]) seen.push(await atOnce(seconds))
@@ -382,7 +471,10 @@ describe('a held source', () => {
     await scheduled(planned!)
     await t.sql.query(`UPDATE tasks SET tries = 1, next_retry_at = spark_now() WHERE id = $1`, [retrying])
     const [tried] = await addTasks(1)
-    await t.sql.query(`UPDATE tasks SET max_retries = 3, error = 'not sent', error_code = 'source_unreachable' WHERE id = $1`, [tried])
+    await t.sql.query(
+      `UPDATE tasks SET max_retries = 3, error = 'not sent', error_code = 'source_unreachable' WHERE id = $1`,
+      [tried],
+    )
     expect(await turnAway(t.sql)).toEqual([])
     await set(`check_began_at = spark_now() - interval '1 second'`)
     const [check] = await claimChecks(t.sql, MINUTE, 0, 10) // they are a reason for one, whatever its time is
@@ -392,7 +484,12 @@ describe('a held source', () => {
     expect((await turnAway(t.sql)).sort()).toEqual([manual, replay].sort())
     for (const id of [manual!, replay!]) {
       const row = await taskRow(t.sql, id)
-      expect(row).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 0, finished_at: expect.any(Date) as Date })
+      expect(row).toMatchObject({
+        status: 'failed',
+        error_code: 'source_unreachable',
+        tries: 0,
+        finished_at: expect.any(Date) as Date,
+      })
       expect(row!.error).toContain(REASON)
     }
     for (const id of [planned!, retrying!, tried!]) expect((await taskRow(t.sql, id))!.status).toBe('pending')
@@ -435,7 +532,10 @@ describe('a held source', () => {
     const [short, usual, ofOnce, fresh, backfill] = await addTasks(5)
     await scheduled(short!, usual!, ofOnce!, fresh!)
     await t.sql.query(`UPDATE tasks SET trigger = 'backfill', priority = 2 WHERE id = $1`, [backfill])
-    await t.sql.query(`UPDATE tasks SET schedule_id = $1 WHERE id = ANY ($2::uuid[])`, [schedule, [short, usual, fresh]])
+    await t.sql.query(`UPDATE tasks SET schedule_id = $1 WHERE id = ANY ($2::uuid[])`, [
+      schedule,
+      [short, usual, fresh],
+    ])
     await t.sql.query(`UPDATE tasks SET schedule_id = $1 WHERE id = $2`, [once, ofOnce])
     await t.sql.query(`UPDATE tasks SET created_at = spark_now() - interval '25 hours' WHERE id <> $1`, [fresh])
     await hold()
@@ -444,7 +544,9 @@ describe('a held source', () => {
     expect((await endOverdue(t.sql)).sort()).toEqual([short, usual, backfill].sort())
     const row = await taskRow(t.sql, usual!)
     expect(row).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 0 })
-    expect(row!.error).toMatch(/was down for longer than the run may be late \(catchup_window, 86400 s\)\. Last seen: Nobody is there\./)
+    expect(row!.error).toMatch(
+      /was down for longer than the run may be late \(catchup_window, 86400 s\)\. Last seen: Nobody is there\./,
+    )
     expect((await t.db.schedules.find(schedule))!.consecutive_failures).toBe(2)
     await t.sql.query('UPDATE schedules SET catchup_window = 0 WHERE id = $1', [once])
     expect(await endOverdue(t.sql)).toEqual([ofOnce])
@@ -470,7 +572,10 @@ describe('a held source', () => {
     const now = await sqlNow(t.sql)
     const to = new Date(now.getTime() + 10 * MINUTE)
     const check_at = new Date(Math.floor(now.getTime() / SECOND) * SECOND + 7 * SECOND)
-    await t.sql.query(`UPDATE sources SET check_at = $2::timestamptz - interval '300 milliseconds' WHERE id = $1`, [source_id, check_at])
+    await t.sql.query(`UPDATE sources SET check_at = $2::timestamptz - interval '300 milliseconds' WHERE id = $1`, [
+      source_id,
+      check_at,
+    ])
     expect(await dueSeconds(t.sql, now, to)).toEqual([])
     await set('hold_from = spark_now()')
     expect(await dueSeconds(t.sql, now, to)).toEqual([check_at])
@@ -519,10 +624,16 @@ describe('what is written of calls that get through', () => {
   it('is written now and then', async () => {
     const [first, second, third] = await addTasks(3)
     const claimed = new Map((await take()).map((task): [string, typeof task] => [task.id, task]))
-    const changed = async (id: string) => (await settle(t.sql, [settlementOf(claimed.get(id)!, { status: 'completed', reached: true })])).map((row) => row.outcomes_changed)
+    const changed = async (id: string) =>
+      (await settle(t.sql, [settlementOf(claimed.get(id)!, { status: 'completed', reached: true })])).map(
+        (row) => row.outcomes_changed,
+      )
     expect(await changed(first!)).toEqual([true])
     expect(await changed(second!)).toEqual([false])
-    await t.sql.query(`UPDATE source_outcomes SET reached_at = reached_at - interval '11 seconds' WHERE source_id = $1`, [source_id])
+    await t.sql.query(
+      `UPDATE source_outcomes SET reached_at = reached_at - interval '11 seconds' WHERE source_id = $1`,
+      [source_id],
+    )
     expect(await changed(third!)).toEqual([true])
   })
 })

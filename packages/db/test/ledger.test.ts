@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cancelOpen, countOpen, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from '../src/index.ts'
 import type { LedgerEntry } from '../src/index.ts'
+import { cancelOpen, countOpen, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -13,9 +13,20 @@ beforeAll(async () => {
 afterAll(() => t.close())
 
 const started = (schedule_id: string, scheduled_for: Date): LedgerEntry => ({
-  schedule_id, scheduled_for, until: null, count: 1, count_at_least: false, decision: 'started', reason: null, task_id: randomUUID(), ready_at: scheduled_for,
+  schedule_id,
+  scheduled_for,
+  until: null,
+  count: 1,
+  count_at_least: false,
+  decision: 'started',
+  reason: null,
+  task_id: randomUUID(),
+  ready_at: scheduled_for,
 })
-const tasksOf = async (schedule_id: string) => (await t.sql.query<{ id: string }>('SELECT id FROM tasks WHERE schedule_id = $1', [schedule_id])).rows.map((row) => row.id)
+const tasksOf = async (schedule_id: string) =>
+  (await t.sql.query<{ id: string }>('SELECT id FROM tasks WHERE schedule_id = $1', [schedule_id])).rows.map(
+    (row) => row.id,
+  )
 
 describe('writeLedger', () => {
   it('starts one task for a due time, however often that due time is decided', async () => {
@@ -33,16 +44,26 @@ describe('writeLedger', () => {
     const schedule = await addSchedule(t.sql, workflow_id)
     const due = new Date('2026-01-01T08:00:00Z')
     const now = await sqlNow(t.sql)
-    const made = await Promise.all(Array.from({ length: 40 }, () => writeLedger(t.sql, [started(schedule, due)], now, 60)))
+    const made = await Promise.all(
+      Array.from({ length: 40 }, () => writeLedger(t.sql, [started(schedule, due)], now, 60)),
+    )
     expect(made.flat()).toHaveLength(1)
     expect(await tasksOf(schedule)).toHaveLength(1)
   })
 
   it('keeps a row for what did not start, and makes no task of it', async () => {
     const schedule = await addSchedule(t.sql, workflow_id)
-    const skipped: LedgerEntry = { ...started(schedule, new Date('2026-01-01T08:00:00Z')), decision: 'skipped', reason: 'overlap', task_id: null, ready_at: null }
+    const skipped: LedgerEntry = {
+      ...started(schedule, new Date('2026-01-01T08:00:00Z')),
+      decision: 'skipped',
+      reason: 'overlap',
+      task_id: null,
+      ready_at: null,
+    }
     await writeLedger(t.sql, [skipped], await sqlNow(t.sql), 60)
-    const { rows } = await t.sql.query('SELECT decision, reason, task_id FROM occurrences WHERE schedule_id = $1', [schedule])
+    const { rows } = await t.sql.query('SELECT decision, reason, task_id FROM occurrences WHERE schedule_id = $1', [
+      schedule,
+    ])
     expect(rows).toEqual([{ decision: 'skipped', reason: 'overlap', task_id: null }])
     expect(await tasksOf(schedule)).toEqual([])
   })
@@ -62,27 +83,65 @@ describe('writeLedger', () => {
 
   it('copies input and options of the schedule into the task', async () => {
     const schedule = await addSchedule(t.sql, workflow_id)
-    await t.sql.query(`UPDATE schedules SET input_value = '{"a": [1]}', session_id = 's', tweaks = '{"x": {}}', timeout = 7, max_retries = 9, retry_on = 'unknown' WHERE id = $1`, [schedule])
-    const [id] = await writeLedger(t.sql, [started(schedule, new Date('2026-01-01T08:00:00Z'))], await sqlNow(t.sql), 60)
-    const { rows } = await t.sql.query('SELECT input, session_id, tweaks, timeout, max_retries, retry_on, trigger, status, serial_key FROM tasks WHERE id = $1', [id])
-    expect(rows).toEqual([{ input: '{"a": [1]}', session_id: 's', tweaks: '{"x": {}}', timeout: 7, max_retries: 9, retry_on: 'unknown', trigger: 'schedule', status: 'pending', serial_key: schedule }])
+    await t.sql.query(
+      `UPDATE schedules SET input_value = '{"a": [1]}', session_id = 's', tweaks = '{"x": {}}', timeout = 7, max_retries = 9, retry_on = 'unknown' WHERE id = $1`,
+      [schedule],
+    )
+    const [id] = await writeLedger(
+      t.sql,
+      [started(schedule, new Date('2026-01-01T08:00:00Z'))],
+      await sqlNow(t.sql),
+      60,
+    )
+    const { rows } = await t.sql.query(
+      'SELECT input, session_id, tweaks, timeout, max_retries, retry_on, trigger, status, serial_key FROM tasks WHERE id = $1',
+      [id],
+    )
+    expect(rows).toEqual([
+      {
+        input: '{"a": [1]}',
+        session_id: 's',
+        tweaks: '{"x": {}}',
+        timeout: 7,
+        max_retries: 9,
+        retry_on: 'unknown',
+        trigger: 'schedule',
+        status: 'pending',
+        serial_key: schedule,
+      },
+    ])
   })
 
   it('lets the runs of a schedule with overlap allow go side by side', async () => {
     const schedule = await addSchedule(t.sql, workflow_id, { overlap: 'allow' })
-    const [id] = await writeLedger(t.sql, [started(schedule, new Date('2026-01-01T08:00:00Z'))], await sqlNow(t.sql), 60)
+    const [id] = await writeLedger(
+      t.sql,
+      [started(schedule, new Date('2026-01-01T08:00:00Z'))],
+      await sqlNow(t.sql),
+      60,
+    )
     expect((await t.sql.query('SELECT serial_key FROM tasks WHERE id = $1', [id])).rows).toEqual([{ serial_key: null }])
   })
 })
 
 describe('cancel_previous', () => {
   const statusOf = async (id: string | undefined) =>
-    (await t.sql.query<{ status: string; asked: boolean }>(`SELECT status, cancel_requested_at IS NOT NULL AS asked FROM tasks WHERE id = $1`, [id])).rows[0]
-  const notesOf = async (id: string | undefined) => (await t.sql.query(`SELECT type FROM task_events WHERE task_id = $1 AND message LIKE '%cancel_previous%'`, [id])).rowCount
+    (
+      await t.sql.query<{ status: string; asked: boolean }>(
+        `SELECT status, cancel_requested_at IS NOT NULL AS asked FROM tasks WHERE id = $1`,
+        [id],
+      )
+    ).rows[0]
+  const notesOf = async (id: string | undefined) =>
+    (await t.sql.query(`SELECT type FROM task_events WHERE task_id = $1 AND message LIKE '%cancel_previous%'`, [id]))
+      .rowCount
 
   it('makes the task of a due time that a later one of the same decision replaces, and it is over', async () => {
     const schedule = await addSchedule(t.sql, workflow_id, { overlap: 'cancel_previous' })
-    const entries = [{ ...started(schedule, new Date('2026-01-01T08:00:00Z')), cancelled: true }, started(schedule, new Date('2026-01-01T08:01:00Z'))]
+    const entries = [
+      { ...started(schedule, new Date('2026-01-01T08:00:00Z')), cancelled: true },
+      started(schedule, new Date('2026-01-01T08:01:00Z')),
+    ]
     const ids = await writeLedger(t.sql, entries, await sqlNow(t.sql), 60)
     expect(ids).toHaveLength(2)
     expect(await statusOf(entries[0]!.task_id!)).toEqual({ status: 'cancelled', asked: false })
@@ -94,12 +153,24 @@ describe('cancel_previous', () => {
     const [schedule, other] = [await addSchedule(t.sql, workflow_id), await addSchedule(t.sql, workflow_id)]
     const make = async (trigger: string, status: string, of = schedule) => {
       const id = await addTask(t.sql, workflow_id)
-      const running = status === 'running' ? `, phase = 'calling', token = gen_random_uuid(), lease_until = spark_now()` : ''
-      await t.sql.query(`UPDATE tasks SET trigger = $2, schedule_id = $3, status = $4${running} WHERE id = $1`, [id, trigger, of, status])
+      const running =
+        status === 'running' ? `, phase = 'calling', token = gen_random_uuid(), lease_until = spark_now()` : ''
+      await t.sql.query(`UPDATE tasks SET trigger = $2, schedule_id = $3, status = $4${running} WHERE id = $1`, [
+        id,
+        trigger,
+        of,
+        status,
+      ])
       return id
     }
     const [pending, running] = [await make('schedule', 'pending'), await make('schedule', 'running')]
-    const spared = [await make('manual', 'pending'), await make('manual', 'running'), await make('backfill', 'pending'), await make('replay', 'running'), await make('schedule', 'pending', other)]
+    const spared = [
+      await make('manual', 'pending'),
+      await make('manual', 'running'),
+      await make('backfill', 'pending'),
+      await make('replay', 'running'),
+      await make('schedule', 'pending', other),
+    ]
     await t.sql.transaction((tx) => cancelOpen(tx, [schedule]))
     expect(await statusOf(pending)).toEqual({ status: 'cancelled', asked: true })
     expect(await statusOf(running)).toEqual({ status: 'running', asked: true })
@@ -117,7 +188,12 @@ describe('a due time of a schedule', () => {
     const due = new Date('2026-01-01T08:00:00Z')
     const write = async (trigger: string) => {
       const id = await addTask(t.sql, workflow_id)
-      await t.sql.query(`UPDATE tasks SET trigger = $4, schedule_id = $2, scheduled_for = $3 WHERE id = $1`, [id, schedule, due, trigger])
+      await t.sql.query(`UPDATE tasks SET trigger = $4, schedule_id = $2, scheduled_for = $3 WHERE id = $1`, [
+        id,
+        schedule,
+        due,
+        trigger,
+      ])
     }
     await write('schedule')
     await expect(write('schedule')).rejects.toThrow('tasks_due_once')
@@ -162,7 +238,11 @@ describe('lockSchedule', () => {
     const source = await addSource(t.sql)
     const workflow = await addWorkflow(t.sql, source)
     const schedule = await addSchedule(t.sql, workflow, { dueInSeconds: -1 })
-    const found = () => t.sql.transaction(async (tx) => [(await lockSchedule(tx, schedule))?.id, (await lockDue(tx, 500)).some((row) => row.id === schedule)])
+    const found = () =>
+      t.sql.transaction(async (tx) => [
+        (await lockSchedule(tx, schedule))?.id,
+        (await lockDue(tx, 500)).some((row) => row.id === schedule),
+      ])
     expect(await found()).toEqual([schedule, true])
     await t.sql.query('UPDATE workflows SET deleted_at = spark_now() WHERE id = $1', [workflow])
     expect(await found()).toEqual([undefined, false])
@@ -205,10 +285,34 @@ describe('moveSchedules', () => {
     const [a, b] = [await addSchedule(t.sql, workflow_id), await addSchedule(t.sql, workflow_id)]
     const now = await sqlNow(t.sql)
     const at = new Date('2026-01-01T08:00:00Z')
-    const move = { decided_until: at, next_due_at: null, next_run_at: null, run_count: 3, status: 'completed' as const, paused_reason: null }
-    await moveSchedules(t.sql, [{ ...move, id: a, started: true }, { ...move, id: b, started: false }], now)
-    const { rows } = await t.sql.query<{ id: string }>('SELECT id, decided_until, next_run_at, run_count, status, last_run_at FROM schedules WHERE id = ANY ($1)', [[a, b]])
-    expect(rows.find((row) => row.id === a)).toEqual({ id: a, decided_until: at, next_run_at: null, run_count: 3, status: 'completed', last_run_at: now })
+    const move = {
+      decided_until: at,
+      next_due_at: null,
+      next_run_at: null,
+      run_count: 3,
+      status: 'completed' as const,
+      paused_reason: null,
+    }
+    await moveSchedules(
+      t.sql,
+      [
+        { ...move, id: a, started: true },
+        { ...move, id: b, started: false },
+      ],
+      now,
+    )
+    const { rows } = await t.sql.query<{ id: string }>(
+      'SELECT id, decided_until, next_run_at, run_count, status, last_run_at FROM schedules WHERE id = ANY ($1)',
+      [[a, b]],
+    )
+    expect(rows.find((row) => row.id === a)).toEqual({
+      id: a,
+      decided_until: at,
+      next_run_at: null,
+      run_count: 3,
+      status: 'completed',
+      last_run_at: now,
+    })
     expect(rows.find((row) => row.id === b)).toMatchObject({ last_run_at: null })
   })
 })
@@ -219,12 +323,17 @@ describe('countOpen', () => {
     expect(await countOpen(t.sql, [schedule])).toEqual([])
     await writeLedger(t.sql, [started(schedule, new Date('2026-01-01T08:00:00Z'))], await sqlNow(t.sql), 60)
     expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 1, pending: 1 }])
-    await t.sql.query(`UPDATE tasks SET status = 'running', phase = 'claimed', token = $2, lease_until = spark_now() WHERE schedule_id = $1`, [schedule, randomUUID()])
+    await t.sql.query(
+      `UPDATE tasks SET status = 'running', phase = 'claimed', token = $2, lease_until = spark_now() WHERE schedule_id = $1`,
+      [schedule, randomUUID()],
+    )
     expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 1, pending: 0 }])
     const byHand = await addTask(t.sql, workflow_id)
     await t.sql.query('UPDATE tasks SET schedule_id = $2 WHERE id = $1', [byHand, schedule])
     expect(await countOpen(t.sql, [schedule])).toEqual([{ schedule_id: schedule, open: 2, pending: 0 }]) // a pending one by hand waits behind nobody
-    await t.sql.query(`UPDATE tasks SET status = 'cancelled', finished_at = spark_now() WHERE schedule_id = $1`, [schedule])
+    await t.sql.query(`UPDATE tasks SET status = 'cancelled', finished_at = spark_now() WHERE schedule_id = $1`, [
+      schedule,
+    ])
     expect(await countOpen(t.sql, [schedule])).toEqual([])
   })
 })

@@ -1,8 +1,8 @@
-import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import pg from 'pg'
+import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { migrate, migrationStatus } from '../src/migrate.ts'
 import { readMigrations } from '../src/migration-files.ts'
-import { type TemporaryDatabase, emptyDatabase, freshDatabase, schemaDrift } from '../src/testing.ts'
+import { emptyDatabase, freshDatabase, schemaDrift, type TemporaryDatabase } from '../src/testing.ts'
 
 const databases: TemporaryDatabase[] = []
 let url: string
@@ -25,7 +25,10 @@ afterAll(() => Promise.all(databases.map(({ drop }) => drop())))
 
 const FIRST = { name: '20260101000000_first', sql: `create table first (id int primary key, note text default 'a;b');` }
 // A body with semicolons, and a last line without one.
-const SECOND = { name: '20260102000000_second', sql: 'create function two() returns int language plpgsql as $$ begin perform 1; return 2; end $$;\ncomment on table first is $$;$$ -- end' }
+const SECOND = {
+  name: '20260102000000_second',
+  sql: 'create function two() returns int language plpgsql as $$ begin perform 1; return 2; end $$;\ncomment on table first is $$;$$ -- end',
+}
 const BROKEN = { name: SECOND.name, sql: 'create table half (id int); select 1 / 0;' }
 const names = (migrations: { name: string }[]) => migrations.map(({ name }) => name)
 
@@ -52,7 +55,7 @@ describe('the migrations of this package', () => {
     expect(results.map(({ applied }) => applied).sort()).toEqual([[], [], [], all])
   })
 
-  it('are in every fresh test database, which is nobody else\'s', async () => {
+  it("are in every fresh test database, which is nobody else's", async () => {
     const all = names(await readMigrations())
     const [one, two] = await Promise.all([freshDatabase(inject('postgresUrl')), freshDatabase(inject('postgresUrl'))])
     databases.push(one, two)
@@ -68,13 +71,27 @@ describe('migrate', () => {
   })
 
   it('says which migration failed and why, keeps nothing of it, and goes on once it is mended', async () => {
-    await expect(migrate({ url, migrations: [FIRST, BROKEN] })).rejects.toThrow(`Migration ${BROKEN.name} failed and was undone: division by zero.`)
-    expect(await query(`select to_regclass('first')::text as first, to_regclass('half')::text as half`)).toEqual([{ first: 'first', half: null }])
-    expect(await migrationStatus({ url, migrations: [FIRST, BROKEN] })).toEqual({ applied: [FIRST.name], pending: [BROKEN.name], unknown: [], failed: [BROKEN.name] })
+    await expect(migrate({ url, migrations: [FIRST, BROKEN] })).rejects.toThrow(
+      `Migration ${BROKEN.name} failed and was undone: division by zero.`,
+    )
+    expect(await query(`select to_regclass('first')::text as first, to_regclass('half')::text as half`)).toEqual([
+      { first: 'first', half: null },
+    ])
+    expect(await migrationStatus({ url, migrations: [FIRST, BROKEN] })).toEqual({
+      applied: [FIRST.name],
+      pending: [BROKEN.name],
+      unknown: [],
+      failed: [BROKEN.name],
+    })
     await expect(migrate({ url, migrations: [FIRST, BROKEN] })).rejects.toThrow('division by zero')
 
     expect(await migrate({ url, migrations: [FIRST, SECOND] })).toEqual({ applied: [SECOND.name] })
-    expect(await migrationStatus({ url, migrations: [FIRST, SECOND] })).toEqual({ applied: names([FIRST, SECOND]), pending: [], unknown: [], failed: [] })
+    expect(await migrationStatus({ url, migrations: [FIRST, SECOND] })).toEqual({
+      applied: names([FIRST, SECOND]),
+      pending: [],
+      unknown: [],
+      failed: [],
+    })
   })
 
   it('goes on after its process died in the middle of a migration', async () => {
@@ -83,11 +100,20 @@ describe('migrate', () => {
     dying.catch(() => {}) // looked at below
     let pid: unknown
     while (pid === undefined) {
-      pid = (await query(`select pid from pg_stat_activity where datname = current_database() and query like '%pg_sleep%' and pid <> pg_backend_pid()`))[0]?.['pid']
+      pid = (
+        await query(
+          `select pid from pg_stat_activity where datname = current_database() and query like '%pg_sleep%' and pid <> pg_backend_pid()`,
+        )
+      )[0]?.['pid']
     }
     // Another process looks while it runs: that is not a failure.
-    expect(await migrationStatus({ url, migrations: [FIRST, slow] })).toMatchObject({ pending: [slow.name], failed: [] })
-    await query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`)
+    expect(await migrationStatus({ url, migrations: [FIRST, slow] })).toMatchObject({
+      pending: [slow.name],
+      failed: [],
+    })
+    await query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
+    )
     await expect(dying).rejects.toThrow()
 
     expect(await migrate({ url, migrations: [FIRST, SECOND] })).toEqual({ applied: [SECOND.name] })
@@ -102,7 +128,12 @@ describe('migrate', () => {
         create trigger trap before update of applied_steps_count on _prisma_migrations for each row execute function trap();`,
     }
     await expect(migrate({ url, migrations: [FIRST, trap] })).rejects.toThrow()
-    expect(await migrationStatus({ url, migrations: [FIRST, trap] })).toEqual({ applied: names([FIRST, trap]), pending: [], unknown: [], failed: [] })
+    expect(await migrationStatus({ url, migrations: [FIRST, trap] })).toEqual({
+      applied: names([FIRST, trap]),
+      pending: [],
+      unknown: [],
+      failed: [],
+    })
     expect(await migrate({ url, migrations: [FIRST, trap] })).toEqual({ applied: [] })
   })
 
@@ -117,13 +148,20 @@ describe('migrate', () => {
     const said: string[] = []
     expect(await migrate({ url, migrations: [FIRST], log: (message) => said.push(message) })).toEqual({ applied: [] })
     expect(said).toEqual([expect.stringContaining(`newer than this version of Spark (${SECOND.name})`)])
-    expect(await migrationStatus({ url, migrations: [FIRST] })).toEqual({ applied: [FIRST.name], pending: [], unknown: [SECOND.name], failed: [] })
+    expect(await migrationStatus({ url, migrations: [FIRST] })).toEqual({
+      applied: [FIRST.name],
+      pending: [],
+      unknown: [SECOND.name],
+      failed: [],
+    })
   })
 
   it('refuses a database whose migrations went another way', async () => {
     await migrate({ url, migrations: [FIRST, SECOND] })
     const elsewhere = { name: '20260103000000_elsewhere', sql: 'create table elsewhere (id int)' }
-    await expect(migrate({ url, migrations: [FIRST, elsewhere] })).rejects.toThrow(/made by a different Spark: it has migration 20260102000000_second.*lacks 20260103000000_elsewhere/)
+    await expect(migrate({ url, migrations: [FIRST, elsewhere] })).rejects.toThrow(
+      /made by a different Spark: it has migration 20260102000000_second.*lacks 20260103000000_elsewhere/,
+    )
   })
 
   it("refuses a database that holds someone else's tables", async () => {

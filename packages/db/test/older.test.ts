@@ -41,12 +41,30 @@ describe('a process of a version that kept JSON in another way', () => {
   })
 
   const insert = async (input: string) =>
-    (await t.db.tasks.insertRuns([{ id: randomUUID(), workflow_id, schedule_id: null, input: jsonText(input), session_id: null, tweaks: null, timeout: 60, max_retries: 0, retry_on: 'safe' }]))[0]!.id
+    (
+      await t.db.tasks.insertRuns([
+        {
+          id: randomUUID(),
+          workflow_id,
+          schedule_id: null,
+          input: jsonText(input),
+          session_id: null,
+          tweaks: null,
+          timeout: 60,
+          max_retries: 0,
+          retry_on: 'safe',
+        },
+      ])
+    )[0]!.id
 
   it('gets no runs as a worker, and is told to stop', async () => {
     await insert('waits for a worker of this version')
-    await expect(old.query(CLAIM, [randomUUID(), randomUUID(), 10, 30_000])).rejects.toThrow('This worker is older than the database: stop it and update it. It gets no runs.')
-    expect(await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 10, leaseMs: 30_000 })).toHaveLength(1)
+    await expect(old.query(CLAIM, [randomUUID(), randomUUID(), 10, 30_000])).rejects.toThrow(
+      'This worker is older than the database: stop it and update it. It gets no runs.',
+    )
+    expect(
+      await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 10, leaseMs: 30_000 }),
+    ).toHaveLength(1)
   })
 
   it('makes no run and no schedule, changes none, and is told why', async () => {
@@ -79,13 +97,24 @@ it('runs and schedules that are there when JSON becomes text keep what they hold
   const client = new pg.Client({ connectionString: database.url })
   try {
     const all = await readMigrations()
-    await migrate({ url: database.url, migrations: all.slice(0, all.findIndex(({ name }) => name.endsWith('_json_as_written'))) })
+    await migrate({
+      url: database.url,
+      migrations: all.slice(
+        0,
+        all.findIndex(({ name }) => name.endsWith('_json_as_written')),
+      ),
+    })
     await client.connect()
     const [source, workflow, schedule] = [randomUUID(), randomUUID(), randomUUID()]
-    await client.query(`INSERT INTO sources (id, source_type, url, status, max_concurrency, created_at, updated_at) VALUES ($1, 'langflow', 'http://x.test', 'active', 1, now(), now())`, [source])
+    await client.query(
+      `INSERT INTO sources (id, source_type, url, status, max_concurrency, created_at, updated_at) VALUES ($1, 'langflow', 'http://x.test', 'active', 1, now(), now())`,
+      [source],
+    )
     await client.query(
       `INSERT INTO workflows (id, source_id, name, description, remote_flow_id, flow_type, graph_hash, is_component, liked, tags, warnings, created_at, updated_at)
-       VALUES ($1, $2, 'echo', '', 'x', 'flow', 'h', false, false, '[]', '[]', now(), now())`, [workflow, source])
+       VALUES ($1, $2, 'echo', '', 'x', 'flow', 'h', false, false, '[]', '[]', now(), now())`,
+      [workflow, source],
+    )
     await client.query(CREATE, [schedule, workflow, '{"id": 1234567890123456789}', '{"a": {"n": 1.10}}'])
     const inputs = ['"text"', '1.10', 'null', null, '{"b": [1]}']
     const ids = inputs.map(() => randomUUID())
@@ -94,10 +123,20 @@ it('runs and schedules that are there when JSON becomes text keep what they hold
     await client.query(`INSERT INTO task_outputs (task_id, output) VALUES ($1, '{"result": "whole"}')`, [ids[0]])
 
     await migrate({ url: database.url })
-    expect((await client.query('SELECT input_value, tweaks FROM schedules')).rows).toEqual([{ input_value: '{"id": 1234567890123456789}', tweaks: '{"a": {"n": 1.10}}' }])
-    const { rows } = await client.query<{ id: string }>(`SELECT t.id, t.input, t.tweaks, t.output, f.output AS whole FROM tasks t LEFT JOIN task_outputs f ON f.task_id = t.id`)
+    expect((await client.query('SELECT input_value, tweaks FROM schedules')).rows).toEqual([
+      { input_value: '{"id": 1234567890123456789}', tweaks: '{"a": {"n": 1.10}}' },
+    ])
+    const { rows } = await client.query<{ id: string }>(
+      `SELECT t.id, t.input, t.tweaks, t.output, f.output AS whole FROM tasks t LEFT JOIN task_outputs f ON f.task_id = t.id`,
+    )
     expect(ids.map((id) => rows.find((row) => row.id === id))).toEqual(
-      ids.map((id, i) => ({ id, input: inputs[i] === 'null' ? null : inputs[i], tweaks: '{"x": {}}', output: '{"result": "short"}', whole: i === 0 ? '{"result": "whole"}' : null })),
+      ids.map((id, i) => ({
+        id,
+        input: inputs[i] === 'null' ? null : inputs[i],
+        tweaks: '{"x": {}}',
+        output: '{"result": "short"}',
+        whole: i === 0 ? '{"result": "whole"}' : null,
+      })),
     )
   } finally {
     await client.end()

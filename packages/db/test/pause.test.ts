@@ -26,7 +26,12 @@ const attempted = async (id: string, status: End, error_code: Code = 'flow_faile
     `UPDATE tasks SET status = 'running', phase = 'calling', tries = tries + 1, token = $2, lease_until = spark_now(), started_at = spark_now() WHERE id = $1`,
     [id, token],
   )
-  await settle(t.sql, [settlementOf({ id, token }, { status, reached: true, ...(status === 'failed' && { error: 'It broke.', error_code }) })])
+  await settle(t.sql, [
+    settlementOf(
+      { id, token },
+      { status, reached: true, ...(status === 'failed' && { error: 'It broke.', error_code }) },
+    ),
+  ])
   return token
 }
 /** A run of the schedule that is over. */
@@ -51,7 +56,12 @@ describe('a schedule whose runs fail', () => {
     expect(await pauseFailing()).toEqual([])
     await ran('failed')
     expect(await pauseFailing()).toEqual([schedule])
-    expect(await row()).toMatchObject({ status: 'paused', next_run_at: null, next_due_at: null, paused_reason: 'Paused by Spark: its last 3 runs failed. The last one: It broke.' })
+    expect(await row()).toMatchObject({
+      status: 'paused',
+      next_run_at: null,
+      next_due_at: null,
+      paused_reason: 'Paused by Spark: its last 3 runs failed. The last one: It broke.',
+    })
     expect(await pauseFailing()).toEqual([])
   })
 
@@ -101,11 +111,19 @@ describe('a schedule whose runs fail', () => {
 
   it('counts an unknown outcome no more once its attempt reports that it succeeded, and once when it reports a failure', async () => {
     const [known, unknown] = [await addTask(t.sql, workflow_id), await addTask(t.sql, workflow_id)]
-    await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = ANY ($1::uuid[])`, [[known, unknown], schedule])
+    await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = ANY ($1::uuid[])`, [
+      [known, unknown],
+      schedule,
+    ])
     const failed = await attempted(known, 'failed', 'outcome_unknown')
     const token = await attempted(unknown, 'failed', 'outcome_unknown')
     expect((await row()).consecutive_failures).toBe(2)
-    await settle(t.sql, [settlementOf({ id: known, token: failed }, { status: 'failed', reached: true, error: 'It broke.', error_code: 'flow_failed' })])
+    await settle(t.sql, [
+      settlementOf(
+        { id: known, token: failed },
+        { status: 'failed', reached: true, error: 'It broke.', error_code: 'flow_failed' },
+      ),
+    ])
     expect((await row()).consecutive_failures).toBe(2)
     await settle(t.sql, [settlementOf({ id: unknown, token }, { status: 'completed', reached: true })])
     expect((await row()).consecutive_failures).toBe(0)
@@ -125,7 +143,9 @@ describe('a schedule whose runs fail', () => {
     expect(await pauseFailing()).toEqual([])
     await ran('failed', 'schedule', 'flow_not_found')
     expect(await pauseFailing()).toEqual([schedule])
-    expect((await row()).paused_reason).toMatch(/^Paused by Spark: its flow is not at the server any more, .* The last one: It broke\.$/)
+    expect((await row()).paused_reason).toMatch(
+      /^Paused by Spark: its flow is not at the server any more, .* The last one: It broke\.$/,
+    )
     await forgetFailures(t.sql, schedule)
     await t.sql.query(`UPDATE schedules SET status = 'active', next_run_at = spark_now() WHERE id = $1`, [schedule])
     await ran('failed', 'schedule', 'flow_not_found')
@@ -136,7 +156,10 @@ describe('a schedule whose runs fail', () => {
     await t.sql.query('UPDATE schedules SET pause_after_failures = NULL WHERE id = $1', [schedule])
     for (let i = 0; i < 4; i++) await ran('failed')
     expect(await pauseFailing()).toEqual([])
-    await t.sql.query(`UPDATE schedules SET pause_after_failures = 3, status = 'paused', paused_reason = 'mine', next_run_at = NULL WHERE id = $1`, [schedule])
+    await t.sql.query(
+      `UPDATE schedules SET pause_after_failures = 3, status = 'paused', paused_reason = 'mine', next_run_at = NULL WHERE id = $1`,
+      [schedule],
+    )
     expect(await pauseFailing()).toEqual([])
     expect((await row()).paused_reason).toBe('mine')
   })

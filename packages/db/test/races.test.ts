@@ -28,7 +28,10 @@ it('of two who ask for another try one gets it', async () => {
   await t.db.tasks.cancel(id)
   let second: ReturnType<typeof t.db.tasks.retry> | undefined
   await t.sql.transaction(async (tx) => {
-    await tx.query(`UPDATE tasks SET status = 'pending', tries_before = tries, token = NULL, finished_at = NULL, cancel_requested_at = NULL WHERE id = $1`, [id])
+    await tx.query(
+      `UPDATE tasks SET status = 'pending', tries_before = tries, token = NULL, finished_at = NULL, cancel_requested_at = NULL WHERE id = $1`,
+      [id],
+    )
     second = t.db.tasks.retry(id)
     await isBlocked(t.sql)
   })

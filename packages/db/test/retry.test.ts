@@ -1,8 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import { jsonText, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { claim, countOpen, dueSeconds, handBack, listen, markCalling, markExpired, prolong, settle, settledBy, settlementOf, sqlNow, takeOver, writeLedger } from '../src/index.ts'
 import type { ClaimedTask, Settlement } from '../src/index.ts'
+import {
+  claim,
+  countOpen,
+  dueSeconds,
+  handBack,
+  listen,
+  markCalling,
+  markExpired,
+  prolong,
+  settle,
+  settledBy,
+  settlementOf,
+  sqlNow,
+  takeOver,
+  writeLedger,
+} from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb, taskRow } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -31,10 +46,16 @@ const takeOne = async (options: Parameters<typeof addTask>[2] = {}): Promise<Cla
 /** A failure that may be tried again, at once unless told otherwise. */
 const again = (task: { id: string; token: string }, more: Partial<Settlement> = {}): Settlement =>
   settlementOf(task, { status: 'failed', error: 'It is busy.', error_code: 'source_busy', retry_in_ms: 0, ...more })
-const done = (task: { id: string; token: string }): Settlement => settlementOf(task, { status: 'completed', output: '{"result":"x"}' })
-const events = async (id: string) => (await t.db.tasks.events(id)).map(({ type, message, try: n }) => ({ type, message, try: n }))
+const done = (task: { id: string; token: string }): Settlement =>
+  settlementOf(task, { status: 'completed', output: '{"result":"x"}' })
+const events = async (id: string) =>
+  (await t.db.tasks.events(id)).map(({ type, message, try: n }) => ({ type, message, try: n }))
 /** As if its next try had come. */
-const comes = (id: string) => t.sql.query(`UPDATE tasks SET ready_at = spark_now() - interval '1 second', next_retry_at = spark_now() - interval '1 second' WHERE id = $1`, [id])
+const comes = (id: string) =>
+  t.sql.query(
+    `UPDATE tasks SET ready_at = spark_now() - interval '1 second', next_retry_at = spark_now() - interval '1 second' WHERE id = $1`,
+    [id],
+  )
 const expire = async (id: string) => {
   await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 minute' WHERE id = $1`, [id])
   await markExpired(t.sql)
@@ -48,7 +69,16 @@ describe('a failed attempt that may be tried again', () => {
     const [settled] = await settle(t.sql, [again(task, { retry_in_ms: 90_500 })])
     const row = (await taskRow(t.sql, task.id))!
     expect(settled).toMatchObject({ id: task.id, status: 'pending', next_retry_at: row.next_retry_at })
-    expect(row).toMatchObject({ status: 'pending', phase: null, tries: 1, error: 'It is busy.', error_code: 'source_busy', lease_until: null, started_at: null, finished_at: null })
+    expect(row).toMatchObject({
+      status: 'pending',
+      phase: null,
+      tries: 1,
+      error: 'It is busy.',
+      error_code: 'source_busy',
+      lease_until: null,
+      started_at: null,
+      finished_at: null,
+    })
     expect(row.ready_at).toEqual(row.next_retry_at)
     const at = row.next_retry_at!.getTime()
     expect(at % SECOND).toBe(0)
@@ -56,7 +86,11 @@ describe('a failed attempt that may be tried again', () => {
     expect(at).toBeLessThan((await sqlNow(t.sql)).getTime() + 91_500)
     expect(await events(task.id)).toEqual([
       { type: 'attempt_started', message: 'attempt 1 started', try: 1 },
-      { type: 'attempt_failed', message: `It is busy. Next try at ${row.next_retry_at!.toISOString().replace('.000', '')}.`, try: 1 },
+      {
+        type: 'attempt_failed',
+        message: `It is busy. Next try at ${row.next_retry_at!.toISOString().replace('.000', '')}.`,
+        try: 1,
+      },
     ])
   })
 
@@ -68,23 +102,42 @@ describe('a failed attempt that may be tried again', () => {
     const [next] = await take()
     expect(next).toMatchObject({ id: task.id, tries: 2, tries_before: 0, max_retries: 3, retry_on: 'safe' })
     expect(next!.token).not.toBe(task.token)
-    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'running', error: null, error_code: null, next_retry_at: null })
+    expect(await taskRow(t.sql, task.id)).toMatchObject({
+      status: 'running',
+      error: null,
+      error_code: null,
+      next_retry_at: null,
+    })
   })
 
   it('is written like any other, alone or beside a run that is over and one whose answer is large', async () => {
     const kinds = {
       over: { settle: done, status: 'completed', events: 0, large: 0 },
       again: { settle: again, status: 'pending', events: 2, large: 0 },
-      large: { settle: (task: ClaimedTask) => ({ ...done(task), full_output: '{"result":"all of x"}' }), status: 'completed', events: 0, large: 1 },
+      large: {
+        settle: (task: ClaimedTask) => ({ ...done(task), full_output: '{"result":"all of x"}' }),
+        status: 'completed',
+        events: 0,
+        large: 1,
+      },
     }
     for (const together of [['over'], ['again'], ['large'], ['over', 'large'], ['again', 'over', 'large']] as const) {
       const tasks = new Map<keyof typeof kinds, ClaimedTask>()
       for (const kind of together) tasks.set(kind, await takeOne())
-      expect(await settle(t.sql, [...tasks].map(([kind, task]) => kinds[kind].settle(task)))).toHaveLength(together.length)
+      expect(
+        await settle(
+          t.sql,
+          [...tasks].map(([kind, task]) => kinds[kind].settle(task)),
+        ),
+      ).toHaveLength(together.length)
       for (const [kind, { id }] of tasks) {
         const large = await t.sql.query('SELECT FROM task_outputs WHERE task_id = $1', [id])
-        expect({ kind, status: (await taskRow(t.sql, id))!.status, events: (await events(id)).length, large: large.rowCount })
-          .toEqual({ kind, status: kinds[kind].status, events: kinds[kind].events, large: kinds[kind].large })
+        expect({
+          kind,
+          status: (await taskRow(t.sql, id))!.status,
+          events: (await events(id)).length,
+          large: large.rowCount,
+        }).toEqual({ kind, status: kinds[kind].status, events: kinds[kind].events, large: kinds[kind].large })
       }
     }
   })
@@ -94,7 +147,11 @@ describe('a failed attempt that may be tried again', () => {
     const heard: string[] = []
     await new Promise<void>((up) => {
       const listener = listen({
-        url: t.url, name: 'test', channels: ['spark_done'], onError: () => undefined, onUp: up,
+        url: t.url,
+        name: 'test',
+        channels: ['spark_done'],
+        onError: () => undefined,
+        onUp: up,
         onMessage: (_channel, payload) => void heard.push(...payload.split(',')),
       })
       closing.push(listener.close)
@@ -146,7 +203,9 @@ describe('a failed attempt that may be tried again', () => {
     await t.db.tasks.cancel(task.id)
     expect(await settle(t.sql, [again(task)])).toMatchObject([{ status: 'cancelled', next_retry_at: null }])
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'cancelled', error: null, error_code: null })
-    expect(await events(task.id)).toEqual([{ type: 'attempt_failed', message: 'It is busy. Not tried again: a cancel was requested.', try: 1 }])
+    expect(await events(task.id)).toEqual([
+      { type: 'attempt_failed', message: 'It is busy. Not tried again: a cancel was requested.', try: 1 },
+    ])
     expect([...(await settledBy(t.sql, [again(task)]))]).toEqual([task.id])
   })
 
@@ -154,7 +213,13 @@ describe('a failed attempt that may be tried again', () => {
     const task = await takeOne()
     await settle(t.sql, [again(task)])
     expect(await t.db.tasks.cancel(task.id)).toBe('pending')
-    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'cancelled', tries: 1, error: null, error_code: null, next_retry_at: null })
+    expect(await taskRow(t.sql, task.id)).toMatchObject({
+      status: 'cancelled',
+      tries: 1,
+      error: null,
+      error_code: null,
+      next_retry_at: null,
+    })
   })
 
   it('stays failed when the task had ended as unknown already', async () => {
@@ -163,7 +228,11 @@ describe('a failed attempt that may be tried again', () => {
     await expire(task.id)
     await takeOver(t.sql, 10_000, () => 0)
     expect(await settle(t.sql, [again(task)])).toMatchObject([{ status: 'failed', next_retry_at: null }])
-    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'failed', error_code: 'source_busy', next_retry_at: null })
+    expect(await taskRow(t.sql, task.id)).toMatchObject({
+      status: 'failed',
+      error_code: 'source_busy',
+      next_retry_at: null,
+    })
   })
 
   it('counts for its schedule only when it was the last', async () => {
@@ -197,10 +266,24 @@ describe('the order of the runs of one schedule', () => {
 
   it('counts one that waits for its next try as open', async () => {
     const schedule = await addSchedule(t.sql, workflow_id)
-    const [id] = await writeLedger(t.sql, [{
-      schedule_id: schedule, scheduled_for: new Date('2026-01-01T08:00:00Z'), until: null, count: 1, count_at_least: false, decision: 'started', reason: null,
-      task_id: randomUUID(), ready_at: new Date('2026-01-01T08:00:00Z'),
-    }], await sqlNow(t.sql), 60)
+    const [id] = await writeLedger(
+      t.sql,
+      [
+        {
+          schedule_id: schedule,
+          scheduled_for: new Date('2026-01-01T08:00:00Z'),
+          until: null,
+          count: 1,
+          count_at_least: false,
+          decision: 'started',
+          reason: null,
+          task_id: randomUUID(),
+          ready_at: new Date('2026-01-01T08:00:00Z'),
+        },
+      ],
+      await sqlNow(t.sql),
+      60,
+    )
     const [task] = await take()
     expect(task!.id).toBe(id)
     await settle(t.sql, [again(task!, { retry_in_ms: MINUTE })])
@@ -235,7 +318,14 @@ describe('take-over during the call', () => {
     const [taken] = await die(task, 0.5)
     const row = (await taskRow(t.sql, task.id))!
     expect(taken).toMatchObject({ id: task.id, status: 'pending', next_retry_at: row.next_retry_at })
-    expect(row).toMatchObject({ status: 'pending', tries: 1, crashes: 1, error_code: 'outcome_unknown', started_at: null, finished_at: null })
+    expect(row).toMatchObject({
+      status: 'pending',
+      tries: 1,
+      crashes: 1,
+      error_code: 'outcome_unknown',
+      started_at: null,
+      finished_at: null,
+    })
     expect(row.ready_at).toEqual(row.next_retry_at)
     expect(row.next_retry_at!.getTime()).toBeGreaterThanOrEqual(now.getTime() + 5 * SECOND)
     expect(row.next_retry_at!.getTime()).toBeLessThan(now.getTime() + 30 * SECOND)
@@ -273,7 +363,16 @@ describe('a retry by hand', () => {
     const task = await takeOne()
     await settle(t.sql, [again(task, { retry_in_ms: null, error: 'No.', error_code: 'bad_request' })])
     expect(await t.db.tasks.retry(task.id)).toMatchObject({ was: 'failed' })
-    expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'pending', tries: 1, tries_before: 1, token: null, error: null, error_code: null, finished_at: null, next_retry_at: null })
+    expect(await taskRow(t.sql, task.id)).toMatchObject({
+      status: 'pending',
+      tries: 1,
+      tries_before: 1,
+      token: null,
+      error: null,
+      error_code: null,
+      finished_at: null,
+      next_retry_at: null,
+    })
     expect(await events(task.id)).toEqual([
       { type: 'attempt_started', message: 'attempt 1 started', try: 1 },
       { type: 'failed', message: 'No.', try: 1 },
@@ -289,7 +388,10 @@ describe('a retry by hand', () => {
     await takeOver(t.sql, 10_000, () => 0)
     await t.db.tasks.retry(task.id)
     expect(await settle(t.sql, [done(task)])).toEqual([])
-    expect((await events(task.id)).at(-1)).toMatchObject({ type: 'retry_requested', message: expect.stringContaining('the flow may run twice') })
+    expect((await events(task.id)).at(-1)).toMatchObject({
+      type: 'retry_requested',
+      message: expect.stringContaining('the flow may run twice'),
+    })
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'pending', crashes: 0 })
   })
 
@@ -333,20 +435,43 @@ describe('a retry by hand', () => {
 describe('a replay', () => {
   const original = async () => {
     const id = await addTask(t.sql, workflow_id, { max_retries: 7, retry_on: 'failure' })
-    await t.sql.query(`UPDATE tasks SET input = '{"a": 1}', session_id = 's', tweaks = '{"x": {}}', timeout = 9 WHERE id = $1`, [id])
+    await t.sql.query(
+      `UPDATE tasks SET input = '{"a": 1}', session_id = 's', tweaks = '{"x": {}}', timeout = 9 WHERE id = $1`,
+      [id],
+    )
     return id
   }
 
   it('is a new task with the input and options of the other', async () => {
     const id = await original()
     const row = await t.db.tasks.replay(id, { id: randomUUID(), input: null })
-    expect(row).toMatchObject({ status: 'pending', trigger: 'replay', replay_of: id, input: '{"a": 1}', timeout: 9, max_retries: 7, retry_on: 'failure', tries: 0, scheduled_for: null })
+    expect(row).toMatchObject({
+      status: 'pending',
+      trigger: 'replay',
+      replay_of: id,
+      input: '{"a": 1}',
+      timeout: 9,
+      max_retries: 7,
+      retry_on: 'failure',
+      tries: 0,
+      scheduled_for: null,
+    })
     const claimed = (await take()).find((task) => task.id === row!.id)
     expect(claimed).toMatchObject({ session_id: 's', tweaks: '{"x": {}}', input: '{"a": 1}' })
   })
 
-  it.each([['text', 'hello'], ['an object', { b: [2] }], ['null', null], ['false', false]])('takes %s as another input', async (_, value) => {
-    expect(await t.db.tasks.replay(await original(), { id: randomUUID(), input: { value: value === null ? null : jsonText(value) } })).toMatchObject({ input: value === null ? null : JSON.stringify(value) })
+  it.each([
+    ['text', 'hello'],
+    ['an object', { b: [2] }],
+    ['null', null],
+    ['false', false],
+  ])('takes %s as another input', async (_, value) => {
+    expect(
+      await t.db.tasks.replay(await original(), {
+        id: randomUUID(),
+        input: { value: value === null ? null : jsonText(value) },
+      }),
+    ).toMatchObject({ input: value === null ? null : JSON.stringify(value) })
   })
 
   it('is none of an inactive source, or of a task that is gone', async () => {
@@ -359,14 +484,22 @@ describe('a replay', () => {
   it('stands beside the runs of its schedule: it is not open for overlap, blocks nobody and counts nowhere', async () => {
     const schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
     const id = await original()
-    await t.sql.query(`UPDATE tasks SET schedule_id = $2, serial_key = $2, trigger = 'schedule', status = 'cancelled', finished_at = spark_now() WHERE id = $1`, [id, schedule])
+    await t.sql.query(
+      `UPDATE tasks SET schedule_id = $2, serial_key = $2, trigger = 'schedule', status = 'cancelled', finished_at = spark_now() WHERE id = $1`,
+      [id, schedule],
+    )
     const replay = await t.db.tasks.replay(id, { id: randomUUID(), input: null })
     expect(replay!.schedule_id).toBe(schedule)
     expect(await countOpen(t.sql, [schedule])).toEqual([])
     const later = await addTask(t.sql, workflow_id, { serial_key: schedule })
     const claimed = await take()
     expect(claimed.map((task) => task.id).sort()).toEqual([replay!.id, later].sort())
-    await settle(t.sql, [again(claimed.find((task) => task.id === replay!.id)!, { retry_in_ms: null })])
+    await settle(t.sql, [
+      again(
+        claimed.find((task) => task.id === replay!.id)!,
+        { retry_in_ms: null },
+      ),
+    ])
     expect((await t.db.schedules.find(schedule))!.consecutive_failures).toBe(0)
   })
 })

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { claim, whatIsToDo } from '../src/index.ts'
 import type { ToDo } from '../src/index.ts'
+import { claim, whatIsToDo } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -19,10 +19,19 @@ beforeEach(async () => {
 afterAll(() => t.close())
 
 const MINUTE_MS = 60_000
-const NOTHING: ToDo = { tasks: false, schedules: false, leases: false, seen_up: false, waiting: false, checks: false, deleted: false }
+const NOTHING: ToDo = {
+  tasks: false,
+  schedules: false,
+  leases: false,
+  seen_up: false,
+  waiting: false,
+  checks: false,
+  deleted: false,
+}
 const set = (what: string) => t.sql.query(`UPDATE sources SET ${what} WHERE id = $1`, [source_id])
 /** What there is to do, by name. */
-const toDo = async () => Object.entries(await whatIsToDo(t.sql, MINUTE_MS)).flatMap(([name, found]) => (found ? [name] : []))
+const toDo = async () =>
+  Object.entries(await whatIsToDo(t.sql, MINUTE_MS)).flatMap(([name, found]) => (found ? [name] : []))
 
 describe('what is to do', () => {
   it('is mostly nothing', async () => {

@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ceilToSecond, type Clock } from '@automagik-spark/core'
 import { Agenda } from 'agenda'
 import { z } from 'zod'
-import { ceilToSecond, type Clock } from '@automagik-spark/core'
 import type { Logger } from './logger.ts'
 import type { Queue } from './queue.ts'
 import { agendaSchema, makeAgendaPool } from './queue/agenda-pool.ts'
@@ -44,10 +44,19 @@ const WakeData = z.object({ second: z.iso.datetime() })
  * Wake-ups as Agenda jobs, in MongoDB when it is given, else in PostgreSQL. It connects in the background and goes on trying for ever.
  * Agenda's own watch over each job that it ran holds a timer for up to half of lockLifetimeMs, also after `stop`: a process ends by `exit`.
  */
-export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, processEveryMs = 5_000, lockLifetimeMs = 30_000 }: Deps): Queue => {
+export const makeAgendaQueue = ({
+  databaseUrl,
+  mongodbUri,
+  clock,
+  logger,
+  processEveryMs = 5_000,
+  lockLifetimeMs = 30_000,
+}: Deps): Queue => {
   const onError = (error: Error) => logger.debug({ err: error }, 'a connection of the queue failed')
   const pool = makeAgendaPool({ databaseUrl, max: POOL_MAX, onError })
-  const store: WakeStore = mongodbUri ? makeMongoWakeStore({ mongodbUri, pool, clock, onError }) : makePostgresWakeStore({ pool, schema: agendaSchema(databaseUrl), clock })
+  const store: WakeStore = mongodbUri
+    ? makeMongoWakeStore({ mongodbUri, pool, clock, onError })
+    : makePostgresWakeStore({ pool, schema: agendaSchema(databaseUrl), clock })
   const announcements = makeAnnouncements({ databaseUrl, clock, logger })
   const known = makeArmedSeconds(clock)
   const stopping = new AbortController()
@@ -57,7 +66,14 @@ export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, proces
   let prepared = false
   let agenda: Agenda | undefined
 
-  const jobs = makeWatchedJobs({ store, clock, logger, lockLifetimeMs, isPrepared: () => prepared, look: announcements.look })
+  const jobs = makeWatchedJobs({
+    store,
+    clock,
+    logger,
+    lockLifetimeMs,
+    isPrepared: () => prepared,
+    look: announcements.look,
+  })
 
   const check = async (): Promise<void> => {
     try {
@@ -68,7 +84,8 @@ export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, proces
       up = prepared = true
       announcements.look()
     } catch (error) {
-      if (up !== false && !signal.aborted) logger.warn({ backend: store.backend, err: error }, 'the store of wake-ups is down; trying again')
+      if (up !== false && !signal.aborted)
+        logger.warn({ backend: store.backend, err: error }, 'the store of wake-ups is down; trying again')
       up = false
     }
   }
@@ -141,7 +158,9 @@ export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, proces
       await known.once(second, () => arm([second], CALLER_WAIT_MS))
     },
     async wakeAtAll(seconds) {
-      const unique = [...new Set(seconds.map((second) => ceilToSecond(second).getTime()))].sort((a, b) => a - b).map((ms) => new Date(ms))
+      const unique = [...new Set(seconds.map((second) => ceilToSecond(second).getTime()))]
+        .sort((a, b) => a - b)
+        .map((ms) => new Date(ms))
       if (await arm(unique, ANSWER_WAIT_MS)) known.add(unique)
     },
     async armed(from, to) {
@@ -154,8 +173,12 @@ export const makeAgendaQueue = ({ databaseUrl, mongodbUri, clock, logger, proces
       if (agenda) throw new Error('listen is called once')
       agenda = new Agenda({
         backend: {
-          name: store.backend, repository: jobs.repository, notificationChannel: announcements, ownsConnection: false,
-          connect: async () => {}, disconnect: async () => {},
+          name: store.backend,
+          repository: jobs.repository,
+          notificationChannel: announcements,
+          ownsConnection: false,
+          connect: async () => {},
+          disconnect: async () => {},
         },
         processEvery: processEveryMs,
         defaultLockLifetime: lockLifetimeMs,

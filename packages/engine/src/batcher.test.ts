@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { makeBatcher } from './batcher.ts'
 
 /** Batches that end when the test says so. */
-const makeHeld = (options: { max: number; maxWeight?: number; weightOf?: (item: number) => number; parallel?: number }) => {
+const makeHeld = (options: {
+  max: number
+  maxWeight?: number
+  weightOf?: (item: number) => number
+  parallel?: number
+}) => {
   const batches: { items: number[]; end: (error?: Error) => void }[] = []
   const ask = makeBatcher<number, number>({
     ...options,

@@ -2,7 +2,13 @@
  * Gathers what is asked for while one statement is under way into the next: one at a time goes at once, hundreds become a few statements.
  * @param run gets at most `max` items and answers in their order
  */
-export const makeBatcher = <Item, Answer>({ max, maxWeight = Infinity, weightOf = () => 0, parallel = 1, run }: {
+export const makeBatcher = <Item, Answer>({
+  max,
+  maxWeight = Infinity,
+  weightOf = () => 0,
+  parallel = 1,
+  run,
+}: {
   max: number
   /** The items of a statement weigh no more than this together, unless it is one alone. */
   maxWeight?: number

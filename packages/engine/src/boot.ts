@@ -2,13 +2,13 @@ import { makeHttpPool } from '@automagik-spark/adapters'
 import { makeDb, migrate, startEmbedded } from '@automagik-spark/db'
 import { makeAgendaQueue } from './agenda-queue.ts'
 import { makeDbClock } from './clock.ts'
-import { keyTexts, secretsOf } from './config.ts'
 import type { Config } from './config.ts'
-import { openDataDir } from './data-dir.ts'
+import { keyTexts, secretsOf } from './config.ts'
 import type { StoredKey } from './data-dir.ts'
+import { openDataDir } from './data-dir.ts'
 import { makeIds } from './ids.ts'
-import { makeLogger, openLogOutput } from './logger.ts'
 import type { Logger } from './logger.ts'
+import { makeLogger, openLogOutput } from './logger.ts'
 import { makeOpenSource } from './remote.ts'
 import { startReread } from './reread.ts'
 import { makeVault } from './vault.ts'
@@ -26,8 +26,13 @@ export type Surroundings = {
 }
 
 /** The database of this configuration, started when it is the embedded one. */
-export const openDatabase = async (config: Config, log: (message: string) => void): Promise<{ url: string; close: () => Promise<void> }> =>
-  config.database_url === null ? startEmbedded({ dataDir: config.data_dir, log }) : { url: config.database_url, close: async () => undefined }
+export const openDatabase = async (
+  config: Config,
+  log: (message: string) => void,
+): Promise<{ url: string; close: () => Promise<void> }> =>
+  config.database_url === null
+    ? startEmbedded({ dataDir: config.data_dir, log })
+    : { url: config.database_url, close: async () => undefined }
 
 const openMigrated: typeof openDatabase = async (config, log) => {
   const database = await openDatabase(config, log)
@@ -52,7 +57,13 @@ export const boot = async (config: Config, { isTerminal, wallNow, random, atExit
   const logger: Logger = makeLogger({ level: config.log_level, format, secrets, destination: log })
   for (const warning of config.warnings) logger.warn({}, warning)
 
-  const keys = config.embedded ? await openDataDir({ dir: config.data_dir, random: (bytes) => globalThis.crypto.getRandomValues(bytes), warn: (message) => logger.warn({}, message) }) : null
+  const keys = config.embedded
+    ? await openDataDir({
+        dir: config.data_dir,
+        random: (bytes) => globalThis.crypto.getRandomValues(bytes),
+        warn: (message) => logger.warn({}, message),
+      })
+    : null
   if (keys) logger.info({ data_dir: keys.dir, new: keys.isNew }, 'data directory')
   let apiKey: StoredKey<string> | null = null
   let encryptionKey = config.encryption_key
@@ -69,11 +80,19 @@ export const boot = async (config: Config, { isTerminal, wallNow, random, atExit
   const onError = (error: Error) => logger.warn({ err: error }, 'a connection to PostgreSQL broke')
   const db = makeDb({ url: database.url, name: 'main', onError })
   const clock = makeDbClock(wallNow)
-  const queue = makeAgendaQueue({ databaseUrl: database.url, ...(config.mongodb_uri !== null && { mongodbUri: config.mongodb_uri }), clock, logger })
+  const queue = makeAgendaQueue({
+    databaseUrl: database.url,
+    ...(config.mongodb_uri !== null && { mongodbUri: config.mongodb_uri }),
+    clock,
+    logger,
+  })
   const reread = startReread({ sql: db.sql, queue, logger })
   const vault = makeVault({ key: encryptionKey, previous: config.previous_encryption_keys })
   const pool = makeHttpPool({
-    policy: config.source_policy, tlsInsecureHosts: config.tls_insecure_hosts, connections: AMPLE_CALLS, ownServices: ownServices(config, database.url),
+    policy: config.source_policy,
+    tlsInsecureHosts: config.tls_insecure_hosts,
+    connections: AMPLE_CALLS,
+    ownServices: ownServices(config, database.url),
   })
 
   return {

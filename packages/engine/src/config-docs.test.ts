@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { ConfigError, loadConfig } from './config.ts'
 import { envExample, markdownTable } from './config-docs.ts'
 import { VARIABLES } from './config-variables.ts'
-import { ConfigError, loadConfig } from './config.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
@@ -12,7 +12,10 @@ const file = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.
 describe('the documents made from the schema', () => {
   it('docs/configuration.md holds the current table', async () => {
     const text = readFileSync(file('docs/configuration.md'), 'utf8')
-    const current = text.replace(/(<!-- variables: .*?-->)[\s\S]*?(?=<!-- \/variables -->)/, (_, start: string) => `${start}\n${markdownTable()}\n`)
+    const current = text.replace(
+      /(<!-- variables: .*?-->)[\s\S]*?(?=<!-- \/variables -->)/,
+      (_, start: string) => `${start}\n${markdownTable()}\n`,
+    )
     expect(current).toContain(markdownTable())
     await expect(current).toMatchFileSnapshot(file('docs/configuration.md'))
   })

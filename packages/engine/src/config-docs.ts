@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ALIASES, aboutVariable, Environment, VARIABLES, type Variable } from './config-variables.ts'
+import { aboutVariable, ALIASES, Environment, type Variable, VARIABLES } from './config-variables.ts'
 
 // The docs' view of the environment: made from the schema, so that it cannot say anything else.
 
@@ -11,7 +11,12 @@ const WHO = { start: '', api: 'API', worker: 'worker', db: 'database commands' }
 
 const readers = (name: Variable): string => {
   const roles = aboutVariable(name).read_by
-  return roles.length === Object.keys(WHO).length ? 'all' : roles.map((role) => WHO[role]).filter(Boolean).join(', ')
+  return roles.length === Object.keys(WHO).length
+    ? 'all'
+    : roles
+        .map((role) => WHO[role])
+        .filter(Boolean)
+        .join(', ')
 }
 
 /** The table of docs/configuration.md. */
@@ -20,9 +25,16 @@ export const markdownTable = (): string => {
   const rows = VARIABLES.map((name) => {
     const { description, unset } = aboutVariable(name)
     const alias = ALIASES[name]
-    return [`\`${name}\`${alias ? `<br>\`${alias}\`` : ''}`, unset ?? `\`${texts[name]?.default}\``, description, readers(name)]
+    return [
+      `\`${name}\`${alias ? `<br>\`${alias}\`` : ''}`,
+      unset ?? `\`${texts[name]?.default}\``,
+      description,
+      readers(name),
+    ]
   })
-  return [['variable', 'default', 'meaning', 'read by'], ['---', '---', '---', '---'], ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  return [['variable', 'default', 'meaning', 'read by'], ['---', '---', '---', '---'], ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n')
 }
 
 /** `.env.example`: every variable, commented out. */
@@ -33,7 +45,11 @@ export const envExample = (): string => {
     const comment = unset ? `${description} Unset: ${unset}.` : description
     return `${wrapped(comment.replaceAll('`', ''))}\n# ${name}=${example ?? texts[name]?.default ?? ''}\n`
   })
-  return ['# Copy this file to .env and take the # off what you want to change. The environment wins over .env.', '# The keys below are examples: Spark refuses to start with them.\n', ...entries].join('\n')
+  return [
+    '# Copy this file to .env and take the # off what you want to change. The environment wins over .env.',
+    '# The keys below are examples: Spark refuses to start with them.\n',
+    ...entries,
+  ].join('\n')
 }
 
 const LINE = 110

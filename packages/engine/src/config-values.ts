@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { parseSourcePolicy, type AddressPolicy } from '@automagik-spark/adapters'
+import { type AddressPolicy, parseSourcePolicy } from '@automagik-spark/adapters'
 import { SourceType } from '@automagik-spark/core'
 import { readAddress } from '@automagik-spark/db'
 import { z } from 'zod'
@@ -22,16 +22,25 @@ const check = <T>(parse: (text: string, refuse: (message: string) => never) => T
     }
   })
 
-const listOf = (text: string): string[] => text.split(',').map((entry) => entry.trim()).filter((entry) => entry !== '')
+const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
 
 export const wholeNumber = (min: number, max: number) =>
   check((text, refuse) => {
     const value = Number(text)
-    return /^\d{1,15}$/.test(text) && value >= min && value <= max ? value : refuse(`must be a whole number from ${min} to ${max}`)
+    return /^\d{1,15}$/.test(text) && value >= min && value <= max
+      ? value
+      : refuse(`must be a whole number from ${min} to ${max}`)
   })
 
 export const oneOf = <const T extends string>(allowed: readonly T[]) =>
-  check((text, refuse) => allowed.find((value) => value === text.toLowerCase()) ?? refuse(`must be one of ${allowed.join(', ')}`))
+  check(
+    (text, refuse) =>
+      allowed.find((value) => value === text.toLowerCase()) ?? refuse(`must be one of ${allowed.join(', ')}`),
+  )
 
 const TRUE = new Set(['true', '1', 'yes', 'on'])
 const FALSE = new Set(['false', '0', 'no', 'off'])
@@ -47,13 +56,19 @@ export const discoveryPorts = check((text, refuse) =>
     const source_type = SourceType.options.find((one) => one === type)
     const number = Number(port)
     const isPort = /^\d{1,5}$/.test(port) && number >= 1 && number <= 65535 && rest.length === 0
-    return source_type && isPort ? { source_type, port: number } : refuse(`must be a comma list of type:port, such as langflow:7860; the types are ${SourceType.options.join(', ')}`)
+    return source_type && isPort
+      ? { source_type, port: number }
+      : refuse(
+          `must be a comma list of type:port, such as langflow:7860; the types are ${SourceType.options.join(', ')}`,
+        )
   }),
 )
 
 /** The key of a flow server, as it would be given to a source. */
 export const sourceKey = check((text, refuse) =>
-  /^[\x21-\x7e]{1,4096}$/.test(text) ? text : refuse('must consist of printable ASCII characters without spaces, at most 4096 of them'),
+  /^[\x21-\x7e]{1,4096}$/.test(text)
+    ? text
+    : refuse('must consist of printable ASCII characters without spaces, at most 4096 of them'),
 )
 
 const MIN_KEY_CHARACTERS = 16
@@ -62,7 +77,8 @@ const MAX_KEY_CHARACTERS = 512
 const MIN_DIFFERENT_CHARACTERS = 6
 
 export const apiKey = check((text, refuse) => {
-  if (!/^[\x21-\x7e]*$/.test(text)) return refuse('must consist of printable ASCII characters without spaces, since it travels in a header')
+  if (!/^[\x21-\x7e]*$/.test(text))
+    return refuse('must consist of printable ASCII characters without spaces, since it travels in a header')
   if (text.length < MIN_KEY_CHARACTERS || text.length > MAX_KEY_CHARACTERS) {
     return refuse(`has ${text.length} characters; it must have ${MIN_KEY_CHARACTERS} to ${MAX_KEY_CHARACTERS}`)
   }
@@ -72,7 +88,8 @@ export const apiKey = check((text, refuse) => {
     : text
 })
 
-const ENCRYPTION_KEY_FORM = 'must be 32 bytes as base64 (44 characters) or hex (64), for example from `openssl rand -base64 32`'
+const ENCRYPTION_KEY_FORM =
+  'must be 32 bytes as base64 (44 characters) or hex (64), for example from `openssl rand -base64 32`'
 /** 32 random bytes practically never hold so few different ones; text and patterns do. */
 const MIN_DIFFERENT_BYTES = 20
 /** The earlier Python release fell back to this one. */
@@ -85,11 +102,17 @@ const isGuessable = (key: Uint8Array): boolean =>
 
 export const encryptionKey = check((text, refuse): Uint8Array => {
   const key = parseEncryptionKey(text) ?? refuse(ENCRYPTION_KEY_FORM)
-  return isGuessable(key) ? refuse('is an example or a pattern, not random: take one from `openssl rand -base64 32`') : key
+  return isGuessable(key)
+    ? refuse('is an example or a pattern, not random: take one from `openssl rand -base64 32`')
+    : key
 })
 
 export const encryptionKeys = check((text, refuse): Uint8Array[] =>
-  listOf(text).map((entry, at) => parseEncryptionKey(entry) ?? refuse(`is a comma list whose entry ${at + 1} is no key: each ${ENCRYPTION_KEY_FORM}`)),
+  listOf(text).map(
+    (entry, at) =>
+      parseEncryptionKey(entry) ??
+      refuse(`is a comma list whose entry ${at + 1} is no key: each ${ENCRYPTION_KEY_FORM}`),
+  ),
 )
 
 export const postgresUrl = check((text, refuse) => {
@@ -99,15 +122,23 @@ export const postgresUrl = check((text, refuse) => {
 
 // Several hosts with ports are right for MongoDB and not for a URL: the driver judges the rest.
 export const mongoUri = check((text, refuse) =>
-  /^mongodb(\+srv)?:\/\/[^/?#\s]+(\/\S*)?$/i.test(text) ? text : refuse('must look like mongodb://user:password@host:27017/database or mongodb+srv://…; special characters in user name and password must be percent-encoded'),
+  /^mongodb(\+srv)?:\/\/[^/?#\s]+(\/\S*)?$/i.test(text)
+    ? text
+    : refuse(
+        'must look like mongodb://user:password@host:27017/database or mongodb+srv://…; special characters in user name and password must be percent-encoded',
+      ),
 )
 
 export const listenHost = check((text, refuse) =>
-  isIP(text) !== 0 || isHostName(text) ? text : refuse('must be an IP address (IPv6 without brackets) or a host name, without scheme and port'),
+  isIP(text) !== 0 || isHostName(text)
+    ? text
+    : refuse('must be an IP address (IPv6 without brackets) or a host name, without scheme and port'),
 )
 
 const isHostName = (text: string): boolean =>
-  text.length <= 253 && /^(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?$/i.test(text) && !/^[\d.]+$/.test(text)
+  text.length <= 253 &&
+  /^(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?$/i.test(text) &&
+  !/^[\d.]+$/.test(text)
 
 export const hostList = check((text, refuse) =>
   listOf(text).map((entry) => {
@@ -122,16 +153,23 @@ export const hostList = check((text, refuse) =>
 export const publicUrl = check((text, refuse): URL => {
   const url = /^https?:\/\/[^*?#@\\\s{}<>"|^`]+$/i.test(text) && URL.canParse(text) ? new URL(text) : null
   const path = url?.pathname.replace(/\/+$/, '').replace(/\/api\/v1$/, '') ?? ''
-  if (!url || !/^(?:\/[A-Za-z0-9._~%-]+)*$/.test(path)) return refuse('must be an address such as https://tools.example.com/spark: http or https, a host, and perhaps a path of letters, digits, ".", "_", "~" and "-"')
+  if (!url || !/^(?:\/[A-Za-z0-9._~%-]+)*$/.test(path))
+    return refuse(
+      'must be an address such as https://tools.example.com/spark: http or https, a host, and perhaps a path of letters, digits, ".", "_", "~" and "-"',
+    )
   return new URL(path === '' ? '/' : path, url.origin)
 })
 
 export const corsOrigins = check((text, refuse): '*' | string[] => {
   const entries = listOf(text)
-  if (entries.includes('*')) return entries.length === 1 ? '*' : refuse('must be * alone or a list of origins, not both')
+  if (entries.includes('*'))
+    return entries.length === 1 ? '*' : refuse('must be * alone or a list of origins, not both')
   return entries.map(
     (entry, at) =>
-      originOf(entry) ?? refuse(`must be * or a comma list of origins such as https://spark.example.com:8443 (http or https, no path); entry ${at + 1} is none`),
+      originOf(entry) ??
+      refuse(
+        `must be * or a comma list of origins such as https://spark.example.com:8443 (http or https, no path); entry ${at + 1} is none`,
+      ),
   )
 })
 

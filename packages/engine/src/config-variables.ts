@@ -1,6 +1,20 @@
 import { z } from 'zod'
 import {
-  apiKey, corsOrigins, discoveryPorts, encryptionKey, encryptionKeys, hostList, listenHost, mongoUri, oneOf, postgresUrl, publicUrl, sourceKey, sourcePolicy, wholeNumber, yesNo,
+  apiKey,
+  corsOrigins,
+  discoveryPorts,
+  encryptionKey,
+  encryptionKeys,
+  hostList,
+  listenHost,
+  mongoUri,
+  oneOf,
+  postgresUrl,
+  publicUrl,
+  sourceKey,
+  sourcePolicy,
+  wholeNumber,
+  yesNo,
 } from './config-values.ts'
 import { LOG_FORMATS, LOG_LEVELS } from './logger.ts'
 
@@ -29,104 +43,211 @@ const MEBIBYTE = 1024 * 1024
 
 /** Every variable that Spark reads. The table in docs/configuration.md and `.env.example` are made of it. */
 export const Environment = z.object({
-  SPARK_API_KEY: apiKey.optional().meta(about({
-    description: 'The root API key, 16 characters or more. A worker needs none.',
-    read_by: SERVES, secret: true, example: 'change-me-to-a-long-random-key',
-    unset: 'made on the first embedded start, kept in the data directory and printed once; required with `DATABASE_URL`',
-  })),
-  API_HOST: listenHost.optional().meta(about({
-    description: 'The address the API listens on.',
-    read_by: SERVES, unset: '`127.0.0.1` with the embedded PostgreSQL, else `0.0.0.0`', example: '127.0.0.1',
-  })),
-  API_PORT: wholeNumber(0, 65535).prefault('8883').meta(about({
-    description: 'The port the API listens on; `0` takes any free one and prints it.',
-    read_by: SERVES,
-  })),
-  SPARK_PUBLIC_URL: publicUrl.optional().meta(about({
-    description: 'Where people reach the API, when a proxy stands before it: scheme, host and perhaps a path. `Location`, the links to the documentation and the servers in OpenAPI follow it. The proxy may take the path away from requests or not.',
-    read_by: SERVES, unset: 'the listening address, and the path that a proxy says in `X-Forwarded-Prefix`', example: 'https://tools.example.com/spark',
-  })),
-  CORS_ORIGINS: corsOrigins.prefault('*').meta(about({
-    description: 'Web origins that may call the API, separated by commas, such as `https://spark.example.com`. `*` means any, without credentials.',
-    read_by: SERVES,
-  })),
-  DATABASE_URL: postgresUrl.optional().meta(about({
-    description: 'PostgreSQL 14 or later. A direct connection, not a transaction pooler: Spark needs LISTEN.',
-    read_by: ALL, secret: true, unset: 'an embedded PostgreSQL in the data directory', example: 'postgresql://spark:password@localhost:5432/spark',
-  })),
-  MONGODB_URI: mongoUri.optional().meta(about({
-    description: 'MongoDB, where Agenda keeps its wake-ups. MongoDB and PostgreSQL together are the production set-up.',
-    read_by: BOTH, secret: true, unset: 'the wake-ups are kept in PostgreSQL', example: 'mongodb://localhost:27017/spark',
-  })),
-  SPARK_DATA_DIR: z.string().prefault('.spark').meta(about({
-    description: 'The folder of the embedded database and the keys that were made, relative to the folder of the start. A service sets an absolute one, such as `/var/lib/spark`: elsewhere it would begin empty.',
-    read_by: ALL,
-  })),
-  SPARK_ENCRYPTION_KEY: encryptionKey.optional().meta(about({
-    description: 'Encrypts the API keys of sources: 32 random bytes as base64 or hex, for example from `openssl rand -base64 32`.',
-    read_by: BOTH, secret: true, example: 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=',
-    unset: 'made on the first embedded start and kept in the data directory; required with `DATABASE_URL`',
-  })),
-  SPARK_ENCRYPTION_KEY_PREVIOUS: encryptionKeys.prefault('').meta(about({
-    description: 'Earlier encryption keys, separated by commas. They still decrypt what they encrypted.',
-    read_by: BOTH, secret: true, unset: 'none',
-  })),
-  SPARK_HTTP_TIMEOUT: wholeNumber(1, 3600).prefault('600').meta(about({
-    description: 'Seconds that a remote flow may take, 1 to 3600.',
-    read_by: BOTH,
-  })),
-  SPARK_WORKER_CONCURRENCY: wholeNumber(1, 1000).prefault('50').meta(about({
-    description: 'Runs at once in one worker process, 1 to 1000.',
-    read_by: RUNS,
-  })),
-  SPARK_DRAIN_TIMEOUT: wholeNumber(0, 3600).prefault('25').meta(about({
-    description: 'Seconds that running calls get after SIGTERM, 0 to 3600.',
-    read_by: BOTH,
-  })),
-  SPARK_SHUTDOWN_DELAY: wholeNumber(0, 300).prefault('0').meta(about({
-    description: 'Seconds that the API goes on serving after SIGTERM, 0 to 300, while `/ready` is 503 and every answer says `Connection: close`: so long a load balancer may take to notice. 5 behind one.',
-    read_by: SERVES,
-  })),
-  SPARK_MAX_OUTPUT_BYTES: wholeNumber(1024, 10 * MEBIBYTE).prefault(String(MEBIBYTE)).meta(about({
-    description: 'Bytes of an answer up to which all of it is kept, 1024 to 10485760; of a longer one the text is.',
-    read_by: RUNS,
-  })),
-  SPARK_DISCOVERY: yesNo.optional().meta(about({
-    description: 'Whether the API looks for flow servers on this machine when it starts. What it finds becomes a source, once; never again after that source was deleted.',
-    read_by: SERVES, unset: '`true` with the embedded PostgreSQL, else `false`', example: 'false',
-  })),
-  SPARK_DISCOVERY_PORTS: discoveryPorts.prefault('langflow:7860,automagik-hive:8886,automagik-agents:8881').meta(about({
-    description: 'Where it looks on localhost, as a comma list of type:port.',
-    read_by: SERVES,
-  })),
-  LANGFLOW_API_KEY: sourceKey.optional().meta(about({
-    description: 'Tried on a Langflow that was found and wants a key.',
-    read_by: SERVES, secret: true, unset: 'none', example: 'sk-the-key-of-that-langflow',
-  })),
-  HIVE_API_KEY: sourceKey.optional().meta(about({
-    description: 'Tried on an Automagik Hive that was found and wants a key.',
-    read_by: SERVES, secret: true, unset: 'none', example: 'the-key-of-that-hive',
-  })),
-  AGENTS_API_KEY: sourceKey.optional().meta(about({
-    description: 'Tried on an Automagik Agents server that was found and wants a key.',
-    read_by: SERVES, secret: true, unset: 'none', example: 'the-key-of-that-server',
-  })),
-  SPARK_TLS_INSECURE_HOSTS: hostList.prefault('').meta(about({
-    description: 'Hosts whose TLS certificates are not verified, separated by commas.',
-    read_by: BOTH, unset: 'none', example: 'langflow.internal',
-  })),
-  SPARK_SOURCE_POLICY: sourcePolicy.prefault('private').meta(about({
-    description: 'Which addresses a source may have: `private` (any, also localhost and private networks), `public` (those are refused), or a comma list of allowed hosts and CIDRs. Link-local and cloud-metadata addresses are always refused.',
-    read_by: BOTH,
-  })),
-  LOG_LEVEL: oneOf(LOG_LEVELS).prefault('info').meta(about({
-    description: LOG_LEVELS.map((level) => `\`${level}\``).join(', ') + '.',
-    read_by: ALL,
-  })),
-  LOG_FORMAT: oneOf(LOG_FORMATS).optional().meta(about({
-    description: '`json` goes to standard output, `pretty` to standard error.',
-    read_by: ALL, unset: '`pretty` on a terminal, else `json`', example: 'json',
-  })),
+  SPARK_API_KEY: apiKey.optional().meta(
+    about({
+      description: 'The root API key, 16 characters or more. A worker needs none.',
+      read_by: SERVES,
+      secret: true,
+      example: 'change-me-to-a-long-random-key',
+      unset:
+        'made on the first embedded start, kept in the data directory and printed once; required with `DATABASE_URL`',
+    }),
+  ),
+  API_HOST: listenHost.optional().meta(
+    about({
+      description: 'The address the API listens on.',
+      read_by: SERVES,
+      unset: '`127.0.0.1` with the embedded PostgreSQL, else `0.0.0.0`',
+      example: '127.0.0.1',
+    }),
+  ),
+  API_PORT: wholeNumber(0, 65535)
+    .prefault('8883')
+    .meta(
+      about({
+        description: 'The port the API listens on; `0` takes any free one and prints it.',
+        read_by: SERVES,
+      }),
+    ),
+  SPARK_PUBLIC_URL: publicUrl.optional().meta(
+    about({
+      description:
+        'Where people reach the API, when a proxy stands before it: scheme, host and perhaps a path. `Location`, the links to the documentation and the servers in OpenAPI follow it. The proxy may take the path away from requests or not.',
+      read_by: SERVES,
+      unset: 'the listening address, and the path that a proxy says in `X-Forwarded-Prefix`',
+      example: 'https://tools.example.com/spark',
+    }),
+  ),
+  CORS_ORIGINS: corsOrigins.prefault('*').meta(
+    about({
+      description:
+        'Web origins that may call the API, separated by commas, such as `https://spark.example.com`. `*` means any, without credentials.',
+      read_by: SERVES,
+    }),
+  ),
+  DATABASE_URL: postgresUrl.optional().meta(
+    about({
+      description: 'PostgreSQL 14 or later. A direct connection, not a transaction pooler: Spark needs LISTEN.',
+      read_by: ALL,
+      secret: true,
+      unset: 'an embedded PostgreSQL in the data directory',
+      example: 'postgresql://spark:password@localhost:5432/spark',
+    }),
+  ),
+  MONGODB_URI: mongoUri.optional().meta(
+    about({
+      description:
+        'MongoDB, where Agenda keeps its wake-ups. MongoDB and PostgreSQL together are the production set-up.',
+      read_by: BOTH,
+      secret: true,
+      unset: 'the wake-ups are kept in PostgreSQL',
+      example: 'mongodb://localhost:27017/spark',
+    }),
+  ),
+  SPARK_DATA_DIR: z
+    .string()
+    .prefault('.spark')
+    .meta(
+      about({
+        description:
+          'The folder of the embedded database and the keys that were made, relative to the folder of the start. A service sets an absolute one, such as `/var/lib/spark`: elsewhere it would begin empty.',
+        read_by: ALL,
+      }),
+    ),
+  SPARK_ENCRYPTION_KEY: encryptionKey.optional().meta(
+    about({
+      description:
+        'Encrypts the API keys of sources: 32 random bytes as base64 or hex, for example from `openssl rand -base64 32`.',
+      read_by: BOTH,
+      secret: true,
+      example: 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=',
+      unset: 'made on the first embedded start and kept in the data directory; required with `DATABASE_URL`',
+    }),
+  ),
+  SPARK_ENCRYPTION_KEY_PREVIOUS: encryptionKeys.prefault('').meta(
+    about({
+      description: 'Earlier encryption keys, separated by commas. They still decrypt what they encrypted.',
+      read_by: BOTH,
+      secret: true,
+      unset: 'none',
+    }),
+  ),
+  SPARK_HTTP_TIMEOUT: wholeNumber(1, 3600)
+    .prefault('600')
+    .meta(
+      about({
+        description: 'Seconds that a remote flow may take, 1 to 3600.',
+        read_by: BOTH,
+      }),
+    ),
+  SPARK_WORKER_CONCURRENCY: wholeNumber(1, 1000)
+    .prefault('50')
+    .meta(
+      about({
+        description: 'Runs at once in one worker process, 1 to 1000.',
+        read_by: RUNS,
+      }),
+    ),
+  SPARK_DRAIN_TIMEOUT: wholeNumber(0, 3600)
+    .prefault('25')
+    .meta(
+      about({
+        description: 'Seconds that running calls get after SIGTERM, 0 to 3600.',
+        read_by: BOTH,
+      }),
+    ),
+  SPARK_SHUTDOWN_DELAY: wholeNumber(0, 300)
+    .prefault('0')
+    .meta(
+      about({
+        description:
+          'Seconds that the API goes on serving after SIGTERM, 0 to 300, while `/ready` is 503 and every answer says `Connection: close`: so long a load balancer may take to notice. 5 behind one.',
+        read_by: SERVES,
+      }),
+    ),
+  SPARK_MAX_OUTPUT_BYTES: wholeNumber(1024, 10 * MEBIBYTE)
+    .prefault(String(MEBIBYTE))
+    .meta(
+      about({
+        description: 'Bytes of an answer up to which all of it is kept, 1024 to 10485760; of a longer one the text is.',
+        read_by: RUNS,
+      }),
+    ),
+  SPARK_DISCOVERY: yesNo.optional().meta(
+    about({
+      description:
+        'Whether the API looks for flow servers on this machine when it starts. What it finds becomes a source, once; never again after that source was deleted.',
+      read_by: SERVES,
+      unset: '`true` with the embedded PostgreSQL, else `false`',
+      example: 'false',
+    }),
+  ),
+  SPARK_DISCOVERY_PORTS: discoveryPorts.prefault('langflow:7860,automagik-hive:8886,automagik-agents:8881').meta(
+    about({
+      description: 'Where it looks on localhost, as a comma list of type:port.',
+      read_by: SERVES,
+    }),
+  ),
+  LANGFLOW_API_KEY: sourceKey.optional().meta(
+    about({
+      description: 'Tried on a Langflow that was found and wants a key.',
+      read_by: SERVES,
+      secret: true,
+      unset: 'none',
+      example: 'sk-the-key-of-that-langflow',
+    }),
+  ),
+  HIVE_API_KEY: sourceKey.optional().meta(
+    about({
+      description: 'Tried on an Automagik Hive that was found and wants a key.',
+      read_by: SERVES,
+      secret: true,
+      unset: 'none',
+      example: 'the-key-of-that-hive',
+    }),
+  ),
+  AGENTS_API_KEY: sourceKey.optional().meta(
+    about({
+      description: 'Tried on an Automagik Agents server that was found and wants a key.',
+      read_by: SERVES,
+      secret: true,
+      unset: 'none',
+      example: 'the-key-of-that-server',
+    }),
+  ),
+  SPARK_TLS_INSECURE_HOSTS: hostList.prefault('').meta(
+    about({
+      description: 'Hosts whose TLS certificates are not verified, separated by commas.',
+      read_by: BOTH,
+      unset: 'none',
+      example: 'langflow.internal',
+    }),
+  ),
+  SPARK_SOURCE_POLICY: sourcePolicy.prefault('private').meta(
+    about({
+      description:
+        'Which addresses a source may have: `private` (any, also localhost and private networks), `public` (those are refused), or a comma list of allowed hosts and CIDRs. Link-local and cloud-metadata addresses are always refused.',
+      read_by: BOTH,
+    }),
+  ),
+  LOG_LEVEL: oneOf(LOG_LEVELS)
+    .prefault('info')
+    .meta(
+      about({
+        description: LOG_LEVELS.map((level) => `\`${level}\``).join(', ') + '.',
+        read_by: ALL,
+      }),
+    ),
+  LOG_FORMAT: oneOf(LOG_FORMATS)
+    .optional()
+    .meta(
+      about({
+        description: '`json` goes to standard output, `pretty` to standard error.',
+        read_by: ALL,
+        unset: '`pretty` on a terminal, else `json`',
+        example: 'json',
+      }),
+    ),
 })
 export type Variable = keyof typeof Environment.shape
 

@@ -1,11 +1,14 @@
 import type { AddressPolicy } from '@automagik-spark/adapters'
 import type { SourceType } from '@automagik-spark/core'
 import type { z } from 'zod'
-import { ALIASES, aboutVariable, Environment, VARIABLES, type Role, type Variable } from './config-variables.ts'
+import { aboutVariable, ALIASES, Environment, type Role, type Variable, VARIABLES } from './config-variables.ts'
 import type { LogFormat, LogLevel } from './logger.ts'
 
 /** Where to look for flow servers on this machine, and the keys to try on them. */
-export type Discovery = { places: { source_type: SourceType; port: number }[]; keys: Partial<Record<SourceType, string>> }
+export type Discovery = {
+  places: { source_type: SourceType; port: number }[]
+  keys: Partial<Record<SourceType, string>>
+}
 
 export type Config = {
   /** No DATABASE_URL: Spark brings its own PostgreSQL, and keys that are null are made in the data directory. */
@@ -92,7 +95,12 @@ export const loadConfig = (env: Env, role: Role): Config => {
   }
 }
 
-const discoveryOf = ({ SPARK_DISCOVERY_PORTS: places, LANGFLOW_API_KEY, HIVE_API_KEY, AGENTS_API_KEY }: z.output<typeof Environment>): Discovery => ({
+const discoveryOf = ({
+  SPARK_DISCOVERY_PORTS: places,
+  LANGFLOW_API_KEY,
+  HIVE_API_KEY,
+  AGENTS_API_KEY,
+}: z.output<typeof Environment>): Discovery => ({
   places,
   keys: {
     ...(LANGFLOW_API_KEY !== undefined && { langflow: LANGFLOW_API_KEY }),
@@ -120,8 +128,14 @@ const readGiven = (env: Env, role: Role): Given => {
 const missing = (given: Given, role: Role): [Variable, string][] => {
   if (!given.has('DATABASE_URL')) return []
   const needed: [Variable, string][] = [
-    ['SPARK_API_KEY', 'is not set, and with DATABASE_URL the API needs one: 16 random characters or more, for example from `openssl rand -hex 24`'],
-    ['SPARK_ENCRYPTION_KEY', 'is not set, and with DATABASE_URL one is needed, the same in every process: 32 random bytes, for example from `openssl rand -base64 32`'],
+    [
+      'SPARK_API_KEY',
+      'is not set, and with DATABASE_URL the API needs one: 16 random characters or more, for example from `openssl rand -hex 24`',
+    ],
+    [
+      'SPARK_ENCRYPTION_KEY',
+      'is not set, and with DATABASE_URL one is needed, the same in every process: 32 random bytes, for example from `openssl rand -base64 32`',
+    ],
   ]
   return needed
     .filter(([name]) => aboutVariable(name).read_by.includes(role) && !given.has(name))
@@ -143,7 +157,9 @@ const sentence = (variable: Variable, message: string, given: Given): string => 
 const warningsOf = (databaseUrl: string | undefined, insecureHosts: string[]): string[] => {
   const warnings: string[] = []
   if (databaseUrl !== undefined && looksPooled(new URL(databaseUrl))) {
-    warnings.push('DATABASE_URL looks like a transaction pooler, through which LISTEN does not work: use the address of PostgreSQL itself, or make sure that it gives out sessions (pool_mode = session)')
+    warnings.push(
+      'DATABASE_URL looks like a transaction pooler, through which LISTEN does not work: use the address of PostgreSQL itself, or make sure that it gives out sessions (pool_mode = session)',
+    )
   }
   if (insecureHosts.length > 0) {
     warnings.push(`SPARK_TLS_INSECURE_HOSTS: the TLS certificates of ${insecureHosts.join(', ')} are not verified`)
@@ -158,8 +174,15 @@ const looksPooled = (url: URL): boolean =>
 /** Every text of this configuration that no log may show. A password is there as written and decoded, a key in each form it has. */
 export const secretsOf = (config: Config): Set<string> => {
   const keys = [config.encryption_key, ...config.previous_encryption_keys].filter((key) => key !== null)
-  const passwords = [config.database_url, config.mongodb_uri].flatMap((address) => (address === null ? [] : passwordsIn(address)))
-  return new Set([...(config.api_key === null ? [] : [config.api_key]), ...keys.flatMap(keyTexts), ...passwords, ...Object.values(config.discovery?.keys ?? {})])
+  const passwords = [config.database_url, config.mongodb_uri].flatMap((address) =>
+    address === null ? [] : passwordsIn(address),
+  )
+  return new Set([
+    ...(config.api_key === null ? [] : [config.api_key]),
+    ...keys.flatMap(keyTexts),
+    ...passwords,
+    ...Object.values(config.discovery?.keys ?? {}),
+  ])
 }
 
 /** How a key of bytes may be written. */

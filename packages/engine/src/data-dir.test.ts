@@ -1,5 +1,15 @@
 import { randomBytes, randomFillSync } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getuid, platform } from 'node:process'
@@ -22,7 +32,11 @@ describe('openDataDir', () => {
   it('makes both keys once and finds them again', async () => {
     const first = await open()
     const [api, encryption] = [await first.apiKey(), await first.encryptionKey()]
-    expect(api).toEqual({ value: expect.stringMatching(/^spark_[\w-]{43}$/) as string, created: true, file: join(dir, 'api-key') })
+    expect(api).toEqual({
+      value: expect.stringMatching(/^spark_[\w-]{43}$/) as string,
+      created: true,
+      file: join(dir, 'api-key'),
+    })
     expect(encryption).toMatchObject({ created: true, file: join(dir, 'encryption-key') })
     expect(encryption.value).toHaveLength(32)
 
@@ -64,7 +78,12 @@ describe('openDataDir', () => {
   })
 
   it('gives one key to all who start at once', async () => {
-    const keys = await Promise.all(Array.from({ length: 20 }, async () => [await (await open()).apiKey(), await (await open()).encryptionKey()] as const))
+    const keys = await Promise.all(
+      Array.from(
+        { length: 20 },
+        async () => [await (await open()).apiKey(), await (await open()).encryptionKey()] as const,
+      ),
+    )
     expect(new Set(keys.map(([api]) => api.value)).size).toBe(1)
     expect(new Set(keys.map(([, encryption]) => Buffer.from(encryption.value).toString('hex'))).size).toBe(1)
     expect(keys.filter(([api]) => api.created)).toHaveLength(1)
@@ -78,12 +97,15 @@ describe('openDataDir', () => {
     expect(await (await open()).apiKey()).toMatchObject({ value: 'my-own-key-0123456789', created: false })
   })
 
-  it.each(['', '\n', 'short', 'two words of many characters', `spark_${'x'.repeat(600)}`])('says that an API key file holding %j is damaged, and leaves it alone', async (text) => {
-    const data = await open()
-    writeFileSync(join(dir, 'api-key'), text)
-    await expect(data.apiKey()).rejects.toThrow(`${join(dir, 'api-key')} is damaged`)
-    expect(readFileSync(join(dir, 'api-key'), 'utf8')).toBe(text)
-  })
+  it.each(['', '\n', 'short', 'two words of many characters', `spark_${'x'.repeat(600)}`])(
+    'says that an API key file holding %j is damaged, and leaves it alone',
+    async (text) => {
+      const data = await open()
+      writeFileSync(join(dir, 'api-key'), text)
+      await expect(data.apiKey()).rejects.toThrow(`${join(dir, 'api-key')} is damaged`)
+      expect(readFileSync(join(dir, 'api-key'), 'utf8')).toBe(text)
+    },
+  )
 
   it('never replaces a damaged encryption key, and does not show it', async () => {
     const data = await open()
@@ -107,25 +129,32 @@ describe('openDataDir', () => {
     await expect(open()).rejects.toThrow(/cannot be made or written \(ENOTDIR\): choose another with SPARK_DATA_DIR/)
   })
 
-  it.skipIf(platform === 'win32')('closes what others could read or write, says so once, and never widens', async () => {
-    const warnings: string[] = []
-    await (await open()).apiKey()
-    chmodSync(dir, 0o777)
-    chmodSync(join(dir, 'api-key'), 0o644)
-    for (let start = 0; start < 2; start++) await (await open((message) => warnings.push(message))).apiKey()
-    expect(mode(dir)).toBe('755')
-    expect(mode(join(dir, 'api-key'))).toBe('600')
-    expect(warnings).toEqual([`${dir} could be written by other users of this machine until now`, `${join(dir, 'api-key')} could be read by other users of this machine until now`])
+  it.skipIf(platform === 'win32')(
+    'closes what others could read or write, says so once, and never widens',
+    async () => {
+      const warnings: string[] = []
+      await (await open()).apiKey()
+      chmodSync(dir, 0o777)
+      chmodSync(join(dir, 'api-key'), 0o644)
+      for (let start = 0; start < 2; start++) await (await open((message) => warnings.push(message))).apiKey()
+      expect(mode(dir)).toBe('755')
+      expect(mode(join(dir, 'api-key'))).toBe('600')
+      expect(warnings).toEqual([
+        `${dir} could be written by other users of this machine until now`,
+        `${join(dir, 'api-key')} could be read by other users of this machine until now`,
+      ])
 
-    chmodSync(join(dir, 'api-key'), 0o400)
-    await (await open()).apiKey()
-    expect(mode(join(dir, 'api-key'))).toBe('400')
-  })
+      chmodSync(join(dir, 'api-key'), 0o400)
+      await (await open()).apiKey()
+      expect(mode(join(dir, 'api-key'))).toBe('400')
+    },
+  )
 })
 
 /** As the CLI reads it. */
 const readLocalApi = async (folder: string) => {
-  const read = (name: string) => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim() : null)
+  const read = (name: string) =>
+    existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim() : null
   return { api_url: read('api-url'), api_key: read('api-key') }
 }
 

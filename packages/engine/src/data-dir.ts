@@ -53,11 +53,19 @@ export const openDataDir = async ({ dir: given, random, warn = () => {} }: Optio
     isNew = (await readdir(dir)).every((name) => name.startsWith('.') || name === 'lost+found') // a volume's own
     await writeFile(join(dir, '.gitignore'), '*\n', { flag: 'wx' }).catch(unless('EEXIST'))
   } catch (cause) {
-    throw new DataDirError(`The data directory ${dir} cannot be made or written (${codeOf(cause)}): choose another with SPARK_DATA_DIR.`, { cause })
+    throw new DataDirError(
+      `The data directory ${dir} cannot be made or written (${codeOf(cause)}): choose another with SPARK_DATA_DIR.`,
+      { cause },
+    )
   }
   await withdraw(dir, 'write', warn)
 
-  const key = async <T>(name: string, make: () => string, parse: (text: string) => T | null, wayOut: string): Promise<StoredKey<T>> => {
+  const key = async <T>(
+    name: string,
+    make: () => string,
+    parse: (text: string) => T | null,
+    wayOut: string,
+  ): Promise<StoredKey<T>> => {
     const file = join(dir, name)
     const before = await readIfThere(file)
     const created = before === null && (await writeOnce(file, `${make()}\n`))
@@ -102,7 +110,10 @@ const readIfThere = async (file: string): Promise<string | null> => {
     return await readFile(file, 'utf8')
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT') return null
-    throw new DataDirError(`${file} cannot be read (${codeOf(cause)}): start Spark as the user who owns it, or choose another SPARK_DATA_DIR.`, { cause })
+    throw new DataDirError(
+      `${file} cannot be read (${codeOf(cause)}): start Spark as the user who owns it, or choose another SPARK_DATA_DIR.`,
+      { cause },
+    )
   }
 }
 
@@ -142,7 +153,10 @@ const writeHalf = async (file: string, text: string): Promise<string> => {
 }
 
 const cannotWrite = (file: string, cause: unknown): DataDirError =>
-  new DataDirError(`${file} cannot be written (${codeOf(cause)}): make room and allow it, or choose another SPARK_DATA_DIR.`, { cause })
+  new DataDirError(
+    `${file} cannot be written (${codeOf(cause)}): make room and allow it, or choose another SPARK_DATA_DIR.`,
+    { cause },
+  )
 
 /** So that the name is still there after a power cut. Windows has no such thing. */
 const syncFolder = async (folder: string): Promise<void> => {
@@ -161,7 +175,9 @@ const withdraw = async (path: string, what: keyof typeof BY_OTHERS, warn: (messa
     await chmod(path, mode & 0o777 & ~BY_OTHERS[what])
     warn(`${could} until now`)
   } catch (cause) {
-    warn(`${could}, and this user cannot forbid it (${codeOf(cause)}): chmod ${what === 'read' ? 'go-rwx' : 'go-w'} ${path}`)
+    warn(
+      `${could}, and this user cannot forbid it (${codeOf(cause)}): chmod ${what === 'read' ? 'go-rwx' : 'go-w'} ${path}`,
+    )
   }
 }
 

@@ -1,7 +1,12 @@
 import type { Decidable, Plan } from '@automagik-spark/core'
 import type { ScheduleRow } from '@automagik-spark/db'
 
-export const planOf = (row: Pick<ScheduleRow, 'id' | 'schedule_type' | 'schedule_expr' | 'timezone' | 'anchor' | 'start_at' | 'end_at' | 'jitter'>): Plan => ({
+export const planOf = (
+  row: Pick<
+    ScheduleRow,
+    'id' | 'schedule_type' | 'schedule_expr' | 'timezone' | 'anchor' | 'start_at' | 'end_at' | 'jitter'
+  >,
+): Plan => ({
   schedule_type: row.schedule_type,
   schedule_expr: row.schedule_expr,
   timezone: row.timezone,

@@ -1,7 +1,7 @@
-import { detectSourceType, makeSource, SERVER_NAMES } from '@automagik-spark/adapters'
 import type { HttpPool, VersionInfo } from '@automagik-spark/adapters'
-import { SourceError } from '@automagik-spark/core'
+import { detectSourceType, makeSource, SERVER_NAMES } from '@automagik-spark/adapters'
 import type { Clock, SourceType } from '@automagik-spark/core'
+import { SourceError } from '@automagik-spark/core'
 import type { Db, SourceRow } from '@automagik-spark/db'
 import type { Config, Discovery } from './config.ts'
 import type { Ids } from './ids.ts'
@@ -9,10 +9,20 @@ import type { Logger } from './logger.ts'
 import { keyPlace } from './remote.ts'
 import type { Vault } from './vault.ts'
 
-type Deps = { config: Pick<Config, 'discovery'>; db: Db; clock: Clock; ids: Ids; vault: Vault; pool: HttpPool; logger: Logger }
+type Deps = {
+  config: Pick<Config, 'discovery'>
+  db: Db
+  clock: Clock
+  ids: Ids
+  vault: Vault
+  pool: HttpPool
+  logger: Logger
+}
 
 /** What was found at an address, or what is missing to use it. */
-type Found = { source_type: SourceType; key: string | null } & ({ version_info: VersionInfo; reason: null } | { version_info: null; reason: string })
+type Found = { source_type: SourceType; key: string | null } & (
+  { version_info: VersionInfo; reason: null } | { version_info: null; reason: string }
+)
 
 const MAX_CONCURRENCY = 40
 
@@ -24,11 +34,13 @@ export const startDiscovery = ({ config, ...deps }: Deps): { done: Promise<void>
   const closing = new AbortController()
   const { logger } = deps
   const discovery = config.discovery
-  const done = discovery === null
-    ? Promise.resolve()
-    : discover(deps, discovery, closing.signal).catch((error: unknown) => {
-        if (!closing.signal.aborted) logger.warn({ err: error }, 'looking for flow servers failed; the next start looks again')
-      })
+  const done =
+    discovery === null
+      ? Promise.resolve()
+      : discover(deps, discovery, closing.signal).catch((error: unknown) => {
+          if (!closing.signal.aborted)
+            logger.warn({ err: error }, 'looking for flow servers failed; the next start looks again')
+        })
   return {
     done,
     async close() {
@@ -38,7 +50,11 @@ export const startDiscovery = ({ config, ...deps }: Deps): { done: Promise<void>
   }
 }
 
-const discover = async ({ db, clock, ids, vault, pool, logger }: Omit<Deps, 'config'>, { places, keys }: Discovery, signal: AbortSignal): Promise<void> => {
+const discover = async (
+  { db, clock, ids, vault, pool, logger }: Omit<Deps, 'config'>,
+  { places, keys }: Discovery,
+  signal: AbortSignal,
+): Promise<void> => {
   const known = new Set((await db.sources.knownUrls()).map(placeOf))
   const ports = new Set(places.map(({ port }) => port))
   await Promise.all(
@@ -51,12 +67,27 @@ const discover = async ({ db, clock, ids, vault, pool, logger }: Omit<Deps, 'con
       const id = ids.next()
       const usable = found.reason === null
       const row: Omit<SourceRow, 'version'> = {
-        id, name: `${SERVER_NAMES[found.source_type]} on localhost:${port}`, source_type: found.source_type, url,
-        api_key: found.key === null ? null : vault.seal(found.key, keyPlace(id)), status: usable ? 'active' : 'inactive',
-        health: usable ? 'up' : 'unknown', health_reason: found.reason, checked_at: now, hold_from: usable ? null : now, hold_until: null,
-        max_concurrency: MAX_CONCURRENCY, version_info: found.version_info, created_at: now, updated_at: now,
+        id,
+        name: `${SERVER_NAMES[found.source_type]} on localhost:${port}`,
+        source_type: found.source_type,
+        url,
+        api_key: found.key === null ? null : vault.seal(found.key, keyPlace(id)),
+        status: usable ? 'active' : 'inactive',
+        health: usable ? 'up' : 'unknown',
+        health_reason: found.reason,
+        checked_at: now,
+        hold_from: usable ? null : now,
+        hold_until: null,
+        max_concurrency: MAX_CONCURRENCY,
+        version_info: found.version_info,
+        created_at: now,
+        updated_at: now,
       }
-      if (await db.sources.adopt(row)) logger.info({ source_id: id, url, source_type: found.source_type, status: row.status }, 'found a flow server; it is a source now')
+      if (await db.sources.adopt(row))
+        logger.info(
+          { source_id: id, url, source_type: found.source_type, status: row.status },
+          'found a flow server; it is a source now',
+        )
     }),
   )
 }
@@ -79,8 +110,14 @@ const lookAt = async ({ url, pool, keys, signal }: Look): Promise<Found | null> 
     const key = keys[source_type]
     const refused = key === undefined ? open : await probe(key).catch(keyIsRefused)
     if (!(refused instanceof SourceError)) return { source_type, key: key ?? null, version_info: refused, reason: null }
-    const why = key === undefined ? 'it wants an API key' : 'it wants an API key, and refused the one in the environment'
-    return { source_type, key: null, version_info: null, reason: `Found when Spark started; ${why}. Set its api_key, and make the source active.` }
+    const why =
+      key === undefined ? 'it wants an API key' : 'it wants an API key, and refused the one in the environment'
+    return {
+      source_type,
+      key: null,
+      version_info: null,
+      reason: `Found when Spark started; ${why}. Set its api_key, and make the source active.`,
+    }
   } catch (error) {
     if (error instanceof SourceError) return null
     throw error

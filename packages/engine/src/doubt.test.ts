@@ -13,7 +13,10 @@ it.each([
 
 it.each([
   ['nobody listened', failed({ code: 'ECONNREFUSED', syscall: 'connect' })],
-  ['neither address of localhost let it in', new AggregateError([failed({ code: 'ECONNREFUSED' }), failed({ code: 'ECONNREFUSED' })])],
+  [
+    'neither address of localhost let it in',
+    new AggregateError([failed({ code: 'ECONNREFUSED' }), failed({ code: 'ECONNREFUSED' })]),
+  ],
   ['no connection was free in time', failed({}, 'timeout exceeded when trying to connect')],
   ['PostgreSQL said that it was shutting down', failed({ severity: 'FATAL', code: '57P01' })],
   ['PostgreSQL refused it', failed({ severity: 'ERROR', code: '23505' })],

@@ -1,5 +1,5 @@
-import { DomainError } from '@automagik-spark/core'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DomainError } from '@automagik-spark/core'
 import { isDatabaseAway } from './unavailable.ts'
 
 /** How long a write that may have been committed is looked for, in milliseconds. */
@@ -13,14 +13,18 @@ const UNCONNECTED_TEXTS = /timeout exceeded when trying to connect|Cannot use a 
 const GAVE_UP = /Query read timeout/
 
 /** PostgreSQL itself said that it did not do it. Class 08 may be a pooler's word about a server that it lost. */
-const isPostgresWord = (error: Error): boolean => 'severity' in error && 'code' in error && typeof error.code === 'string' && !error.code.startsWith('08')
+const isPostgresWord = (error: Error): boolean =>
+  'severity' in error && 'code' in error && typeof error.code === 'string' && !error.code.startsWith('08')
 const isUnconnected = (error: Error): boolean =>
-  ('code' in error && typeof error.code === 'string' && UNCONNECTED.test(error.code)) || ('syscall' in error && error.syscall === 'connect')
-  || UNCONNECTED_TEXTS.test(error.message) || (error instanceof AggregateError && error.errors.every((one) => one instanceof Error && isUnconnected(one)))
+  ('code' in error && typeof error.code === 'string' && UNCONNECTED.test(error.code)) ||
+  ('syscall' in error && error.syscall === 'connect') ||
+  UNCONNECTED_TEXTS.test(error.message) ||
+  (error instanceof AggregateError && error.errors.every((one) => one instanceof Error && isUnconnected(one)))
 
 /** Whether a write that failed may have been committed all the same: its connection broke before the answer was there. */
 export const mayBeCommitted = (error: unknown): boolean => {
-  if (!(error instanceof Error) || error instanceof DomainError || isUnconnected(error) || isPostgresWord(error)) return false
+  if (!(error instanceof Error) || error instanceof DomainError || isUnconnected(error) || isPostgresWord(error))
+    return false
   return isDatabaseAway(error) || GAVE_UP.test(error.message)
 }
 
@@ -30,12 +34,16 @@ export const mayBeCommitted = (error: unknown): boolean => {
  * @param look what was written, or null when it is not there. Left out where it could not be told from what was there before.
  * @param doubt the sentence for whoever asked
  */
-export const inDoubt = async <T>(write: () => Promise<T>, look: (() => Promise<T | null>) | null, doubt: string): Promise<T> => {
+export const inDoubt = async <T>(
+  write: () => Promise<T>,
+  look: (() => Promise<T | null>) | null,
+  doubt: string,
+): Promise<T> => {
   try {
     return await write()
   } catch (error) {
     if (!mayBeCommitted(error)) throw error
-    for (const until = performance.now() + LOOK_FOR_MS; look && performance.now() < until; ) {
+    for (const until = performance.now() + LOOK_FOR_MS; look && performance.now() < until;) {
       await sleep(LOOK_EVERY_MS)
       // PostgreSQL may still be away, or at the write.
       const found = await look().catch(() => null)

@@ -1,6 +1,6 @@
 import type { HttpPool } from '@automagik-spark/adapters'
-import { listen } from '@automagik-spark/db'
 import type { Db } from '@automagik-spark/db'
+import { listen } from '@automagik-spark/db'
 import { makeBackfill } from './backfill.ts'
 import type { DbClock } from './clock.ts'
 import { makeFlows } from './flows.ts'
@@ -38,12 +38,15 @@ export type EngineDeps = {
 
 /** What users can do, each call of the contract a function. */
 export const startEngine = async (deps: EngineDeps) => {
-  const { url, db, queue, clock, ids, logger, random, vault, pool, openSource, addSecret, version, default_timeout } = deps
+  const { url, db, queue, clock, ids, logger, random, vault, pool, openSource, addSecret, version, default_timeout } =
+    deps
   const waiters = makeWaiters({ db, logger })
   const service = makeService({ db, queue, clock, logger, random, version })
   await service.look()
   const listener = listen({
-    url, name: 'spark-api-listen', channels: ['spark_done'],
+    url,
+    name: 'spark-api-listen',
+    channels: ['spark_done'],
     onMessage: (_channel, payload) => waiters.onDone(payload),
     onUp: waiters.onUp,
     onError: (error) => logger.warn({ err: error }, 'listening broke; connecting again'),
@@ -56,7 +59,10 @@ export const startEngine = async (deps: EngineDeps) => {
     sources: makeSources({ db, queue, clock, ids, vault, pool, addSecret }),
     workflows: { ...makeWorkflows({ db, clock, ids, flows }), run: runs.run },
     tasks: makeTasks({ db, ids, waiters, check }),
-    schedules: { ...makeSchedules({ db, queue, clock, ids, runs, check, default_timeout }), backfill: makeBackfill({ db, ids, default_timeout }) },
+    schedules: {
+      ...makeSchedules({ db, queue, clock, ids, runs, check, default_timeout }),
+      backfill: makeBackfill({ db, ids, default_timeout }),
+    },
     workers: makeWorkers({ db, clock }),
     service,
     async close() {

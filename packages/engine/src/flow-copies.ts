@@ -1,8 +1,8 @@
-import type { RemoteFlow, Source } from '@automagik-spark/adapters'
-import { invalid } from '@automagik-spark/core'
-import type { Clock } from '@automagik-spark/core'
-import type { Db, WorkflowSync } from '@automagik-spark/db'
 import { createHash } from 'node:crypto'
+import type { RemoteFlow, Source } from '@automagik-spark/adapters'
+import type { Clock } from '@automagik-spark/core'
+import { invalid } from '@automagik-spark/core'
+import type { Db, WorkflowSync } from '@automagik-spark/db'
 import type { Ids } from './ids.ts'
 import { storableJson, storableText } from './output.ts'
 
@@ -14,7 +14,8 @@ type Wanted = {
 }
 
 /** Said until the flow is synced again. */
-export const GONE = 'The flow was not found at its server when it was last looked for: it was deleted there, or the key may not see it. Its runs fail until it is back.'
+export const GONE =
+  'The flow was not found at its server when it was last looked for: it was deleted there, or the key may not see it. Its runs fail until it is back.'
 
 type Of = { source_id: string; remote: Source; flow: RemoteFlow }
 
@@ -22,12 +23,17 @@ type Of = { source_id: string; remote: Source; flow: RemoteFlow }
 export const makeFlowCopies = ({ db, clock, ids }: { db: Db; clock: Clock; ids: Ids }) => {
   const copyOf = async ({ source_id, remote, flow }: Of, wanted: Wanted): Promise<WorkflowSync> => {
     const before = await db.workflows.chosen({ source_id, flow_type: flow.flow_type, remote_flow_id: flow.id })
-    const asked = { input_component: wanted.input_component ?? before?.chosen_input, output_component: wanted.output_component ?? before?.chosen_output }
+    const asked = {
+      input_component: wanted.input_component ?? before?.chosen_input,
+      output_component: wanted.output_component ?? before?.chosen_output,
+    }
     const { input_component, output_component, refusals, ...components } = remote.components(flow, asked)
     const refused = refusals.find(({ path }) => wanted[path as keyof typeof wanted] !== undefined)
     if (refused) throw invalid(refused.path, refused.message)
     // Chosen earlier, and of no use since the flow was changed: its runs are refused until somebody chooses again.
-    const useless = refusals.map(({ path, message }) => `The ${path} that was chosen cannot be used, and runs are refused: ${message}.`)
+    const useless = refusals.map(
+      ({ path, message }) => `The ${path} that was chosen cannot be used, and runs are refused: ${message}.`,
+    )
     const now = clock.now()
     return {
       id: ids.next(),
@@ -36,7 +42,9 @@ export const makeFlowCopies = ({ db, clock, ids }: { db: Db; clock: Clock; ids: 
       description: storableText(flow.description),
       remote_flow_id: flow.id,
       flow_type: flow.flow_type,
-      graph_hash: createHash('sha256').update(JSON.stringify(remote.canonicalGraph(flow))).digest('hex'),
+      graph_hash: createHash('sha256')
+        .update(JSON.stringify(remote.canonicalGraph(flow)))
+        .digest('hex'),
       input_component,
       output_component,
       chosen_input: asked.input_component === input_component ? input_component : null,
@@ -58,7 +66,8 @@ export const makeFlowCopies = ({ db, clock, ids }: { db: Db; clock: Clock; ids: 
 
   return {
     /** Stores one, or refreshes it: the components that a user chose stay, unless others are wanted. */
-    keep: async (of: Of, wanted: Wanted): Promise<{ id: string; created: boolean }> => db.workflows.upsert(await copyOf(of, wanted)),
+    keep: async (of: Of, wanted: Wanted): Promise<{ id: string; created: boolean }> =>
+      db.workflows.upsert(await copyOf(of, wanted)),
     /** Refreshes one that is there; nothing happens to one that was deleted meanwhile. */
     mend: async (of: Of, wanted: Wanted): Promise<void> => void (await db.workflows.refresh(await copyOf(of, wanted))),
   }

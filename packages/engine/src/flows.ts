@@ -1,7 +1,7 @@
-import { addressesToTry, normalizeSourceUrl } from '@automagik-spark/adapters'
 import type { RemoteFlow, Source as RemoteSource } from '@automagik-spark/adapters'
-import { DomainError, invalid, SourceError } from '@automagik-spark/core'
+import { addressesToTry, normalizeSourceUrl } from '@automagik-spark/adapters'
 import type { RemoteFlowItem } from '@automagik-spark/core'
+import { DomainError, invalid, SourceError } from '@automagik-spark/core'
 import type { Db, SourceRow } from '@automagik-spark/db'
 import type { OpenSource } from './remote.ts'
 import { VaultError } from './vault.ts'
@@ -18,10 +18,15 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
     const rows = await db.sources.all()
     if (source_url === undefined) return rows.filter((row) => row.status === 'active')
     const named = rows.filter((row) => isNamed(row.url, source_url))
-    if (named.length === 0) throw new DomainError('not_found', 'Source not found', { errors: [{ path: 'source_url', message: 'no source has this URL or host' }] })
-    if (named.length > 1) throw invalid('source_url', `names several sources; take one of ${named.map((row) => row.url).join(', ')}`)
+    if (named.length === 0)
+      throw new DomainError('not_found', 'Source not found', {
+        errors: [{ path: 'source_url', message: 'no source has this URL or host' }],
+      })
+    if (named.length > 1)
+      throw invalid('source_url', `names several sources; take one of ${named.map((row) => row.url).join(', ')}`)
     const [row] = named
-    if (row!.status === 'inactive') throw invalid('source_url', `the source ${row!.url} is inactive; make it active first`)
+    if (row!.status === 'inactive')
+      throw invalid('source_url', `the source ${row!.url} is inactive; make it active first`)
     return named
   }
 
@@ -30,14 +35,19 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
     open,
 
     /** All flows; a source that cannot be reached is named and fails no other. One that was asked for by name fails. */
-    async list({ source_url, simplified }: { source_url?: string | undefined; simplified: boolean }, signal?: AbortSignal): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }> {
+    async list(
+      { source_url, simplified }: { source_url?: string | undefined; simplified: boolean },
+      signal?: AbortSignal,
+    ): Promise<{ flows: RemoteFlowItem[]; unreachable: string[] }> {
       const rows = await sourcesFor(source_url)
       const unreachable: string[] = []
       const lists = await Promise.all(
         rows.map(async (row) => {
           try {
             const { remote } = open(row)
-            return (await withComponents(remote, await remote.listFlows(signal), signal)).map((flow) => toItem(flow, row, simplified))
+            return (await withComponents(remote, await remote.listFlows(signal), signal)).map((flow) =>
+              toItem(flow, row, simplified),
+            )
           } catch (error) {
             if (!isOfTheSource(error)) throw error
             if (source_url !== undefined) throw sourceFailure(row, error)
@@ -70,13 +80,23 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
       if (first && hits.length > 1 && hits.every(({ row }) => row === first.row)) {
         // Langflow has one kind of thing, of which several may have one name.
         const isKind = first.flow.flow_type !== 'flow'
-        throw invalid('flow_id', `${flow_id} is the ${isKind ? 'id of several things' : 'name of several flows'} in source ${first.row.url}; take one of ${hits.map(({ flow }) => nameOf(flow)).join(', ')}`)
+        throw invalid(
+          'flow_id',
+          `${flow_id} is the ${isKind ? 'id of several things' : 'name of several flows'} in source ${first.row.url}; take one of ${hits.map(({ flow }) => nameOf(flow)).join(', ')}`,
+        )
       }
-      if (hits.length > 1) throw invalid('source_url', `flow ${flow_id} is in several sources; take one of ${[...new Set(hits.map((hit) => hit.row.url))].join(', ')}`)
+      if (hits.length > 1)
+        throw invalid(
+          'source_url',
+          `flow ${flow_id} is in several sources; take one of ${[...new Set(hits.map((hit) => hit.row.url))].join(', ')}`,
+        )
       if (first) return first
       // A source that did not answer may have the flow: saying "not found" would be a guess.
       if (failures[0]) throw sourceFailure(failures[0].row, failures[0].error)
-      throw new DomainError('not_found', `Flow ${flow_id} not found in ${rows.length === 0 ? 'any source: none is active' : `source ${rows.map((row) => row.url).join(', ')}`}`)
+      throw new DomainError(
+        'not_found',
+        `Flow ${flow_id} not found in ${rows.length === 0 ? 'any source: none is active' : `source ${rows.map((row) => row.url).join(', ')}`}`,
+      )
     },
   }
 }
@@ -87,23 +107,37 @@ const LOOK_UP_AT_ONCE = 8
 const LOOK_UP_MOST = 200
 
 /** Servers list flows without their graphs, which hold the components. A flow that cannot be fetched is listed without. */
-const withComponents = async (remote: RemoteSource, flows: RemoteFlow[], signal?: AbortSignal): Promise<RemoteFlow[]> => {
+const withComponents = async (
+  remote: RemoteSource,
+  flows: RemoteFlow[],
+  signal?: AbortSignal,
+): Promise<RemoteFlow[]> => {
   const bare = flows.filter((flow) => flow.components.length === 0 && flow.data === null)
   if (bare.length > LOOK_UP_MOST) return flows
   const found = new Map<string, RemoteFlow['components']>()
-  await eachOf(bare, LOOK_UP_AT_ONCE, async ({ id, flow_type }) => {
-    try {
-      const flow = await remote.getFlow({ id, flow_type }, signal)
-      if (flow) found.set(id, flow.components)
-    } catch (error) {
-      if (!(error instanceof SourceError)) throw error
-    }
-  }, signal)
+  await eachOf(
+    bare,
+    LOOK_UP_AT_ONCE,
+    async ({ id, flow_type }) => {
+      try {
+        const flow = await remote.getFlow({ id, flow_type }, signal)
+        if (flow) found.set(id, flow.components)
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error
+      }
+    },
+    signal,
+  )
   return flows.map((flow) => ({ ...flow, components: found.get(flow.id) ?? flow.components }))
 }
 
 /** Does `work` for each item, `atOnce` at a time; no more once one has failed, or nobody waits for it. */
-export const eachOf = async <T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>, signal?: AbortSignal): Promise<void> => {
+export const eachOf = async <T>(
+  items: readonly T[],
+  atOnce: number,
+  work: (item: T) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> => {
   const waiting = items.values()
   let failed = false
   const next = async () => {
@@ -122,14 +156,22 @@ export const eachOf = async <T>(items: readonly T[], atOnce: number, work: (item
 }
 
 /** What concerns this source alone: its server, or its key, which cannot be decrypted here. */
-const isOfTheSource = (error: unknown): error is SourceError | VaultError => error instanceof SourceError || error instanceof VaultError
+const isOfTheSource = (error: unknown): error is SourceError | VaultError =>
+  error instanceof SourceError || error instanceof VaultError
 
 /** Says which source it was, once: most reasons name it already. */
 export const sourceFailure = ({ url }: Pick<SourceRow, 'url'>, error: Error): DomainError =>
-  new DomainError('invalid', error.message.includes(new URL(url).host) ? error.message : `Source ${url} did not answer as it should: ${error.message}`, { cause: error })
+  new DomainError(
+    'invalid',
+    error.message.includes(new URL(url).host)
+      ? error.message
+      : `Source ${url} did not answer as it should: ${error.message}`,
+    { cause: error },
+  )
 
 /** As a call names a flow. */
-export const nameOf = ({ id, flow_type }: Pick<RemoteFlow, 'id' | 'flow_type'>): string => (flow_type === 'flow' ? id : `${flow_type}:${id}`)
+export const nameOf = ({ id, flow_type }: Pick<RemoteFlow, 'id' | 'flow_type'>): string =>
+  flow_type === 'flow' ? id : `${flow_type}:${id}`
 
 const isNamed = (url: string, named: string): boolean => {
   const { host, hostname } = new URL(url)

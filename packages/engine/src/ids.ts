@@ -1,5 +1,5 @@
-import { uuidV7 } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
+import { uuidV7 } from '@automagik-spark/core'
 
 export type Ids = {
   /** A version 7 UUID, greater than every one made here before: rows of one batch keep their order. */
@@ -11,7 +11,10 @@ export type Ids = {
 const COUNTER_BITS = 26
 
 /** RFC 9562, section 6.2: within one millisecond a counter of 26 bits, started at random, stands before the randomness. */
-export const makeIds = (clock: Clock, crypto: Pick<typeof globalThis.crypto, 'getRandomValues' | 'randomUUID'> = globalThis.crypto): Ids => {
+export const makeIds = (
+  clock: Clock,
+  crypto: Pick<typeof globalThis.crypto, 'getRandomValues' | 'randomUUID'> = globalThis.crypto,
+): Ids => {
   let lastMs = -1
   let counter = 0
   return {

@@ -97,7 +97,7 @@ export const makeLogOutput = (descriptor: number, toldAs: (lost: number) => stri
       const until = performance.now() + LAST_MS
       while (waiting.length > 0) {
         const { bytes } = next()
-        for (let from = 0; from < bytes.length; ) {
+        for (let from = 0; from < bytes.length;) {
           try {
             from += writeSync(fd(), bytes, from)
           } catch (error) {

@@ -34,7 +34,8 @@ const makeKnownForms = (secrets: Iterable<string>) => {
     for (const secret of secrets) if (!known.has(secret)) learn(secret)
     if (all.length <= FEW_FORMS) return all
     const found = new Set<string>()
-    for (let at = 0; at + START <= text.length; at++) for (const form of byStart.get(text.slice(at, at + START)) ?? []) found.add(form)
+    for (let at = 0; at + START <= text.length; at++)
+      for (const form of byStart.get(text.slice(at, at + START)) ?? []) found.add(form)
     return [...found]
   }
 }
@@ -50,7 +51,8 @@ export const makeScrubber = (secrets: Iterable<string>) => {
 
   const cleanValue = (value: unknown, depth = 0): unknown => {
     if (typeof value === 'string') return cleanText(value)
-    if (typeof value === 'number') return formsIn(String(value)).some((form) => String(value).includes(form)) ? HIDDEN : value
+    if (typeof value === 'number')
+      return formsIn(String(value)).some((form) => String(value).includes(form)) ? HIDDEN : value
     if (typeof value !== 'object' || value === null) return value
     if (depth > DEEPEST) return HIDDEN
     if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1))

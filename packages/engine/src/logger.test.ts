@@ -1,12 +1,17 @@
 import { describe, expect, it } from 'vitest'
-import { makeLogger, type LogFormat, type LogLevel } from './logger.ts'
+import { type LogFormat, type LogLevel, makeLogger } from './logger.ts'
 
 const API_KEY = 'spark_canary-Key_0123456789'
 const OTHER = 'p"ss\\wörd & more'
 
 const start = (options: { level?: LogLevel; format?: LogFormat; secrets?: Iterable<string> } = {}) => {
   let written = ''
-  const logger = makeLogger({ level: 'info', format: 'json', ...options, destination: { write: (text) => void (written += text) } })
+  const logger = makeLogger({
+    level: 'info',
+    format: 'json',
+    ...options,
+    destination: { write: (text) => void (written += text) },
+  })
   return {
     logger,
     text: () => written,
@@ -21,7 +26,14 @@ describe('makeLogger', () => {
     const { logger, lines, line } = start()
     logger.info({ task_id: 't1', took_ms: 12, count: null }, 'task finished')
     expect(lines()).toHaveLength(1)
-    expect(line()).toEqual({ level: 'info', time: expect.stringMatching(/^\d{4}-.*Z$/) as string, task_id: 't1', took_ms: 12, count: null, msg: 'task finished' })
+    expect(line()).toEqual({
+      level: 'info',
+      time: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+      task_id: 't1',
+      took_ms: 12,
+      count: null,
+      msg: 'task finished',
+    })
   })
 
   it('writes nothing below its level', () => {
@@ -32,7 +44,10 @@ describe('makeLogger', () => {
 
   it.each(['json', 'pretty'] as const)('keeps one line and obeys no control character (%s)', (format) => {
     const { logger, text, lines } = start({ format })
-    logger.info({ detail: 'a\r\n{"level":"fatal"}\u001b[2J\u009b2J\u007f\u0000\u2028\u202e', 'na\nme': 1 }, 'first\nsecond\u001b]0;title\u0007')
+    logger.info(
+      { detail: 'a\r\n{"level":"fatal"}\u001b[2J\u009b2J\u007f\u0000\u2028\u202e', 'na\nme': 1 },
+      'first\nsecond\u001b]0;title\u0007',
+    )
     if (format === 'json') expect(lines()).toHaveLength(1)
     // eslint-disable-next-line no-control-regex -- colours are ours
     const shown = text().replace(/\u001b\[\d*m/g, '')
@@ -53,7 +68,8 @@ describe('makeLogger', () => {
   ])('hides a known secret %s', (_, fields) => {
     const { logger, text, line } = start({ secrets: [API_KEY, OTHER] })
     logger.info(fields, 'something happened')
-    for (const secret of [API_KEY, OTHER, encodeURIComponent(OTHER), JSON.stringify(OTHER).slice(1, -1)]) expect(text()).not.toContain(secret)
+    for (const secret of [API_KEY, OTHER, encodeURIComponent(OTHER), JSON.stringify(OTHER).slice(1, -1)])
+      expect(text()).not.toContain(secret)
     expect(text()).toContain('[hidden]')
     expect(line()['msg']).toBe('something happened')
   })
@@ -68,7 +84,11 @@ describe('makeLogger', () => {
   it('hides each of many known secrets', () => {
     const secrets = Array.from({ length: 200 }, (_, at) => `sk-${at}-of-a-source`)
     const { logger, text } = start({ secrets })
-    for (const secret of secrets) logger.info({ detail: `a ${secret} b`, also: Buffer.from(`user:${secret}`).toString('base64'), [secret]: 1 }, secret)
+    for (const secret of secrets)
+      logger.info(
+        { detail: `a ${secret} b`, also: Buffer.from(`user:${secret}`).toString('base64'), [secret]: 1 },
+        secret,
+      )
     expect(text()).not.toContain('of-a-source')
     expect(text().match(/\[hidden\]/g)).toHaveLength(800)
   })
@@ -87,14 +107,33 @@ describe('makeLogger', () => {
     expect(line()).toMatchObject({ took_ms: '[hidden]', '[hidden]': 'a [hidden]', msg: 'done' })
   })
 
-  it.each(['x-api-key', 'X-API-Key', 'authorization', 'api_key', 'apiKey', 'SPARK_API_KEY', 'password', 'key', 'token', 'access_token', 'secret', 'cookie', 'input_value', 'input_data'])(
-    'hides what a field named %s holds, at any depth and of any kind',
-    (name) => {
-      const { logger, text } = start()
-      logger.info({ [name]: 'canary-one', request: { headers: { [name]: ['canary-two'] } }, list: [{ [name]: { value: 'canary-three' } }] }, 'called')
-      expect(text()).not.toContain('canary')
-    },
-  )
+  it.each([
+    'x-api-key',
+    'X-API-Key',
+    'authorization',
+    'api_key',
+    'apiKey',
+    'SPARK_API_KEY',
+    'password',
+    'key',
+    'token',
+    'access_token',
+    'secret',
+    'cookie',
+    'input_value',
+    'input_data',
+  ])('hides what a field named %s holds, at any depth and of any kind', (name) => {
+    const { logger, text } = start()
+    logger.info(
+      {
+        [name]: 'canary-one',
+        request: { headers: { [name]: ['canary-two'] } },
+        list: [{ [name]: { value: 'canary-three' } }],
+      },
+      'called',
+    )
+    expect(text()).not.toContain('canary')
+  })
 
   it('shows fields whose names only resemble those', () => {
     const { logger, line } = start()
@@ -125,11 +164,21 @@ describe('makeLogger', () => {
   })
 
   it('shows of an error its kind, message, code, stack and causes, and nothing else that hangs on it', () => {
-    const cause = Object.assign(new Error('refused'), { code: 'ECONNREFUSED', address: '127.0.0.1', port: 7860, headers: { a: 'canary' } })
+    const cause = Object.assign(new Error('refused'), {
+      code: 'ECONNREFUSED',
+      address: '127.0.0.1',
+      port: 7860,
+      headers: { a: 'canary' },
+    })
     const { logger, text, line } = start()
-    logger.error({ err: Object.assign(new TypeError('call failed', { cause }), { request: 'canary', detail: 'canary' }) }, 'a call failed')
+    logger.error(
+      { err: Object.assign(new TypeError('call failed', { cause }), { request: 'canary', detail: 'canary' }) },
+      'a call failed',
+    )
     expect(line()['err']).toMatchObject({
-      type: 'TypeError', message: 'call failed', stack: expect.stringContaining('logger.test.ts') as string,
+      type: 'TypeError',
+      message: 'call failed',
+      stack: expect.stringContaining('logger.test.ts') as string,
       cause: { message: 'refused', code: 'ECONNREFUSED', address: '127.0.0.1', port: 7860 },
     })
     expect(text()).not.toContain('canary')
@@ -137,8 +186,15 @@ describe('makeLogger', () => {
 
   it('treats an error under any name, and one with many causes, alike', () => {
     const { logger, text, line } = start()
-    logger.warn({ reason: new AggregateError([Object.assign(new Error('first'), { body: 'canary' })], 'all failed') }, 'tried')
-    expect(line()['reason']).toMatchObject({ type: 'AggregateError', message: 'all failed', errors: [{ message: 'first' }] })
+    logger.warn(
+      { reason: new AggregateError([Object.assign(new Error('first'), { body: 'canary' })], 'all failed') },
+      'tried',
+    )
+    expect(line()['reason']).toMatchObject({
+      type: 'AggregateError',
+      message: 'all failed',
+      errors: [{ message: 'first' }],
+    })
     expect(text()).not.toContain('canary')
   })
 

@@ -1,6 +1,6 @@
-import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino'
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import { makeLogOutput, type LogOutput } from './log-output.ts'
+import { type LogOutput, makeLogOutput } from './log-output.ts'
 import { makeScrubber } from './log-scrubber.ts'
 
 export type { Logger } from 'pino'
@@ -42,10 +42,15 @@ export const makeLogger = ({ level, format, secrets = [], destination }: Options
 /** Standard output or error, as a stream that never fails. */
 export const openLogOutput = (format: LogFormat): LogOutput => {
   const finish = finisher(format)
-  return makeLogOutput(format === 'pretty' ? STDERR : STDOUT, (lost) => finish(`{"level":"warn"${stdTimeFunctions.isoTime()},"lost":${lost},"msg":"lines of this log could not be written and are lost"}\n`))
+  return makeLogOutput(format === 'pretty' ? STDERR : STDOUT, (lost) =>
+    finish(
+      `{"level":"warn"${stdTimeFunctions.isoTime()},"lost":${lost},"msg":"lines of this log could not be written and are lost"}\n`,
+    ),
+  )
 }
 
-const finisher = (format: LogFormat): ((line: string) => string) => (format === 'pretty' ? prettyLine() : escapeControls)
+const finisher = (format: LogFormat): ((line: string) => string) =>
+  format === 'pretty' ? prettyLine() : escapeControls
 
 /** JSON leaves DEL, the C1 controls, line separators and text direction marks as they are, and a terminal obeys them. */
 const unescapedControls = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
@@ -68,9 +73,28 @@ const prettyLine = () => {
 const DEEPEST_CAUSE = 5
 const MOST_ERRORS = 5
 /** What of an error may be shown. Others can hold a request with its headers, or a row with its input. */
-const TELLING = ['code', 'error_code', 'failure', 'key_id', 'syscall', 'address', 'port', 'severity', 'table', 'constraint', 'routine'] as const
+const TELLING = [
+  'code',
+  'error_code',
+  'failure',
+  'key_id',
+  'syscall',
+  'address',
+  'port',
+  'severity',
+  'table',
+  'constraint',
+  'routine',
+] as const
 
-type ErrorDescription = { type: string; message: string; stack?: string; cause?: unknown; errors?: unknown[]; [telling: string]: unknown }
+type ErrorDescription = {
+  type: string
+  message: string
+  stack?: string
+  cause?: unknown
+  errors?: unknown[]
+  [telling: string]: unknown
+}
 
 const describeError = (error: Error, depth = 0): ErrorDescription => {
   const description: ErrorDescription = { type: error.name, message: error.message }
@@ -87,7 +111,8 @@ const describeError = (error: Error, depth = 0): ErrorDescription => {
   return description
 }
 
-const describeIfError = (value: unknown, depth = 0): unknown => (value instanceof Error ? describeError(value, depth) : value)
+const describeIfError = (value: unknown, depth = 0): unknown =>
+  value instanceof Error ? describeError(value, depth) : value
 
 const describeErrors = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.values(fields).some((value) => value instanceof Error)

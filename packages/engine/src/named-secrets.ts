@@ -46,7 +46,11 @@ const valueOf = (text: string, name: string, at: number): Value | null => {
   if (quote) return quoted(text, from, quote[1]!.length, quote[2]!)
   const isHeader = separator[1] === ':' && IS_HEADER.test(name)
   const isParameter = separator[0] === '=' && IS_PARAMETER.test(name)
-  const value = isHeader ? headerValue(text, from) : isParameter ? (matchAt(PARAMETER_VALUE, text, from)?.[0] ?? null) : null
+  const value = isHeader
+    ? headerValue(text, from)
+    : isParameter
+      ? (matchAt(PARAMETER_VALUE, text, from)?.[0] ?? null)
+      : null
   return value === null ? null : { from, to: from + value.length, hidden: HIDDEN }
 }
 
@@ -67,7 +71,8 @@ const quoted = (text: string, from: number, backslashes: number, quote: string):
   let run = 0
   for (let at = start; at < text.length; at++) {
     if (text[at] === '\\') run++
-    else if (text[at] === quote && run % (2 * (backslashes + 1)) === backslashes) return { from, to: at + 1, hidden: edge + HIDDEN + edge }
+    else if (text[at] === quote && run % (2 * (backslashes + 1)) === backslashes)
+      return { from, to: at + 1, hidden: edge + HIDDEN + edge }
     else run = 0
   }
   return { from, to: text.length, hidden: edge + HIDDEN + edge }

@@ -50,10 +50,13 @@ describe('what PostgreSQL cannot keep becomes visible text', () => {
     expect(storableText('😀')).toBe('😀')
   })
 
-  it.each([['a\u0000b'], ['\ud83d'], ['\\u0000'], ['\\\u0000'], ['\\\\\ude00x'], ['😀 fine']])('in JSON: %j', (value) => {
-    const stored = JSON.parse(storableJson(JSON.stringify({ value }))) as { value: string }
-    expect(stored.value).toBe(storableText(value))
-    expect(stored.value.includes('\u0000')).toBe(false)
-    expect(stored.value.isWellFormed()).toBe(true)
-  })
+  it.each([['a\u0000b'], ['\ud83d'], ['\\u0000'], ['\\\u0000'], ['\\\\\ude00x'], ['😀 fine']])(
+    'in JSON: %j',
+    (value) => {
+      const stored = JSON.parse(storableJson(JSON.stringify({ value }))) as { value: string }
+      expect(stored.value).toBe(storableText(value))
+      expect(stored.value.includes('\u0000')).toBe(false)
+      expect(stored.value.isWellFormed()).toBe(true)
+    },
+  )
 })

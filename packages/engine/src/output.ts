@@ -1,5 +1,5 @@
-import { jsonText, objectText } from '@automagik-spark/core'
 import type { JsonText } from '@automagik-spark/core'
+import { jsonText, objectText } from '@automagik-spark/core'
 
 /** Up to here an answer lies in the task's own row; above it in a table of its own that lists never load. */
 const INLINE_BYTES = 8 * 1024
@@ -7,10 +7,16 @@ const PREVIEW_CHARS = 2_000
 
 /** Written as visible escapes: PostgreSQL refuses NUL and half surrogate pairs in text (error 22021). */
 export const storableText = (text: string): string =>
-  text.replaceAll('\u0000', '\\u0000').replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, (half) => `\\u${half.charCodeAt(0).toString(16)}`)
+  text
+    .replaceAll('\u0000', '\\u0000')
+    .replace(
+      /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+      (half) => `\\u${half.charCodeAt(0).toString(16)}`,
+    )
 
 /** The same for what goes into a jsonb column (error 22P05), where such characters stand as escapes: one more backslash makes them visible text. */
-export const storableJson = (json: string): string => json.replace(/(?<!\\)((?:\\\\)*)\\u(0000|d[89a-f][0-9a-f]{2})/gi, '$1\\\\u$2')
+export const storableJson = (json: string): string =>
+  json.replace(/(?<!\\)((?:\\\\)*)\\u(0000|d[89a-f][0-9a-f]{2})/gi, '$1\\\\u$2')
 
 const bytesOf = (text: string) => Buffer.byteLength(text)
 /** Cuts text to so many bytes, never inside a character. */
@@ -27,9 +33,20 @@ const cutToBytes = (text: string, bytes: number): string => {
  * How an answer is kept: whole up to `maxBytes`, above that its text cut to fit and the size.
  * Returns JSON texts, in which the answer stands as its server wrote it: `output` for the task's row, `full_output` for the table of large answers.
  */
-export const keepAnswer = (text: string, answer: JsonText, bytes: number, maxBytes: number): { output: string; full_output: string | null } => {
+export const keepAnswer = (
+  text: string,
+  answer: JsonText,
+  bytes: number,
+  maxBytes: number,
+): { output: string; full_output: string | null } => {
   // What is too large anyway is not written out first: of 10 MiB that takes longer than all else that is done with an answer.
-  let whole: string | null = bytes > maxBytes ? null : objectText([['result', jsonText(text)], ['answer', answer]])
+  let whole: string | null =
+    bytes > maxBytes
+      ? null
+      : objectText([
+          ['result', jsonText(text)],
+          ['answer', answer],
+        ])
   if (whole === null || bytesOf(whole) > maxBytes) {
     const room = (budget: number) => JSON.stringify({ result: cutToBytes(text, budget), truncated: true, bytes })
     whole = room(Math.max(maxBytes - 64, 0))

@@ -1,20 +1,29 @@
-import { invalid } from '@automagik-spark/core'
 import type { Page, PageQuery } from '@automagik-spark/core'
+import { invalid } from '@automagik-spark/core'
 import type { PageArgs, RowPage } from '@automagik-spark/db'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** A list's query for the database. The cursor is the last row's place in the list's own order, in base64url. */
-export const pageArgs = ({ limit, offset, cursor }: PageQuery, isPlace: (text: string) => boolean = (text) => UUID.test(text)): PageArgs => {
+export const pageArgs = (
+  { limit, offset, cursor }: PageQuery,
+  isPlace: (text: string) => boolean = (text) => UUID.test(text),
+): PageArgs => {
   if (cursor === undefined) return { limit, offset, after: null }
   const after = decode(cursor)
-  if (!isPlace(after)) throw invalid('cursor', 'is not one that Spark gave; take next_cursor of the page before, or leave it out')
+  if (!isPlace(after))
+    throw invalid('cursor', 'is not one that Spark gave; take next_cursor of the page before, or leave it out')
   if (offset > 0) throw invalid('offset', 'cannot be combined with cursor; leave one of them out')
   return { limit, offset, after }
 }
 
 /** @param place the part of the last row that the cursor keeps */
-export const toPage = <Row, Item>(page: RowPage<Row>, query: PageQuery, toItem: (row: Row) => Item, place: (row: Row) => string): Page<Item> => {
+export const toPage = <Row, Item>(
+  page: RowPage<Row>,
+  query: PageQuery,
+  toItem: (row: Row) => Item,
+  place: (row: Row) => string,
+): Page<Item> => {
   const last = page.rows.at(-1)
   return {
     items: page.rows.map(toItem),

@@ -1,10 +1,16 @@
-import { makeSource } from '@automagik-spark/adapters'
 import type { HttpPool, Source as RemoteSource } from '@automagik-spark/adapters'
+import { makeSource } from '@automagik-spark/adapters'
 import type { SourceType } from '@automagik-spark/core'
 import type { Vault } from './vault.ts'
 
 /** How a stored source is called: its row, with the key still sealed. */
-export type StoredSource = { source_id: string; source_type: SourceType; url: string; api_key: string | null; version_info?: Record<string, unknown> | null }
+export type StoredSource = {
+  source_id: string
+  source_type: SourceType
+  url: string
+  api_key: string | null
+  version_info?: Record<string, unknown> | null
+}
 export type OpenSource = (source: StoredSource) => RemoteSource
 
 type Deps = {

@@ -1,7 +1,7 @@
-import { rereadCron, startOf } from '@automagik-spark/core'
-import { findUnread, sqlNow, writeReread } from '@automagik-spark/db'
-import type { RereadRow, Sql, UnreadRow } from '@automagik-spark/db'
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
+import { rereadCron, startOf } from '@automagik-spark/core'
+import type { RereadRow, Sql, UnreadRow } from '@automagik-spark/db'
+import { findUnread, sqlNow, writeReread } from '@automagik-spark/db'
 import { planOf } from './decidable.ts'
 import type { Logger } from './logger.ts'
 import type { Queue } from './queue.ts'
@@ -44,8 +44,11 @@ export const startReread = ({ sql, queue, logger }: Deps) => {
     const written = await writeReread(sql, read)
     const before = new Map(rows.map((row) => [row.id, row.next_run_at?.getTime()]))
     const done = read.filter((row) => written.has(row.id))
-    for (const { id, warning } of done) if (warning) logger.warn({ schedule_id: id, warning }, 'a cron schedule has a warning since cron is read anew')
-    const next = done.flatMap(({ id, next_run_at }) => (next_run_at && next_run_at.getTime() !== before.get(id) ? [next_run_at] : []))
+    for (const { id, warning } of done)
+      if (warning) logger.warn({ schedule_id: id, warning }, 'a cron schedule has a warning since cron is read anew')
+    const next = done.flatMap(({ id, next_run_at }) =>
+      next_run_at && next_run_at.getTime() !== before.get(id) ? [next_run_at] : [],
+    )
     if (next.length > 0) await queue.wakeAtAll(next)
     return { found: rows.length, done: done.length }
   }

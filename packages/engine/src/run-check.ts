@@ -1,6 +1,6 @@
 import type { JsonValue, RunProblems, Source, VersionInfo } from '@automagik-spark/adapters'
-import { DomainError, invalid, isStringText, membersOf } from '@automagik-spark/core'
 import type { FieldError, JsonText } from '@automagik-spark/core'
+import { DomainError, invalid, isStringText, membersOf } from '@automagik-spark/core'
 import type { CheckedFlow, Db } from '@automagik-spark/db'
 import { makeFlowReads } from './flow-reads.ts'
 import type { OpenSource } from './remote.ts'
@@ -20,7 +20,11 @@ const isEmpty = ({ input }: Run): boolean => input === null || input === '""'
 
 /** Whether some server may mind: nothing is looked up for the usual run. */
 const isSuspect = ({ input, tweaks }: Run): boolean =>
-  input === null || input === '""' || input.length > SHORT || (isStringText(input) && HALF_PAIR.test(input)) || (tweaks !== null && membersOf(tweaks).length > 0)
+  input === null ||
+  input === '""' ||
+  input.length > SHORT ||
+  (isStringText(input) && HALF_PAIR.test(input)) ||
+  (tweaks !== null && membersOf(tweaks).length > 0)
 
 /**
  * Refuses a run or a schedule, when it is made, whose input or tweaks would be lost or refused at every due time. Tweaks without a place in
@@ -31,8 +35,14 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
   const reads = makeFlowReads()
 
   /** The flow's graph at its server; null when it cannot be read, or is not there. */
-  const graphNow = async (remote: Source, { source, changed_at, remote_flow_id, flow_type }: CheckedFlow): Promise<JsonValue> => {
-    const read = await reads.read(remote, `${source.source_id}:${source.version}:${changed_at.getTime()}`, { id: remote_flow_id, flow_type })
+  const graphNow = async (
+    remote: Source,
+    { source, changed_at, remote_flow_id, flow_type }: CheckedFlow,
+  ): Promise<JsonValue> => {
+    const read = await reads.read(remote, `${source.source_id}:${source.version}:${changed_at.getTime()}`, {
+      id: remote_flow_id,
+      flow_type,
+    })
     return read === null || read instanceof Error ? null : read.data
   }
 
@@ -62,10 +72,18 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
       throw error
     }
     const problemsIn = (data: JsonValue): RunProblems =>
-      remote.checkRun({ flow_type: flow.flow_type, input_value: run.input, tweaks: run.tweaks, input_component: flow.chosen_input, data, server: flow.version_info as VersionInfo | null }) // as a probe gave it
+      remote.checkRun({
+        flow_type: flow.flow_type,
+        input_value: run.input,
+        tweaks: run.tweaks,
+        input_component: flow.chosen_input,
+        data,
+        server: flow.version_info as VersionInfo | null,
+      }) // as a probe gave it
     const copy = problemsIn(flow.data as JsonValue) // out of a jsonb column
     if (copy.errors.length > 0) throw refused(copy.errors)
-    if (isEmpty(run) && remote.refusesEmpty && (await refusesEmpty(remote, flow.source))) throw invalid('input_value', 'must not be empty: this server refuses an empty message')
+    if (isEmpty(run) && remote.refusesEmpty && (await refusesEmpty(remote, flow.source)))
+      throw invalid('input_value', 'must not be empty: this server refuses an empty message')
     if (copy.unplaced.length === 0 || stored) return
     const now = await graphNow(remote, flow)
     if (now === null) return
@@ -73,10 +91,17 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
     if (fresh.errors.length > 0) throw refused(fresh.errors)
     const missing = flow.data === null ? fresh.unplaced : fresh.unplaced.filter((what) => copy.unplaced.includes(what))
     if (missing.length === 0) return
-    const places = fresh.places.length === 0 ? 'It has no components' : `Its components are ${fresh.places.slice(0, 20).join(', ')}${fresh.places.length > 20 ? ', …' : ''}`
-    throw invalid('tweaks', `the flow lacks ${missing.slice(0, 5).join(', and ')}, and its server would ignore that tweak. ${places}`)
+    const places =
+      fresh.places.length === 0
+        ? 'It has no components'
+        : `Its components are ${fresh.places.slice(0, 20).join(', ')}${fresh.places.length > 20 ? ', …' : ''}`
+    throw invalid(
+      'tweaks',
+      `the flow lacks ${missing.slice(0, 5).join(', and ')}, and its server would ignore that tweak. ${places}`,
+    )
   }
 }
 export type RunCheck = ReturnType<typeof makeRunCheck>
 
-const refused = (errors: FieldError[]): DomainError => new DomainError('invalid', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors })
+const refused = (errors: FieldError[]): DomainError =>
+  new DomainError('invalid', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors })

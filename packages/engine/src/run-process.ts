@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { hasDatabase } from '@automagik-spark/db'
-import { boot, openDatabase } from './boot.ts'
 import type { Foundation } from './boot.ts'
-import { loadConfig } from './config.ts'
+import { boot, openDatabase } from './boot.ts'
 import type { Config } from './config.ts'
+import { loadConfig } from './config.ts'
 import { withDotEnv } from './config-file.ts'
 import type { Role } from './config-variables.ts'
 import { DataDirError } from './data-dir.ts'
@@ -31,8 +31,13 @@ export const runProcess = async ({ proc, env, role, start }: Life): Promise<void
     const config = loadConfig(withDotEnv(env, proc.cwd()), role)
     // Before anything is opened, so that a signal during the start closes what was opened too.
     const signalled = untilSignal(proc, (message) => proc.stderr.write(`${message}\n`))
-    // eslint-disable-next-line no-restricted-properties -- the one place where this machine's own clock is read, to be compared with PostgreSQL's
-    foundation = await boot(config, { isTerminal: proc.stderr.isTTY === true, wallNow: Date.now, random: Math.random, atExit: (last) => void proc.on('exit', last) })
+    foundation = await boot(config, {
+      isTerminal: proc.stderr.isTTY === true,
+      // eslint-disable-next-line no-restricted-properties -- the one place where this machine's own clock is read, to be compared with PostgreSQL's
+      wallNow: Date.now,
+      random: Math.random,
+      atExit: (last) => void proc.on('exit', last),
+    })
     const stop = await start(foundation)
     await signalled
     await stop()
@@ -45,10 +50,17 @@ export const runProcess = async ({ proc, env, role, start }: Life): Promise<void
 }
 
 /** The database of the environment, for as long as `work` takes; not migrated. `make`: it may be a new one. */
-export const withDatabase = async <T>(env: Env, cwd: string, { make }: { make: boolean }, work: (url: string, config: Config) => Promise<T>): Promise<T> => {
+export const withDatabase = async <T>(
+  env: Env,
+  cwd: string,
+  { make }: { make: boolean },
+  work: (url: string, config: Config) => Promise<T>,
+): Promise<T> => {
   const config = loadConfig(withDotEnv(env, cwd), 'db')
   if (config.embedded && !make && !hasDatabase(config.data_dir)) {
-    throw new DataDirError(`There is no Spark in ${resolve(config.data_dir)}: name its folder with SPARK_DATA_DIR, or its PostgreSQL with DATABASE_URL.`)
+    throw new DataDirError(
+      `There is no Spark in ${resolve(config.data_dir)}: name its folder with SPARK_DATA_DIR, or its PostgreSQL with DATABASE_URL.`,
+    )
   }
   const database = await openDatabase(config, () => undefined)
   try {

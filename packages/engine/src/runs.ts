@@ -1,12 +1,12 @@
-import { isFinished, MANUAL_RETRIES, notFound } from '@automagik-spark/core'
 import type { DomainError, RunRequest, Task } from '@automagik-spark/core'
+import { isFinished, MANUAL_RETRIES, notFound } from '@automagik-spark/core'
 import type { Db, NewRun, ScheduleRow, TaskRow } from '@automagik-spark/db'
 import { makeBatcher } from './batcher.ts'
 import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
+import type { RunCheck } from './run-check.ts'
 import { sourceInactive, toTask } from './tasks.ts'
 import { isDatabaseAway } from './unavailable.ts'
-import type { RunCheck } from './run-check.ts'
 import type { Waiters } from './waiters.ts'
 
 type Deps = {
@@ -42,7 +42,11 @@ export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeou
 
   /** The task as it was accepted, or turned away; it may be running by the time that its caller reads it. */
   const start = async (run: Omit<NewRun, 'id'>, id: string): Promise<Task> => {
-    const row = await inDoubt(() => insert({ ...run, id }), () => db.tasks.find(id), lookAt(`task ${id}`, `tasks/${id}`))
+    const row = await inDoubt(
+      () => insert({ ...run, id }),
+      () => db.tasks.find(id),
+      lookAt(`task ${id}`, `tasks/${id}`),
+    )
     if (!row) throw await refusal(run.workflow_id)
     return toTask(row)
   }
@@ -60,8 +64,14 @@ export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeou
       const options: Exclude<RunRequest, string> = typeof request === 'string' ? { input_value: request } : request // JSON text alone is the input
       const timeout = options.timeout ?? default_timeout
       const run = {
-        workflow_id, schedule_id: null, input: options.input_value ?? null, session_id: options.session_id ?? null, tweaks: options.tweaks ?? null, timeout,
-        max_retries: options.max_retries ?? MANUAL_RETRIES, retry_on: options.retry_on ?? 'safe',
+        workflow_id,
+        schedule_id: null,
+        input: options.input_value ?? null,
+        session_id: options.session_id ?? null,
+        tweaks: options.tweaks ?? null,
+        timeout,
+        max_retries: options.max_retries ?? MANUAL_RETRIES,
+        retry_on: options.retry_on ?? 'safe',
       }
       await check(run)
       const id = ids.next()
@@ -102,8 +112,14 @@ export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeou
     /** One run of a schedule, outside its plan. */
     async runSchedule(schedule: ScheduleRow): Promise<Task> {
       const run = {
-        workflow_id: schedule.workflow_id, schedule_id: schedule.id, input: schedule.input_value, session_id: schedule.session_id,
-        tweaks: schedule.tweaks, timeout: schedule.timeout ?? default_timeout, max_retries: schedule.max_retries, retry_on: schedule.retry_on,
+        workflow_id: schedule.workflow_id,
+        schedule_id: schedule.id,
+        input: schedule.input_value,
+        session_id: schedule.session_id,
+        tweaks: schedule.tweaks,
+        timeout: schedule.timeout ?? default_timeout,
+        max_retries: schedule.max_retries,
+        retry_on: schedule.retry_on,
       }
       return start(run, ids.next())
     },

@@ -1,9 +1,50 @@
-import { checkOptions, checkPlan, decide, defaultCatchupWindow, descriptionOf, DomainError, floorToSecond, isReadByOldOnly, JsonSource, nextDue, notFound, pausedSpan, preview, startOf, supersededSpan, warningsOf, whyOver } from '@automagik-spark/core'
-import type { Clock, CreateSchedule, LedgerRow, Occurrence, Page, PageQuery, PreviewInput, ReplaceSchedule, Schedule, SchedulePreview, ScheduleStatus, Task, UpdateSchedule } from '@automagik-spark/core'
+import type {
+  Clock,
+  CreateSchedule,
+  LedgerRow,
+  Occurrence,
+  Page,
+  PageQuery,
+  PreviewInput,
+  ReplaceSchedule,
+  Schedule,
+  SchedulePreview,
+  ScheduleStatus,
+  Task,
+  UpdateSchedule,
+} from '@automagik-spark/core'
 import {
-  countOpen, findSchedule, forgetFailures, holdWorkflow, insertSchedule, lockSchedule, removeSchedule, sqlNow, updateSchedule, writeLedger,
-} from '@automagik-spark/db'
+  checkOptions,
+  checkPlan,
+  decide,
+  defaultCatchupWindow,
+  descriptionOf,
+  DomainError,
+  floorToSecond,
+  isReadByOldOnly,
+  JsonSource,
+  nextDue,
+  notFound,
+  pausedSpan,
+  preview,
+  startOf,
+  supersededSpan,
+  warningsOf,
+  whyOver,
+} from '@automagik-spark/core'
 import type { Db, LockedSchedule, ScheduleRow, ScheduleView, Sql } from '@automagik-spark/db'
+import {
+  countOpen,
+  findSchedule,
+  forgetFailures,
+  holdWorkflow,
+  insertSchedule,
+  lockSchedule,
+  removeSchedule,
+  sqlNow,
+  updateSchedule,
+  writeLedger,
+} from '@automagik-spark/db'
 import { announceDue } from './announce.ts'
 import { decidable, planOf } from './decidable.ts'
 import { inDoubt, lookAt } from './doubt.ts'
@@ -14,7 +55,15 @@ import { outcomeOf, worldOf, writeOutcomes } from './run/outcome.ts'
 import type { RunCheck } from './run-check.ts'
 import type { Runs } from './runs.ts'
 
-type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; runs: Runs; check: RunCheck; default_timeout: number }
+type Deps = {
+  db: Db
+  queue: Pick<Queue, 'wakeAt'>
+  clock: Clock
+  ids: Ids
+  runs: Runs
+  check: RunCheck
+  default_timeout: number
+}
 
 export const toSchedule = (row: ScheduleView, now: Date): Schedule => {
   const { anchor: _, decided_until: __, ...shown } = row
@@ -37,7 +86,10 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_time
     return row
   }
   /** Runs `change` on the locked row; what it returns is written, shown, and announced when it is due. */
-  const edit = async (id: string, change: (tx: Sql, row: LockedSchedule, now: Date) => Promise<ScheduleRow>): Promise<Schedule> => {
+  const edit = async (
+    id: string,
+    change: (tx: Sql, row: LockedSchedule, now: Date) => Promise<ScheduleRow>,
+  ): Promise<Schedule> => {
     const shown = await db.sql.transaction(async (tx) => {
       const row = await lockSchedule(tx, id)
       if (!row) throw notFound('Schedule')
@@ -66,19 +118,29 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_time
    * The row after an edit of its fields. Only type, expression, timezone, bounds and jitter move times. `isSaved`: whoever edits has seen what
    * moves them.
    */
-  const withFields = async (tx: Sql, old: LockedSchedule, fields: CreateSchedule, isSaved: boolean, now: Date): Promise<ScheduleRow> => {
+  const withFields = async (
+    tx: Sql,
+    old: LockedSchedule,
+    fields: CreateSchedule,
+    isSaved: boolean,
+    now: Date,
+  ): Promise<ScheduleRow> => {
     const { moves, ...plan } = checkPlan({ ...fields, now, stored: planOf(old) })
     checkOptions({ ...fields, stored: old })
-    if (fields.workflow_id !== old.workflow_id && !(await holdWorkflow(tx, fields.workflow_id))) throw notFound('Workflow')
+    if (fields.workflow_id !== old.workflow_id && !(await holdWorkflow(tx, fields.workflow_id)))
+      throw notFound('Workflow')
     const row = await decideDue(tx, old, now)
     const isKept = plan.schedule_type === 'cron' && isReadByOldOnly(plan.schedule_expr)
     const edited = { ...row, ...fields, ...plan, warnings: moves || (isSaved && !isKept) ? [] : row.warnings }
     if (!moves) return edited
 
     if (row.status === 'active') await writeSpan(tx, row.id, supersededSpan(planOf(row), row.decided_until, now), now)
-    else if (row.status !== 'completed') await writeSpan(tx, row.id, pausedSpan(planOf(row), row.decided_until, now), now)
+    else if (row.status !== 'completed')
+      await writeSpan(tx, row.id, pausedSpan(planOf(row), row.decided_until, now), now)
     const moved = { ...edited, decided_until: watermark(edited, now) }
-    return row.status === 'active' ? { ...moved, ...firstOf(moved) } : { ...moved, next_due_at: null, next_run_at: null }
+    return row.status === 'active'
+      ? { ...moved, ...firstOf(moved) }
+      : { ...moved, next_due_at: null, next_run_at: null }
   }
 
   const enabled = async (tx: Sql, row: ScheduleRow, now: Date): Promise<ScheduleRow> => {
@@ -92,7 +154,8 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_time
   }
 
   const disabled = (row: ScheduleRow, status: ScheduleStatus, reason: string | null): ScheduleRow => {
-    if (row.status === 'completed') throw new DomainError('invalid', 'The schedule is completed: there is nothing to pause')
+    if (row.status === 'completed')
+      throw new DomainError('invalid', 'The schedule is completed: there is nothing to pause')
     return { ...row, status, paused_reason: reason, next_due_at: null, next_run_at: null }
   }
 
@@ -109,17 +172,29 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_time
     async create(input: CreateSchedule): Promise<Schedule> {
       await check({ workflow_id: input.workflow_id, input: input.input_value, tweaks: input.tweaks })
       const id = ids.next()
-      const insert = () => db.sql.transaction(async (tx) => {
-        const now = await sqlNow(tx)
-        const { moves: _, ...plan } = checkPlan({ ...input, now })
-        checkOptions(input)
-        const fresh: ScheduleRow = {
-          ...input, ...plan, id, status: 'active', paused_reason: null, warnings: [], decided_until: watermark(plan, now),
-          next_due_at: null, next_run_at: null, last_run_at: null, run_count: 0, created_at: now, updated_at: now,
-        }
-        if (!(await insertSchedule(tx, { ...fresh, ...firstOf(fresh) }))) throw notFound('Workflow')
-        return view(tx, id)
-      })
+      const insert = () =>
+        db.sql.transaction(async (tx) => {
+          const now = await sqlNow(tx)
+          const { moves: _, ...plan } = checkPlan({ ...input, now })
+          checkOptions(input)
+          const fresh: ScheduleRow = {
+            ...input,
+            ...plan,
+            id,
+            status: 'active',
+            paused_reason: null,
+            warnings: [],
+            decided_until: watermark(plan, now),
+            next_due_at: null,
+            next_run_at: null,
+            last_run_at: null,
+            run_count: 0,
+            created_at: now,
+            updated_at: now,
+          }
+          if (!(await insertSchedule(tx, { ...fresh, ...firstOf(fresh) }))) throw notFound('Workflow')
+          return view(tx, id)
+        })
       const shown = await inDoubt(insert, () => findSchedule(db.sql, id), lookAt(`schedule ${id}`, `schedules/${id}`))
       if (shown.next_run_at) await announce(shown.next_run_at)
       return asShown(shown)
@@ -127,7 +202,9 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_time
 
     preview: (input: Omit<PreviewInput, 'now'>): SchedulePreview => preview({ ...input, now: clock.now() }),
 
-    async list(query: PageQuery & { workflow_id?: string | undefined; status?: ScheduleStatus | undefined }): Promise<Page<Schedule>> {
+    async list(
+      query: PageQuery & { workflow_id?: string | undefined; status?: ScheduleStatus | undefined },
+    ): Promise<Page<Schedule>> {
       const rows = await db.schedules.list({ ...pageArgs(query), workflow_id: query.workflow_id, status: query.status })
       return toPage(rows, query, asShown, (row) => row.id)
     },
@@ -137,22 +214,45 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_time
     },
 
     /** Left out: workflow, type and expression are kept. The status stays. */
-    async replace(id: string, { workflow_id, schedule_type, schedule_expr, ...rest }: ReplaceSchedule): Promise<Schedule> {
-      await check({ workflow_id: workflow_id ?? (await view(db.sql, id)).workflow_id, input: rest.input_value, tweaks: rest.tweaks })
+    async replace(
+      id: string,
+      { workflow_id, schedule_type, schedule_expr, ...rest }: ReplaceSchedule,
+    ): Promise<Schedule> {
+      await check({
+        workflow_id: workflow_id ?? (await view(db.sql, id)).workflow_id,
+        input: rest.input_value,
+        tweaks: rest.tweaks,
+      })
       return edit(id, (tx, row, now) =>
-        withFields(tx, row, {
-          ...rest,
-          workflow_id: workflow_id ?? row.workflow_id,
-          schedule_type: schedule_type ?? row.schedule_type,
-          schedule_expr: schedule_expr ?? row.schedule_expr,
-        }, true, now))
+        withFields(
+          tx,
+          row,
+          {
+            ...rest,
+            workflow_id: workflow_id ?? row.workflow_id,
+            schedule_type: schedule_type ?? row.schedule_type,
+            schedule_expr: schedule_expr ?? row.schedule_expr,
+          },
+          true,
+          now,
+        ),
+      )
     },
 
     async update(id: string, { status, ...given }: UpdateSchedule): Promise<Schedule> {
       await checkChanged(id, given)
       return edit(id, async (tx, row, now) => {
         const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-        const changed = Object.keys(fields).length === 0 ? row : await withFields(tx, row, { ...fieldsOf(row), ...fields }, 'schedule_expr' in fields || 'timezone' in fields, now)
+        const changed =
+          Object.keys(fields).length === 0
+            ? row
+            : await withFields(
+                tx,
+                row,
+                { ...fieldsOf(row), ...fields },
+                'schedule_expr' in fields || 'timezone' in fields,
+                now,
+              )
         if (status === undefined || status === changed.status) return changed
         return status === 'active' ? enabled(tx, changed, now) : disabled(changed, status, changed.paused_reason)
       })
@@ -182,24 +282,47 @@ export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_time
     async occurrences(id: string, query: PageQuery): Promise<Page<Occurrence>> {
       await view(db.sql, id)
       const args = pageArgs(query, (text) => !Number.isNaN(Date.parse(text)))
-      return toPage(await db.occurrences.list(id, args), query, (row) => row, (row) => row.scheduled_for.toISOString())
+      return toPage(
+        await db.occurrences.list(id, args),
+        query,
+        (row) => row,
+        (row) => row.scheduled_for.toISOString(),
+      )
     },
   }
 }
 export type SchedulesEngine = ReturnType<typeof makeSchedules>
 
 const fieldsOf = (row: ScheduleRow): CreateSchedule => ({
-  workflow_id: row.workflow_id, schedule_type: row.schedule_type, schedule_expr: row.schedule_expr, name: row.name, timezone: row.timezone,
-  input_value: row.input_value, session_id: row.session_id, tweaks: row.tweaks, overlap: row.overlap, misfire: row.misfire,
-  catchup_window: row.catchup_window, jitter: row.jitter, start_at: row.start_at, end_at: row.end_at,
-  max_runs: row.max_runs, pause_after_failures: row.pause_after_failures, max_retries: row.max_retries, retry_on: row.retry_on, timeout: row.timeout,
+  workflow_id: row.workflow_id,
+  schedule_type: row.schedule_type,
+  schedule_expr: row.schedule_expr,
+  name: row.name,
+  timezone: row.timezone,
+  input_value: row.input_value,
+  session_id: row.session_id,
+  tweaks: row.tweaks,
+  overlap: row.overlap,
+  misfire: row.misfire,
+  catchup_window: row.catchup_window,
+  jitter: row.jitter,
+  start_at: row.start_at,
+  end_at: row.end_at,
+  max_runs: row.max_runs,
+  pause_after_failures: row.pause_after_failures,
+  max_retries: row.max_retries,
+  retry_on: row.retry_on,
+  timeout: row.timeout,
 })
 
 /**
  * From when on due times count for a new, an edited or an enabled schedule: after this second, and never before what is decided, should the
  * clock have gone back. A one-time schedule has but one.
  */
-const watermark = ({ schedule_type, decided_until }: Pick<ScheduleRow, 'schedule_type'> & { decided_until?: Date | null }, now: Date): Date | null => {
+const watermark = (
+  { schedule_type, decided_until }: Pick<ScheduleRow, 'schedule_type'> & { decided_until?: Date | null },
+  now: Date,
+): Date | null => {
   if (schedule_type === 'one-time') return null
   const second = floorToSecond(now)
   return decided_until && decided_until > second ? decided_until : second

@@ -7,7 +7,15 @@ import { loop } from './run/loop.ts'
 import { cannotStore, isDatabaseAway, isOurBug, kindOf, whyUnavailable } from './unavailable.ts'
 import { within } from './within.ts'
 
-type Deps = { db: Db; queue: Pick<Queue, 'isUp' | 'backend'>; clock: DbClock; logger: Logger; random: () => number; version: string; everyMs?: number }
+type Deps = {
+  db: Db
+  queue: Pick<Queue, 'isUp' | 'backend'>
+  clock: DbClock
+  logger: Logger
+  random: () => number
+  version: string
+  everyMs?: number
+}
 
 /** What does not answer within this time is down. */
 const ANSWER_MS = 2_000
@@ -24,10 +32,12 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
   /** What failed requests, by its reason: when last, and whether PostgreSQL could not store. */
   const failures = new Map<string, { atMs: number; stores: boolean }>()
 
-  const note = (reason: string, error: unknown) => failures.set(reason, { atMs: performance.now(), stores: cannotStore(error) })
+  const note = (reason: string, error: unknown) =>
+    failures.set(reason, { atMs: performance.now(), stores: cannotStore(error) })
   const forgetFailures = async () => {
     const nowMs = performance.now()
-    for (const [reason, { atMs, stores }] of failures) if (!stores && nowMs - atMs > REMEMBER_MS) failures.delete(reason)
+    for (const [reason, { atMs, stores }] of failures)
+      if (!stores && nowMs - atMs > REMEMBER_MS) failures.delete(reason)
     if (![...failures.values()].some(({ stores }) => stores)) return
     try {
       await within(ANSWER_MS, db.workers.tryToStore({ limitMs: ANSWER_MS }))
@@ -35,7 +45,8 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
       logger.info({}, 'PostgreSQL can store again')
     } catch (error) {
       const mayNotTry = !cannotStore(error) // no right to make a temporary table, for example
-      for (const [reason, { atMs, stores }] of failures) if (stores && mayNotTry && nowMs - atMs > REMEMBER_MS) failures.delete(reason)
+      for (const [reason, { atMs, stores }] of failures)
+        if (stores && mayNotTry && nowMs - atMs > REMEMBER_MS) failures.delete(reason)
     }
   }
 
@@ -49,7 +60,9 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
       if (down !== null) logger.info({}, 'database is back')
       down = null
     } catch (error) {
-      const reason = whyUnavailable(error) ?? `PostgreSQL refuses a statement of Spark (${kindOf(error)}): report it, with the log of the API`
+      const reason =
+        whyUnavailable(error) ??
+        `PostgreSQL refuses a statement of Spark (${kindOf(error)}): report it, with the log of the API`
       if (down !== reason) logger[isOurBug(error) ? 'error' : 'warn']({ err: error }, 'database does not answer')
       down = reason
       return
@@ -100,7 +113,11 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
     noteFailure(error: unknown): string | null {
       const why = whyUnavailable(error)
       if (why !== null && !isDatabaseAway(error)) note(why, error)
-      else if (isOurBug(error)) note(`PostgreSQL refuses a statement of Spark (SQLSTATE ${kindOf(error)}): report it, with the log of the API`, error)
+      else if (isOurBug(error))
+        note(
+          `PostgreSQL refuses a statement of Spark (SQLSTATE ${kindOf(error)}): report it, with the log of the API`,
+          error,
+        )
       return why
     },
 

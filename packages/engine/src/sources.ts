@@ -1,7 +1,13 @@
-import { addressesToTry, detectSourceType, isWrongKind, makeSource, normalizeSourceUrl } from '@automagik-spark/adapters'
 import type { HttpPool } from '@automagik-spark/adapters'
-import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
+import {
+  addressesToTry,
+  detectSourceType,
+  isWrongKind,
+  makeSource,
+  normalizeSourceUrl,
+} from '@automagik-spark/adapters'
 import type { Clock, CreateSource, Page, PageQuery, Source, SourceType, UpdateSource } from '@automagik-spark/core'
+import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Db, SourceChange, SourceRow } from '@automagik-spark/db'
 import { announceDue } from './announce.ts'
 import type { Ids } from './ids.ts'
@@ -10,7 +16,15 @@ import type { Queue } from './queue.ts'
 import { keyPlace } from './remote.ts'
 import type { Vault } from './vault.ts'
 
-type Deps = { db: Db; queue: Pick<Queue, 'wakeAt'>; clock: Clock; ids: Ids; vault: Vault; pool: HttpPool; addSecret: (secret: string) => void }
+type Deps = {
+  db: Db
+  queue: Pick<Queue, 'wakeAt'>
+  clock: Clock
+  ids: Ids
+  vault: Vault
+  pool: HttpPool
+  addSecret: (secret: string) => void
+}
 
 const toSource = ({ hold_from: _, hold_until: __, version: ___, api_key: ____, ...row }: SourceRow): Source => row
 
@@ -53,12 +67,15 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
     try {
       return await look(server)
     } catch (error) {
-      if (error instanceof SourceError) throw new DomainError('invalid', `Failed to validate source: ${error.message}`, { cause: error })
+      if (error instanceof SourceError)
+        throw new DomainError('invalid', `Failed to validate source: ${error.message}`, { cause: error })
       throw error
     }
   }
-  const openKey = (row: SourceRow): string | null => (row.api_key === null ? null : vault.open(row.api_key, keyPlace(row.id)))
-  const sealKey = (id: string, key: string | null | undefined): string | null => (key ? vault.seal(key, keyPlace(id)) : null)
+  const openKey = (row: SourceRow): string | null =>
+    row.api_key === null ? null : vault.open(row.api_key, keyPlace(row.id))
+  const sealKey = (id: string, key: string | null | undefined): string | null =>
+    key ? vault.seal(key, keyPlace(id)) : null
   /** A server that was seen to work is held no longer: what waited for it is due now. */
   const seenUp = async (id: string, version_info: SourceRow['version_info']): Promise<void> => {
     if ((await db.sources.seenUp(id, version_info))?.released) await announce(clock.now())
@@ -68,20 +85,42 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
     async create(input: CreateSource): Promise<Source> {
       const given = normalizeSourceUrl(input.url)
       if (await db.sources.findByUrl(given)) throw duplicate(given)
-      const { url, source_type, version_info } = await probe({ source_type: input.source_type, url: given, api_key: input.api_key ?? null })
+      const { url, source_type, version_info } = await probe({
+        source_type: input.source_type,
+        url: given,
+        api_key: input.api_key ?? null,
+      })
       if (url !== given && (await db.sources.findByUrl(url))) throw duplicate(url)
       const now = clock.now()
       const id = ids.next()
       const row = await db.sources.insert({
-        id, name: input.name ?? null, source_type, url, api_key: sealKey(id, input.api_key), status: 'active', health: 'up', health_reason: null,
-        checked_at: now, hold_from: null, hold_until: null, max_concurrency: input.max_concurrency, version_info, created_at: now, updated_at: now,
+        id,
+        name: input.name ?? null,
+        source_type,
+        url,
+        api_key: sealKey(id, input.api_key),
+        status: 'active',
+        health: 'up',
+        health_reason: null,
+        checked_at: now,
+        hold_from: null,
+        hold_until: null,
+        max_concurrency: input.max_concurrency,
+        version_info,
+        created_at: now,
+        updated_at: now,
       })
       if (!row) throw duplicate(url)
       return toSource(row)
     },
 
     async list(query: PageQuery & { status?: 'active' | 'inactive' | undefined }): Promise<Page<Source>> {
-      return toPage(await db.sources.list({ ...pageArgs(query), status: query.status }), query, toSource, (row) => row.id)
+      return toPage(
+        await db.sources.list({ ...pageArgs(query), status: query.status }),
+        query,
+        toSource,
+        (row) => row.id,
+      )
     },
 
     async get(id: string): Promise<Source> {
@@ -97,17 +136,36 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
       if (rest.name !== undefined) change.name = rest.name
       if (rest.max_concurrency !== undefined) change.max_concurrency = rest.max_concurrency
       const url = givenUrl === undefined ? row.url : normalizeSourceUrl(givenUrl)
-      const moved = url !== row.url || api_key !== undefined || (rest.source_type !== undefined && rest.source_type !== row.source_type)
+      const moved =
+        url !== row.url ||
+        api_key !== undefined ||
+        (rest.source_type !== undefined && rest.source_type !== row.source_type)
       if (moved) {
         if (url !== row.url && (await db.sources.findByUrl(url))) throw duplicate(url)
         // A key belongs to the origin it was given for: at a new one it must be given again.
-        if (url !== row.url && api_key === undefined && row.api_key !== null && new URL(url).origin !== new URL(row.url).origin) {
-          throw invalid('api_key', 'must be given (or null) with a url on another host: the stored key is sent to its own host only')
+        if (
+          url !== row.url &&
+          api_key === undefined &&
+          row.api_key !== null &&
+          new URL(url).origin !== new URL(row.url).origin
+        ) {
+          throw invalid(
+            'api_key',
+            'must be given (or null) with a url on another host: the stored key is sent to its own host only',
+          )
         }
         const key = api_key === undefined ? openKey(row) : api_key
-        const { url: at, source_type, version_info } = await probe({ source_type: rest.source_type ?? row.source_type, url, api_key: key })
+        const {
+          url: at,
+          source_type,
+          version_info,
+        } = await probe({ source_type: rest.source_type ?? row.source_type, url, api_key: key })
         if (at !== url && at !== row.url && (await db.sources.findByUrl(at))) throw duplicate(at)
-        Object.assign(change, { url: at, source_type, seen: version_info }, api_key !== undefined && { api_key: sealKey(id, api_key) })
+        Object.assign(
+          change,
+          { url: at, source_type, seen: version_info },
+          api_key !== undefined && { api_key: sealKey(id, api_key) },
+        )
       }
       const updated = await db.sources.update(id, change)
       if (updated === 'duplicate') throw duplicate(change.url ?? url)
@@ -120,7 +178,10 @@ export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: D
     async validate(id: string): Promise<Source> {
       const row = await found(id)
       try {
-        const { version_info } = await probe({ source_type: row.source_type, url: row.url, api_key: openKey(row) }, probeAt)
+        const { version_info } = await probe(
+          { source_type: row.source_type, url: row.url, api_key: openKey(row) },
+          probeAt,
+        )
         await seenUp(id, version_info)
       } catch (error) {
         if (error instanceof DomainError && error.cause instanceof SourceError) {

@@ -4,21 +4,43 @@ import { isDatabaseAway, whyUnavailable } from './unavailable.ts'
 /** Errors whose message says all: no stack is needed. */
 const FOR_PEOPLE = new Set(['DataDirError', 'DatabaseError', 'ListenError', 'DomainError', 'VaultError'])
 
-const OWN_AUTHORITY = 'for an authority of your own add sslrootcert=/path/ca.pem to it (or set NODE_EXTRA_CA_CERTS); sslmode=no-verify encrypts without looking'
+const OWN_AUTHORITY =
+  'for an authority of your own add sslrootcert=/path/ca.pem to it (or set NODE_EXTRA_CA_CERTS); sslmode=no-verify encrypts without looking'
 
 /** By SQLSTATE or by the system's code: what is wrong with DATABASE_URL, and what to write. */
 const REFUSALS: [code: RegExp, sentence: string][] = [
   [/^28P01$/, 'PostgreSQL refuses the password in DATABASE_URL.'],
-  [/^28000$/, 'PostgreSQL refuses the user in DATABASE_URL, or connections from here (its pg_hba.conf says whom it lets in, and whether only with TLS: sslmode=verify-full).'],
+  [
+    /^28000$/,
+    'PostgreSQL refuses the user in DATABASE_URL, or connections from here (its pg_hba.conf says whom it lets in, and whether only with TLS: sslmode=verify-full).',
+  ],
   [/^3D000$/, 'The database that DATABASE_URL names does not exist: create it with createdb, or name another.'],
   [/^57P03$/, 'PostgreSQL is starting up or shutting down: start Spark again in a moment.'],
-  [/^53300$/, 'PostgreSQL takes no more connections: raise its max_connections, or end what holds them (a worker needs up to 20, the API 14).'],
+  [
+    /^53300$/,
+    'PostgreSQL takes no more connections: raise its max_connections, or end what holds them (a worker needs up to 20, the API 14).',
+  ],
   [/^3F000$/, 'The schema that DATABASE_URL names does not exist: CREATE SCHEMA makes it.'],
-  [/^42501$/, 'The role in DATABASE_URL may not do what starting needs: run automagik-spark db migrate as the owner of the tables, and give this role the GRANTs of docs/operations.md.'],
-  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, "The TLS certificate of PostgreSQL is for another host than DATABASE_URL names: write the certificate's host name; sslmode=no-verify encrypts without looking."],
-  [/^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?))$/, `The TLS certificate of PostgreSQL is not trusted, as DATABASE_URL wants it: ${OWN_AUTHORITY}.`],
-  [/^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/, 'The TLS certificate of PostgreSQL is not valid at this time: renew it, or set the clock of this machine right.'],
-  [/^(ERR_SSL|ERR_OSSL|EPROTO)/, 'TLS with PostgreSQL failed: are sslrootcert, sslcert and sslkey in DATABASE_URL files in PEM form that belong together, and is that port PostgreSQL?'],
+  [
+    /^42501$/,
+    'The role in DATABASE_URL may not do what starting needs: run automagik-spark db migrate as the owner of the tables, and give this role the GRANTs of docs/operations.md.',
+  ],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    "The TLS certificate of PostgreSQL is for another host than DATABASE_URL names: write the certificate's host name; sslmode=no-verify encrypts without looking.",
+  ],
+  [
+    /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?))$/,
+    `The TLS certificate of PostgreSQL is not trusted, as DATABASE_URL wants it: ${OWN_AUTHORITY}.`,
+  ],
+  [
+    /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
+    'The TLS certificate of PostgreSQL is not valid at this time: renew it, or set the clock of this machine right.',
+  ],
+  [
+    /^(ERR_SSL|ERR_OSSL|EPROTO)/,
+    'TLS with PostgreSQL failed: are sslrootcert, sslcert and sslkey in DATABASE_URL files in PEM form that belong together, and is that port PostgreSQL?',
+  ],
 ]
 
 /** PgBouncer's word for a start-up parameter that it does not know. */
@@ -35,9 +57,12 @@ export const startFailure = (error: unknown): string => {
   if (POOLER_REFUSES.test(error.message)) {
     return 'The pooler at DATABASE_URL takes no options: write ?schema=app instead of a search_path in options, or add options to ignore_startup_parameters of PgBouncer.'
   }
-  if (/server does not support SSL/i.test(error.message)) return 'PostgreSQL speaks no TLS there, and DATABASE_URL asks for it: turn on ssl in PostgreSQL, or write sslmode=disable.'
-  if ('syscall' in error && error.syscall === 'open' && 'path' in error) return `A file that DATABASE_URL names cannot be read (${code}): ${String(error.path)}.`
-  if (isDatabaseAway(error)) return `PostgreSQL cannot be reached (${code || error.message}): check the address in DATABASE_URL, that it runs, and that it lets this machine in.`
+  if (/server does not support SSL/i.test(error.message))
+    return 'PostgreSQL speaks no TLS there, and DATABASE_URL asks for it: turn on ssl in PostgreSQL, or write sslmode=disable.'
+  if ('syscall' in error && error.syscall === 'open' && 'path' in error)
+    return `A file that DATABASE_URL names cannot be read (${code}): ${String(error.path)}.`
+  if (isDatabaseAway(error))
+    return `PostgreSQL cannot be reached (${code || error.message}): check the address in DATABASE_URL, that it runs, and that it lets this machine in.`
   const why = whyUnavailable(error)
   return why === null ? (error.stack ?? error.message) : `${why}.`
 }

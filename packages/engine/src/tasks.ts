@@ -1,5 +1,5 @@
-import { asJsonText, isFinished, isObjectText, JsonSource, notFound, DomainError } from '@automagik-spark/core'
 import type { Page, PageQuery, ReplayTask, Task, TaskEvent, TaskQuery } from '@automagik-spark/core'
+import { asJsonText, DomainError, isFinished, isObjectText, JsonSource, notFound } from '@automagik-spark/core'
 import type { Db, TaskRow } from '@automagik-spark/db'
 import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
@@ -19,7 +19,9 @@ const CANCEL_WAIT_MS = 2_000
 /** A plain input is shown as `{"value": …}`, an object as it is. Both hold the text that the flow gets. */
 export const toTask = ({ input, output, ...row }: TaskRow): Task => ({
   ...row,
-  input_data: new JsonSource(input !== null && isObjectText(input) ? input : asJsonText(`{"value":${input ?? 'null'}}`)),
+  input_data: new JsonSource(
+    input !== null && isObjectText(input) ? input : asJsonText(`{"value":${input ?? 'null'}}`),
+  ),
   output_data: output && new JsonSource(output),
 })
 
@@ -42,7 +44,12 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
 
   return {
     async list(query: TaskQuery): Promise<JsonText> {
-      const { items, ...rest } = toPage(await db.tasks.list({ ...query, ...pageArgs(query) }), query, (row) => row.json_text, (row) => row.id)
+      const { items, ...rest } = toPage(
+        await db.tasks.list({ ...query, ...pageArgs(query) }),
+        query,
+        (row) => row.json_text,
+        (row) => row.id,
+      )
       return { json_text: `{"items":[${items.join(',')}],${JSON.stringify(rest).slice(1)}` }
     },
 
@@ -65,7 +72,8 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
       const was = await db.tasks.cancel(id)
       if (was === null || isFinished(was) || was === 'pending') ended.forget()
       if (was === null) throw notFound('Task')
-      if (isFinished(was)) throw new DomainError('invalid', `Task is ${was} already: only a pending or running one can be cancelled`)
+      if (isFinished(was))
+        throw new DomainError('invalid', `Task is ${was} already: only a pending or running one can be cancelled`)
       if (was === 'running') await ended.over
       const row = await found(id)
       return { task: toTask(row), done: isFinished(row.status) }
@@ -73,10 +81,15 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
 
     /** The same task once more, with a fresh `max_retries`. */
     async retry(id: string): Promise<Task> {
-      const found = await inDoubt(() => db.tasks.retry(id), null, lookAt(`another try of task ${id}`, `tasks/${id}/logs`))
+      const found = await inDoubt(
+        () => db.tasks.retry(id),
+        null,
+        lookAt(`another try of task ${id}`, `tasks/${id}/logs`),
+      )
       if (found === null) throw notFound('Task')
       if (found === 'inactive') throw await inactive(id)
-      if (!found.row) throw new DomainError('invalid', `Task is ${found.was}: only a failed or cancelled one can be tried again`)
+      if (!found.row)
+        throw new DomainError('invalid', `Task is ${found.was}: only a failed or cancelled one can be tried again`)
       return toTask(found.row)
     },
 
@@ -103,7 +116,12 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
       const { limit, offset, after } = pageArgs(query, (text) => /^\d{1,6}$/.test(text))
       const from = after === null ? offset : Number(after)
       const rows = events.slice(from, from + limit)
-      return toPage({ rows, total: events.length, has_more: from + limit < events.length }, query, (event) => event, () => String(from + limit))
+      return toPage(
+        { rows, total: events.length, has_more: from + limit < events.length },
+        query,
+        (event) => event,
+        () => String(from + limit),
+      )
     },
   }
 }

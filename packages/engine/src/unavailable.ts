@@ -1,12 +1,18 @@
 // Of the system: nobody listens, or the connection broke. Of PostgreSQL: it shuts down, starts up, or has no place left. Of Prisma: the same.
-const CODES = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|57P0[1-5]|08...|53300|P1001|P1002|P1008|P1017)$/
-const TEXTS = /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Cannot use a pool after calling end/
+const CODES =
+  /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|57P0[1-5]|08...|53300|P1001|P1002|P1008|P1017)$/
+const TEXTS =
+  /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Cannot use a pool after calling end/
 
 /** An error, and what it was made of: causes, the errors of an AggregateError, and what Prisma keeps of the driver's. */
 const chainOf = (error: unknown, depth = 0): Error[] => {
   if (!(error instanceof Error) || depth > 5) return []
   const { meta } = error as { meta?: { driverAdapterError?: unknown } } // Prisma's; undefined on any other
-  const inside = [error.cause, meta?.driverAdapterError, ...(error instanceof AggregateError ? (error.errors as unknown[]) : [])]
+  const inside = [
+    error.cause,
+    meta?.driverAdapterError,
+    ...(error instanceof AggregateError ? (error.errors as unknown[]) : []),
+  ]
   return [error, ...inside.flatMap((one) => chainOf(one, depth + 1))]
 }
 
@@ -14,19 +20,24 @@ const chainOf = (error: unknown, depth = 0): Error[] => {
 const codesOf = (error: unknown): string[] =>
   chainOf(error).flatMap((one) => {
     const plain = one.cause as { code?: unknown; originalCode?: unknown } | undefined
-    return [(one as { code?: unknown }).code, plain?.originalCode, plain?.code].filter((code) => typeof code === 'string')
+    return [(one as { code?: unknown }).code, plain?.originalCode, plain?.code].filter(
+      (code) => typeof code === 'string',
+    )
   })
 
 /** Whether a failure only says that PostgreSQL cannot be reached right now. */
 export const isDatabaseAway = (error: unknown): boolean =>
-  codesOf(error).some((code) => CODES.test(code))
-  || chainOf(error).some((one) => TEXTS.test(one.message) || ('syscall' in one && one.syscall === 'connect')) // such as a socket's path that is not there
+  codesOf(error).some((code) => CODES.test(code)) ||
+  chainOf(error).some((one) => TEXTS.test(one.message) || ('syscall' in one && one.syscall === 'connect')) // such as a socket's path that is not there
 
 /** By SQLSTATE, or its class: why PostgreSQL does not do what is right, and what helps. No word of PostgreSQL's own: those may hold data. */
 const REASONS: [code: RegExp, reason: string][] = [
   [/^53100$/, "PostgreSQL's disk is full: make room on it, then try again"],
   [/^53200$/, 'PostgreSQL is out of memory; try again in a moment'],
-  [/^53300$/, 'PostgreSQL takes no more connections: raise its max_connections, or run fewer processes; try again in a moment'],
+  [
+    /^53300$/,
+    'PostgreSQL takes no more connections: raise its max_connections, or run fewer processes; try again in a moment',
+  ],
   [/^53/, 'PostgreSQL has reached a limit of its configuration: its log says which'],
   [/^25006$/, 'This PostgreSQL only reads: DATABASE_URL must lead to the primary, not to a standby'],
   [/^57014$/, 'PostgreSQL did not finish in time; try again in a moment'],
@@ -36,7 +47,10 @@ const REASONS: [code: RegExp, reason: string][] = [
   [/^28P01$/, 'PostgreSQL refuses the password in DATABASE_URL'],
   [/^28/, 'PostgreSQL refuses the user in DATABASE_URL, or connections from here'],
   [/^3D000$/, 'The database that DATABASE_URL names does not exist'],
-  [/^42501$/, "PostgreSQL does not allow this to the role in DATABASE_URL: docs/operations.md has the GRANTs that it needs"],
+  [
+    /^42501$/,
+    'PostgreSQL does not allow this to the role in DATABASE_URL: docs/operations.md has the GRANTs that it needs',
+  ],
 ]
 
 /** Why PostgreSQL cannot do what was asked for, as a sentence for whoever asked. Null: it is not PostgreSQL's doing. */
@@ -48,10 +62,13 @@ export const whyUnavailable = (error: unknown): string | null => {
 }
 
 /** PostgreSQL does not understand a statement, or lacks what it names: a bug in Spark or a database that is not its own, and no outage. */
-export const isOurBug = (error: unknown): boolean => codesOf(error).some((code) => /^42[0-9A-Z]{3}$/.test(code) && code !== '42501')
+export const isOurBug = (error: unknown): boolean =>
+  codesOf(error).some((code) => /^42[0-9A-Z]{3}$/.test(code) && code !== '42501')
 
 /** What tells one failure from another. */
-export const kindOf = (error: unknown): string => codesOf(error)[0] ?? (error instanceof Error ? error.name : typeof error)
+export const kindOf = (error: unknown): string =>
+  codesOf(error)[0] ?? (error instanceof Error ? error.name : typeof error)
 
 /** Whether PostgreSQL can read and not write, as far as this failure tells. */
-export const cannotStore = (error: unknown): boolean => codesOf(error).some((code) => /^(53[0-9A-Z]{3}|58[0-9A-Z]{3}|XX[0-9A-Z]{3}|25006)$/.test(code))
+export const cannotStore = (error: unknown): boolean =>
+  codesOf(error).some((code) => /^(53[0-9A-Z]{3}|58[0-9A-Z]{3}|XX[0-9A-Z]{3}|25006)$/.test(code))

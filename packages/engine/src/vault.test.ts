@@ -40,7 +40,8 @@ describe('makeVault', () => {
       const sealed = vault.seal(plain, PLACE)
       for (let at = 0; at < sealed.length; at++) {
         for (let bit = 0; bit < 8; bit++) {
-          const flipped = sealed.slice(0, at) + String.fromCharCode(sealed.charCodeAt(at) ^ (1 << bit)) + sealed.slice(at + 1)
+          const flipped =
+            sealed.slice(0, at) + String.fromCharCode(sealed.charCodeAt(at) ^ (1 << bit)) + sealed.slice(at + 1)
           expect(() => vault.open(flipped, PLACE), `character ${at}, bit ${bit}`).toThrow(VaultError)
         }
       }
@@ -49,14 +50,27 @@ describe('makeVault', () => {
 
   it('refuses a record that was cut or lengthened', () => {
     const sealed = vault.seal(SECRET, PLACE)
-    for (const text of ['', 'v1', sealed.slice(0, -1), `${sealed}A`, `${sealed}.`, `${sealed}\n`, sealed.replace(/\.[^.]*$/, '.')]) {
+    for (const text of [
+      '',
+      'v1',
+      sealed.slice(0, -1),
+      `${sealed}A`,
+      `${sealed}.`,
+      `${sealed}\n`,
+      sealed.replace(/\.[^.]*$/, '.'),
+    ]) {
       expect(() => vault.open(text, PLACE)).toThrow(VaultError)
     }
   })
 
   it('refuses a record moved to another row, column or table', () => {
     const sealed = vault.seal(SECRET, PLACE)
-    for (const place of [PLACE.replace('01:', '02:'), PLACE.replace('api_key', 'name'), PLACE.replace('sources', 'workflows'), '']) {
+    for (const place of [
+      PLACE.replace('01:', '02:'),
+      PLACE.replace('api_key', 'name'),
+      PLACE.replace('sources', 'workflows'),
+      '',
+    ]) {
       expect(failure(() => vault.open(sealed, place)).message).toContain('changed or moved')
     }
   })
@@ -74,7 +88,8 @@ describe('makeVault', () => {
     expect(error.key_id).toBe(keyId(key))
     expect(error.message).toContain(keyId(key))
     expect(error.message).toContain('SPARK_ENCRYPTION_KEY_PREVIOUS')
-    for (const secret of [SECRET, key.toString('hex'), key.toString('base64')]) expect(error.message).not.toContain(secret)
+    for (const secret of [SECRET, key.toString('hex'), key.toString('base64')])
+      expect(error.message).not.toContain(secret)
   })
 
   it('fails on a key id that was swapped for that of another key it has', () => {
@@ -92,13 +107,21 @@ describe('makeVault', () => {
 describe('parseEncryptionKey', () => {
   const key = Buffer.from(Array.from({ length: 32 }, (_, i) => 255 - i * 5))
 
-  it.each([key.toString('hex'), key.toString('hex').toUpperCase(), key.toString('base64'), key.toString('base64url'), `${key.toString('base64url')}=`])(
-    'reads 32 bytes as %s',
-    (text) => expect(parseEncryptionKey(text)).toEqual(key),
-  )
+  it.each([
+    key.toString('hex'),
+    key.toString('hex').toUpperCase(),
+    key.toString('base64'),
+    key.toString('base64url'),
+    `${key.toString('base64url')}=`,
+  ])('reads 32 bytes as %s', (text) => expect(parseEncryptionKey(text)).toEqual(key))
 
-  it.each(['', 'short', key.toString('hex').slice(2), `${key.toString('hex')}00`, randomBytes(31).toString('base64'), randomBytes(33).toString('base64'), `${key.toString('base64')} `])(
-    'refuses "%s"',
-    (text) => expect(parseEncryptionKey(text)).toBeNull(),
-  )
+  it.each([
+    '',
+    'short',
+    key.toString('hex').slice(2),
+    `${key.toString('hex')}00`,
+    randomBytes(31).toString('base64'),
+    randomBytes(33).toString('base64'),
+    `${key.toString('base64')} `,
+  ])('refuses "%s"', (text) => expect(parseEncryptionKey(text)).toBeNull())
 })

@@ -47,7 +47,9 @@ export const makeVault = ({ key, previous }: { key: Uint8Array; previous: Uint8A
   return {
     seal(plain, place) {
       const nonce = randomBytes(NONCE_BYTES)
-      const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(context(current, place))
+      const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES }).setAAD(
+        context(current, place),
+      )
       const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()])
       return [VERSION, current, nonce.toString('base64url'), body.toString('base64url')].join('.')
     },
@@ -56,8 +58,18 @@ export const makeVault = ({ key, previous }: { key: Uint8Array; previous: Uint8A
       const [version, id, nonceText, bodyText, ...more] = sealed.split('.')
       const nonce = decode(nonceText)
       const body = decode(bodyText)
-      if (version !== VERSION || !id || nonce?.length !== NONCE_BYTES || !body || body.length < TAG_BYTES || more.length > 0) {
-        throw new VaultError(`What is stored as ${place} was not encrypted by this version of Spark, or is damaged.`, null)
+      if (
+        version !== VERSION ||
+        !id ||
+        nonce?.length !== NONCE_BYTES ||
+        !body ||
+        body.length < TAG_BYTES ||
+        more.length > 0
+      ) {
+        throw new VaultError(
+          `What is stored as ${place} was not encrypted by this version of Spark, or is damaged.`,
+          null,
+        )
       }
       const own = keys.get(id)
       if (!own) {
@@ -66,12 +78,17 @@ export const makeVault = ({ key, previous }: { key: Uint8Array; previous: Uint8A
           id,
         )
       }
-      const decipher = createDecipheriv('aes-256-gcm', own, nonce, { authTagLength: TAG_BYTES }).setAAD(context(id, place))
+      const decipher = createDecipheriv('aes-256-gcm', own, nonce, { authTagLength: TAG_BYTES }).setAAD(
+        context(id, place),
+      )
       decipher.setAuthTag(body.subarray(-TAG_BYTES))
       try {
         return Buffer.concat([decipher.update(body.subarray(0, -TAG_BYTES)), decipher.final()]).toString('utf8')
       } catch {
-        throw new VaultError(`What is stored as ${place} was changed or moved since it was encrypted with the key ${id}: set the value again.`, id)
+        throw new VaultError(
+          `What is stored as ${place} was changed or moved since it was encrypted with the key ${id}: set the value again.`,
+          id,
+        )
       }
     },
   }

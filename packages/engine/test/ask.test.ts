@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { LostCall, Recovery } from '@automagik-spark/adapters'
-import { jsonText, SECOND, SourceError } from '@automagik-spark/core'
 import type { Task } from '@automagik-spark/core'
+import { jsonText, SECOND, SourceError } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { openStack, until } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 let stack: Stack
@@ -34,10 +34,19 @@ afterEach(() => {
 })
 afterAll(() => stack.close())
 
-const completed: Recovery = { state: 'completed', text: 'found', answer: jsonText({ kept: true }), bytes: 4, notes: ['a note of the server'] }
+const completed: Recovery = {
+  state: 'completed',
+  text: 'found',
+  answer: jsonText({ kept: true }),
+  bytes: 4,
+  notes: ['a note of the server'],
+}
 const away = new SourceError('source_unreachable', 'unknown', 'No answer.')
 /** A call whose connection breaks after it was sent. */
-const lose = async (input_value: string, more: { max_retries?: number; retry_on?: Task['retry_on']; timeout?: number; session_id?: string } = {}) => {
+const lose = async (
+  input_value: string,
+  more: { max_retries?: number; retry_on?: Task['retry_on']; timeout?: number; session_id?: string } = {},
+) => {
   await stack.stub.set({ reset: true })
   return (await stack.engine.workflows.run(workflow_id, { input_value, ...more }, { wait: false })).task.id
 }
@@ -53,7 +62,8 @@ const orphan = async (phase: 'calling' | 'asking', { crashes = 0, timeout = 60 }
 }
 const isOver = ({ status }: Task) => status === 'completed' || status === 'failed' || status === 'cancelled'
 const ended = (id: string) => until(() => stack.engine.tasks.get(id), isOver)
-const phase = async (id: string) => (await stack.db.sql.query<{ phase: string | null }>('SELECT phase FROM tasks WHERE id = $1', [id])).rows[0]!.phase
+const phase = async (id: string) =>
+  (await stack.db.sql.query<{ phase: string | null }>('SELECT phase FROM tasks WHERE id = $1', [id])).rows[0]!.phase
 const calls = (input: string) => stack.stub.calls.filter((call) => call.input_value === input).length
 const log = async (id: string) => (await stack.engine.tasks.logs(id, PAGE)).items.map(({ message }) => message)
 
@@ -61,16 +71,29 @@ describe('a call that was lost', () => {
   it('ends with the answer that its server has kept, and is not made again', async () => {
     says = [completed]
     const id = await lose('kept')
-    expect(await ended(id)).toMatchObject({ status: 'completed', tries: 1, output_data: { result: 'found', answer: { kept: true } }, error: null, error_code: null })
+    expect(await ended(id)).toMatchObject({
+      status: 'completed',
+      tries: 1,
+      output_data: { result: 'found', answer: { kept: true } },
+      error: null,
+      error_code: null,
+    })
     expect(calls('kept')).toBe(1)
-    expect(asked).toMatchObject([{ flow_id: stack.stub.flows.echo, input_value: jsonText('kept'), session_id: id, own_session: true, tries: 1 }])
-    expect(await log(id)).toEqual(expect.arrayContaining(['the server was asked what became of the call', 'a note of the server']))
+    expect(asked).toMatchObject([
+      { flow_id: stack.stub.flows.echo, input_value: jsonText('kept'), session_id: id, own_session: true, tries: 1 },
+    ])
+    expect(await log(id)).toEqual(
+      expect.arrayContaining(['the server was asked what became of the call', 'a note of the server']),
+    )
   })
 
   it('is asked for again while it is not over, or the server is away', async () => {
     says = [{ state: 'running' }, away, completed]
     const id = await lose('going on', { session_id: 'shared' })
-    await until(() => phase(id), (seen) => seen === 'asking')
+    await until(
+      () => phase(id),
+      (seen) => seen === 'asking',
+    )
     expect(await ended(id)).toMatchObject({ status: 'completed' })
     expect(asked).toHaveLength(3)
     expect(asked[0]).toMatchObject({ session_id: 'shared', own_session: false })
@@ -78,14 +101,21 @@ describe('a call that was lost', () => {
 
   it('has failed when its server says so', async () => {
     says = [{ state: 'failed', error: new SourceError('flow_failed', 'flow_failed', 'The flow failed: as kept') }]
-    expect(await ended(await lose('broken'))).toMatchObject({ status: 'failed', error_code: 'flow_failed', error: 'The flow failed: as kept' })
+    expect(await ended(await lose('broken'))).toMatchObject({
+      status: 'failed',
+      error_code: 'flow_failed',
+      error: 'The flow failed: as kept',
+    })
     expect(calls('broken')).toBe(1)
   })
 
   it('is made again when it never arrived, also without retries', async () => {
     says = [{ state: 'never_arrived' }]
     const id = await lose('on the way', { max_retries: 0 })
-    await until(() => stack.engine.tasks.get(id), ({ next_retry_at, tries }) => next_retry_at !== null || tries > 1)
+    await until(
+      () => stack.engine.tasks.get(id),
+      ({ next_retry_at, tries }) => next_retry_at !== null || tries > 1,
+    )
     stack.stub.clearSwitches()
     expect(await ended(id)).toMatchObject({ status: 'completed', output_data: { result: 'on the way' } })
     // Not for ever: it never ran, and something is wrong on the way.
@@ -99,7 +129,11 @@ describe('a call that was lost', () => {
     const task = await ended(await lose('untold', { max_retries: 2 }))
     expect(task).toMatchObject({ status: 'failed', error_code: 'outcome_unknown', tries: 1 })
     expect(task.error).toContain('cannot say what became of it')
-    expect(await ended(await lose('untold twice', { max_retries: 1, retry_on: 'unknown' }))).toMatchObject({ status: 'failed', error_code: 'outcome_unknown', tries: 2 })
+    expect(await ended(await lose('untold twice', { max_retries: 1, retry_on: 'unknown' }))).toMatchObject({
+      status: 'failed',
+      error_code: 'outcome_unknown',
+      tries: 2,
+    })
     expect([calls('untold'), calls('untold twice')]).toEqual([1, 2])
   })
 
@@ -114,7 +148,10 @@ describe('a call that was lost', () => {
   it('is cancelled while it is asked for', async () => {
     says = [{ state: 'running' }]
     const id = await lose('enough')
-    await until(() => phase(id), (seen) => seen === 'asking')
+    await until(
+      () => phase(id),
+      (seen) => seen === 'asking',
+    )
     expect(await stack.engine.tasks.cancel(id)).toMatchObject({ done: true, task: { status: 'cancelled' } })
   })
 })
@@ -139,7 +176,10 @@ describe('a call whose worker is gone', () => {
     says = [{ state: 'unknown' }]
     expect(await ended(await orphan('calling'))).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
     asked = []
-    expect(await ended(await orphan('asking', { crashes: 2 }))).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
+    expect(await ended(await orphan('asking', { crashes: 2 }))).toMatchObject({
+      status: 'failed',
+      error_code: 'outcome_unknown',
+    })
     expect(asked).toEqual([])
   })
 })

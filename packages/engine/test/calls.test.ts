@@ -1,7 +1,7 @@
 import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { openStack, until } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
 let stack: Stack
@@ -14,7 +14,8 @@ beforeAll(async () => {
 beforeEach(() => stack.stub.clearSwitches())
 afterAll(() => stack.close())
 
-const run = async (request: Parameters<Stack['engine']['workflows']['run']>[1]) => (await stack.engine.workflows.run(workflow_id, request, { wait: true })).task
+const run = async (request: Parameters<Stack['engine']['workflows']['run']>[1]) =>
+  (await stack.engine.workflows.run(workflow_id, request, { wait: true })).task
 
 describe('a call', () => {
   it('has a session of its own unless the run names one', async () => {
@@ -33,7 +34,10 @@ describe('a call', () => {
     const timeout = Math.ceil(patient(1))
     const task = await run({ input_value: 'too long', timeout })
     expect(task).toMatchObject({ status: 'failed', error_code: 'outcome_unknown', timeout })
-    await until(async () => stack.stub.runs.at(-1)!.ended, (ended) => ended === 'client_left')
+    await until(
+      async () => stack.stub.runs.at(-1)!.ended,
+      (ended) => ended === 'client_left',
+    )
     stack.stub.release()
   })
 
@@ -42,9 +46,15 @@ describe('a call', () => {
     const result = async (input: string) => (await stack.engine.workflows.run(workflow.id, input, { wait: true })).task
     const first = await result('first')
     expect(first).toMatchObject({ status: 'completed', output_data: { result: '' } })
-    await until(() => stack.engine.tasks.logs(first.id, PAGE), ({ items }) => items.some((event) => event.type === 'note'))
+    await until(
+      () => stack.engine.tasks.logs(first.id, PAGE),
+      ({ items }) => items.some((event) => event.type === 'note'),
+    )
     expect((await result('second')).output_data).toMatchObject({ result: 'second' })
     // Also for the other workers.
-    await until(() => stack.db.sql.query('SELECT FROM workflows WHERE id = $1 AND streams_only', [workflow.id]), ({ rowCount }) => rowCount === 1)
+    await until(
+      () => stack.db.sql.query('SELECT FROM workflows WHERE id = $1 AND streams_only', [workflow.id]),
+      ({ rowCount }) => rowCount === 1,
+    )
   })
 })

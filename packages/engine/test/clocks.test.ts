@@ -1,8 +1,8 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import { makeWire } from './wire.ts'
 
 const PAGE = { limit: 100, offset: 0 }
@@ -28,8 +28,12 @@ const addWorker = async (options: Parameters<Stack['addWorker']>[0] = {}) => {
   workers.push(worker)
   return worker
 }
-const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m', ...fields }))
-const ledger = async (id: string) => (await stack.engine.schedules.occurrences(id, PAGE)).items.reverse().map(({ decision, reason, count }) => [decision, reason, count])
+const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) =>
+  stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m', ...fields }))
+const ledger = async (id: string) =>
+  (await stack.engine.schedules.occurrences(id, PAGE)).items
+    .reverse()
+    .map(({ decision, reason, count }) => [decision, reason, count])
 
 describe("when PostgreSQL's clock", () => {
   it('jumps an hour ahead, what lies in between is missed as in an outage, and the newest runs', async () => {
@@ -37,7 +41,15 @@ describe("when PostgreSQL's clock", () => {
     const worker = await addWorker({ nets: false })
     await moveClock(stack, 65 * MINUTE)
     await worker.fire()
-    expect(await until(() => ledger(id), (rows) => rows.length > 0)).toEqual([['missed', 'misfire', 5], ['started', null, 1]])
+    expect(
+      await until(
+        () => ledger(id),
+        (rows) => rows.length > 0,
+      ),
+    ).toEqual([
+      ['missed', 'misfire', 5],
+      ['started', null, 1],
+    ])
   })
 
   it('is set back an hour, nothing runs again, also after a pause and an edit, and all goes on where it was', async () => {
@@ -45,7 +57,10 @@ describe("when PostgreSQL's clock", () => {
     const worker = await addWorker({ nets: false })
     await moveClock(stack, HOUR + 5 * MINUTE)
     await worker.fire()
-    const rows = await until(() => ledger(id), (seen) => seen.length > 0)
+    const rows = await until(
+      () => ledger(id),
+      (seen) => seen.length > 0,
+    )
     const { next_due_at, run_count } = await stack.engine.schedules.get(id)
 
     await moveClock(stack, 5 * MINUTE)
@@ -60,7 +75,9 @@ describe("when PostgreSQL's clock", () => {
 
     await moveClock(stack, HOUR + 11 * MINUTE)
     await worker.fire()
-    const all = (await stack.engine.schedules.occurrences(id, PAGE)).items.flatMap((row) => (row.decision === 'started' ? [row.scheduled_for.getTime()] : []))
+    const all = (await stack.engine.schedules.occurrences(id, PAGE)).items.flatMap((row) =>
+      row.decision === 'started' ? [row.scheduled_for.getTime()] : [],
+    )
     expect(all.length).toBe(run_count + 1)
     expect(new Set(all).size).toBe(all.length)
   })
@@ -70,8 +87,14 @@ it('two workers whose own clocks are 30 s apart start every due time once, and n
   const all = [await addWorker({ clockAheadMs: 30 * SECOND }), await addWorker({ clockAheadMs: -30 * SECOND })]
   expect(all).toHaveLength(2)
   const { id } = await create({ schedule_expr: '1s', overlap: 'allow', max_runs: 4 })
-  await until(() => stack.engine.schedules.get(id), (seen) => seen.status === 'completed')
-  const tasks = await until(async () => (await stack.engine.tasks.list({ ...PAGE, schedule_id: id })).items, (items) => items.every((task) => task.status === 'completed'))
+  await until(
+    () => stack.engine.schedules.get(id),
+    (seen) => seen.status === 'completed',
+  )
+  const tasks = await until(
+    async () => (await stack.engine.tasks.list({ ...PAGE, schedule_id: id })).items,
+    (items) => items.every((task) => task.status === 'completed'),
+  )
   expect(tasks).toHaveLength(4)
   expect(new Set(tasks.map((task) => task.scheduled_for!.getTime())).size).toBe(4)
   for (const task of tasks) expect(task.created_at.getTime()).toBeGreaterThanOrEqual(task.scheduled_for!.getTime())
@@ -83,20 +106,35 @@ it('a worker that stood still during its call, longer than its lease, changes no
   const sleeper = await addWorker({ through: wire.url })
   await stack.stub.set({ slow: 'held' })
   const { id } = (await stack.engine.workflows.run(workflow_id, 'asleep', { wait: false })).task
-  await until(async () => stack.stub.inFlight, (n) => n === 1)
+  await until(
+    async () => stack.stub.inFlight,
+    (n) => n === 1,
+  )
   const frozen = wire.freezeAfter('lease_until = spark_now() + ') // its next heartbeat
   await frozen.seen
   await addWorker()
-  await until(() => stack.engine.tasks.get(id), (task) => task.error_code === 'outcome_unknown')
+  await until(
+    () => stack.engine.tasks.get(id),
+    (task) => task.error_code === 'outcome_unknown',
+  )
   await stack.stub.set({ slow: null })
   await stack.engine.tasks.retry(id)
-  const again = await until(() => stack.engine.tasks.get(id), (task) => task.status === 'completed')
+  const again = await until(
+    () => stack.engine.tasks.get(id),
+    (task) => task.status === 'completed',
+  )
   expect(again.tries).toBe(2)
 
   frozen.release()
   stack.stub.release() // the first call is answered at last
-  await until(() => stack.engine.tasks.logs(id, PAGE), (log) => log.items.some((event) => event.type === 'late_answer'))
+  await until(
+    () => stack.engine.tasks.logs(id, PAGE),
+    (log) => log.items.some((event) => event.type === 'late_answer'),
+  )
   expect(await stack.engine.tasks.get(id)).toEqual(again)
-  await until(async () => sleeper.runner.count(), (n) => n === 0)
+  await until(
+    async () => sleeper.runner.count(),
+    (n) => n === 0,
+  )
   await wire.close()
 })

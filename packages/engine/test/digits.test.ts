@@ -1,7 +1,7 @@
 import { checkedJsonText, CreateSchedule, RunRequest, withSources, writeJson } from '@automagik-spark/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { clear, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { clear, openStack, until } from './stack.ts'
 
 /** Numbers, keys, escapes and space that no parsed value keeps. */
 const SOURCES = [
@@ -30,14 +30,22 @@ const read = (json: string): unknown => {
 }
 const shown = (source: string): string => (source.startsWith('{') ? source : `{"value":${source}}`)
 const taskText = async (id: string): Promise<string> => (await stack.jsonTasks.get(id)).json_text
-const over = (id: string) => until(() => stack.engine.tasks.get(id), ({ status }) => status !== 'pending' && status !== 'running')
+const over = (id: string) =>
+  until(
+    () => stack.engine.tasks.get(id),
+    ({ status }) => status !== 'pending' && status !== 'running',
+  )
 
 describe.each(SOURCES)('an input like %s', (source) => {
   // What Langflow gets of it: a webhook wants an object as text, and takes a backslash before an n for a line break.
   const sent = source.startsWith('{') ? source : `{"payload":${source}}`
 
   it('is shown, and given to the flow, as it was written', async () => {
-    const { task } = await stack.raw.workflows.run(workflow_id, RunRequest.parse(read(`{ "input_value": ${source}, "session_id": "mine" }`)), { wait: false })
+    const { task } = await stack.raw.workflows.run(
+      workflow_id,
+      RunRequest.parse(read(`{ "input_value": ${source}, "session_id": "mine" }`)),
+      { wait: false },
+    )
     expect(writeJson(task)).toContain(`"input_data":${shown(source)}`)
     expect(await over(task.id)).toMatchObject({ status: 'completed' })
     expect(await taskText(task.id)).toContain(`"input_data":${shown(source)},`)
@@ -52,29 +60,45 @@ describe.each(SOURCES)('an input like %s', (source) => {
   it('and tweaks like it stay so in a schedule and in its runs', async () => {
     // What Langflow could not read in tweaks is refused.
     const tweaks = `{"ChatOutput-webhook2": {"sender_name": { "value": ${source.replace('1E400', '1E40').replace('\\ud800', '')}} } }`
-    const body = read(`{"workflow_id": "${workflow_id}", "schedule_type": "one-time", "schedule_expr": "now", "input_value": ${source} , "tweaks":${tweaks}}`)
+    const body = read(
+      `{"workflow_id": "${workflow_id}", "schedule_type": "one-time", "schedule_expr": "now", "input_value": ${source} , "tweaks":${tweaks}}`,
+    )
     const schedule = await stack.raw.schedules.create(CreateSchedule.parse(body))
-    for (const one of [schedule, await stack.raw.schedules.get(schedule.id), await stack.raw.schedules.update(schedule.id, { name: 'edited' })]) {
+    for (const one of [
+      schedule,
+      await stack.raw.schedules.get(schedule.id),
+      await stack.raw.schedules.update(schedule.id, { name: 'edited' }),
+    ]) {
       expect(writeJson(one)).toContain(`"input_value":${source},`)
       expect(writeJson(one)).toContain(`"tweaks":${tweaks},`)
     }
-    const { items } = await until(() => stack.engine.tasks.list({ limit: 1, offset: 0, schedule_id: schedule.id }), ({ items: [task] }) => task?.finished_at != null)
+    const { items } = await until(
+      () => stack.engine.tasks.list({ limit: 1, offset: 0, schedule_id: schedule.id }),
+      ({ items: [task] }) => task?.finished_at != null,
+    )
     expect(await taskText(items[0]!.id)).toContain(`"input_data":${shown(source)},`)
-    const { rows } = await stack.db.sql.query<{ tweaks: string }>('SELECT tweaks FROM tasks WHERE id = $1', [items[0]!.id])
+    const { rows } = await stack.db.sql.query<{ tweaks: string }>('SELECT tweaks FROM tasks WHERE id = $1', [
+      items[0]!.id,
+    ])
     expect(rows).toEqual([{ tweaks }])
     await clear(stack, 'schedules')
   })
 })
 
 describe('an answer', () => {
-  it.each(SOURCES.filter((source) => !source.startsWith('"')))('like %s is kept and shown as its server wrote it, and so is the part of it that is its result', async (source) => {
-    const answer = `{ "session_id":"s","outputs":[{"outputs":[{"results":{"data":{"text_key":"t","data": ${source}}}}]}]}`
-    for (const padding of ['', ' '.repeat(10_000)]) {
-      await stack.stub.set({ answer: answer.replace('{ ', `{ ${padding}`) })
-      const { task } = await stack.engine.workflows.run(workflow_id, 'x', { wait: true })
-      expect(await taskText(task.id)).toContain(`"output_data":{"result":${JSON.stringify(source)},"answer":${answer.replace('{ ', `{ ${padding}`)}}`)
-    }
-  })
+  it.each(SOURCES.filter((source) => !source.startsWith('"')))(
+    'like %s is kept and shown as its server wrote it, and so is the part of it that is its result',
+    async (source) => {
+      const answer = `{ "session_id":"s","outputs":[{"outputs":[{"results":{"data":{"text_key":"t","data": ${source}}}}]}]}`
+      for (const padding of ['', ' '.repeat(10_000)]) {
+        await stack.stub.set({ answer: answer.replace('{ ', `{ ${padding}`) })
+        const { task } = await stack.engine.workflows.run(workflow_id, 'x', { wait: true })
+        expect(await taskText(task.id)).toContain(
+          `"output_data":{"result":${JSON.stringify(source)},"answer":${answer.replace('{ ', `{ ${padding}`)}}`,
+        )
+      }
+    },
+  )
 })
 
 it('a JSON string alone is the input as it was written', async () => {

@@ -1,18 +1,21 @@
+import { makeHttpPool, parseSourcePolicy } from '@automagik-spark/adapters'
 import { startStubAgents, startStubHive, startStubLangflow } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Discovery } from '../src/config.ts'
 import { startDiscovery } from '../src/discovery.ts'
 import { openStack, type Stack } from './stack.ts'
-import { makeHttpPool, parseSourcePolicy } from '@automagik-spark/adapters'
 
 let stack: Stack
-beforeAll(async () => { stack = await openStack() })
+beforeAll(async () => {
+  stack = await openStack()
+})
 afterAll(() => stack.close())
 
 const stubs: { close: () => Promise<void> }[] = []
 afterEach(async () => {
   await Promise.all(stubs.splice(0).map((stub) => stub.close()))
-  for (const { id } of (await stack.engine.sources.list({ limit: 100, offset: 0 })).items) await stack.engine.sources.remove(id)
+  for (const { id } of (await stack.engine.sources.list({ limit: 100, offset: 0 })).items)
+    await stack.engine.sources.remove(id)
 })
 const started = async <T extends { close: () => Promise<void> }>(starting: Promise<T>): Promise<T> => {
   const stub = await starting
@@ -21,7 +24,11 @@ const started = async <T extends { close: () => Promise<void> }>(starting: Promi
 }
 /** As if Spark started. */
 const start = async (ports: number[], keys: Discovery['keys'] = {}, pool = stack.pool) => {
-  await startDiscovery({ ...stack.parts, pool, config: { discovery: { places: ports.map((port) => ({ source_type: 'langflow', port })), keys } } }).done
+  await startDiscovery({
+    ...stack.parts,
+    pool,
+    config: { discovery: { places: ports.map((port) => ({ source_type: 'langflow', port })), keys } },
+  }).done
   return (await stack.engine.sources.list({ limit: 100, offset: 0 })).items
 }
 
@@ -30,17 +37,41 @@ describe('discovery', () => {
     const langflow = await started(startStubLangflow({ version: '1.7.3', key: null }))
     const hive = await started(startStubHive({ key: 'the-hive-key' }))
     const agents = await started(startStubAgents())
-    const sources = await start([langflow.port, hive.port, agents.port], { 'automagik-hive': 'the-hive-key', 'automagik-agents': 'another', langflow: 'not wanted' })
+    const sources = await start([langflow.port, hive.port, agents.port], {
+      'automagik-hive': 'the-hive-key',
+      'automagik-agents': 'another',
+      langflow: 'not wanted',
+    })
     const of = (port: number) => sources.find(({ url }) => url === `http://localhost:${port}`)
     expect(sources).toHaveLength(3)
-    expect(of(langflow.port)).toMatchObject({ name: `Langflow on localhost:${langflow.port}`, source_type: 'langflow', status: 'active', health: 'up', health_reason: null, version_info: { release: '1.7.3' } })
-    expect(of(hive.port)).toMatchObject({ name: `Automagik Hive on localhost:${hive.port}`, source_type: 'automagik-hive', status: 'active', version_info: { version: '1.0.0' } })
-    expect(of(agents.port)).toMatchObject({ source_type: 'automagik-agents', status: 'inactive', health: 'unknown', version_info: null, health_reason: expect.stringContaining('refused the one in the environment') })
+    expect(of(langflow.port)).toMatchObject({
+      name: `Langflow on localhost:${langflow.port}`,
+      source_type: 'langflow',
+      status: 'active',
+      health: 'up',
+      health_reason: null,
+      version_info: { release: '1.7.3' },
+    })
+    expect(of(hive.port)).toMatchObject({
+      name: `Automagik Hive on localhost:${hive.port}`,
+      source_type: 'automagik-hive',
+      status: 'active',
+      version_info: { version: '1.0.0' },
+    })
+    expect(of(agents.port)).toMatchObject({
+      source_type: 'automagik-agents',
+      status: 'inactive',
+      health: 'unknown',
+      version_info: null,
+      health_reason: expect.stringContaining('refused the one in the environment'),
+    })
     // The key that fitted is kept, and works; a server that wants none got none.
     await stack.engine.sources.validate(of(hive.port)!.id)
     expect(langflow.calls.every(({ key_ok }) => key_ok)).toBe(true)
     // What is missing can be given in one step.
-    expect(await stack.engine.sources.update(of(agents.port)!.id, { api_key: agents.key, status: 'active' })).toMatchObject({ status: 'active', health: 'up', health_reason: null })
+    expect(
+      await stack.engine.sources.update(of(agents.port)!.id, { api_key: agents.key, status: 'active' }),
+    ).toMatchObject({ status: 'active', health: 'up', health_reason: null })
   })
   it('finds an address once: never again after it was deleted, nor when it is a source already by another name', async () => {
     const one = await started(startStubLangflow({ version: '1.7.3', key: null }))
@@ -68,7 +99,7 @@ describe('discovery', () => {
     ill.clearSwitches()
     expect(await start([ill.port])).toHaveLength(1)
   })
-  it("never asks Spark itself, nor where the policy forbids it", async () => {
+  it('never asks Spark itself, nor where the policy forbids it', async () => {
     const { port, calls } = await started(startStubLangflow({ version: '1.7.3', key: null }))
     const policy = parseSourcePolicy('private')
     const publicOnly = parseSourcePolicy('public')
@@ -83,7 +114,10 @@ describe('discovery', () => {
   it('ends at once when Spark stops', async () => {
     const slow = await started(startStubLangflow({ version: '1.7.3', key: null }))
     await slow.set({ slow: 'held' }, 'all')
-    const discovery = startDiscovery({ ...stack.parts, config: { discovery: { places: [{ source_type: 'langflow', port: slow.port }], keys: {} } } })
+    const discovery = startDiscovery({
+      ...stack.parts,
+      config: { discovery: { places: [{ source_type: 'langflow', port: slow.port }], keys: {} } },
+    })
     await expect.poll(() => slow.calls.length).toBe(1)
     await discovery.close()
     expect((await stack.engine.sources.list({ limit: 1, offset: 0 })).total).toBe(0)

@@ -10,7 +10,10 @@ export const makeDoor = async (serverUrl: string) => {
   let frozen = false
   const server = createServer((inside) => {
     const outside = connect(Number(target.port), target.hostname)
-    for (const [from, to] of [[inside, outside], [outside, inside]] as const) {
+    for (const [from, to] of [
+      [inside, outside],
+      [outside, inside],
+    ] as const) {
       sockets.add(from)
       if (frozen) from.pause()
       else from.pipe(to)

@@ -4,10 +4,10 @@ import { startEngine } from '../src/engine.ts'
 import { makeOpenSource } from '../src/remote.ts'
 import { isDatabaseAway } from '../src/unavailable.ts'
 import { asClient } from './as-client.ts'
-import { newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
-import { makeWire } from './wire.ts'
+import { newSchedule, openStack, until } from './stack.ts'
 import type { Wire } from './wire.ts'
+import { makeWire } from './wire.ts'
 
 const INSERT = 'INSERT INTO tasks AS t'
 let stack: Stack
@@ -26,10 +26,23 @@ beforeEach(async () => {
   closeDb = db.close
   const { clock, ids, vault, pool, logger } = stack.parts
   const addSecret = () => undefined
-  engine = asClient(await startEngine({
-    url: wire.url, db, queue: stack.queue, clock, ids, vault, pool, logger, addSecret, random: Math.random,
-    openSource: makeOpenSource({ pool, vault, addSecret }), version: 'test', default_timeout: 30,
-  }))
+  engine = asClient(
+    await startEngine({
+      url: wire.url,
+      db,
+      queue: stack.queue,
+      clock,
+      ids,
+      vault,
+      pool,
+      logger,
+      addSecret,
+      random: Math.random,
+      openSource: makeOpenSource({ pool, vault, addSecret }),
+      version: 'test',
+      default_timeout: 30,
+    }),
+  )
 })
 afterEach(async () => {
   stack.stub.release()
@@ -42,15 +55,26 @@ afterEach(async () => {
 afterAll(() => stack.close())
 
 const rows = async <T>(text: string, ...values: unknown[]) => (await stack.db.sql.query<T>(text, values)).rows
-const tasksOf = (input: string) => rows<{ id: string; status: string }>('SELECT id, status FROM tasks WHERE input = to_json($1::text)::text ORDER BY id', input)
-const completed = (id: string) => until(() => stack.engine.tasks.get(id), ({ status }) => status === 'completed')
+const tasksOf = (input: string) =>
+  rows<{ id: string; status: string }>(
+    'SELECT id, status FROM tasks WHERE input = to_json($1::text)::text ORDER BY id',
+    input,
+  )
+const completed = (id: string) =>
+  until(
+    () => stack.engine.tasks.get(id),
+    ({ status }) => status === 'completed',
+  )
 const callsOf = (input: string) => stack.stub.calls.filter((call) => call.input_value === input).length
 
 describe('a run whose store goes away after it was stored', () => {
   it('is answered with the task in hand, and runs once', async () => {
     await stack.stub.set({ slow: 'held' })
     const asked = engine.workflows.run(workflow_id, 'away', { wait: true })
-    await until(async () => callsOf('away'), (calls) => calls === 1)
+    await until(
+      async () => callsOf('away'),
+      (calls) => calls === 1,
+    )
     await wire.shut()
     const { task, finished } = await asked
     expect({ finished, status: task.status }).toEqual({ finished: false, status: 'pending' })
@@ -73,8 +97,16 @@ describe('a run whose store goes away after it was stored', () => {
     const asked = engine.workflows.run(workflow_id, 'doubtful', { wait: true }).catch((error: Error) => error)
     await lost.seen
     await wire.shut()
-    const [stored] = await until(() => tasksOf('doubtful'), (found) => found.length === 1)
-    expect(await asked).toMatchObject({ code: 'unavailable', message: expect.stringMatching(new RegExp(`task ${stored!.id} .*GET /api/v1/tasks/${stored!.id}: look there before sending again`)) as string })
+    const [stored] = await until(
+      () => tasksOf('doubtful'),
+      (found) => found.length === 1,
+    )
+    expect(await asked).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringMatching(
+        new RegExp(`task ${stored!.id} .*GET /api/v1/tasks/${stored!.id}: look there before sending again`),
+      ) as string,
+    })
     await completed(stored!.id)
   })
 
@@ -83,16 +115,27 @@ describe('a run whose store goes away after it was stored', () => {
     const asked = engine.workflows.run(workflow_id, 'frozen', { wait: true }).catch((error: Error) => error)
     await frozen.seen
     const said = await asked
-    expect(said).toMatchObject({ code: 'unavailable', message: expect.stringContaining('look there before sending again') as string })
+    expect(said).toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('look there before sending again') as string,
+    })
     frozen.release()
-    const [stored] = await until(() => tasksOf('frozen'), (found) => found.length === 1)
+    const [stored] = await until(
+      () => tasksOf('frozen'),
+      (found) => found.length === 1,
+    )
     expect((said as Error).message).toContain(stored!.id)
   })
 
   it('may be sent again when it surely was not stored', async () => {
     await wire.shut()
-    await until(() => engine.tasks.get(workflow_id).then(() => false, isDatabaseAway), (away) => away)
-    const error = await engine.workflows.run(workflow_id, 'not there', { wait: true }).catch((failure: unknown) => failure)
+    await until(
+      () => engine.tasks.get(workflow_id).then(() => false, isDatabaseAway),
+      (away) => away,
+    )
+    const error = await engine.workflows
+      .run(workflow_id, 'not there', { wait: true })
+      .catch((failure: unknown) => failure)
     expect(isDatabaseAway(error)).toBe(true)
     expect(await tasksOf('not there')).toEqual([])
   })
@@ -102,7 +145,10 @@ describe('what else makes a flow run, when nobody can say whether it was stored'
   /** What somebody is told when the answer to the commit is lost and PostgreSQL stays away. */
   const toldOf = async (statement: string, ask: () => Promise<unknown>): Promise<string> => {
     const lost = wire.cutAnswer(statement)
-    const asked = ask().then(() => 'it was done', (error: Error) => error.message)
+    const asked = ask().then(
+      () => 'it was done',
+      (error: Error) => error.message,
+    )
     await lost.seen
     await wire.shut()
     return asked
@@ -110,28 +156,40 @@ describe('what else makes a flow run, when nobody can say whether it was stored'
   const where = (path: string) => `GET /api/v1/${path}: look there before sending again`
 
   it('a run of a schedule names its task', async () => {
-    const { id } = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value: 'of a schedule' }))
+    const { id } = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_expr: '1h', input_value: 'of a schedule' }),
+    )
     const said = await toldOf(INSERT, () => engine.schedules.run(id))
-    const [stored] = await until(() => tasksOf('of a schedule'), (found) => found.length === 1)
+    const [stored] = await until(
+      () => tasksOf('of a schedule'),
+      (found) => found.length === 1,
+    )
     expect(said).toContain(where(`tasks/${stored!.id}`))
   })
 
   it('a replay names its task', async () => {
     const { task } = await stack.engine.workflows.run(workflow_id, 'first', { wait: true })
     const said = await toldOf(INSERT, () => engine.tasks.replay(task.id, { input_value: 'again' }))
-    const [stored] = await until(() => tasksOf('again'), (found) => found.length === 1)
+    const [stored] = await until(
+      () => tasksOf('again'),
+      (found) => found.length === 1,
+    )
     expect(said).toContain(where(`tasks/${stored!.id}`))
   })
 
   it('another try by hand names the log of its task', async () => {
     const { workflow } = await stack.sync('fail')
     const failed = await stack.engine.workflows.run(workflow.id, 'fails', { wait: true })
-    expect(await toldOf('COMMIT', () => engine.tasks.retry(failed.task.id))).toContain(where(`tasks/${failed.task.id}/logs`))
+    expect(await toldOf('COMMIT', () => engine.tasks.retry(failed.task.id))).toContain(
+      where(`tasks/${failed.task.id}/logs`),
+    )
   })
 
   it('a schedule is named, and found when only the word of its commit was lost', async () => {
-    const create = (input_value: string) => engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value }))
-    const stored = (input: string) => rows<{ id: string }>('SELECT id FROM schedules WHERE input_value = to_json($1::text)::text', input)
+    const create = (input_value: string) =>
+      engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value }))
+    const stored = (input: string) =>
+      rows<{ id: string }>('SELECT id FROM schedules WHERE input_value = to_json($1::text)::text', input)
     const lost = wire.cutAnswer('COMMIT')
     const asked = create('heard late')
     await lost.seen

@@ -1,10 +1,10 @@
-import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Task } from '@automagik-spark/core'
+import { MINUTE, SECOND } from '@automagik-spark/core'
 import { openDoorForChecks } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const KEY = 'sk-stack-test'
@@ -36,7 +36,8 @@ afterAll(() => stack.close())
 
 const source = () => stack.engine.sources.get(source_id)
 const isOver = (task: Task) => task.status === 'completed' || task.status === 'failed' || task.status === 'cancelled'
-const run = async (input_value: string) => (await stack.engine.workflows.run(workflow_id, { input_value }, { wait: false })).task.id
+const run = async (input_value: string) =>
+  (await stack.engine.workflows.run(workflow_id, { input_value }, { wait: false })).task.id
 const ended = (id: string) => until(() => stack.engine.tasks.get(id), isOver)
 const calls = (input: string) => stack.stub.calls.filter((call) => call.input_value === input)
 const ledger = async (id: string) => (await stack.engine.schedules.occurrences(id, PAGE)).items
@@ -44,11 +45,16 @@ const typesOf = async (id: string) => (await stack.engine.tasks.logs(id, PAGE)).
 const rows = async <T>(text: string, ...values: unknown[]) => (await stack.db.sql.query<T>(text, values)).rows
 /** Tasks as the plan of a schedule makes them. */
 const plan = async (count: number, input: string, workflow = workflow_id, max_retries = 3) =>
-  (await rows<{ id: string }>(
-    `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, input, timeout, max_retries, ready_at, created_at, updated_at)
+  (
+    await rows<{ id: string }>(
+      `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, input, timeout, max_retries, ready_at, created_at, updated_at)
      SELECT gen_random_uuid(), w.id, w.source_id, 'pending', 'schedule', 1, to_json($2::text)::text, 60, $4, spark_now(), spark_now(), spark_now() FROM workflows w, generate_series(1, $3) WHERE w.id = $1 RETURNING id`,
-    workflow, input, count, max_retries,
-  )).map(({ id }) => id)
+      workflow,
+      input,
+      count,
+      max_retries,
+    )
+  ).map(({ id }) => id)
 /** One call that could not be sent, and the check after it. */
 const bringDown = async () => {
   await stack.stub.set({ unreachable: true })
@@ -62,25 +68,41 @@ describe('a server that is gone', () => {
     await addWorker()
     const { version_info, updated_at } = await source()
     const { id, source: down } = await bringDown()
-    expect(down).toMatchObject({ status: 'active', health: 'down', health_reason: expect.stringContaining('refused') as string, updated_at })
+    expect(down).toMatchObject({
+      status: 'active',
+      health: 'down',
+      health_reason: expect.stringContaining('refused') as string,
+      updated_at,
+    })
     expect(await typesOf(id)).toEqual(['created', 'handed_back', 'failed'])
     expect((await stack.engine.tasks.get(id)).error).toContain(stack.stub.url)
     expect(calls('down')).toEqual([])
     // Asking for it by hand lets it go.
     await stack.stub.set({ unreachable: false })
-    expect(await stack.engine.sources.validate(source_id)).toMatchObject({ health: 'up', health_reason: null, version_info })
+    expect(await stack.engine.sources.validate(source_id)).toMatchObject({
+      health: 'up',
+      health_reason: null,
+      version_info,
+    })
     expect(await ended(await run('now'))).toMatchObject({ status: 'completed', tries: 1 })
   })
 
   it('has a run by hand wait for one check, which tells it, or runs it', async () => {
     await addWorker()
     await bringDown()
-    const { task, finished } = await stack.engine.workflows.run(workflow_id, { input_value: 'too early' }, { wait: true })
+    const { task, finished } = await stack.engine.workflows.run(
+      workflow_id,
+      { input_value: 'too early' },
+      { wait: true },
+    )
     expect(finished).toBe(true)
     expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 0 })
     expect(await typesOf(task.id)).toEqual(['created', 'failed'])
     await stack.stub.set({ unreachable: false })
-    expect(await stack.engine.workflows.run(workflow_id, { input_value: 'in time' }, { wait: true })).toMatchObject({ finished: true, task: { status: 'completed', tries: 1 } })
+    expect(await stack.engine.workflows.run(workflow_id, { input_value: 'in time' }, { wait: true })).toMatchObject({
+      finished: true,
+      task: { status: 'completed', tries: 1 },
+    })
     expect(calls('too early')).toEqual([])
     expect(await source()).toMatchObject({ health: 'up' })
   })
@@ -91,9 +113,14 @@ describe('a server that is gone', () => {
     await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     await rows(`UPDATE sources SET suspect_at = spark_now() WHERE id = $1`, source_id)
     await until(source, ({ health }) => health === 'down')
-    const checksSeen = () => stack.stub.calls.filter(({ path }) => path.startsWith('/api/v1/users/whoami')).map(({ at }) => at)
+    const checksSeen = () =>
+      stack.stub.calls.filter(({ path }) => path.startsWith('/api/v1/users/whoami')).map(({ at }) => at)
     const before = checksSeen().length
-    const asked = await Promise.all(Array.from({ length: 100 }, (_, i) => stack.engine.workflows.run(workflow_id, { input_value: `held ${i}` }, { wait: true })))
+    const asked = await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        stack.engine.workflows.run(workflow_id, { input_value: `held ${i}` }, { wait: true }),
+      ),
+    )
     expect(asked.filter(({ finished, task }) => finished && task.error_code === 'source_unreachable')).toHaveLength(100)
     const seen = checksSeen().slice(before)
     expect(seen.length).toBeGreaterThan(0)
@@ -106,7 +133,14 @@ describe('a server that is gone', () => {
     await stack.stub.set({ unreachable: true })
     const ids = await plan(30, 'waits')
     await until(source, ({ health }) => health === 'down')
-    expect((await rows<{ n: number }>(`SELECT count(*)::int AS n FROM tasks WHERE id = ANY ($1::uuid[]) AND status = 'pending' AND tries = 0`, ids))[0]!.n).toBe(30)
+    expect(
+      (
+        await rows<{ n: number }>(
+          `SELECT count(*)::int AS n FROM tasks WHERE id = ANY ($1::uuid[]) AND status = 'pending' AND tries = 0`,
+          ids,
+        )
+      )[0]!.n,
+    ).toBe(30)
     await stack.stub.set({ unreachable: false })
     for (const id of ids) expect(await ended(id)).toMatchObject({ status: 'completed', tries: 1 })
     expect(calls('waits')).toHaveLength(30)
@@ -115,13 +149,21 @@ describe('a server that is gone', () => {
 
   it('has its due times wait, and is asked how it is; when it is back they are decided and say why they were missed', async () => {
     await addWorker({ times: { checkMs: 1_000 } })
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m', input_value: 'planned' }))
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_expr: '10m', input_value: 'planned' }),
+    )
     await bringDown()
     await moveClock(stack, 35 * MINUTE)
-    await until(async () => (await rows<{ n: number }>('SELECT check_failures AS n FROM sources WHERE id = $1', source_id))[0]!.n, (failures) => failures >= 3)
+    await until(
+      async () => (await rows<{ n: number }>('SELECT check_failures AS n FROM sources WHERE id = $1', source_id))[0]!.n,
+      (failures) => failures >= 3,
+    )
     expect(await ledger(schedule.id)).toEqual([])
     await stack.stub.set({ unreachable: false })
-    const seen = await until(() => ledger(schedule.id), (found) => found.length > 0)
+    const seen = await until(
+      () => ledger(schedule.id),
+      (found) => found.length > 0,
+    )
     expect(seen.map(({ decision, reason, count }) => ({ decision, reason, count }))).toEqual([
       { decision: 'started', reason: null, count: 1 },
       { decision: 'missed', reason: 'source_down', count: 2 },
@@ -133,9 +175,25 @@ describe('a server that is gone', () => {
   it('has a task fail that was held for longer than its catch-up window', async () => {
     await addWorker()
     await stack.stub.set({ unreachable: true })
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', catchup_window: 3, input_value: 'too late' }))
-    const [row] = await until(() => ledger(schedule.id), (found) => found.length > 0)
-    expect(await ended(row!.task_id!)).toMatchObject({ status: 'failed', error_code: 'source_unreachable', error: expect.stringContaining('catchup_window, 3 s') as string, tries: 0 })
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({
+        workflow_id,
+        schedule_type: 'one-time',
+        schedule_expr: 'now',
+        catchup_window: 3,
+        input_value: 'too late',
+      }),
+    )
+    const [row] = await until(
+      () => ledger(schedule.id),
+      (found) => found.length > 0,
+    )
+    expect(await ended(row!.task_id!)).toMatchObject({
+      status: 'failed',
+      error_code: 'source_unreachable',
+      error: expect.stringContaining('catchup_window, 3 s') as string,
+      tries: 0,
+    })
     expect(await stack.engine.schedules.get(schedule.id)).toMatchObject({ consecutive_failures: 1 })
   })
 
@@ -165,7 +223,17 @@ describe('a server that is up by every check and takes no call', () => {
       expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 2 })
       expect(door.turnedAway()).toBe(6)
       expect(calls('never taken')).toEqual([])
-      expect(await typesOf(id!)).toEqual(['created', 'handed_back', 'handed_back', 'attempt_started', 'attempt_failed', 'handed_back', 'handed_back', 'attempt_started', 'failed'])
+      expect(await typesOf(id!)).toEqual([
+        'created',
+        'handed_back',
+        'handed_back',
+        'attempt_started',
+        'attempt_failed',
+        'handed_back',
+        'handed_back',
+        'attempt_started',
+        'failed',
+      ])
       expect(await stack.engine.sources.get(behind.id)).toMatchObject({ health: 'up' })
       await stack.engine.sources.remove(behind.id)
     } finally {
@@ -179,13 +247,25 @@ describe('a server that is busy', () => {
     await addWorker({ times: { checkMs: 300 } })
     await stack.stub.set({ slow: 'held' })
     const id = await run('long')
-    await until(async () => calls('long'), (made) => made.length === 1)
+    await until(
+      async () => calls('long'),
+      (made) => made.length === 1,
+    )
     await stack.stub.set({ busy: { status: 503, retry_after: 60 } }, 'all')
     await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
-    const checked = async () => (await rows<{ check_began_at: Date | null; failures: number }>('SELECT check_began_at, check_failures AS failures FROM sources WHERE id = $1', source_id))[0]!
+    const checked = async () =>
+      (
+        await rows<{ check_began_at: Date | null; failures: number }>(
+          'SELECT check_began_at, check_failures AS failures FROM sources WHERE id = $1',
+          source_id,
+        )
+      )[0]!
     const checks = async (count: number) => {
       const seen = new Set<number>()
-      await until(checked, ({ check_began_at }) => check_began_at !== null && seen.add(check_began_at.getTime()).size > count)
+      await until(
+        checked,
+        ({ check_began_at }) => check_began_at !== null && seen.add(check_began_at.getTime()).size > count,
+      )
     }
     await rows('UPDATE sources SET suspect_at = spark_now() WHERE id = $1', source_id) // also not when a call could not be sent
     await checks(3)
@@ -206,9 +286,15 @@ describe('woken by Agenda alone', () => {
     const [waiting] = await plan(1, 'sent in vain')
     workers[0]!.runner.pump()
     await until(source, ({ health }) => health === 'down')
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'woken' }))
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'woken' }),
+    )
     await stack.stub.set({ unreachable: false })
-    const seen = await until(() => ledger(schedule.id), (found) => found.length > 0, 30 * SECOND)
+    const seen = await until(
+      () => ledger(schedule.id),
+      (found) => found.length > 0,
+      30 * SECOND,
+    )
     expect(seen).toMatchObject([{ decision: 'started' }])
     expect(await ended(seen[0]!.task_id!)).toMatchObject({ status: 'completed' })
     expect(await ended(waiting!)).toMatchObject({ status: 'completed', tries: 1 })
@@ -217,9 +303,15 @@ describe('woken by Agenda alone', () => {
   it('what waited for a source that was switched off starts when it is switched on', async () => {
     await addWorker({ nets: false })
     await stack.engine.sources.update(source_id, { status: 'inactive' })
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'switched' }))
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'switched' }),
+    )
     await stack.engine.sources.update(source_id, { status: 'active' })
-    const seen = await until(() => ledger(schedule.id), (found) => found.length > 0, 30 * SECOND)
+    const seen = await until(
+      () => ledger(schedule.id),
+      (found) => found.length > 0,
+      30 * SECOND,
+    )
     expect(await ended(seen[0]!.task_id!)).toMatchObject({ status: 'completed' })
   })
 })

@@ -3,18 +3,33 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStack, type Stack } from './stack.ts'
 
 let stack: Stack
-beforeAll(async () => { stack = await openStack() })
+beforeAll(async () => {
+  stack = await openStack()
+})
 afterAll(() => stack.close())
-const create = (url: string, api_key?: string) => stack.engine.sources.create({ url, max_concurrency: 40, ...(api_key && { api_key }) })
+const create = (url: string, api_key?: string) =>
+  stack.engine.sources.create({ url, max_concurrency: 40, ...(api_key && { api_key }) })
 const remove = async (id: string) => stack.engine.sources.remove(id)
 
 describe('an address that was copied from the browser', () => {
-  it.each(['/flows', '/flow/2b0e2a3c-0000-4000-8000-000000000000', '/all', '/settings/general', '/playground/x', '/docs', '/login?redirect=%2Fflows', '/#/flows', '/flow/a/folder/b'])('%s leads to the server at its origin', async (path) => {
+  it.each([
+    '/flows',
+    '/flow/2b0e2a3c-0000-4000-8000-000000000000',
+    '/all',
+    '/settings/general',
+    '/playground/x',
+    '/docs',
+    '/login?redirect=%2Fflows',
+    '/#/flows',
+    '/flow/a/folder/b',
+  ])('%s leads to the server at its origin', async (path) => {
     for (const version of ['1.7.3', '1.13.0'] as const) {
       const stub = await startStubLangflow({ version, frontend: true })
       const source = await create(`${stub.url}${path}`, 'sk-stub')
       expect(source).toMatchObject({ url: stub.url, source_type: 'langflow' })
-      await expect(create(`${stub.url}${path}`, 'sk-stub')).rejects.toMatchObject({ message: `Source with URL ${stub.url} already exists` })
+      await expect(create(`${stub.url}${path}`, 'sk-stub')).rejects.toMatchObject({
+        message: `Source with URL ${stub.url} already exists`,
+      })
       await remove(source.id)
       await stub.close()
     }
@@ -28,19 +43,25 @@ describe('an address that was copied from the browser', () => {
   })
   it('says what is wrong with the server that was found above it', async () => {
     const stub = await startStubLangflow({ frontend: true })
-    await expect(create(`${stub.url}/flows`, 'sk-wrong')).rejects.toMatchObject({ message: expect.stringContaining('refused the API key') })
+    await expect(create(`${stub.url}/flows`, 'sk-wrong')).rejects.toMatchObject({
+      message: expect.stringContaining('refused the API key'),
+    })
     await stub.close()
   })
   it('is given up when nothing is there, with what was said of the address itself', async () => {
     const stub = await startStubLangflow({ frontend: true })
     await stub.set({ html: true }, 'all')
-    await expect(create(`${stub.url}/flows`)).rejects.toMatchObject({ message: expect.stringContaining(`${stub.url}/flows is no flow server that Spark knows`) })
+    await expect(create(`${stub.url}/flows`)).rejects.toMatchObject({
+      message: expect.stringContaining(`${stub.url}/flows is no flow server that Spark knows`),
+    })
     await stub.close()
   })
   it('is corrected in an edit, too', async () => {
     const stub = await startStubLangflow({ frontend: true })
     const source = await create(stub.url, 'sk-stub')
-    expect(await stack.engine.sources.update(source.id, { url: `${stub.url}/flows`, api_key: 'sk-stub' })).toMatchObject({ url: stub.url })
+    expect(
+      await stack.engine.sources.update(source.id, { url: `${stub.url}/flows`, api_key: 'sk-stub' }),
+    ).toMatchObject({ url: stub.url })
     await remove(source.id)
     await stub.close()
   })
@@ -60,7 +81,14 @@ describe('a flow that was deleted at its server', () => {
   it('is named by a sync of all, and its workflow says it until it is back', async () => {
     const { id, remote_flow_id } = await copied('all gone')
     for (let twice = 0; twice < 2; twice++) {
-      expect(await stack.engine.workflows.sync('*', { source_url: stack.stub.url })).toMatchObject({ failed: [{ flow_id: remote_flow_id, detail: `is gone: its server has it no longer, or not for this key. The workflow ${id} stays, and its runs fail` }] })
+      expect(await stack.engine.workflows.sync('*', { source_url: stack.stub.url })).toMatchObject({
+        failed: [
+          {
+            flow_id: remote_flow_id,
+            detail: `is gone: its server has it no longer, or not for this key. The workflow ${id} stays, and its runs fail`,
+          },
+        ],
+      })
       expect((await stack.engine.workflows.get(id)).warnings).toEqual([gone])
     }
     stack.stub.made.make('all gone', graph)
@@ -69,14 +97,20 @@ describe('a flow that was deleted at its server', () => {
   })
   it('is said by its workflow after a sync of it alone', async () => {
     const { id, remote_flow_id } = await copied('one gone')
-    await expect(stack.engine.workflows.sync(remote_flow_id, {})).rejects.toMatchObject({ code: 'not_found', message: `Flow ${remote_flow_id} not found in source ${stack.stub.url}` })
+    await expect(stack.engine.workflows.sync(remote_flow_id, {})).rejects.toMatchObject({
+      code: 'not_found',
+      message: `Flow ${remote_flow_id} not found in source ${stack.stub.url}`,
+    })
     expect((await stack.engine.workflows.get(id)).warnings).toEqual([gone])
     await stack.engine.workflows.remove(id)
   })
   it('is said by its workflow after a run that did not find it', async () => {
     const { id } = await copied('run gone')
     await stack.addWorker()
-    expect((await stack.engine.workflows.run(id, { input_value: 'hi' }, { wait: true })).task).toMatchObject({ status: 'failed', error_code: 'flow_not_found' })
+    expect((await stack.engine.workflows.run(id, { input_value: 'hi' }, { wait: true })).task).toMatchObject({
+      status: 'failed',
+      error_code: 'flow_not_found',
+    })
     await expect.poll(async () => (await stack.engine.workflows.get(id)).warnings).toEqual([gone])
     await stack.engine.workflows.remove(id)
   })
@@ -84,7 +118,9 @@ describe('a flow that was deleted at its server', () => {
     const { id, remote_flow_id } = await copied('unknown')
     await stack.stub.set({ failing: 502 }, 'all')
     await expect(stack.engine.workflows.sync(remote_flow_id, {})).rejects.toMatchObject({ code: 'invalid' })
-    await expect(stack.engine.workflows.sync('*', { source_url: stack.stub.url })).rejects.toMatchObject({ code: 'invalid' })
+    await expect(stack.engine.workflows.sync('*', { source_url: stack.stub.url })).rejects.toMatchObject({
+      code: 'invalid',
+    })
     stack.stub.clearSwitches()
     expect((await stack.engine.workflows.get(id)).warnings).toEqual([])
     await stack.engine.workflows.remove(id)
@@ -108,7 +144,7 @@ describe('a flow of Langflow', () => {
     await expect(sync('dail')).rejects.toMatchObject({ code: 'not_found' })
     await expect(sync('')).rejects.toMatchObject({ code: 'not_found' })
   })
-  it('whose name is that of another one\'s endpoint comes after it', async () => {
+  it("whose name is that of another one's endpoint comes after it", async () => {
     const id = stack.stub.made.make('First', graph, 'second')
     stack.stub.made.make('second', graph)
     expect(await sync('second')).toBe(id)
@@ -116,6 +152,8 @@ describe('a flow of Langflow', () => {
   it('is not guessed when two have the same name', async () => {
     const ids = [stack.stub.made.make('Twin', graph), stack.stub.made.make('twin', graph)]
     expect(await sync('Twin')).toBe(ids[0])
-    await expect(sync('TWIN')).rejects.toMatchObject({ message: `flow_id: TWIN is the name of several flows in source ${stack.stub.url}; take one of ${ids.join(', ')}` })
+    await expect(sync('TWIN')).rejects.toMatchObject({
+      message: `flow_id: TWIN is the name of several flows in source ${stack.stub.url}; take one of ${ids.join(', ')}`,
+    })
   })
 })

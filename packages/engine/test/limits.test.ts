@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openStack, until, type Stack } from './stack.ts'
+import { openStack, type Stack, until } from './stack.ts'
 
 let stack: Stack
-beforeAll(async () => { stack = await openStack({ stub: { latencyMs: 20 } }) })
+beforeAll(async () => {
+  stack = await openStack({ stub: { latencyMs: 20 } })
+})
 afterAll(() => stack.close())
 
 it('200 runs at once, from two workers, keep to the limit of their source', async () => {
@@ -11,8 +13,16 @@ it('200 runs at once, from two workers, keep to the limit of their source', asyn
   await stack.addWorker({ concurrency: 100 })
   await stack.addWorker({ concurrency: 100 })
 
-  await Promise.all(Array.from({ length: 200 }, (_, at) => stack.engine.workflows.run(workflow.id, { input_value: `run ${at}` }, { wait: false })))
-  await until(() => stack.engine.tasks.list({ limit: 1, offset: 0, status: 'completed' }), ({ total }) => total === 200, 60_000)
+  await Promise.all(
+    Array.from({ length: 200 }, (_, at) =>
+      stack.engine.workflows.run(workflow.id, { input_value: `run ${at}` }, { wait: false }),
+    ),
+  )
+  await until(
+    () => stack.engine.tasks.list({ limit: 1, offset: 0, status: 'completed' }),
+    ({ total }) => total === 200,
+    60_000,
+  )
 
   expect(stack.stub.runs).toHaveLength(200)
   expect(new Set(stack.stub.runs.map(({ input_value }) => input_value)).size).toBe(200)

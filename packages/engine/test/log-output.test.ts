@@ -82,10 +82,21 @@ describe('a log', () => {
     const line = `${'x'.repeat(1023)}\n`
     for (let i = 0; i < 20_000; i++) output.write(line)
     let read = ''
-    await until(async () => (read += readAll(reader)), (text) => text.length >= 8 * 1024 * 1024)
+    await until(
+      async () => (read += readAll(reader)),
+      (text) => text.length >= 8 * 1024 * 1024,
+    )
     output.write('last\n')
-    await until(async () => (read += readAll(reader)), (text) => text.endsWith('last\n'))
-    expect(read.replaceAll(line, '').split('\n').filter((one) => !one.startsWith('lost '))).toEqual(['last', ''])
+    await until(
+      async () => (read += readAll(reader)),
+      (text) => text.endsWith('last\n'),
+    )
+    expect(
+      read
+        .replaceAll(line, '')
+        .split('\n')
+        .filter((one) => !one.startsWith('lost ')),
+    ).toEqual(['last', ''])
     const lost = [...read.matchAll(/lost (\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
     expect(read.split(line).length - 1 + lost).toBe(20_000)
   })

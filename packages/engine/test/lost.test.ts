@@ -5,10 +5,10 @@ import { makeLogger } from '../src/logger.ts'
 import { makeHeartbeat } from '../src/run/heartbeat.ts'
 import { makeTroubles } from '../src/run/troubles.ts'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { moveClock, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
-import { makeWire } from './wire.ts'
+import { moveClock, openStack, until } from './stack.ts'
 import type { Wire } from './wire.ts'
+import { makeWire } from './wire.ts'
 
 const PAGE = { limit: 50, offset: 0 }
 const CLAIM = 'spark_claim_ready('
@@ -47,14 +47,23 @@ const addWiredWorker = async (times: NonNullable<Parameters<Stack['addWorker']>[
 }
 const start = async (input: string) => (await stack.engine.workflows.run(workflow_id, input, { wait: false })).task.id
 const get = (id: string) => stack.engine.tasks.get(id)
-const over = (id: string) => until(() => get(id), (seen) => seen.finished_at !== null)
+const over = (id: string) =>
+  until(
+    () => get(id),
+    (seen) => seen.finished_at !== null,
+  )
 const logOf = async (id: string) => (await stack.engine.tasks.logs(id, PAGE)).items.map((event) => event.type)
 const callsOf = (input: string) => stack.stub.calls.filter((call) => call.input_value === input)
-const leaseOf = async (id: string) => (await stack.db.sql.query<{ lease_until: Date | null }>('SELECT lease_until FROM tasks WHERE id = $1', [id])).rows[0]!.lease_until
+const leaseOf = async (id: string) =>
+  (await stack.db.sql.query<{ lease_until: Date | null }>('SELECT lease_until FROM tasks WHERE id = $1', [id])).rows[0]!
+    .lease_until
 /** Heartbeats have held the task for longer than a lease and the grace after it. */
 const isHeldOn = async (id: string) => {
   const first = (await leaseOf(id))!.getTime()
-  await until(() => leaseOf(id), (lease) => lease === null || lease.getTime() > first + 3_000)
+  await until(
+    () => leaseOf(id),
+    (lease) => lease === null || lease.getTime() > first + 3_000,
+  )
 }
 
 describe('a worker', () => {
@@ -72,7 +81,10 @@ describe('a worker', () => {
     const lost = wire.cutAnswer(SETTLE, 'completed')
     const id = await start('lost settle')
     await lost.seen
-    await until(async () => worker.runner.count(), (n) => n === 0)
+    await until(
+      async () => worker.runner.count(),
+      (n) => n === 0,
+    )
     expect((await get(id)).status).toBe('completed')
     expect(await logOf(id)).toEqual(['created', 'attempt_started', 'completed'])
   })
@@ -81,10 +93,16 @@ describe('a worker', () => {
     const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
     await stack.stub.set({ slow: 'held' })
     const id = await start('kept')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await wire.shut()
     stack.stub.release()
-    await until(async () => callsOf('kept')[0]!.ended, (ended) => ended === 'answered')
+    await until(
+      async () => callsOf('kept')[0]!.ended,
+      (ended) => ended === 'answered',
+    )
     expect((await get(id)).status).toBe('running')
     await wire.open()
     expect(await over(id)).toMatchObject({ status: 'completed', output_data: { result: 'kept' } })
@@ -105,13 +123,25 @@ describe('a worker', () => {
     const worker = await addWorker({ times: { leaseMs: MINUTE_MS } })
     await stack.stub.set({ slow: 3_000 })
     const id = await start('twice in hand')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await stack.stub.set({ slow: 'held' })
     // As if it had been taken over and given back meanwhile: this worker claims it anew.
-    await stack.db.sql.query(`UPDATE tasks SET status = 'pending', phase = NULL, token = NULL, lease_until = NULL, started_at = NULL WHERE id = $1`, [id])
+    await stack.db.sql.query(
+      `UPDATE tasks SET status = 'pending', phase = NULL, token = NULL, lease_until = NULL, started_at = NULL WHERE id = $1`,
+      [id],
+    )
     worker.runner.pump()
-    await until(() => logOf(id), (types) => types.includes('late_answer'))
-    await until(async () => callsOf('twice in hand').length, (n) => n === 2)
+    await until(
+      () => logOf(id),
+      (types) => types.includes('late_answer'),
+    )
+    await until(
+      async () => callsOf('twice in hand').length,
+      (n) => n === 2,
+    )
     expect(worker.runner.held().map(({ task, phase }) => [task.id, phase])).toEqual([[id, 'calling']])
     stack.stub.release()
     expect(await over(id)).toMatchObject({ status: 'completed', tries: 2 })
@@ -122,7 +152,12 @@ describe('a worker', () => {
     const clock = makeDbClock(Date.now)
     const logger = makeLogger({ level: 'silent', format: 'json' })
     const heartbeat = makeHeartbeat({
-      sql: stack.db.sql, clock, logger, runner: worker.runner, leaseMs: MINUTE_MS, troubles: makeTroubles({ logger, onChange: () => undefined }),
+      sql: stack.db.sql,
+      clock,
+      logger,
+      runner: worker.runner,
+      leaseMs: MINUTE_MS,
+      troubles: makeTroubles({ logger, onChange: () => undefined }),
       worker: { id: randomUUID(), hostname: 'test', pid: process.pid, concurrency: 1, version: 'test' },
     })
     await moveClock(stack, 60 * MINUTE_MS)
@@ -140,7 +175,10 @@ describe('a worker', () => {
     const id = await start('cancelled early')
     await claimed.seen
     const cancelling = stack.engine.tasks.cancel(id)
-    await until(() => get(id), (seen) => seen.cancel_requested_at !== null)
+    await until(
+      () => get(id),
+      (seen) => seen.cancel_requested_at !== null,
+    )
     claimed.release()
     await cancelling
     expect((await over(id)).status).toBe('cancelled')
@@ -154,7 +192,10 @@ describe('a worker', () => {
     await announced.seen
     const cancelling = stack.engine.tasks.cancel(id)
     // Past the commit: the word of it has reached the worker.
-    await until(async () => worker.runner.held(), ([entry]) => entry!.abort.signal.aborted)
+    await until(
+      async () => worker.runner.held(),
+      ([entry]) => entry!.abort.signal.aborted,
+    )
     announced.release()
     await cancelling
     expect((await over(id)).status).toBe('cancelled')
@@ -179,7 +220,10 @@ describe('a worker', () => {
     await addWorker()
     expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
     frozen.release()
-    await until(async () => worker.runner.count(), (n) => n === 0)
+    await until(
+      async () => worker.runner.count(),
+      (n) => n === 0,
+    )
     expect(callsOf('frozen')).toEqual([])
   })
 
@@ -187,15 +231,30 @@ describe('a worker', () => {
     const { wire, worker } = await addWiredWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('outage')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await wire.shut()
     await addWorker()
     expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
     await wire.open()
     // With this heartbeat it learns that its task was taken over.
-    await until(() => worker.heartbeat.once().then(() => true, () => false), (beat) => beat)
+    await until(
+      () =>
+        worker.heartbeat.once().then(
+          () => true,
+          () => false,
+        ),
+      (beat) => beat,
+    )
     stack.stub.release()
-    expect(await until(() => get(id), (seen) => seen.status === 'completed')).toMatchObject({ output_data: { result: 'outage' }, error_code: null, tries: 1 })
+    expect(
+      await until(
+        () => get(id),
+        (seen) => seen.status === 'completed',
+      ),
+    ).toMatchObject({ output_data: { result: 'outage' }, error_code: null, tries: 1 })
     expect(callsOf('outage')).toHaveLength(1)
   })
 
@@ -203,7 +262,10 @@ describe('a worker', () => {
     await addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('long')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await isHeldOn(id)
     stack.stub.release()
     expect((await over(id)).status).toBe('completed')
@@ -214,7 +276,10 @@ describe('a worker', () => {
     await addWorker({ times: { leaseMs: 10 * MINUTE_MS } })
     await stack.stub.set({ slow: 'held' })
     const id = await start('cancel heard')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await stack.engine.tasks.cancel(id)
     expect((await over(id)).status).toBe('cancelled')
   })
@@ -223,20 +288,35 @@ describe('a worker', () => {
     await addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('cancel unheard')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await stack.db.sql.query('UPDATE tasks SET cancel_requested_at = spark_now() WHERE id = $1', [id])
     expect((await over(id)).status).toBe('cancelled')
-    await until(async () => callsOf('cancel unheard')[0]!.ended, (ended) => ended === 'client_left')
+    await until(
+      async () => callsOf('cancel unheard')[0]!.ended,
+      (ended) => ended === 'client_left',
+    )
   })
 
   it('stops a call with its next heartbeat when the task is gone and nobody said so', async () => {
     const worker = await addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('gone')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await stack.db.sql.query('DELETE FROM tasks WHERE id = $1', [id])
-    await until(async () => callsOf('gone')[0]!.ended, (ended) => ended === 'client_left')
-    await until(async () => worker.runner.count(), (n) => n === 0)
+    await until(
+      async () => callsOf('gone')[0]!.ended,
+      (ended) => ended === 'client_left',
+    )
+    await until(
+      async () => worker.runner.count(),
+      (n) => n === 0,
+    )
   })
 })
 
@@ -250,9 +330,15 @@ describe('a worker that is stopped', () => {
     const worker = await addWorker({ times: { drainMs: MINUTE_MS } })
     await stack.stub.set({ slow: 'held' })
     const running = await start('last one')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     const stopping = stop(worker)
-    await until(() => stack.engine.workers.list(PAGE), ({ items }) => items.some((row) => row.id === worker.id && row.status === 'draining'))
+    await until(
+      () => stack.engine.workers.list(PAGE),
+      ({ items }) => items.some((row) => row.id === worker.id && row.status === 'draining'),
+    )
     const next = await start('next one')
     stack.stub.release()
     await stopping
@@ -267,7 +353,10 @@ describe('a worker that is stopped', () => {
     const id = await start('given back')
     await announced.seen
     const stopping = stop(worker)
-    await until(() => get(id), (seen) => seen.status === 'pending')
+    await until(
+      () => get(id),
+      (seen) => seen.status === 'pending',
+    )
     expect(await logOf(id)).toEqual(['created', 'handed_back'])
     await addWorker()
     expect(await over(id)).toMatchObject({ status: 'completed', tries: 1 })
@@ -280,7 +369,10 @@ describe('a worker that is stopped', () => {
     const worker = await addWorker({ times: { leaseMs: 10 * MINUTE_MS, drainMs: 100 } })
     await stack.stub.set({ slow: 'held' })
     const id = await start('left')
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await addWorker()
     await stop(worker)
     expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })

@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:http'
 import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStack, type Stack } from './stack.ts'
@@ -12,16 +12,35 @@ const startClashing = async () => {
     const [, kind = '', id] = (request.url ?? '/').split('/')
     const known = ['agents', 'teams', 'workflows'].includes(kind)
     const answer =
-      request.url === '/' ? { name: 'AgentOS API', version: '1.0.0' }
-      : request.url === '/health' ? { status: 'ok' }
-      : request.method === 'POST' ? { status: 'COMPLETED', content: `said by ${kind}` }
-      : known && id === undefined ? [things(kind.slice(0, -1))]
-      : known && id === 'echo' ? things(kind.slice(0, -1))
-      : null
-    request.resume().on('end', () => response.writeHead(answer ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(answer ?? { detail: 'Not found' })))
+      request.url === '/'
+        ? { name: 'AgentOS API', version: '1.0.0' }
+        : request.url === '/health'
+          ? { status: 'ok' }
+          : request.method === 'POST'
+            ? { status: 'COMPLETED', content: `said by ${kind}` }
+            : known && id === undefined
+              ? [things(kind.slice(0, -1))]
+              : known && id === 'echo'
+                ? things(kind.slice(0, -1))
+                : null
+    request
+      .resume()
+      .on('end', () =>
+        response
+          .writeHead(answer ? 200 : 404, { 'content-type': 'application/json' })
+          .end(JSON.stringify(answer ?? { detail: 'Not found' })),
+      )
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, changes, close: () => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve) }) } // listening on TCP
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    changes,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(resolve)
+      }),
+  } // listening on TCP
 }
 
 describe('an agent, a team and a workflow of one id', () => {
@@ -43,8 +62,21 @@ describe('an agent, a team and a workflow of one id', () => {
   }
 
   it('are not guessed, and told apart by their kind', async () => {
-    await expect(sync('echo')).rejects.toMatchObject({ code: 'invalid', message: `flow_id: echo is the id of several things in source ${clashing.url}; take one of agent:echo, team:echo, workflow:echo` })
-    expect(await sync('team:echo')).toMatchObject({ created: true, workflow: { name: 'Echo team', flow_type: 'team', remote_flow_id: 'echo', input_component: 'message', output_component: 'result', flow_version: 1 } })
+    await expect(sync('echo')).rejects.toMatchObject({
+      code: 'invalid',
+      message: `flow_id: echo is the id of several things in source ${clashing.url}; take one of agent:echo, team:echo, workflow:echo`,
+    })
+    expect(await sync('team:echo')).toMatchObject({
+      created: true,
+      workflow: {
+        name: 'Echo team',
+        flow_type: 'team',
+        remote_flow_id: 'echo',
+        input_component: 'message',
+        output_component: 'result',
+        flow_version: 1,
+      },
+    })
     expect(await sync('team:echo')).toMatchObject({ created: false })
     expect(await stack.engine.workflows.remoteGet('workflow:echo', {})).toMatchObject({ flow_type: 'workflow' })
   })
@@ -56,7 +88,10 @@ describe('an agent, a team and a workflow of one id', () => {
     expect(all.synced.map(({ flow_type }) => flow_type).sort()).toEqual(['agent', 'team', 'workflow'])
     expect((await stack.engine.workflows.list({ limit: 10, offset: 0 })).total).toBe(3)
     for (const { id, flow_type } of all.synced) {
-      expect((await stack.engine.workflows.run(id, { input_value: 'hi' }, { wait: true })).task).toMatchObject({ status: 'completed', output_data: { result: `said by ${flow_type}s` } })
+      expect((await stack.engine.workflows.run(id, { input_value: 'hi' }, { wait: true })).task).toMatchObject({
+        status: 'completed',
+        output_data: { result: `said by ${flow_type}s` },
+      })
     }
   })
   it('are new versions when they changed, and not when they moved', async () => {

@@ -1,12 +1,12 @@
-import { listen } from '@automagik-spark/db'
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
+import { listen } from '@automagik-spark/db'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BATCH } from '../src/run/fire.ts'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
-import { makeWire } from './wire.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Wire } from './wire.ts'
+import { makeWire } from './wire.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const NEVER_MS = HOUR
@@ -34,8 +34,11 @@ afterEach(async () => {
 afterAll(() => stack.close())
 
 const listeners = async (): Promise<number[]> =>
-  (await stack.db.sql.query<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE application_name = 'spark-worker-listen' AND datname = current_database() AND query LIKE '%LISTEN%' AND state = 'idle'`))
-    .rows.map((row) => row.pid)
+  (
+    await stack.db.sql.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity WHERE application_name = 'spark-worker-listen' AND datname = current_database() AND query LIKE '%LISTEN%' AND state = 'idle'`,
+    )
+  ).rows.map((row) => row.pid)
 /** Ready when it has looked and listens: whatever it finds from then on, it was told or looked for again. */
 const addWorker = async (options: NonNullable<Parameters<Stack['addWorker']>[0]> = {}) => {
   await until(listeners, (pids) => pids.length === workers.length) // those before are gone
@@ -47,7 +50,11 @@ const addWorker = async (options: NonNullable<Parameters<Stack['addWorker']>[0]>
   workers.push(worker)
   await until(listeners, (pids) => pids.length === workers.length)
   // The reconciler's first round ends with the workers that are long gone.
-  if (options.nets !== false) await until(() => stack.db.sql.query(`SELECT FROM workers WHERE hostname = 'long gone'`), ({ rowCount }) => rowCount === 0)
+  if (options.nets !== false)
+    await until(
+      () => stack.db.sql.query(`SELECT FROM workers WHERE hostname = 'long gone'`),
+      ({ rowCount }) => rowCount === 0,
+    )
   else await stack.db.sql.query(`DELETE FROM workers WHERE hostname = 'long gone'`)
   return worker
 }
@@ -63,8 +70,13 @@ const addQuietly = async (count = 1): Promise<string[]> => {
   return rows.map((row) => row.id)
 }
 const statusOf = async (id: string) => (await stack.engine.tasks.get(id)).status
-const isCompleted = (id: string) => until(() => statusOf(id), (status) => status === 'completed')
-const count = async (where: string) => (await stack.db.sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM tasks WHERE ${where}`)).rows[0]!.n
+const isCompleted = (id: string) =>
+  until(
+    () => statusOf(id),
+    (status) => status === 'completed',
+  )
+const count = async (where: string) =>
+  (await stack.db.sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM tasks WHERE ${where}`)).rows[0]!.n
 
 describe('ready tasks are found', () => {
   it('by the announcement of a run alone', async () => {
@@ -74,8 +86,13 @@ describe('ready tasks are found', () => {
 
   it('by the announcement of what a schedule started alone', async () => {
     await addWorker({ times: DEAF_TO_TIME })
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now' }))
-    const page = await until(() => stack.engine.tasks.list({ ...PAGE, schedule_id: schedule.id }), (seen) => seen.total === 1)
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now' }),
+    )
+    const page = await until(
+      () => stack.engine.tasks.list({ ...PAGE, schedule_id: schedule.id }),
+      (seen) => seen.total === 1,
+    )
     await isCompleted(page.items[0]!.id)
   })
 
@@ -113,9 +130,15 @@ it('a worker never has more in hand than its slots', async () => {
   await addWorker({ concurrency: 2 })
   await stack.stub.set({ slow: 'held' })
   await run('slots')
-  await until(async () => stack.stub.inFlight, (n) => n === 1)
+  await until(
+    async () => stack.stub.inFlight,
+    (n) => n === 1,
+  )
   const ids = await addQuietly(4)
-  await until(() => count(`status = 'running'`), (n) => n >= 2)
+  await until(
+    () => count(`status = 'running'`),
+    (n) => n >= 2,
+  )
   expect(await count(`status = 'running'`)).toBe(2)
   stack.stub.release()
   await stack.stub.set({ slow: null })
@@ -134,9 +157,15 @@ describe('with wake-ups that Agenda forgets, a due time is started', () => {
   })
   const create = (inMs: number) => {
     const at = new Date(Math.ceil((stack.clock.now().getTime() + inMs) / SECOND) * SECOND)
-    return stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: at.toISOString() }))
+    return stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: at.toISOString() }),
+    )
   }
-  const isStarted = (id: string) => until(() => stack.engine.schedules.get(id), (seen) => seen.status === 'completed')
+  const isStarted = (id: string) =>
+    until(
+      () => stack.engine.schedules.get(id),
+      (seen) => seen.status === 'completed',
+    )
 
   it('by the guard, who was told of a second that is near', async () => {
     await addWorker({ times: DEAF_TO_TIME })
@@ -152,23 +181,37 @@ describe('with wake-ups that Agenda forgets, a due time is started', () => {
   it('by the reconciler, who finds what is overdue', async () => {
     await addWorker()
     const schedule = await create(HOUR)
-    await stack.db.sql.query(`UPDATE schedules SET next_run_at = date_trunc('second', spark_now()) - interval '1 second' WHERE id = $1`, [schedule.id])
+    await stack.db.sql.query(
+      `UPDATE schedules SET next_run_at = date_trunc('second', spark_now()) - interval '1 second' WHERE id = $1`,
+      [schedule.id],
+    )
     // Too early by its own plan: that it was looked at shows in its next time, which is right again.
-    await until(() => stack.engine.schedules.get(schedule.id), (seen) => seen.next_run_at !== null && seen.next_run_at.getTime() === schedule.next_run_at!.getTime())
+    await until(
+      () => stack.engine.schedules.get(schedule.id),
+      (seen) => seen.next_run_at !== null && seen.next_run_at.getTime() === schedule.next_run_at!.getTime(),
+    )
   })
 
   it('by a worker whose connection for announcements comes back', async () => {
     await addWorker({ times: DEAF_TO_TIME })
     const schedule = await create(HOUR)
-    await stack.db.sql.query(`UPDATE schedules SET next_run_at = date_trunc('second', spark_now()) - interval '1 second' WHERE id = $1`, [schedule.id])
+    await stack.db.sql.query(
+      `UPDATE schedules SET next_run_at = date_trunc('second', spark_now()) - interval '1 second' WHERE id = $1`,
+      [schedule.id],
+    )
     await stack.db.sql.query('SELECT pg_terminate_backend($1)', await listeners())
-    await until(() => stack.engine.schedules.get(schedule.id), (seen) => seen.next_run_at!.getTime() === schedule.next_run_at!.getTime())
+    await until(
+      () => stack.engine.schedules.get(schedule.id),
+      (seen) => seen.next_run_at!.getTime() === schedule.next_run_at!.getTime(),
+    )
   })
 })
 
 it('wake-ups that the store lost are armed again', async () => {
   const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '45s' }))
-  const armed = async () => (await stack.db.sql.query('SELECT FROM spark_agenda.agenda_jobs WHERE next_run_at = $1', [schedule.next_run_at])).rowCount
+  const armed = async () =>
+    (await stack.db.sql.query('SELECT FROM spark_agenda.agenda_jobs WHERE next_run_at = $1', [schedule.next_run_at]))
+      .rowCount
   await until(armed, (n) => n === 1)
   await stack.db.sql.query('DELETE FROM spark_agenda.agenda_jobs')
   await addWorker()
@@ -178,7 +221,11 @@ it('wake-ups that the store lost are armed again', async () => {
 describe('firing', () => {
   it('by several workers at once starts each due time once', async () => {
     const two = [await addWorker({ nets: false }), await addWorker({ nets: false })]
-    const schedules = await Promise.all(Array.from({ length: 30 }, () => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))))
+    const schedules = await Promise.all(
+      Array.from({ length: 30 }, () =>
+        stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' })),
+      ),
+    )
     await moveClock(stack, HOUR + SECOND)
     await Promise.all([...two, ...two].map((worker) => worker.fire()))
     for (const { id } of schedules) {
@@ -201,7 +248,9 @@ describe('firing', () => {
 
   it('goes row by row when PostgreSQL refuses a batch, and pauses the schedule that it refuses', async () => {
     const worker = await addWorker({ nets: false })
-    const [good, bad, other] = await Promise.all([1, 2, 3].map(() => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))))
+    const [good, bad, other] = await Promise.all(
+      [1, 2, 3].map(() => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))),
+    )
     await stack.db.sql.query(
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused here' USING ERRCODE = '22023'; END $$;
        CREATE TRIGGER refuse BEFORE INSERT ON occurrences FOR EACH ROW WHEN (NEW.schedule_id = '${bad!.id}') EXECUTE FUNCTION refuse()`,
@@ -209,15 +258,30 @@ describe('firing', () => {
     await moveClock(stack, HOUR + SECOND)
     await worker.fire()
     await stack.db.sql.query('DROP TRIGGER refuse ON occurrences')
-    for (const { id } of [good!, other!]) expect((await until(() => stack.engine.schedules.occurrences(id, PAGE), (page) => page.total > 0)).items.map((row) => row.decision)).toEqual(['started'])
-    expect(await stack.engine.schedules.get(bad!.id)).toMatchObject({ status: 'paused', next_run_at: null, run_count: 0, paused_reason: expect.stringContaining('refused here') })
+    for (const { id } of [good!, other!])
+      expect(
+        (
+          await until(
+            () => stack.engine.schedules.occurrences(id, PAGE),
+            (page) => page.total > 0,
+          )
+        ).items.map((row) => row.decision),
+      ).toEqual(['started'])
+    expect(await stack.engine.schedules.get(bad!.id)).toMatchObject({
+      status: 'paused',
+      next_run_at: null,
+      run_count: 0,
+      paused_reason: expect.stringContaining('refused here'),
+    })
   })
 
   it('row by row leaves a schedule that was paused meanwhile', async () => {
     wire = await makeWire(stack.url)
     const worker = await addWorker({ nets: false, through: wire.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
-    await stack.db.sql.query('CREATE TRIGGER refuse BEFORE INSERT ON occurrences FOR EACH ROW EXECUTE FUNCTION refuse()')
+    await stack.db.sql.query(
+      'CREATE TRIGGER refuse BEFORE INSERT ON occurrences FOR EACH ROW EXECUTE FUNCTION refuse()',
+    )
     await moveClock(stack, HOUR + SECOND)
     const LOCK = 'FOR NO KEY UPDATE OF s SKIP LOCKED'
     const batch = wire.holdAnswer(LOCK)
@@ -239,7 +303,9 @@ describe('firing', () => {
   it('starts a due time once when the word of its commit got lost', async () => {
     wire = await makeWire(stack.url)
     const worker = await addWorker({ nets: false, through: wire.url })
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value: 'commit' }))
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_expr: '1h', input_value: 'commit' }),
+    )
     await moveClock(stack, HOUR + SECOND)
     const decided = wire.holdAnswer('INSERT INTO occurrences')
     const first = worker.fire()
@@ -271,11 +337,24 @@ describe('firing', () => {
 
 it('what an edit decides before it changes anything is announced', async () => {
   const heard: string[] = []
-  const listener = listen({ url: stack.url, name: 'test-listen', channels: ['spark_ready'], onMessage: (channel) => void heard.push(channel), onUp: () => undefined, onError: () => undefined })
-  await until(async () => listener.isUp(), (up) => up)
+  const listener = listen({
+    url: stack.url,
+    name: 'test-listen',
+    channels: ['spark_ready'],
+    onMessage: (channel) => void heard.push(channel),
+    onUp: () => undefined,
+    onError: () => undefined,
+  })
+  await until(
+    async () => listener.isUp(),
+    (up) => up,
+  )
   const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m' }))
   await moveClock(stack, 10 * MINUTE + SECOND)
   await stack.engine.schedules.update(schedule.id, { name: 'edited' })
-  await until(async () => heard.length, (n) => n > 0)
+  await until(
+    async () => heard.length,
+    (n) => n > 0,
+  )
   await listener.close()
 })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { MongoClient } from 'mongodb'
-import { afterAll, describe, inject } from 'vitest'
 import { emptyDatabase } from '@automagik-spark/db/testing'
 import { requireMongo } from '@automagik-spark/testing'
+import { MongoClient } from 'mongodb'
+import { afterAll, describe, inject } from 'vitest'
 import { queueSuite, type Store } from './queue-suite.ts'
 
 const database = await emptyDatabase(inject('postgresUrl'))

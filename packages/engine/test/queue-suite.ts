@@ -1,12 +1,12 @@
-import { describe, expect, inject, it, vi } from 'vitest'
-import { Client } from 'pg'
-import { ceilToSecond, SECOND, type Clock } from '@automagik-spark/core'
+import { ceilToSecond, type Clock, SECOND } from '@automagik-spark/core'
 import { emptyDatabase } from '@automagik-spark/db/testing'
 import { patient } from '@automagik-spark/testing'
+import { Client } from 'pg'
+import { describe, expect, inject, it, vi } from 'vitest'
 import { makeAgendaQueue } from '../src/agenda-queue.ts'
 import { makeLogger } from '../src/logger.ts'
 import type { Queue } from '../src/queue.ts'
-import { makeDoor, type Door } from './door.ts'
+import { type Door, makeDoor } from './door.ts'
 
 /** Longer than a test: what arrives all the same was announced, and not found when Agenda looked again. */
 const NEVER_MS = 120_000
@@ -24,7 +24,7 @@ export const query = async (url: string, sql: string): Promise<Record<string, un
 
 /** The same questions to either store, past the queue. */
 export type Store = {
-  urls: { databaseUrl: string, mongodbUri?: string }
+  urls: { databaseUrl: string; mongodbUri?: string }
   count(): Promise<number>
   remove(): Promise<void>
   empty(): Promise<void>
@@ -41,13 +41,24 @@ const makeRoom = async (makeStore: MakeStore) => {
   const store = await makeStore(database.url)
   const queues: Queue[] = []
   const doors: Door[] = []
-  const log: { level: string, msg: string }[] = []
+  const log: { level: string; msg: string }[] = []
   const time = { offsetMs: 0 }
   const clock: Clock = { now: () => new Date(Date.now() + time.offsetMs) }
 
   const makeQueue = (more: Partial<Parameters<typeof makeAgendaQueue>[0]> = {}): Queue => {
-    const logger = makeLogger({ level: 'debug', format: 'json', destination: { write: (line) => void log.push(JSON.parse(line)) } })
-    const queue = makeAgendaQueue({ ...store.urls, clock, logger, processEveryMs: NEVER_MS, lockLifetimeMs: 2 * NEVER_MS, ...more })
+    const logger = makeLogger({
+      level: 'debug',
+      format: 'json',
+      destination: { write: (line) => void log.push(JSON.parse(line)) },
+    })
+    const queue = makeAgendaQueue({
+      ...store.urls,
+      clock,
+      logger,
+      processEveryMs: NEVER_MS,
+      lockLifetimeMs: 2 * NEVER_MS,
+      ...more,
+    })
     queues.push(queue)
     return queue
   }
@@ -68,10 +79,11 @@ const makeRoom = async (makeStore: MakeStore) => {
     /** A queue that is up and listens, and what it was woken for. */
     async makeListener(more: Parameters<typeof makeQueue>[0] = {}) {
       const queue = makeQueue(more)
-      const woken: { second: Date, at: Date }[] = []
+      const woken: { second: Date; at: Date }[] = []
       await queue.listen(async (second) => void woken.push({ second, at: clock.now() }))
       await isUp(queue)
-      const wasWokenFor = (second: Date) => vi.waitUntil(() => woken.find((wake) => wake.second.getTime() === second.getTime()), soon)
+      const wasWokenFor = (second: Date) =>
+        vi.waitUntil(() => woken.find((wake) => wake.second.getTime() === second.getTime()), soon)
       return { queue, woken, wasWokenFor }
     },
     async close() {
@@ -87,282 +99,349 @@ type Room = Awaited<ReturnType<typeof makeRoom>>
 const isUp = (queue: Queue) => vi.waitUntil(() => queue.isUp(), soon)
 
 /** What every queue does, whichever store its wake-ups are in. */
-export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) => describe.concurrent(`the queue on ${backend}`, () => {
-  const test = (name: string, body: (room: Room) => Promise<void>) => it(name, async () => {
-    const room = await makeRoom(makeStore)
-    try {
-      await body(room)
-    } finally {
-      await room.close()
-    }
-  })
+export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
+  describe.concurrent(`the queue on ${backend}`, () => {
+    const test = (name: string, body: (room: Room) => Promise<void>) =>
+      it(name, async () => {
+        const room = await makeRoom(makeStore)
+        try {
+          await body(room)
+        } finally {
+          await room.close()
+        }
+      })
 
-  test('wakes at the armed second, rounded up, and not before', async ({ store, secondsAhead, problems, makeListener }) => {
-    const { queue, wasWokenFor } = await makeListener()
-    const second = secondsAhead(1)
-    await queue.wakeAt(new Date(second.getTime() - 300))
+    test('wakes at the armed second, rounded up, and not before', async ({
+      store,
+      secondsAhead,
+      problems,
+      makeListener,
+    }) => {
+      const { queue, wasWokenFor } = await makeListener()
+      const second = secondsAhead(1)
+      await queue.wakeAt(new Date(second.getTime() - 300))
 
-    const { at } = await wasWokenFor(second)
-    expect(at.getTime()).toBeGreaterThanOrEqual(second.getTime())
-    await vi.waitUntil(async () => await store.count() === 0, soon)
-    expect(problems()).toEqual([])
-  })
-
-  test('wakes for a second that has passed', async ({ secondsAhead, makeListener }) => {
-    const { queue, wasWokenFor } = await makeListener()
-    const second = secondsAhead(-3600)
-    await queue.wakeAt(second)
-    await wasWokenFor(second)
-  })
-
-  test('finds what is ahead by looking, without being told', async ({ secondsAhead, makeListener }) => {
-    const { queue, wasWokenFor } = await makeListener({ processEveryMs: 1000, lockLifetimeMs: 6000 })
-    const second = secondsAhead(3)
-    await queue.wakeAt(second)
-    await wasWokenFor(second)
-  })
-
-  test('wakes a worker for what a process that does not listen has armed', async ({ makeQueue, secondsAhead, makeListener }) => {
-    const arming = makeQueue()
-    const { wasWokenFor } = await makeListener()
-    const second = secondsAhead(1)
-    await arming.wakeAt(second)
-    await wasWokenFor(second)
-  })
-
-  test('keeps one job for a second that two processes arm forty times at once', async ({ store, makeQueue, secondsAhead, problems }) => {
-    const [one, other] = [makeQueue(), makeQueue()]
-    await Promise.all([isUp(one), isUp(other)])
-    const second = secondsAhead(3600)
-    await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 ? one : other).wakeAt(second)))
-
-    expect(await store.count()).toBe(1)
-    expect(await one.armed(second, secondsAhead(7200))).toEqual([second])
-    expect(problems()).toEqual([])
-  })
-
-  test('arms many seconds at once, and only those that are missing', async ({ store, makeQueue, secondsAhead }) => {
-    const queue = makeQueue()
-    await isUp(queue)
-    const seconds = Array.from({ length: 20 }, (_, i) => secondsAhead(3600 + i))
-    await queue.wakeAt(seconds[7] as Date)
-    await queue.wakeAtAll(seconds)
-
-    expect(await queue.armed(seconds[0] as Date, seconds[19] as Date)).toEqual(seconds.slice(0, 19))
-    expect(await store.count()).toBe(20)
-  })
-
-  test('wakes again for a second that is armed while its handler runs', async ({ makeQueue, secondsAhead }) => {
-    const queue = makeQueue()
-    await isUp(queue)
-    const second = secondsAhead(-1)
-    let calls = 0
-    let finish = () => {}
-    const held = new Promise<void>((resolve) => { finish = resolve })
-    await queue.listen(async () => {
-      calls += 1
-      if (calls === 1) await held
+      const { at } = await wasWokenFor(second)
+      expect(at.getTime()).toBeGreaterThanOrEqual(second.getTime())
+      await vi.waitUntil(async () => (await store.count()) === 0, soon)
+      expect(problems()).toEqual([])
     })
-    await queue.wakeAt(second)
-    // More than one when the store delivers twice, as FerretDB may.
-    await vi.waitUntil(() => calls > 0, soon)
-    // The handler doesn't wait for a slow store to say that it runs; until then its second is taken.
-    await vi.waitUntil(async () => (await queue.armed(second, secondsAhead(1))).length === 0, soon)
-    const before = calls
-    await queue.wakeAt(second)
-    finish()
-    await vi.waitUntil(() => calls > before, soon)
-  })
 
-  test('logs a failed handler once and does not try again', async ({ store, makeQueue, secondsAhead, problems }) => {
-    const queue = makeQueue()
-    await isUp(queue)
-    let calls = 0
-    await queue.listen(async () => {
-      calls += 1
-      throw new Error('nothing works')
+    test('wakes for a second that has passed', async ({ secondsAhead, makeListener }) => {
+      const { queue, wasWokenFor } = await makeListener()
+      const second = secondsAhead(-3600)
+      await queue.wakeAt(second)
+      await wasWokenFor(second)
     })
-    await queue.wakeAt(secondsAhead(-1))
-    await vi.waitUntil(async () => calls > 0 && await store.count() === 0, soon)
-    expect(problems().filter((msg) => msg.startsWith('a wake-up failed'))).toHaveLength(calls)
-    expect(problems()).toHaveLength(calls)
-  })
 
-  for (const [where, seconds] of [['behind', -60], ['ahead of', 60]] as const) test(`goes by the given clock when that is ${where} the own one`, async ({ time, secondsAhead, makeListener }) => {
-    time.offsetMs = seconds * SECOND
-    const { queue, wasWokenFor } = await makeListener()
-    const second = secondsAhead(1)
-    await queue.wakeAt(second)
-    const { at } = await wasWokenFor(second)
-    expect(at.getTime()).toBeGreaterThanOrEqual(second.getTime())
-  })
-
-  test('puts a wake-up back when the clock was set back meanwhile', async ({ log, time, secondsAhead, makeListener }) => {
-    const { queue, woken, wasWokenFor } = await makeListener()
-    const second = secondsAhead(1)
-    await queue.wakeAt(second)
-    await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
-    time.offsetMs = -3 * SECOND
-    await wasWokenFor(second)
-    for (const { at } of woken) expect(at.getTime()).toBeGreaterThanOrEqual(second.getTime())
-  })
-
-  test('restores what was lost when the store is emptied', async ({ store, secondsAhead, makeListener }) => {
-    const { queue, wasWokenFor } = await makeListener()
-    const [second, later] = [secondsAhead(3), secondsAhead(60)]
-    await queue.wakeAt(later)
-    await store.empty()
-    expect(await queue.armed(second, secondsAhead(120))).toEqual([])
-    await queue.wakeAt(later)
-    expect(await queue.armed(second, secondsAhead(120))).toEqual([later])
-
-    await queue.wakeAt(second)
-    await store.empty()
-    await queue.wakeAtAll([second, later])
-    expect(await store.count()).toBe(2)
-    await wasWokenFor(second)
-  })
-
-  test('wakes all the same when the job it has locked is gone', async ({ store, log, secondsAhead, makeListener }) => {
-    const { queue, wasWokenFor } = await makeListener()
-    const second = secondsAhead(2)
-    await queue.wakeAt(second)
-    await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
-    await store.empty()
-    await wasWokenFor(second)
-  })
-
-  test('goes on after its servers were away', async ({ store, secondsAhead, problems, makeDoor, makeListener }) => {
-    const { databaseUrl, mongodbUri } = store.urls
-    const toPostgres = await makeDoor(databaseUrl)
-    const toMongo = mongodbUri ? await makeDoor(mongodbUri) : undefined
-    const doors = [toPostgres, ...(toMongo ? [toMongo] : [])]
-    const { queue, wasWokenFor } = await makeListener({ databaseUrl: toPostgres.url, ...(toMongo ? { mongodbUri: toMongo.url } : {}) })
-    const before = secondsAhead(-1)
-    await queue.wakeAt(before)
-    await wasWokenFor(before)
-
-    await Promise.all(doors.map((each) => each.shut()))
-    await vi.waitUntil(() => !queue.isUp(), soon)
-    const missed = secondsAhead(-2)
-    await queue.wakeAt(missed)
-    expect(problems().at(-1)).toMatch(/^not armed/)
-    await expect(queue.armed(missed, secondsAhead(0))).rejects.toThrow()
-
-    await Promise.all(doors.map((each) => each.open()))
-    await isUp(queue)
-    const after = secondsAhead(-3)
-    await queue.wakeAt(after)
-    await wasWokenFor(after)
-    await queue.wakeAtAll([missed])
-    await wasWokenFor(missed)
-  })
-
-  test('starts while its servers are away and begins when they are there', async ({ store, makeQueue, secondsAhead, problems, makeDoor }) => {
-    const door = await makeDoor(store.urls.mongodbUri ?? store.urls.databaseUrl)
-    await door.shut()
-    const queue = makeQueue(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
-    const woken: Date[] = []
-    await queue.listen(async (second) => void woken.push(second))
-    const second = secondsAhead(-1)
-    await queue.wakeAt(second)
-    expect(queue.isUp()).toBe(false)
-    expect(problems().at(-1)).toMatch(/^not armed/)
-
-    await door.open()
-    await isUp(queue)
-    await queue.wakeAt(second)
-    await vi.waitUntil(() => woken.length > 0, soon)
-  })
-
-  test('lets nobody wait for a server that hangs', async ({ store, makeQueue, secondsAhead, problems, makeDoor }) => {
-    const door = await makeDoor(store.urls.mongodbUri ?? store.urls.databaseUrl)
-    const queue = makeQueue(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
-    await isUp(queue)
-    door.freeze()
-    const tooLong = new Promise((resolve) => setTimeout(resolve, patient(4 * SECOND), 'too long'))
-
-    expect(await Promise.race([queue.wakeAt(secondsAhead(60)), tooLong])).toBeUndefined()
-    expect(problems().at(-1)).toMatch(/^not armed/)
-    await vi.waitUntil(() => !queue.isUp(), soon)
-    await door.shut()
-    await door.open()
-  })
-
-  test('makes its store again when it is gone', async ({ store, makeQueue, secondsAhead }) => {
-    const queue = makeQueue()
-    await isUp(queue)
-    await store.remove()
-    await vi.waitUntil(async () => {
-      await queue.wakeAtAll([secondsAhead(60)])
-      return await store.count().catch(() => 0) === 1
-    }, soon)
-  })
-
-  test('takes over what a dead worker has locked', async ({ store, makeQueue, secondsAhead, makeListener }) => {
-    const arming = makeQueue()
-    await isUp(arming)
-    const second = secondsAhead(1)
-    await arming.wakeAt(second)
-    await store.lockLongAgo()
-    const { wasWokenFor } = await makeListener()
-    await wasWokenFor(second)
-  })
-
-  test('survives the end of all its connections to PostgreSQL', async ({ store, secondsAhead, makeListener }) => {
-    const { queue, wasWokenFor } = await makeListener()
-    await query(store.urls.databaseUrl, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spark-agenda' AND datname = current_database()`)
-    const second = secondsAhead(1)
-    await queue.wakeAt(second)
-    await wasWokenFor(second)
-    await isUp(queue)
-  })
-
-  test('can be created by several processes at once', async ({ makeQueue, problems }) => {
-    const made = Array.from({ length: 6 }, () => makeQueue())
-    await Promise.all(made.map(isUp))
-    expect(problems()).toEqual([])
-  })
-
-  test('unlocks what it has not started, and closes every connection, when it stops', async ({ store, log, secondsAhead, makeListener }) => {
-    const stopping = await makeListener()
-    const second = secondsAhead(3)
-    await stopping.queue.wakeAt(second)
-    await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
-    await stopping.queue.stop()
-    expect(stopping.queue.isUp()).toBe(false)
-    await vi.waitUntil(async () => (await query(store.urls.databaseUrl, `SELECT 1 FROM pg_stat_activity WHERE application_name = 'spark-agenda' AND datname = current_database()`)).length === 0, soon)
-
-    const { wasWokenFor } = await makeListener()
-    await wasWokenFor(second)
-    expect(stopping.woken).toEqual([])
-  })
-
-  test('waits for a running handler when it stops', async ({ store, makeQueue, secondsAhead }) => {
-    const queue = makeQueue()
-    await isUp(queue)
-    let started = false
-    let finish = () => {}
-    const held = new Promise<void>((resolve) => { finish = resolve })
-    await queue.listen(async () => {
-      started = true
-      await held
+    test('finds what is ahead by looking, without being told', async ({ secondsAhead, makeListener }) => {
+      const { queue, wasWokenFor } = await makeListener({ processEveryMs: 1000, lockLifetimeMs: 6000 })
+      const second = secondsAhead(3)
+      await queue.wakeAt(second)
+      await wasWokenFor(second)
     })
-    await queue.wakeAt(secondsAhead(-1))
-    await vi.waitUntil(() => started, soon)
-    const stopped = queue.stop()
-    finish()
-    await stopped
-    expect(await store.count()).toBe(0)
-  })
 
-  test(`keeps its jobs in ${backend} alone`, async ({ store, makeQueue, secondsAhead }) => {
-    const queue = makeQueue()
-    await isUp(queue)
-    await queue.wakeAt(secondsAhead(3600))
-    expect(queue.backend).toBe(backend)
-    expect(await store.count()).toBe(1)
-    const found = await query(store.urls.databaseUrl, `SELECT table_schema FROM information_schema.tables WHERE table_name LIKE '%agenda%'`)
-    expect(found).toEqual(backend === 'postgres' ? [{ table_schema: 'spark_agenda' }] : [])
+    test('wakes a worker for what a process that does not listen has armed', async ({
+      makeQueue,
+      secondsAhead,
+      makeListener,
+    }) => {
+      const arming = makeQueue()
+      const { wasWokenFor } = await makeListener()
+      const second = secondsAhead(1)
+      await arming.wakeAt(second)
+      await wasWokenFor(second)
+    })
+
+    test('keeps one job for a second that two processes arm forty times at once', async ({
+      store,
+      makeQueue,
+      secondsAhead,
+      problems,
+    }) => {
+      const [one, other] = [makeQueue(), makeQueue()]
+      await Promise.all([isUp(one), isUp(other)])
+      const second = secondsAhead(3600)
+      await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 ? one : other).wakeAt(second)))
+
+      expect(await store.count()).toBe(1)
+      expect(await one.armed(second, secondsAhead(7200))).toEqual([second])
+      expect(problems()).toEqual([])
+    })
+
+    test('arms many seconds at once, and only those that are missing', async ({ store, makeQueue, secondsAhead }) => {
+      const queue = makeQueue()
+      await isUp(queue)
+      const seconds = Array.from({ length: 20 }, (_, i) => secondsAhead(3600 + i))
+      await queue.wakeAt(seconds[7] as Date)
+      await queue.wakeAtAll(seconds)
+
+      expect(await queue.armed(seconds[0] as Date, seconds[19] as Date)).toEqual(seconds.slice(0, 19))
+      expect(await store.count()).toBe(20)
+    })
+
+    test('wakes again for a second that is armed while its handler runs', async ({ makeQueue, secondsAhead }) => {
+      const queue = makeQueue()
+      await isUp(queue)
+      const second = secondsAhead(-1)
+      let calls = 0
+      let finish = () => {}
+      const held = new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      await queue.listen(async () => {
+        calls += 1
+        if (calls === 1) await held
+      })
+      await queue.wakeAt(second)
+      // More than one when the store delivers twice, as FerretDB may.
+      await vi.waitUntil(() => calls > 0, soon)
+      // The handler doesn't wait for a slow store to say that it runs; until then its second is taken.
+      await vi.waitUntil(async () => (await queue.armed(second, secondsAhead(1))).length === 0, soon)
+      const before = calls
+      await queue.wakeAt(second)
+      finish()
+      await vi.waitUntil(() => calls > before, soon)
+    })
+
+    test('logs a failed handler once and does not try again', async ({ store, makeQueue, secondsAhead, problems }) => {
+      const queue = makeQueue()
+      await isUp(queue)
+      let calls = 0
+      await queue.listen(async () => {
+        calls += 1
+        throw new Error('nothing works')
+      })
+      await queue.wakeAt(secondsAhead(-1))
+      await vi.waitUntil(async () => calls > 0 && (await store.count()) === 0, soon)
+      expect(problems().filter((msg) => msg.startsWith('a wake-up failed'))).toHaveLength(calls)
+      expect(problems()).toHaveLength(calls)
+    })
+
+    for (const [where, seconds] of [
+      ['behind', -60],
+      ['ahead of', 60],
+    ] as const)
+      test(`goes by the given clock when that is ${where} the own one`, async ({
+        time,
+        secondsAhead,
+        makeListener,
+      }) => {
+        time.offsetMs = seconds * SECOND
+        const { queue, wasWokenFor } = await makeListener()
+        const second = secondsAhead(1)
+        await queue.wakeAt(second)
+        const { at } = await wasWokenFor(second)
+        expect(at.getTime()).toBeGreaterThanOrEqual(second.getTime())
+      })
+
+    test('puts a wake-up back when the clock was set back meanwhile', async ({
+      log,
+      time,
+      secondsAhead,
+      makeListener,
+    }) => {
+      const { queue, woken, wasWokenFor } = await makeListener()
+      const second = secondsAhead(1)
+      await queue.wakeAt(second)
+      await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
+      time.offsetMs = -3 * SECOND
+      await wasWokenFor(second)
+      for (const { at } of woken) expect(at.getTime()).toBeGreaterThanOrEqual(second.getTime())
+    })
+
+    test('restores what was lost when the store is emptied', async ({ store, secondsAhead, makeListener }) => {
+      const { queue, wasWokenFor } = await makeListener()
+      const [second, later] = [secondsAhead(3), secondsAhead(60)]
+      await queue.wakeAt(later)
+      await store.empty()
+      expect(await queue.armed(second, secondsAhead(120))).toEqual([])
+      await queue.wakeAt(later)
+      expect(await queue.armed(second, secondsAhead(120))).toEqual([later])
+
+      await queue.wakeAt(second)
+      await store.empty()
+      await queue.wakeAtAll([second, later])
+      expect(await store.count()).toBe(2)
+      await wasWokenFor(second)
+    })
+
+    test('wakes all the same when the job it has locked is gone', async ({
+      store,
+      log,
+      secondsAhead,
+      makeListener,
+    }) => {
+      const { queue, wasWokenFor } = await makeListener()
+      const second = secondsAhead(2)
+      await queue.wakeAt(second)
+      await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
+      await store.empty()
+      await wasWokenFor(second)
+    })
+
+    test('goes on after its servers were away', async ({ store, secondsAhead, problems, makeDoor, makeListener }) => {
+      const { databaseUrl, mongodbUri } = store.urls
+      const toPostgres = await makeDoor(databaseUrl)
+      const toMongo = mongodbUri ? await makeDoor(mongodbUri) : undefined
+      const doors = [toPostgres, ...(toMongo ? [toMongo] : [])]
+      const { queue, wasWokenFor } = await makeListener({
+        databaseUrl: toPostgres.url,
+        ...(toMongo ? { mongodbUri: toMongo.url } : {}),
+      })
+      const before = secondsAhead(-1)
+      await queue.wakeAt(before)
+      await wasWokenFor(before)
+
+      await Promise.all(doors.map((each) => each.shut()))
+      await vi.waitUntil(() => !queue.isUp(), soon)
+      const missed = secondsAhead(-2)
+      await queue.wakeAt(missed)
+      expect(problems().at(-1)).toMatch(/^not armed/)
+      await expect(queue.armed(missed, secondsAhead(0))).rejects.toThrow()
+
+      await Promise.all(doors.map((each) => each.open()))
+      await isUp(queue)
+      const after = secondsAhead(-3)
+      await queue.wakeAt(after)
+      await wasWokenFor(after)
+      await queue.wakeAtAll([missed])
+      await wasWokenFor(missed)
+    })
+
+    test('starts while its servers are away and begins when they are there', async ({
+      store,
+      makeQueue,
+      secondsAhead,
+      problems,
+      makeDoor,
+    }) => {
+      const door = await makeDoor(store.urls.mongodbUri ?? store.urls.databaseUrl)
+      await door.shut()
+      const queue = makeQueue(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
+      const woken: Date[] = []
+      await queue.listen(async (second) => void woken.push(second))
+      const second = secondsAhead(-1)
+      await queue.wakeAt(second)
+      expect(queue.isUp()).toBe(false)
+      expect(problems().at(-1)).toMatch(/^not armed/)
+
+      await door.open()
+      await isUp(queue)
+      await queue.wakeAt(second)
+      await vi.waitUntil(() => woken.length > 0, soon)
+    })
+
+    test('lets nobody wait for a server that hangs', async ({ store, makeQueue, secondsAhead, problems, makeDoor }) => {
+      const door = await makeDoor(store.urls.mongodbUri ?? store.urls.databaseUrl)
+      const queue = makeQueue(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
+      await isUp(queue)
+      door.freeze()
+      const tooLong = new Promise((resolve) => setTimeout(resolve, patient(4 * SECOND), 'too long'))
+
+      expect(await Promise.race([queue.wakeAt(secondsAhead(60)), tooLong])).toBeUndefined()
+      expect(problems().at(-1)).toMatch(/^not armed/)
+      await vi.waitUntil(() => !queue.isUp(), soon)
+      await door.shut()
+      await door.open()
+    })
+
+    test('makes its store again when it is gone', async ({ store, makeQueue, secondsAhead }) => {
+      const queue = makeQueue()
+      await isUp(queue)
+      await store.remove()
+      await vi.waitUntil(async () => {
+        await queue.wakeAtAll([secondsAhead(60)])
+        return (await store.count().catch(() => 0)) === 1
+      }, soon)
+    })
+
+    test('takes over what a dead worker has locked', async ({ store, makeQueue, secondsAhead, makeListener }) => {
+      const arming = makeQueue()
+      await isUp(arming)
+      const second = secondsAhead(1)
+      await arming.wakeAt(second)
+      await store.lockLongAgo()
+      const { wasWokenFor } = await makeListener()
+      await wasWokenFor(second)
+    })
+
+    test('survives the end of all its connections to PostgreSQL', async ({ store, secondsAhead, makeListener }) => {
+      const { queue, wasWokenFor } = await makeListener()
+      await query(
+        store.urls.databaseUrl,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spark-agenda' AND datname = current_database()`,
+      )
+      const second = secondsAhead(1)
+      await queue.wakeAt(second)
+      await wasWokenFor(second)
+      await isUp(queue)
+    })
+
+    test('can be created by several processes at once', async ({ makeQueue, problems }) => {
+      const made = Array.from({ length: 6 }, () => makeQueue())
+      await Promise.all(made.map(isUp))
+      expect(problems()).toEqual([])
+    })
+
+    test('unlocks what it has not started, and closes every connection, when it stops', async ({
+      store,
+      log,
+      secondsAhead,
+      makeListener,
+    }) => {
+      const stopping = await makeListener()
+      const second = secondsAhead(3)
+      await stopping.queue.wakeAt(second)
+      await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
+      await stopping.queue.stop()
+      expect(stopping.queue.isUp()).toBe(false)
+      await vi.waitUntil(
+        async () =>
+          (
+            await query(
+              store.urls.databaseUrl,
+              `SELECT 1 FROM pg_stat_activity WHERE application_name = 'spark-agenda' AND datname = current_database()`,
+            )
+          ).length === 0,
+        soon,
+      )
+
+      const { wasWokenFor } = await makeListener()
+      await wasWokenFor(second)
+      expect(stopping.woken).toEqual([])
+    })
+
+    test('waits for a running handler when it stops', async ({ store, makeQueue, secondsAhead }) => {
+      const queue = makeQueue()
+      await isUp(queue)
+      let started = false
+      let finish = () => {}
+      const held = new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      await queue.listen(async () => {
+        started = true
+        await held
+      })
+      await queue.wakeAt(secondsAhead(-1))
+      await vi.waitUntil(() => started, soon)
+      const stopped = queue.stop()
+      finish()
+      await stopped
+      expect(await store.count()).toBe(0)
+    })
+
+    test(`keeps its jobs in ${backend} alone`, async ({ store, makeQueue, secondsAhead }) => {
+      const queue = makeQueue()
+      await isUp(queue)
+      await queue.wakeAt(secondsAhead(3600))
+      expect(queue.backend).toBe(backend)
+      expect(await store.count()).toBe(1)
+      const found = await query(
+        store.urls.databaseUrl,
+        `SELECT table_schema FROM information_schema.tables WHERE table_name LIKE '%agenda%'`,
+      )
+      expect(found).toEqual(backend === 'postgres' ? [{ table_schema: 'spark_agenda' }] : [])
+    })
   })
-})

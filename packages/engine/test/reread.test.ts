@@ -1,14 +1,14 @@
-import { nextDue } from '@automagik-spark/core'
-import { findUnread, makePool, migrate, writeReread } from '@automagik-spark/db'
-import type { SqlPool } from '@automagik-spark/db'
-import { emptyDatabase, readMigrations } from '@automagik-spark/db/testing'
-import type { TemporaryDatabase } from '@automagik-spark/db/testing'
 import { randomUUID } from 'node:crypto'
+import { nextDue } from '@automagik-spark/core'
+import type { SqlPool } from '@automagik-spark/db'
+import { findUnread, makePool, migrate, writeReread } from '@automagik-spark/db'
+import type { TemporaryDatabase } from '@automagik-spark/db/testing'
+import { emptyDatabase, readMigrations } from '@automagik-spark/db/testing'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { planOf } from '../src/decidable.ts'
 import { startReread } from '../src/reread.ts'
-import { newSchedule, openStack } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { newSchedule, openStack } from './stack.ts'
 
 const MIGRATION = '20261129031700_cron_as_debian'
 
@@ -18,7 +18,10 @@ let stack: Stack
 let workflow_id: string
 
 /** A cron schedule as an earlier release stored it; its next time is an hour from now, whatever it says. */
-const addOld = async (schedule_expr: string, { status = 'active', end_at = null as Date | null } = {}): Promise<string> => {
+const addOld = async (
+  schedule_expr: string,
+  { status = 'active', end_at = null as Date | null } = {},
+): Promise<string> => {
   const id = randomUUID()
   await old.query(
     `INSERT INTO schedules (id, workflow_id, schedule_type, schedule_expr, timezone, anchor, end_at, overlap, status, decided_until, next_due_at, next_run_at, created_at, updated_at)
@@ -39,7 +42,10 @@ beforeAll(async () => {
   old = makePool({ url: database.url, name: 'old', max: 2, onError: () => undefined })
   const source_id = randomUUID()
   workflow_id = randomUUID()
-  await old.query(`INSERT INTO sources (id, source_type, url, status, max_concurrency, created_at, updated_at) VALUES ($1, 'langflow', 'http://old.test', 'active', 1, spark_now(), spark_now())`, [source_id])
+  await old.query(
+    `INSERT INTO sources (id, source_type, url, status, max_concurrency, created_at, updated_at) VALUES ($1, 'langflow', 'http://old.test', 'active', 1, spark_now(), spark_now())`,
+    [source_id],
+  )
   await old.query(
     `INSERT INTO workflows (id, source_id, name, description, remote_flow_id, flow_type, graph_hash, is_component, liked, tags, warnings, created_at, updated_at)
      VALUES ($1, $2, 'echo', '', 'echo', 'flow', 'h', false, false, '[]', '[]', spark_now(), spark_now())`,
@@ -65,11 +71,15 @@ afterAll(async () => {
 const start = () => startReread({ sql: stack.db.sql, queue: stack.queue, logger: stack.parts.logger })
 const get = (id: string) => stack.engine.schedules.get(id)
 const byRule = async (id: string) => {
-  const { rows: [row] } = await old.query<Parameters<typeof planOf>[0] & { decided_until: Date }>('SELECT * FROM schedules WHERE id = $1', [id])
+  const {
+    rows: [row],
+  } = await old.query<Parameters<typeof planOf>[0] & { decided_until: Date }>('SELECT * FROM schedules WHERE id = $1', [
+    id,
+  ])
   return nextDue(planOf(row!), row!.decided_until)
 }
 
-describe('cron schedules that were stored before cron was read as Debian\'s', () => {
+describe("cron schedules that were stored before cron was read as Debian's", () => {
   it('are each read again once, whoever starts and however many do', async () => {
     expect(await findUnread(stack.db.sql, 100)).toHaveLength(6)
     const starts = [start(), start(), start(), start()]
@@ -95,8 +105,15 @@ describe('cron schedules that were stored before cron was read as Debian\'s', ()
     const seen = await get(ids.differs)
     expect(seen.next_due_at).toEqual(await byRule(ids.differs))
     expect(seen.updated_at.getTime()).toBeGreaterThan(seen.created_at.getTime())
-    expect(seen.warnings[0]).toMatch(/^Cron is now read as Debian's cron reads it.* the first is 20\d\d-\d\d-\d\dT00:00:00Z, which was a due time and is none now/)
-    expect(await get(ids.paused)).toMatchObject({ status: 'paused', next_due_at: null, next_run_at: null, warnings: [expect.stringMatching(/09:00:00Z, which was a due time/)] })
+    expect(seen.warnings[0]).toMatch(
+      /^Cron is now read as Debian's cron reads it.* the first is 20\d\d-\d\d-\d\dT00:00:00Z, which was a due time and is none now/,
+    )
+    expect(await get(ids.paused)).toMatchObject({
+      status: 'paused',
+      next_due_at: null,
+      next_run_at: null,
+      warnings: [expect.stringMatching(/09:00:00Z, which was a due time/)],
+    })
   })
 
   it('have no warning when nothing differs', async () => {
@@ -104,7 +121,12 @@ describe('cron schedules that were stored before cron was read as Debian\'s', ()
   })
 
   it('are completed when the rule of today leaves nothing before their end', async () => {
-    expect(await get(ids.ends)).toMatchObject({ status: 'completed', next_due_at: null, next_run_at: null, warnings: expect.arrayContaining([expect.stringMatching(/-02-\d\dT00:00:00Z, which was a due time/)]) as string[] })
+    expect(await get(ids.ends)).toMatchObject({
+      status: 'completed',
+      next_due_at: null,
+      next_run_at: null,
+      warnings: expect.arrayContaining([expect.stringMatching(/-02-\d\dT00:00:00Z, which was a due time/)]) as string[],
+    })
   })
 
   it('keep their due times with a warning when they would be refused, until an edit moves them', async () => {
@@ -114,9 +136,14 @@ describe('cron schedules that were stored before cron was read as Debian\'s', ()
     expect(seen.warnings).toEqual([expect.stringContaining('write "0 10 * * *"')])
     expect((await stack.engine.schedules.update(ids.refused, { name: 'kept' })).warnings).toHaveLength(1)
     const { schedule_expr, workflow_id: same } = seen
-    expect((await stack.engine.schedules.update(ids.refused, { schedule_expr, workflow_id: same })).warnings).toHaveLength(1)
+    expect(
+      (await stack.engine.schedules.update(ids.refused, { schedule_expr, workflow_id: same })).warnings,
+    ).toHaveLength(1)
     await expect(stack.engine.schedules.update(ids.refused, { jitter: 5 })).rejects.toThrow(/is AWS's form/)
-    expect(await stack.engine.schedules.update(ids.refused, { schedule_expr: '0 10 * * *' })).toMatchObject({ warnings: [], schedule_expr: '0 10 * * *' })
+    expect(await stack.engine.schedules.update(ids.refused, { schedule_expr: '0 10 * * *' })).toMatchObject({
+      warnings: [],
+      schedule_expr: '0 10 * * *',
+    })
   })
 
   it('lose the warning when somebody saves them again', async () => {
@@ -125,13 +152,17 @@ describe('cron schedules that were stored before cron was read as Debian\'s', ()
   })
 
   it('are not what a new one is: it is read once, when it is made', async () => {
-    const made = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'cron', schedule_expr: '*/25 * * * *' }))
+    const made = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_type: 'cron', schedule_expr: '*/25 * * * *' }),
+    )
     expect(made.warnings).toEqual([expect.stringMatching(/not an even step/)])
     expect(await findUnread(stack.db.sql, 100)).toEqual([])
   })
 
   it('have spans in the ledger that are split as they were counted', async () => {
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'cron', schedule_expr: '0 9 */1 * 1-5' }))
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_type: 'cron', schedule_expr: '0 9 */1 * 1-5' }),
+    )
     await old.query(`UPDATE schedules SET decided_until = '2026-06-30T00:00:00Z' WHERE id = $1`, [schedule.id])
     // From Monday to Monday: eight due times by the old rule, which had the weekend too.
     await old.query(
@@ -140,9 +171,15 @@ describe('cron schedules that were stored before cron was read as Debian\'s', ()
          '{"schedule_type": "cron", "schedule_expr": "0 9 */1 * 1-5", "timezone": "UTC", "anchor": "2026-01-01T00:00:00Z", "start_at": null, "end_at": null}')`,
       [schedule.id],
     )
-    await stack.engine.schedules.backfill(schedule.id, { from: new Date('2026-06-02T00:00:00Z'), to: new Date('2026-06-03T00:00:00Z'), dry_run: false })
+    await stack.engine.schedules.backfill(schedule.id, {
+      from: new Date('2026-06-02T00:00:00Z'),
+      to: new Date('2026-06-03T00:00:00Z'),
+      dry_run: false,
+    })
     const { items } = await stack.engine.schedules.occurrences(schedule.id, { limit: 10, offset: 0 })
-    expect(items.map(({ scheduled_for, count, decision }) => [scheduled_for.toISOString().slice(0, 10), count, decision])).toEqual([
+    expect(
+      items.map(({ scheduled_for, count, decision }) => [scheduled_for.toISOString().slice(0, 10), count, decision]),
+    ).toEqual([
       ['2026-06-03', 6, 'missed'],
       ['2026-06-02', 1, 'started'],
       ['2026-06-01', 1, 'missed'],

@@ -1,8 +1,8 @@
-import { SECOND } from '@automagik-spark/core'
 import type { Task } from '@automagik-spark/core'
+import { SECOND } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { newSchedule, openStack, until } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 let stack: Stack
@@ -17,8 +17,10 @@ beforeAll(async () => {
 afterEach(() => stack.stub.set({ busy: null, reset: null, failing: null, slow: null, unreachable: false }))
 afterAll(() => stack.close())
 
-const start = async (request: { input_value: string; max_retries?: number; retry_on?: Task['retry_on'] }, id = workflow_id) =>
-  (await stack.engine.workflows.run(id, request, { wait: false })).task
+const start = async (
+  request: { input_value: string; max_retries?: number; retry_on?: Task['retry_on'] },
+  id = workflow_id,
+) => (await stack.engine.workflows.run(id, request, { wait: false })).task
 const get = (id: string) => stack.engine.tasks.get(id)
 const seen = (id: string, holds: (task: Task) => boolean) => until(() => get(id), holds)
 const waits = (task: Task) => task.status === 'pending' && task.next_retry_at !== null
@@ -34,11 +36,22 @@ describe('a run that may be tried again', () => {
     expect(waiting).toMatchObject({ tries: 1, error_code: 'source_busy', started_at: null, finished_at: null })
     expect(waiting.error).toContain('busy')
     await stack.stub.set({ busy: null })
-    expect(await seen(id, isOver)).toMatchObject({ status: 'completed', tries: 2, output_data: { result: 'busy' }, error: null, error_code: null, next_retry_at: null })
+    expect(await seen(id, isOver)).toMatchObject({
+      status: 'completed',
+      tries: 2,
+      output_data: { result: 'busy' },
+      error: null,
+      error_code: null,
+      next_retry_at: null,
+    })
     expect(calls('busy')).toHaveLength(2)
     const events = await log(id)
     expect(events.map(({ type, try: n }) => [type, n])).toEqual([
-      ['created', 0], ['attempt_started', 1], ['attempt_failed', 1], ['attempt_started', 2], ['completed', 2],
+      ['created', 0],
+      ['attempt_started', 1],
+      ['attempt_failed', 1],
+      ['attempt_started', 2],
+      ['completed', 2],
     ])
     expect(events[2]!.message).toContain(`Next try at ${waiting.next_retry_at!.toISOString().replace('.000', '')}`)
     const [, first, , second] = events
@@ -58,9 +71,22 @@ describe('a run that may be tried again', () => {
   it('ends as failed when its tries are used up', async () => {
     await stack.stub.set({ busy: { status: 429, retry_after: 0 } })
     const { id } = await start({ input_value: 'in vain', max_retries: 2 })
-    expect(await seen(id, isOver)).toMatchObject({ status: 'failed', tries: 3, error_code: 'source_busy', next_retry_at: null })
+    expect(await seen(id, isOver)).toMatchObject({
+      status: 'failed',
+      tries: 3,
+      error_code: 'source_busy',
+      next_retry_at: null,
+    })
     expect(calls('in vain')).toHaveLength(3)
-    expect((await log(id)).map(({ type }) => type)).toEqual(['created', 'attempt_started', 'attempt_failed', 'attempt_started', 'attempt_failed', 'attempt_started', 'failed'])
+    expect((await log(id)).map(({ type }) => type)).toEqual([
+      'created',
+      'attempt_started',
+      'attempt_failed',
+      'attempt_started',
+      'attempt_failed',
+      'attempt_started',
+      'failed',
+    ])
   })
 
   it('is tried once when it asks for no retries, which a run by hand does not', async () => {
@@ -95,11 +121,22 @@ describe('a run that may be tried again', () => {
 
   it('is waited for by its caller until the last try', async () => {
     await stack.stub.set({ busy: { status: 503, retry_after: 2 } })
-    const running = stack.engine.workflows.run(workflow_id, { input_value: 'waited for', max_retries: 3 }, { wait: true })
-    await until(async () => calls('waited for'), (made) => made.length > 0)
+    const running = stack.engine.workflows.run(
+      workflow_id,
+      { input_value: 'waited for', max_retries: 3 },
+      { wait: true },
+    )
+    await until(
+      async () => calls('waited for'),
+      (made) => made.length > 0,
+    )
     await stack.stub.set({ busy: null })
     const { task, finished } = await running
-    expect({ finished, status: task.status, tries: task.tries }).toEqual({ finished: true, status: 'completed', tries: 2 })
+    expect({ finished, status: task.status, tries: task.tries }).toEqual({
+      finished: true,
+      status: 'completed',
+      tries: 2,
+    })
   })
 
   it('is cancelled at once while it waits', async () => {
@@ -109,36 +146,60 @@ describe('a run that may be tried again', () => {
     const { task, done } = await stack.engine.tasks.cancel(id)
     expect(done).toBe(true)
     expect(task).toMatchObject({ status: 'cancelled', tries: 1, error: null, error_code: null, next_retry_at: null })
-    expect((await log(id)).map(({ type, message }) => [type, message]).at(-1)).toEqual(['cancelled', 'cancelled before it was tried again'])
+    expect((await log(id)).map(({ type, message }) => [type, message]).at(-1)).toEqual([
+      'cancelled',
+      'cancelled before it was tried again',
+    ])
   })
 })
 
 describe('the runs of a schedule', () => {
   it('are tried again three times unless the schedule says otherwise, and count as a failure once', async () => {
     await stack.stub.set({ busy: { status: 503, retry_after: 0 } })
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'planned' }))
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'planned' }),
+    )
     expect(schedule).toMatchObject({ max_retries: 3, retry_on: 'safe' })
-    const tasks = await until(() => stack.engine.tasks.list({ ...PAGE, schedule_id: schedule.id }), (page) => page.items.some(isOver))
+    const tasks = await until(
+      () => stack.engine.tasks.list({ ...PAGE, schedule_id: schedule.id }),
+      (page) => page.items.some(isOver),
+    )
     expect(tasks.items).toMatchObject([{ status: 'failed', tries: 4, max_retries: 3, retry_on: 'safe' }])
     expect((await stack.engine.schedules.get(schedule.id)).consecutive_failures).toBe(1)
   })
 
   it('keep the next one from starting while one waits for its next try', async () => {
     await stack.stub.set({ busy: { status: 503, retry_after: 600 } })
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1s', input_value: 'stuck' }))
-    await until(async () => (await stack.engine.schedules.occurrences(schedule.id, PAGE)).items, (rows) => rows.filter((row) => row.reason === 'overlap').length >= 2)
-    expect((await stack.engine.tasks.list({ ...PAGE, schedule_id: schedule.id })).items).toMatchObject([{ status: 'pending', tries: 1 }])
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_expr: '1s', input_value: 'stuck' }),
+    )
+    await until(
+      async () => (await stack.engine.schedules.occurrences(schedule.id, PAGE)).items,
+      (rows) => rows.filter((row) => row.reason === 'overlap').length >= 2,
+    )
+    expect((await stack.engine.tasks.list({ ...PAGE, schedule_id: schedule.id })).items).toMatchObject([
+      { status: 'pending', tries: 1 },
+    ])
     await stack.engine.schedules.remove(schedule.id)
     const [task] = (await stack.engine.tasks.list({ ...PAGE, workflow_id, status: 'cancelled' })).items
     expect(task).toMatchObject({ input_data: { value: 'stuck' }, next_retry_at: null, error: null })
   })
 
   it('have the options of their schedule, as it was when they were made', async () => {
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', max_retries: 7, retry_on: 'failure' }))
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_expr: '1h', max_retries: 7, retry_on: 'failure' }),
+    )
     const before = await stack.engine.schedules.run(schedule.id)
-    expect(await stack.engine.schedules.update(schedule.id, { max_retries: 0 })).toMatchObject({ max_retries: 0, retry_on: 'failure', next_due_at: schedule.next_due_at })
+    expect(await stack.engine.schedules.update(schedule.id, { max_retries: 0 })).toMatchObject({
+      max_retries: 0,
+      retry_on: 'failure',
+      next_due_at: schedule.next_due_at,
+    })
     const { workflow_id: _, schedule_type: __, schedule_expr: ___, ...defaults } = newSchedule({ workflow_id })
-    expect(await stack.engine.schedules.replace(schedule.id, defaults)).toMatchObject({ max_retries: 3, retry_on: 'safe' })
+    expect(await stack.engine.schedules.replace(schedule.id, defaults)).toMatchObject({
+      max_retries: 3,
+      retry_on: 'safe',
+    })
     expect(before).toMatchObject({ max_retries: 7, retry_on: 'failure' })
     await stack.engine.schedules.remove(schedule.id)
   })
@@ -147,15 +208,28 @@ describe('the runs of a schedule', () => {
 describe('a worker that dies during a call', () => {
   it('has its task tried again with retry_on unknown, and ended as unknown without', async () => {
     await stack.stub.set({ slow: 'held' })
-    const tasks = [await start({ input_value: 'orphan', max_retries: 1, retry_on: 'unknown' }), await start({ input_value: 'lost', max_retries: 1, retry_on: 'safe' })]
+    const tasks = [
+      await start({ input_value: 'orphan', max_retries: 1, retry_on: 'unknown' }),
+      await start({ input_value: 'lost', max_retries: 1, retry_on: 'safe' }),
+    ]
     for (const { id } of tasks) {
       await seen(id, (task) => task.status === 'running')
-      await until(() => stack.db.sql.query<{ phase: string }>('SELECT phase FROM tasks WHERE id = $1', [id]), ({ rows }) => rows[0]!.phase === 'calling')
+      await until(
+        () => stack.db.sql.query<{ phase: string }>('SELECT phase FROM tasks WHERE id = $1', [id]),
+        ({ rows }) => rows[0]!.phase === 'calling',
+      )
     }
     // As if whoever holds them were gone: no heartbeat names these tokens.
-    await stack.db.sql.query(`UPDATE tasks SET token = gen_random_uuid(), lease_until = spark_now() WHERE id = ANY ($1::uuid[])`, [tasks.map(({ id }) => id)])
+    await stack.db.sql.query(
+      `UPDATE tasks SET token = gen_random_uuid(), lease_until = spark_now() WHERE id = ANY ($1::uuid[])`,
+      [tasks.map(({ id }) => id)],
+    )
     expect(await seen(tasks[0]!.id, waits)).toMatchObject({ error_code: 'outcome_unknown', tries: 1 })
-    expect(await seen(tasks[1]!.id, isOver)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown', tries: 1 })
+    expect(await seen(tasks[1]!.id, isOver)).toMatchObject({
+      status: 'failed',
+      error_code: 'outcome_unknown',
+      tries: 1,
+    })
     await stack.stub.set({ slow: null })
     stack.stub.release()
     expect(await seen(tasks[0]!.id, isOver)).toMatchObject({ status: 'completed', tries: 2 })
@@ -173,7 +247,11 @@ describe('retry', () => {
     expect(await seen(id, (task) => isOver(task) && task.tries > 2)).toMatchObject({ status: 'failed', tries: 4 })
     await stack.stub.set({ busy: null })
     await stack.engine.tasks.retry(id)
-    expect(await seen(id, (task) => isOver(task) && task.tries > 4)).toMatchObject({ status: 'completed', tries: 5, output_data: { result: 'by hand' } })
+    expect(await seen(id, (task) => isOver(task) && task.tries > 4)).toMatchObject({
+      status: 'completed',
+      tries: 5,
+      output_data: { result: 'by hand' },
+    })
     const types = (await log(id)).map(({ type }) => type)
     expect(types.filter((type) => type === 'failed')).toHaveLength(2)
     expect(types.filter((type) => type === 'retry_requested')).toHaveLength(2)
@@ -194,7 +272,9 @@ describe('retry', () => {
   it('refuses what is not failed or cancelled, what is not there, and an inactive source', async () => {
     const { id } = await start({ input_value: 'fine' })
     await seen(id, isOver)
-    await expect(stack.engine.tasks.retry(id)).rejects.toThrow('Task is completed: only a failed or cancelled one can be tried again')
+    await expect(stack.engine.tasks.retry(id)).rejects.toThrow(
+      'Task is completed: only a failed or cancelled one can be tried again',
+    )
     await expect(stack.engine.tasks.retry('00000000-0000-7000-8000-000000000000')).rejects.toThrow('Task not found')
     const failed = await start({ input_value: 'x' }, failing_id)
     await seen(failed.id, isOver)
@@ -211,12 +291,26 @@ describe('replay', () => {
     const { id } = await start({ input_value: 'first', max_retries: 4, retry_on: 'failure' })
     await seen(id, isOver)
     const same = await stack.engine.tasks.replay(id, {})
-    expect(same).toMatchObject({ status: 'pending', trigger: 'replay', replay_of: id, input_data: { value: 'first' }, max_retries: 4, retry_on: 'failure', tries: 0 })
+    expect(same).toMatchObject({
+      status: 'pending',
+      trigger: 'replay',
+      replay_of: id,
+      input_data: { value: 'first' },
+      max_retries: 4,
+      retry_on: 'failure',
+      tries: 0,
+    })
     expect(await seen(same.id, isOver)).toMatchObject({ status: 'completed', output_data: { result: 'first' } })
     const other = await stack.engine.tasks.replay(id, { input_value: 'second' })
-    expect(await seen(other.id, isOver)).toMatchObject({ status: 'completed', output_data: { result: 'second' }, replay_of: id })
+    expect(await seen(other.id, isOver)).toMatchObject({
+      status: 'completed',
+      output_data: { result: 'second' },
+      replay_of: id,
+    })
     expect((await log(other.id))[0]!.message).toBe(`created by hand, to replay task ${id}`)
     expect((await get(id)).output_data).toMatchObject({ result: 'first' })
-    await expect(stack.engine.tasks.replay('00000000-0000-7000-8000-000000000000', {})).rejects.toThrow('Task not found')
+    await expect(stack.engine.tasks.replay('00000000-0000-7000-8000-000000000000', {})).rejects.toThrow(
+      'Task not found',
+    )
   })
 })

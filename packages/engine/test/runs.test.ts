@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeLogger } from '../src/logger.ts'
 import { makeWaiters } from '../src/waiters.ts'
-import { newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { newSchedule, openStack, until } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
 let stack: Stack
@@ -19,15 +19,29 @@ describe('a run without a worker', () => {
     expect(finished).toBe(false)
     expect(task.status).toBe('pending')
     await stack.addWorker()
-    await until(() => stack.engine.tasks.get(task.id), (seen) => seen.status === 'completed')
+    await until(
+      () => stack.engine.tasks.get(task.id),
+      (seen) => seen.status === 'completed',
+    )
   })
 })
 
 describe('a run', () => {
   it('is waited for and answers with the text', async () => {
-    const { task, finished } = await stack.engine.workflows.run(workflow_id, { input_value: 'Hi', session_id: 'mine' }, { wait: true })
+    const { task, finished } = await stack.engine.workflows.run(
+      workflow_id,
+      { input_value: 'Hi', session_id: 'mine' },
+      { wait: true },
+    )
     expect(finished).toBe(true)
-    expect(task).toMatchObject({ status: 'completed', tries: 1, input_data: { value: 'Hi' }, output_data: { result: 'Hi' }, error: null, error_code: null })
+    expect(task).toMatchObject({
+      status: 'completed',
+      tries: 1,
+      input_data: { value: 'Hi' },
+      output_data: { result: 'Hi' },
+      error: null,
+      error_code: null,
+    })
     expect(stack.stub.calls.at(-1)).toMatchObject({ session_id: 'mine', input_value: 'Hi' })
   })
 
@@ -45,10 +59,14 @@ describe('a run', () => {
   })
 
   it('of an unknown workflow is a 404, and of an inactive source a 400', async () => {
-    await expect(stack.engine.workflows.run('00000000-0000-7000-8000-000000000000', 'x', { wait: true })).rejects.toThrow('Workflow not found')
+    await expect(
+      stack.engine.workflows.run('00000000-0000-7000-8000-000000000000', 'x', { wait: true }),
+    ).rejects.toThrow('Workflow not found')
     const { source } = await stack.sync()
     await stack.engine.sources.update(source.id, { status: 'inactive' })
-    await expect(stack.engine.workflows.run(workflow_id, 'x', { wait: true })).rejects.toThrow(`The source ${stack.stub.url} is inactive`)
+    await expect(stack.engine.workflows.run(workflow_id, 'x', { wait: true })).rejects.toThrow(
+      `The source ${stack.stub.url} is inactive`,
+    )
     await stack.engine.sources.update(source.id, { status: 'active' })
   })
 
@@ -71,23 +89,39 @@ describe('a run', () => {
 
   it('is answered as it is when the client wants to wait no longer, and goes on', async () => {
     await stack.stub.set({ slow: 'held' })
-    const { task, finished, cut_short } = await stack.engine.workflows.run(workflow_id, 'Hi', { wait: true, wait_seconds: 1 })
-    expect({ finished, cut_short, status: task.status }).toEqual({ finished: false, cut_short: true, status: 'running' })
+    const { task, finished, cut_short } = await stack.engine.workflows.run(workflow_id, 'Hi', {
+      wait: true,
+      wait_seconds: 1,
+    })
+    expect({ finished, cut_short, status: task.status }).toEqual({
+      finished: false,
+      cut_short: true,
+      status: 'running',
+    })
     stack.stub.release()
     await stack.stub.set({ slow: null })
-    await until(() => stack.engine.tasks.get(task.id), (seen) => seen.status === 'completed')
+    await until(
+      () => stack.engine.tasks.get(task.id),
+      (seen) => seen.status === 'completed',
+    )
   })
 
   it('goes on when the client leaves, and can be fetched', async () => {
     await stack.stub.set({ slow: 300 })
     const leave = new AbortController()
     const running = stack.engine.workflows.run(workflow_id, 'Hi', { wait: true, signal: leave.signal })
-    await until(async () => stack.stub.inFlight, (n) => n > 0)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n > 0,
+    )
     leave.abort()
     const { task, finished } = await running
     await stack.stub.set({ slow: null })
     expect(finished).toBe(false)
-    await until(() => stack.engine.tasks.get(task.id), (seen) => seen.status === 'completed')
+    await until(
+      () => stack.engine.tasks.get(task.id),
+      (seen) => seen.status === 'completed',
+    )
   })
 })
 
@@ -109,7 +143,8 @@ describe('waiting for a task', () => {
 describe('a sync', () => {
   it('of other components holds from the next run on', async () => {
     const { workflow } = await stack.sync('multi')
-    const resultOf = async () => (await stack.engine.workflows.run(workflow.id, 'Hi', { wait: true })).task.output_data as { result: string }
+    const resultOf = async () =>
+      (await stack.engine.workflows.run(workflow.id, 'Hi', { wait: true })).task.output_data as { result: string }
     const joined = (await resultOf()).result
     const graph = workflow.data as { nodes: { id: string }[] }
     const output_component = graph.nodes.map((node) => node.id).find((id) => id.startsWith('ChatOutput'))!
@@ -124,7 +159,10 @@ describe('cancel', () => {
   it('aborts a running call and ends the task as cancelled', async () => {
     await stack.stub.set({ slow: 'held' })
     const { task } = await stack.engine.workflows.run(workflow_id, 'Hi', { wait: false })
-    await until(async () => stack.stub.inFlight, (n) => n > 0)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n > 0,
+    )
     const { task: ended, done } = await stack.engine.tasks.cancel(task.id)
     expect(done).toBe(true)
     expect(ended).toMatchObject({ status: 'cancelled', output_data: null })
@@ -132,7 +170,10 @@ describe('cancel', () => {
     stack.stub.release()
     await stack.stub.set({ slow: null })
     await expect(stack.engine.tasks.cancel(task.id)).rejects.toThrow('Task is cancelled already')
-    await until(async () => stack.stub.calls.at(-1)!.ended, (seen) => seen === 'client_left')
+    await until(
+      async () => stack.stub.calls.at(-1)!.ended,
+      (seen) => seen === 'client_left',
+    )
   })
 
   it('ends a pending task at once', async () => {
@@ -140,13 +181,19 @@ describe('cancel', () => {
     await stack.engine.sources.update(source.id, { max_concurrency: 1 })
     await stack.stub.set({ slow: 'held' })
     const { task: first } = await stack.engine.workflows.run(workflow_id, 'first', { wait: false })
-    await until(() => stack.engine.tasks.get(first.id), (seen) => seen.status === 'running')
+    await until(
+      () => stack.engine.tasks.get(first.id),
+      (seen) => seen.status === 'running',
+    )
     const { task: second } = await stack.engine.workflows.run(workflow_id, 'second', { wait: false })
     const { task, done } = await stack.engine.tasks.cancel(second.id)
     expect({ status: task.status, tries: task.tries, done }).toEqual({ status: 'cancelled', tries: 0, done: true })
     stack.stub.release()
     await stack.stub.set({ slow: null })
-    await until(() => stack.engine.tasks.get(first.id), (seen) => seen.status === 'completed')
+    await until(
+      () => stack.engine.tasks.get(first.id),
+      (seen) => seen.status === 'completed',
+    )
     expect(stack.stub.calls.map((call) => call.input_value)).not.toContain('second')
     await stack.engine.sources.update(source.id, { max_concurrency: 40 })
   })
@@ -156,9 +203,15 @@ describe('deleting', () => {
   it('a running task stops its call', async () => {
     await stack.stub.set({ slow: 'held' })
     const { task } = await stack.engine.workflows.run(workflow_id, 'Hi', { wait: false })
-    await until(async () => stack.stub.inFlight, (n) => n > 0)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n > 0,
+    )
     expect((await stack.engine.tasks.remove(task.id)).status).toBe('running')
-    await until(async () => stack.stub.calls.at(-1)!.ended, (seen) => seen === 'client_left')
+    await until(
+      async () => stack.stub.calls.at(-1)!.ended,
+      (seen) => seen === 'client_left',
+    )
     stack.stub.release()
     await stack.stub.set({ slow: null })
   })
@@ -174,6 +227,9 @@ describe('deleting', () => {
     await expect(stack.engine.tasks.get(task.id)).rejects.toThrow('Task not found')
     expect((await stack.engine.tasks.list(PAGE)).total).toBe(0)
     expect((await stack.sync()).source.id).not.toBe(source.id)
-    await until(() => stack.db.sql.query<{ n: number }>('SELECT count(*)::int AS n FROM sources WHERE id = $1', [source.id]), ({ rows }) => rows[0]!.n === 0)
+    await until(
+      () => stack.db.sql.query<{ n: number }>('SELECT count(*)::int AS n FROM sources WHERE id = $1', [source.id]),
+      ({ rows }) => rows[0]!.n === 0,
+    )
   })
 })

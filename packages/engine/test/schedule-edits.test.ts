@@ -1,9 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { HOUR, MINUTE } from '@automagik-spark/core'
 import { lockSchedule, sqlNow, writeLedger } from '@automagik-spark/db'
-import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { moveClock, newSchedule, openStack, until } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 let stack: Stack
@@ -17,9 +17,14 @@ beforeAll(async () => {
 })
 afterAll(() => stack.close())
 
-const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m', ...fields }))
+const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) =>
+  stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m', ...fields }))
 const ledger = async (id: string) =>
-  (await stack.engine.schedules.occurrences(id, PAGE)).items.map(({ decision, reason, count }) => ({ decision, reason, count }))
+  (await stack.engine.schedules.occurrences(id, PAGE)).items.map(({ decision, reason, count }) => ({
+    decision,
+    reason,
+    count,
+  }))
 
 describe('an edit that moves times', () => {
   it('has what a held source left undecided on record as superseded', async () => {
@@ -37,11 +42,18 @@ describe('an edit that moves times', () => {
     const schedule = await create()
     await stack.engine.schedules.disable(schedule.id, null)
     await moveClock(stack, 35 * MINUTE)
-    expect(await stack.engine.schedules.update(schedule.id, { schedule_expr: '1h' })).toMatchObject({ status: 'paused', next_due_at: null, next_run_at: null })
+    expect(await stack.engine.schedules.update(schedule.id, { schedule_expr: '1h' })).toMatchObject({
+      status: 'paused',
+      next_due_at: null,
+      next_run_at: null,
+    })
     expect(await ledger(schedule.id)).toEqual([{ decision: 'skipped', reason: 'paused', count: 3 }])
     await moveClock(stack, 35 * MINUTE + 2 * HOUR)
     await stack.engine.schedules.enable(schedule.id)
-    expect(await ledger(schedule.id)).toEqual([{ decision: 'skipped', reason: 'paused', count: 2 }, { decision: 'skipped', reason: 'paused', count: 3 }])
+    expect(await ledger(schedule.id)).toEqual([
+      { decision: 'skipped', reason: 'paused', count: 2 },
+      { decision: 'skipped', reason: 'paused', count: 3 },
+    ])
     await moveClock(stack, 0)
   })
 
@@ -49,20 +61,28 @@ describe('an edit that moves times', () => {
     await stack.addWorker({ nets: false })
     const schedule = await create({ schedule_expr: '1h' })
     await stack.engine.schedules.update(schedule.id, { schedule_expr: '1s', max_runs: 1 })
-    await until(() => stack.engine.schedules.get(schedule.id), (seen) => seen.status === 'completed')
+    await until(
+      () => stack.engine.schedules.get(schedule.id),
+      (seen) => seen.status === 'completed',
+    )
   })
 })
 
 describe('a schedule', () => {
   it('cannot be given a workflow that is not there, and stays as it was', async () => {
     const schedule = await create()
-    await expect(stack.engine.schedules.update(schedule.id, { workflow_id: '00000000-0000-7000-8000-000000000000', name: 'lost' })).rejects.toThrow('Workflow not found')
+    await expect(
+      stack.engine.schedules.update(schedule.id, { workflow_id: '00000000-0000-7000-8000-000000000000', name: 'lost' }),
+    ).rejects.toThrow('Workflow not found')
     expect(await stack.engine.schedules.get(schedule.id)).toMatchObject({ workflow_id, name: null })
   })
 
   it('that is completed cannot be disabled', async () => {
     const { id } = await create()
-    await stack.db.sql.query(`UPDATE schedules SET status = 'completed', next_due_at = NULL, next_run_at = NULL WHERE id = $1`, [id])
+    await stack.db.sql.query(
+      `UPDATE schedules SET status = 'completed', next_due_at = NULL, next_run_at = NULL WHERE id = $1`,
+      [id],
+    )
     await expect(stack.engine.schedules.disable(id, null)).rejects.toThrow('The schedule is completed')
   })
 
@@ -74,11 +94,24 @@ describe('a schedule', () => {
       await lockSchedule(tx, schedule.id)
       const removing = stack.engine.schedules.remove(schedule.id)
       const isBlocked = until(
-        () => stack.db.sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`),
+        () =>
+          stack.db.sql.query<{ n: number }>(
+            `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          ),
         ({ rows }) => rows[0]!.n > 0,
       )
       await Promise.race([removing, isBlocked])
-      const started = { schedule_id: schedule.id, scheduled_for, until: null, count: 1, count_at_least: false, decision: 'started', reason: null, task_id, ready_at: scheduled_for } as const
+      const started = {
+        schedule_id: schedule.id,
+        scheduled_for,
+        until: null,
+        count: 1,
+        count_at_least: false,
+        decision: 'started',
+        reason: null,
+        task_id,
+        ready_at: scheduled_for,
+      } as const
       await writeLedger(tx, [started], await sqlNow(tx), 60)
       return { removing }
     })

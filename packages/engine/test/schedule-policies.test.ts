@@ -1,8 +1,8 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/run/worker.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 let stack: Stack
@@ -19,7 +19,10 @@ beforeAll(async () => {
 afterEach(async () => {
   await stack.stub.set({ slow: null })
   stack.stub.release()
-  await until(async () => stack.stub.inFlight, (n) => n === 0)
+  await until(
+    async () => stack.stub.inFlight,
+    (n) => n === 0,
+  )
   await clear(stack, 'schedules', 'tasks')
   stack.stub.clearCalls()
   await moveClock(stack, 0)
@@ -34,11 +37,19 @@ const fireAfter = async (ms: number) => {
   await worker.fire()
 }
 const ledger = async (id: string) =>
-  (await schedules.occurrences(id, PAGE)).items.reverse().map(({ decision, reason, count }) => [decision, ...(reason ? [reason] : []), ...(count > 1 ? [count] : [])].join(' '))
+  (await schedules.occurrences(id, PAGE)).items
+    .reverse()
+    .map(({ decision, reason, count }) =>
+      [decision, ...(reason ? [reason] : []), ...(count > 1 ? [count] : [])].join(' '),
+    )
 /** Oldest first. */
 const runsOf = async (schedule_id: string) => (await tasks.list({ ...PAGE, schedule_id })).items.reverse()
 const statuses = async (id: string) => (await runsOf(id)).map((task) => task.status)
-const areAll = (id: string, ...expected: string[]) => until(() => statuses(id), (seen) => seen.join() === expected.join())
+const areAll = (id: string, ...expected: string[]) =>
+  until(
+    () => statuses(id),
+    (seen) => seen.join() === expected.join(),
+  )
 
 describe('while the run before is not over', () => {
   it('queue_all makes every task, and they run one after another, oldest first', async () => {
@@ -48,14 +59,22 @@ describe('while the run before is not over', () => {
     expect(await ledger(id)).toEqual(['started', 'started', 'started'])
     await areAll(id, 'running', 'pending', 'pending')
     for (const over of [1, 2]) {
-      await until(async () => stack.stub.inFlight, (n) => n === 1)
+      await until(
+        async () => stack.stub.inFlight,
+        (n) => n === 1,
+      )
       stack.stub.release()
       await areAll(id, ...['completed', 'completed', 'running', 'pending'].slice(2 - over, 5 - over))
     }
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     stack.stub.release()
     await areAll(id, 'completed', 'completed', 'completed')
-    expect((await runsOf(id)).map((task) => task.scheduled_for!.getTime())).toEqual((await runsOf(id)).map((task) => task.scheduled_for!.getTime()).sort())
+    expect((await runsOf(id)).map((task) => task.scheduled_for!.getTime())).toEqual(
+      (await runsOf(id)).map((task) => task.scheduled_for!.getTime()).sort(),
+    )
   })
 
   it('queue_one lets one wait, and skips what comes while it does', async () => {
@@ -75,13 +94,18 @@ describe('while the run before is not over', () => {
     const { id } = await create({ overlap: 'cancel_previous' })
     await stack.stub.set({ slow: 'held' })
     await fireAfter(HOUR)
-    await until(async () => stack.stub.inFlight, (n) => n === 1)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 1,
+    )
     await stack.stub.set({ slow: null })
     await fireAfter(2 * HOUR)
     await areAll(id, 'cancelled', 'completed')
     expect(await ledger(id)).toEqual(['started', 'started'])
     const [first] = await runsOf(id)
-    expect((await tasks.logs(first!.id, PAGE)).items.map((event) => event.message)).toContainEqual(expect.stringContaining('cancel_previous'))
+    expect((await tasks.logs(first!.id, PAGE)).items.map((event) => event.message)).toContainEqual(
+      expect.stringContaining('cancel_previous'),
+    )
     expect(await schedules.get(id)).toMatchObject({ run_count: 2, consecutive_failures: 0 })
   })
 
@@ -89,7 +113,10 @@ describe('while the run before is not over', () => {
     await stack.stub.set({ slow: 'held' })
     const { id } = await create({ overlap: 'cancel_previous', schedule_expr: '20s' })
     const blocker = await schedules.run(id) // what the plan makes waits for it
-    await until(() => tasks.get(blocker.id), (task) => task.status === 'running')
+    await until(
+      () => tasks.get(blocker.id),
+      (task) => task.status === 'running',
+    )
     await fireAfter(20 * SECOND)
     await fireAfter(60 * SECOND)
     const plan = async () => (await runsOf(id)).filter((task) => task.trigger === 'schedule').map((task) => task.status)
@@ -105,7 +132,10 @@ describe('while the run before is not over', () => {
     const { id } = await create({ overlap: 'allow' })
     await stack.stub.set({ slow: 'held' })
     for (const hours of [1, 2]) await fireAfter(hours * HOUR)
-    await until(async () => stack.stub.inFlight, (n) => n === 2)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 2,
+    )
     expect(await ledger(id)).toEqual(['started', 'started'])
   })
 
@@ -113,16 +143,25 @@ describe('while the run before is not over', () => {
     const [queue, skip] = [await create({ overlap: 'queue_one' }), await create({ overlap: 'skip' })]
     await stack.stub.set({ slow: 'held' })
     const byHand = [await schedules.run(queue.id), await schedules.run(skip.id)]
-    await until(async () => stack.stub.inFlight, (n) => n === 2)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 2,
+    )
     await fireAfter(HOUR)
     expect([await ledger(queue.id), await ledger(skip.id)]).toEqual([['started'], ['skipped overlap']])
     byHand.push(await schedules.run(queue.id))
-    await until(async () => stack.stub.inFlight, (n) => n === 3)
+    await until(
+      async () => stack.stub.inFlight,
+      (n) => n === 3,
+    )
     const waiting = (await runsOf(queue.id)).find((task) => task.trigger === 'schedule')!
     expect(waiting.status).toBe('pending')
     await stack.stub.set({ slow: null })
     stack.stub.release()
-    await until(() => tasks.get(waiting.id), (task) => task.status === 'completed')
+    await until(
+      () => tasks.get(waiting.id),
+      (task) => task.status === 'completed',
+    )
     for (const { id } of byHand) expect((await tasks.get(id)).status).toBe('completed')
   })
 })
@@ -162,7 +201,9 @@ describe('jitter', () => {
   it('starts a due time later, as the schedule says beforehand, and is woken for the start', async () => {
     const schedule = await jittered()
     expect(schedule.offset).toBeLessThanOrEqual(3000 * SECOND)
-    const armed = async () => (await stack.db.sql.query('SELECT FROM spark_agenda.agenda_jobs WHERE next_run_at = $1', [schedule.next_run_at])).rowCount
+    const armed = async () =>
+      (await stack.db.sql.query('SELECT FROM spark_agenda.agenda_jobs WHERE next_run_at = $1', [schedule.next_run_at]))
+        .rowCount
     await until(armed, (n) => n === 1)
     await fireAfter(HOUR)
     expect(await ledger(schedule.id)).toEqual([])
@@ -171,13 +212,21 @@ describe('jitter', () => {
     expect(row).toMatchObject({ scheduled_for: schedule.next_due_at, decision: 'started' })
     const next = await schedules.get(schedule.id)
     expect(next.next_due_at!.getTime() - schedule.next_due_at!.getTime()).toBe(HOUR)
-    await until(async () => (await stack.db.sql.query('SELECT FROM spark_agenda.agenda_jobs WHERE next_run_at = $1', [next.next_run_at])).rowCount, (n) => n === 1)
+    await until(
+      async () =>
+        (await stack.db.sql.query('SELECT FROM spark_agenda.agenda_jobs WHERE next_run_at = $1', [next.next_run_at]))
+          .rowCount,
+      (n) => n === 1,
+    )
   })
 
   it('has a due time whose start lay ahead on record as superseded by an edit that moves times, and kept by any other', async () => {
     const schedule = await jittered()
     await moveClock(stack, HOUR + SECOND)
-    expect(await schedules.update(schedule.id, { name: 'renamed', overlap: 'allow' })).toMatchObject({ next_due_at: schedule.next_due_at, next_run_at: schedule.next_run_at })
+    expect(await schedules.update(schedule.id, { name: 'renamed', overlap: 'allow' })).toMatchObject({
+      next_due_at: schedule.next_due_at,
+      next_run_at: schedule.next_run_at,
+    })
     expect(await ledger(schedule.id)).toEqual([])
     const plain = await schedules.update(schedule.id, { jitter: 0 })
     expect(await ledger(schedule.id)).toEqual(['superseded edited'])
@@ -212,25 +261,43 @@ describe('options', () => {
   it('are kept by PATCH, and set back to their defaults by PUT', async () => {
     const schedule = await create(options)
     expect(schedule).toMatchObject(options)
-    expect(await schedules.update(schedule.id, { name: 'kept', jitter: 60 })).toMatchObject({ ...options, jitter: 60, name: 'kept' })
+    expect(await schedules.update(schedule.id, { name: 'kept', jitter: 60 })).toMatchObject({
+      ...options,
+      jitter: 60,
+      name: 'kept',
+    })
     const { workflow_id: _, schedule_type: __, schedule_expr: ___, ...rest } = newSchedule({ workflow_id })
-    expect(await schedules.replace(schedule.id, rest)).toMatchObject({ overlap: 'skip', misfire: 'last', catchup_window: 86_400, jitter: 0, schedule_expr: '1h' })
+    expect(await schedules.replace(schedule.id, rest)).toMatchObject({
+      overlap: 'skip',
+      misfire: 'last',
+      catchup_window: 86_400,
+      jitter: 0,
+      schedule_expr: '1h',
+    })
   })
 
   it('have a catch-up window of seven days for one time, also when the type is changed', async () => {
     const schedule = await create()
     expect(schedule.catchup_window).toBe(86_400)
     const at = new Date(stack.clock.now().getTime() + HOUR).toISOString()
-    expect((await schedules.update(schedule.id, { schedule_type: 'one-time', schedule_expr: at })).catchup_window).toBe(604_800)
+    expect((await schedules.update(schedule.id, { schedule_type: 'one-time', schedule_expr: at })).catchup_window).toBe(
+      604_800,
+    )
   })
 
   it('that do not go together are refused, when they are created and when one of them is changed', async () => {
-    await expect(create({ misfire: 'all' })).rejects.toThrow(/^misfire: .*set overlap to "queue_all" or "allow", or misfire to "last"/)
-    await expect(create({ jitter: 3600 })).rejects.toThrow(/^jitter: .*shorter than the interval "1h": write at most 3599/)
+    await expect(create({ misfire: 'all' })).rejects.toThrow(
+      /^misfire: .*set overlap to "queue_all" or "allow", or misfire to "last"/,
+    )
+    await expect(create({ jitter: 3600 })).rejects.toThrow(
+      /^jitter: .*shorter than the interval "1h": write at most 3599/,
+    )
     const schedule = await create(options)
     await expect(schedules.update(schedule.id, { overlap: 'skip' })).rejects.toThrow(/^misfire: /)
     await expect(schedules.update(schedule.id, { schedule_expr: '30s' })).rejects.toThrow(/^jitter: .*at most 29/)
-    await expect(schedules.replace(schedule.id, { ...newSchedule({ workflow_id }), schedule_expr: '1h', misfire: 'all' })).rejects.toThrow(/^misfire: /)
+    await expect(
+      schedules.replace(schedule.id, { ...newSchedule({ workflow_id }), schedule_expr: '1h', misfire: 'all' }),
+    ).rejects.toThrow(/^misfire: /)
     expect(await schedules.get(schedule.id)).toMatchObject(options)
   })
 })

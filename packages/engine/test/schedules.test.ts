@@ -1,7 +1,7 @@
 import { DAY, HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 
@@ -15,22 +15,34 @@ describe('schedules', () => {
   })
   afterAll(() => stack.close())
 
-  const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) => stack.engine.schedules.create(newSchedule({ workflow_id, ...fields }))
+  const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) =>
+    stack.engine.schedules.create(newSchedule({ workflow_id, ...fields }))
   const ledger = async (id: string) => (await stack.engine.schedules.occurrences(id, PAGE)).items
 
   it('has its first due time one interval after its creation, or at start_at', async () => {
     const plain = await create({ schedule_expr: '15m' })
-    expect(Date.parse(plain.next_due_at!.toISOString()) - Math.floor(plain.created_at.getTime() / SECOND) * SECOND).toBe(15 * MINUTE)
+    expect(
+      Date.parse(plain.next_due_at!.toISOString()) - Math.floor(plain.created_at.getTime() / SECOND) * SECOND,
+    ).toBe(15 * MINUTE)
     const start_at = new Date(Math.ceil(Date.now() / SECOND) * SECOND + HOUR)
     expect((await create({ schedule_expr: '15m', start_at })).next_due_at).toEqual(start_at)
-    expect(plain).toMatchObject({ status: 'active', run_count: 0, misfire: 'last', catchup_window: 86_400, overlap: 'skip', timezone: 'UTC' })
+    expect(plain).toMatchObject({
+      status: 'active',
+      run_count: 0,
+      misfire: 'last',
+      catchup_window: 86_400,
+      overlap: 'skip',
+      timezone: 'UTC',
+    })
     expect(plain.description).not.toBe('')
   })
 
   it('refuses what cannot be, naming the field', async () => {
     await expect(create({ schedule_type: 'cron', schedule_expr: '61 * * * *' })).rejects.toThrow(/^schedule_expr: /)
     await expect(create({ schedule_expr: '0m' })).rejects.toThrow(/^schedule_expr: /)
-    await expect(create({ schedule_type: 'one-time', schedule_expr: '2020-01-01T00:00:00Z' })).rejects.toThrow(/^schedule_expr: .*past/)
+    await expect(create({ schedule_type: 'one-time', schedule_expr: '2020-01-01T00:00:00Z' })).rejects.toThrow(
+      /^schedule_expr: .*past/,
+    )
     await expect(create({ timezone: 'Mars/Olympus' })).rejects.toThrow(/^timezone: /)
     await expect(create({ end_at: new Date('2020-01-01T00:00:00Z') })).rejects.toThrow(/^end_at: /)
     await expect(create({ workflow_id: '00000000-0000-7000-8000-000000000000' })).rejects.toThrow('Workflow not found')
@@ -42,7 +54,16 @@ describe('schedules', () => {
     await moveClock(stack, 65 * MINUTE)
     const enabled = await stack.engine.schedules.enable(schedule.id)
     expect(enabled).toMatchObject({ status: 'active', paused_reason: null })
-    expect(await ledger(schedule.id)).toMatchObject([{ scheduled_for: schedule.next_due_at, decision: 'skipped', reason: 'paused', count: 6, count_at_least: false, task_id: null }])
+    expect(await ledger(schedule.id)).toMatchObject([
+      {
+        scheduled_for: schedule.next_due_at,
+        decision: 'skipped',
+        reason: 'paused',
+        count: 6,
+        count_at_least: false,
+        task_id: null,
+      },
+    ])
     expect((enabled.next_due_at!.getTime() - schedule.next_due_at!.getTime()) % (10 * MINUTE)).toBe(0)
     await moveClock(stack, 0)
   })
@@ -73,14 +94,27 @@ describe('schedules', () => {
     const schedule = await create({ schedule_expr: '10m', name: 'x', overlap: 'allow', input_value: 'y' })
     const { workflow_id: _, schedule_type: __, schedule_expr: ___, ...rest } = newSchedule({ workflow_id })
     const replaced = await stack.engine.schedules.replace(schedule.id, rest)
-    expect(replaced).toMatchObject({ workflow_id, schedule_type: 'interval', schedule_expr: '10m', name: null, overlap: 'skip', input_value: null, next_due_at: schedule.next_due_at })
+    expect(replaced).toMatchObject({
+      workflow_id,
+      schedule_type: 'interval',
+      schedule_expr: '10m',
+      name: null,
+      overlap: 'skip',
+      input_value: null,
+      next_due_at: schedule.next_due_at,
+    })
   })
 
   it('refuses to enable what is over', async () => {
-    const schedule = await create({ schedule_type: 'one-time', schedule_expr: new Date(Date.now() + HOUR).toISOString() })
+    const schedule = await create({
+      schedule_type: 'one-time',
+      schedule_expr: new Date(Date.now() + HOUR).toISOString(),
+    })
     await stack.engine.schedules.disable(schedule.id, null)
     await moveClock(stack, 2 * HOUR)
-    await expect(stack.engine.schedules.enable(schedule.id)).rejects.toThrow('The schedule is over and cannot be enabled')
+    await expect(stack.engine.schedules.enable(schedule.id)).rejects.toThrow(
+      'The schedule is over and cannot be enabled',
+    )
     await moveClock(stack, 0)
     expect((await stack.engine.schedules.enable(schedule.id)).next_due_at).toEqual(schedule.next_due_at)
   })
@@ -120,7 +154,10 @@ describe('firing', () => {
     await moveClock(stack, 65 * MINUTE)
     const worker = await stack.addWorker({ nets: false })
     await worker.fire()
-    const rows = await until(() => ledger(schedule.id), (seen) => seen.length > 0) // a wake-up may have been faster, and not be through yet
+    const rows = await until(
+      () => ledger(schedule.id),
+      (seen) => seen.length > 0,
+    ) // a wake-up may have been faster, and not be through yet
     expect(rows.map(({ decision, reason, count }) => ({ decision, reason, count }))).toEqual([
       { decision: 'started', reason: null, count: 1 },
       { decision: 'missed', reason: 'misfire', count: 5 },
@@ -130,22 +167,37 @@ describe('firing', () => {
   })
 
   it('skips a due time while the run before is not over, and says so', async () => {
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1s', max_runs: 100, input_value: 'one at a time' }))
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_expr: '1s', max_runs: 100, input_value: 'one at a time' }),
+    )
     await stack.stub.set({ slow: 'held' })
     const worker = await stack.addWorker()
-    await until(() => ledger(schedule.id), (rows) => rows.filter((row) => row.reason === 'overlap').length >= 2)
-    expect(stack.stub.calls.filter((call) => call.input_value === 'one at a time' && call.ended === null)).toHaveLength(1)
+    await until(
+      () => ledger(schedule.id),
+      (rows) => rows.filter((row) => row.reason === 'overlap').length >= 2,
+    )
+    expect(stack.stub.calls.filter((call) => call.input_value === 'one at a time' && call.ended === null)).toHaveLength(
+      1,
+    )
     stack.stub.release()
     await stack.stub.set({ slow: null })
-    await until(() => ledger(schedule.id), (rows) => rows.filter((row) => row.decision === 'started').length >= 2)
+    await until(
+      () => ledger(schedule.id),
+      (rows) => rows.filter((row) => row.decision === 'started').length >= 2,
+    )
     await stack.engine.schedules.remove(schedule.id)
     await stack.stopWorker(worker)
   })
 
   it('completes after max_runs', async () => {
     const worker = await stack.addWorker()
-    const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1s', max_runs: 2, overlap: 'allow' }))
-    const over = await until(() => stack.engine.schedules.get(schedule.id), (seen) => seen.status === 'completed')
+    const schedule = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_expr: '1s', max_runs: 2, overlap: 'allow' }),
+    )
+    const over = await until(
+      () => stack.engine.schedules.get(schedule.id),
+      (seen) => seen.status === 'completed',
+    )
     expect(over).toMatchObject({ run_count: 2, next_run_at: null, next_due_at: null })
     expect((await ledger(schedule.id)).filter((row) => row.decision === 'started')).toHaveLength(2)
     await stack.stopWorker(worker)
@@ -161,7 +213,14 @@ describe('firing', () => {
     expect(await ledger(schedule.id)).toEqual([])
     await stack.engine.sources.update(source.id, { status: 'active' })
     await worker.fire()
-    expect((await until(() => ledger(schedule.id), (seen) => seen.length > 0)).map(({ decision, reason, count }) => ({ decision, reason, count }))).toEqual([
+    expect(
+      (
+        await until(
+          () => ledger(schedule.id),
+          (seen) => seen.length > 0,
+        )
+      ).map(({ decision, reason, count }) => ({ decision, reason, count })),
+    ).toEqual([
       { decision: 'started', reason: null, count: 1 },
       { decision: 'missed', reason: 'source_down', count: 2 },
     ])
@@ -174,11 +233,21 @@ describe('firing', () => {
       await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' })),
       await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' })),
     ]
-    await stack.db.sql.query(`UPDATE schedules SET schedule_expr = 'nonsense', next_run_at = spark_now() WHERE id = $1`, [bad.id])
+    await stack.db.sql.query(
+      `UPDATE schedules SET schedule_expr = 'nonsense', next_run_at = spark_now() WHERE id = $1`,
+      [bad.id],
+    )
     await moveClock(stack, HOUR + SECOND)
     const worker = await stack.addWorker({ nets: false })
     await worker.fire()
-    expect((await until(() => ledger(good.id), (seen) => seen.length > 0)).map((row) => row.decision)).toEqual(['started'])
+    expect(
+      (
+        await until(
+          () => ledger(good.id),
+          (seen) => seen.length > 0,
+        )
+      ).map((row) => row.decision),
+    ).toEqual(['started'])
     const { rows } = await stack.db.sql.query('SELECT status, paused_reason FROM schedules WHERE id = $1', [bad.id])
     expect(rows).toEqual([{ status: 'paused', paused_reason: expect.stringContaining('nonsense') }])
     await moveClock(stack, 0)
@@ -190,7 +259,10 @@ describe('firing', () => {
     await moveClock(stack, 40 * DAY)
     const worker = await stack.addWorker({ nets: false })
     await worker.fire()
-    const [missed] = await until(async () => (await ledger(schedule.id)).filter((row) => row.decision === 'missed'), (seen) => seen.length > 0)
+    const [missed] = await until(
+      async () => (await ledger(schedule.id)).filter((row) => row.decision === 'missed'),
+      (seen) => seen.length > 0,
+    )
     expect(missed).toMatchObject({ reason: 'misfire', count: 10_000, count_at_least: true })
     await stack.engine.schedules.remove(schedule.id)
     await moveClock(stack, 0)

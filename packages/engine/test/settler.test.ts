@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { claim, prolong, settlementOf } from '@automagik-spark/db'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
+import { claim, prolong, settlementOf } from '@automagik-spark/db'
 import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeLogger } from '../src/logger.ts'
+import type { Settler } from '../src/run/settler.ts'
 import { makeSettler } from '../src/run/settler.ts'
 import { makeTroubles } from '../src/run/troubles.ts'
-import type { Settler } from '../src/run/settler.ts'
-import { clear, openStack } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { clear, openStack } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
 let stack: Stack
@@ -18,7 +18,14 @@ beforeAll(async () => {
   stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
   const logger = makeLogger({ level: 'silent', format: 'json' })
-  settler = makeSettler({ sql: stack.db.sql, logger, troubles: makeTroubles({ logger, onChange: () => undefined }), onRetries: () => undefined, onOutcomes: async () => undefined, onFailed: () => undefined })
+  settler = makeSettler({
+    sql: stack.db.sql,
+    logger,
+    troubles: makeTroubles({ logger, onChange: () => undefined }),
+    onRetries: () => undefined,
+    onOutcomes: async () => undefined,
+    onFailed: () => undefined,
+  })
 })
 beforeEach(() => clear(stack, 'tasks'))
 afterAll(() => stack.close())
@@ -28,7 +35,8 @@ const take = async (count: number): Promise<ClaimedTask[]> => {
   for (let i = 0; i < count; i++) await stack.engine.workflows.run(workflow_id, 'x', { wait: false })
   return claim(stack.db.sql, { worker_id: randomUUID(), token: randomUUID(), slots: count, leaseMs: 60_000 })
 }
-const end = (task: { id: string; token: string }, result = 'x'): Settlement => settlementOf(task, { status: 'completed', output: JSON.stringify({ result }) })
+const end = (task: { id: string; token: string }, result = 'x'): Settlement =>
+  settlementOf(task, { status: 'completed', output: JSON.stringify({ result }) })
 
 describe('the settler', () => {
   it('fails the run whose answer PostgreSQL refuses, and writes those that came with it', async () => {
@@ -38,9 +46,19 @@ describe('the settler', () => {
        CREATE TRIGGER refuse BEFORE UPDATE ON tasks FOR EACH ROW WHEN (NEW.output::json ->> 'result' = 'refuse me') EXECUTE FUNCTION refuse()`,
     )
     const [good, bad, other] = await take(3)
-    expect(await Promise.all([settler.settle(end(good!), 1), settler.settle(end(bad!, 'refuse me'), 1), settler.settle(end(other!), 1)])).toEqual([true, true, true])
+    expect(
+      await Promise.all([
+        settler.settle(end(good!), 1),
+        settler.settle(end(bad!, 'refuse me'), 1),
+        settler.settle(end(other!), 1),
+      ]),
+    ).toEqual([true, true, true])
     await stack.db.sql.query('DROP TRIGGER refuse ON tasks')
-    expect(await stack.engine.tasks.get(bad!.id)).toMatchObject({ status: 'failed', error_code: 'bad_answer', output_data: null })
+    expect(await stack.engine.tasks.get(bad!.id)).toMatchObject({
+      status: 'failed',
+      error_code: 'bad_answer',
+      output_data: null,
+    })
     for (const { id } of [good!, other!]) expect((await stack.engine.tasks.get(id)).status).toBe('completed')
   })
 
@@ -48,7 +66,9 @@ describe('the settler', () => {
     const [task] = await take(1)
     expect(await settler.settle(end({ id: task!.id, token: randomUUID() }), 1)).toBe(false)
     expect((await stack.engine.tasks.get(task!.id)).status).toBe('running')
-    expect((await stack.engine.tasks.logs(task!.id, PAGE)).items).toContainEqual(expect.objectContaining({ type: 'late_answer', message: expect.stringContaining('ended completed') }))
+    expect((await stack.engine.tasks.logs(task!.id, PAGE)).items).toContainEqual(
+      expect.objectContaining({ type: 'late_answer', message: expect.stringContaining('ended completed') }),
+    )
     expect(await prolong(stack.db.sql, [task!], 60_000)).toHaveLength(1)
   })
 
@@ -59,12 +79,18 @@ describe('the settler', () => {
     expect((await stack.engine.tasks.list(PAGE)).items[0]!.output_data).toEqual({ result: 'short' })
   })
 
-  it('writes answers that are too large to be one text together', async () => {
-    await stack.db.sql.query('UPDATE sources SET max_concurrency = 60')
-    const tasks = await take(60)
-    const full_output = JSON.stringify({ result: 'x'.repeat(10 * 1024 * 1024) })
-    await Promise.all(tasks.map((task) => settler.settle({ ...end(task, 'short'), full_output }, 1)))
-    const { rows } = await stack.db.sql.query(`SELECT count(*)::int AS count, min(length(output::json ->> 'result')) AS least FROM task_outputs`)
-    expect(rows).toEqual([{ count: 60, least: 10 * 1024 * 1024 }])
-  }, patient(60_000))
+  it(
+    'writes answers that are too large to be one text together',
+    async () => {
+      await stack.db.sql.query('UPDATE sources SET max_concurrency = 60')
+      const tasks = await take(60)
+      const full_output = JSON.stringify({ result: 'x'.repeat(10 * 1024 * 1024) })
+      await Promise.all(tasks.map((task) => settler.settle({ ...end(task, 'short'), full_output }, 1)))
+      const { rows } = await stack.db.sql.query(
+        `SELECT count(*)::int AS count, min(length(output::json ->> 'result')) AS least FROM task_outputs`,
+      )
+      expect(rows).toEqual([{ count: 60, least: 10 * 1024 * 1024 }])
+    },
+    patient(60_000),
+  )
 })

@@ -1,8 +1,8 @@
-import { startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow } from '@automagik-spark/testing'
+import { startStubLangflow } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStack } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { openStack } from './stack.ts'
 
 const KEY = 'sk-stack-test'
 const MANY = 20
@@ -18,8 +18,10 @@ afterAll(async () => {
 })
 
 const create = (url: string) => stack.engine.sources.create({ url, api_key: KEY, max_concurrency: 40 })
-const keyOf = async (id: string) => (await stack.db.sql.query<{ api_key: string }>('SELECT api_key FROM sources WHERE id = $1', [id])).rows[0]!.api_key
-const failures = (made: PromiseSettledResult<unknown>[]) => made.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
+const keyOf = async (id: string) =>
+  (await stack.db.sql.query<{ api_key: string }>('SELECT api_key FROM sources WHERE id = $1', [id])).rows[0]!.api_key
+const failures = (made: PromiseSettledResult<unknown>[]) =>
+  made.flatMap((one) => (one.status === 'rejected' ? [String(one.reason)] : []))
 
 describe('a source', () => {
   it('that many create at once is there once, and the others are told', async () => {
@@ -32,7 +34,9 @@ describe('a source', () => {
     const third = await startStubLangflow({ key: KEY })
     const fourth = await startStubLangflow({ key: KEY })
     const two = await Promise.all([create(third.url), create(fourth.url)])
-    const told = failures(await Promise.allSettled(two.map(({ id }) => stack.engine.sources.update(id, { url: other.url, api_key: KEY }))))
+    const told = failures(
+      await Promise.allSettled(two.map(({ id }) => stack.engine.sources.update(id, { url: other.url, api_key: KEY }))),
+    )
     expect(told).toHaveLength(1)
     expect(told[0]).toContain(`Source with URL ${other.url} already exists`)
     for (const { id } of two) await stack.engine.sources.remove(id)
@@ -52,12 +56,16 @@ describe('a source', () => {
   })
 
   it('that is inactive is asked for no flow, also by name', async () => {
-    const inactive = (await stack.engine.sources.list({ limit: 50, offset: 0 })).items.find((source) => source.url === other.url)!
+    const inactive = (await stack.engine.sources.list({ limit: 50, offset: 0 })).items.find(
+      (source) => source.url === other.url,
+    )!
     await stack.engine.sources.update(inactive.id, { status: 'inactive' })
     other.clearCalls()
     const { flows } = await stack.engine.workflows.remoteList({ simplified: true })
     expect(new Set(flows.map((flow) => flow.origin.source_url))).toEqual(new Set([stack.stub.url]))
-    await expect(stack.engine.workflows.remoteGet(other.flows.echo, { source_url: other.url })).rejects.toThrow(/^source_url: .*inactive/)
+    await expect(stack.engine.workflows.remoteGet(other.flows.echo, { source_url: other.url })).rejects.toThrow(
+      /^source_url: .*inactive/,
+    )
     await expect(stack.engine.workflows.sync('*', { source_url: other.url })).rejects.toThrow(/^source_url: .*inactive/)
     expect(other.calls).toEqual([])
     await stack.engine.sources.update(inactive.id, { status: 'active' })
@@ -66,7 +74,11 @@ describe('a source', () => {
 
 describe('a flow', () => {
   it('that many sync at once has one copy, and all get it', async () => {
-    const synced = await Promise.all(Array.from({ length: MANY }, () => stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url })))
+    const synced = await Promise.all(
+      Array.from({ length: MANY }, () =>
+        stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url }),
+      ),
+    )
     const copies = synced.map((one) => ('workflow' in one ? one : null))
     expect(new Set(copies.map((one) => one?.workflow.id)).size).toBe(1)
     expect(copies.filter((one) => one?.created)).toHaveLength(1)
@@ -74,7 +86,9 @@ describe('a flow', () => {
 
   it('has one copy, also when one is written past the sync', async () => {
     await expect(
-      stack.db.sql.query(`INSERT INTO workflows SELECT (jsonb_populate_record(w, jsonb_build_object('id', gen_random_uuid()))).* FROM workflows w WHERE deleted_at IS NULL`),
+      stack.db.sql.query(
+        `INSERT INTO workflows SELECT (jsonb_populate_record(w, jsonb_build_object('id', gen_random_uuid()))).* FROM workflows w WHERE deleted_at IS NULL`,
+      ),
     ).rejects.toThrow('workflows_remote')
   })
 })

@@ -1,8 +1,8 @@
-import { madeGraph, startStubLangflow } from '@automagik-spark/testing'
 import type { StubLangflow } from '@automagik-spark/testing'
+import { madeGraph, startStubLangflow } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStack } from './stack.ts'
 import type { Stack } from './stack.ts'
+import { openStack } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
 const KEY = 'sk-stack-test'
@@ -19,7 +19,8 @@ afterAll(async () => {
 
 describe('sources', () => {
   it('are asked before they are stored, and nothing is stored when they do not answer as they should', async () => {
-    const create = (url: string, api_key: string | null) => stack.engine.sources.create({ url, api_key, max_concurrency: 40 })
+    const create = (url: string, api_key: string | null) =>
+      stack.engine.sources.create({ url, api_key, max_concurrency: 40 })
     await expect(create(stack.stub.url, 'sk-wrong')).rejects.toThrow(/^Failed to validate source: .*key/)
     await expect(create(stack.stub.url, null)).rejects.toThrow(/^Failed to validate source: .*key/)
     await other.set({ unreachable: true })
@@ -32,27 +33,50 @@ describe('sources', () => {
 
   it('keep their key encrypted, each in its own row, and show it nowhere', async () => {
     const source = await stack.engine.sources.create({ url: stack.stub.url, api_key: KEY, max_concurrency: 40 })
-    expect(source).toMatchObject({ source_type: 'langflow', status: 'active', health: 'up', version_info: { version: '1.13.0' } })
-    expect(JSON.stringify([source, await stack.engine.sources.get(source.id), await stack.engine.sources.list(PAGE)])).not.toContain(KEY)
-    const { rows } = await stack.db.sql.query<{ api_key: string }>('SELECT api_key FROM sources WHERE id = $1', [source.id])
+    expect(source).toMatchObject({
+      source_type: 'langflow',
+      status: 'active',
+      health: 'up',
+      version_info: { version: '1.13.0' },
+    })
+    expect(
+      JSON.stringify([source, await stack.engine.sources.get(source.id), await stack.engine.sources.list(PAGE)]),
+    ).not.toContain(KEY)
+    const { rows } = await stack.db.sql.query<{ api_key: string }>('SELECT api_key FROM sources WHERE id = $1', [
+      source.id,
+    ])
     expect(rows[0]!.api_key).toMatch(/^v1\./)
     expect(Buffer.from(rows[0]!.api_key, 'base64url').toString('latin1')).not.toContain(KEY)
   })
 
   it('have one row for a URL, however it is written, and also when forty ask at once', async () => {
-    await expect(stack.engine.sources.create({ url: `${stack.stub.url}/?x=1#y`, api_key: KEY, max_concurrency: 40 })).rejects.toThrow(`Source with URL ${stack.stub.url} already exists`)
-    const made = await Promise.allSettled(Array.from({ length: 40 }, () => stack.engine.sources.create({ url: other.url, api_key: KEY, max_concurrency: 40 })))
+    await expect(
+      stack.engine.sources.create({ url: `${stack.stub.url}/?x=1#y`, api_key: KEY, max_concurrency: 40 }),
+    ).rejects.toThrow(`Source with URL ${stack.stub.url} already exists`)
+    const made = await Promise.allSettled(
+      Array.from({ length: 40 }, () =>
+        stack.engine.sources.create({ url: other.url, api_key: KEY, max_concurrency: 40 }),
+      ),
+    )
     expect(made.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
   })
 
   it('are asked again when url, key or type change, and keep what they had when that fails', async () => {
     const { items } = await stack.engine.sources.list(PAGE)
     const source = items.find((item) => item.url === stack.stub.url)!
-    await expect(stack.engine.sources.update(source.id, { api_key: 'sk-wrong' })).rejects.toThrow(/^Failed to validate source/)
+    await expect(stack.engine.sources.update(source.id, { api_key: 'sk-wrong' })).rejects.toThrow(
+      /^Failed to validate source/,
+    )
     expect((await stack.engine.sources.validate(source.id)).health).toBe('up')
     await expect(stack.engine.sources.update(source.id, { url: other.url })).rejects.toThrow('already exists')
-    await expect(stack.engine.sources.update(source.id, { url: stack.stub.url.replace('127.0.0.1', 'localhost') })).rejects.toThrow(/^api_key: /)
-    expect(await stack.engine.sources.update(source.id, { name: 'renamed', max_concurrency: 7 })).toMatchObject({ name: 'renamed', max_concurrency: 7, url: stack.stub.url })
+    await expect(
+      stack.engine.sources.update(source.id, { url: stack.stub.url.replace('127.0.0.1', 'localhost') }),
+    ).rejects.toThrow(/^api_key: /)
+    expect(await stack.engine.sources.update(source.id, { name: 'renamed', max_concurrency: 7 })).toMatchObject({
+      name: 'renamed',
+      max_concurrency: 7,
+      url: stack.stub.url,
+    })
   })
 
   it('say that they are down when they are asked and do not answer', async () => {
@@ -60,7 +84,10 @@ describe('sources', () => {
     const source = items.find((item) => item.url === other.url)!
     await other.set({ unreachable: true })
     await expect(stack.engine.sources.validate(source.id)).rejects.toThrow(/^Failed to validate source: /)
-    expect(await stack.engine.sources.get(source.id)).toMatchObject({ health: 'down', health_reason: expect.stringMatching(/refused/i) })
+    expect(await stack.engine.sources.get(source.id)).toMatchObject({
+      health: 'down',
+      health_reason: expect.stringMatching(/refused/i),
+    })
     await other.set({ unreachable: false })
     expect(await stack.engine.sources.validate(source.id)).toMatchObject({ health: 'up', health_reason: null })
   })
@@ -77,16 +104,25 @@ describe('remote flows', () => {
     const one = await stack.engine.workflows.remoteList({ simplified: true })
     expect(one.unreachable).toEqual([other.url])
     expect(one.flows.length).toBe(both.flows.length / 2)
-    await expect(stack.engine.workflows.remoteList({ source_url: new URL(other.url).host, simplified: true })).rejects.toThrow(new RegExp(`^Cannot reach (http://)?${new URL(other.url).host}: (?!.*${new URL(other.url).host})`))
+    await expect(
+      stack.engine.workflows.remoteList({ source_url: new URL(other.url).host, simplified: true }),
+    ).rejects.toThrow(
+      new RegExp(`^Cannot reach (http://)?${new URL(other.url).host}: (?!.*${new URL(other.url).host})`),
+    )
     await other.set({ unreachable: false })
   })
 
   it('of a source whose key cannot be decrypted here fail no other, and its runs say so', async () => {
     const { items } = await stack.engine.sources.list(PAGE)
     const moved = items.find((item) => item.url === other.url)!
-    const { rows } = await stack.db.sql.query<{ api_key: string }>('SELECT api_key FROM sources WHERE id = $1', [moved.id])
+    const { rows } = await stack.db.sql.query<{ api_key: string }>('SELECT api_key FROM sources WHERE id = $1', [
+      moved.id,
+    ])
     const sealed = rows[0]!.api_key
-    await stack.db.sql.query(`UPDATE sources SET api_key = 'v1.elsewhere.AAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAA', version = version + 1 WHERE id = $1`, [moved.id])
+    await stack.db.sql.query(
+      `UPDATE sources SET api_key = 'v1.elsewhere.AAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAAA', version = version + 1 WHERE id = $1`,
+      [moved.id],
+    )
     expect((await stack.engine.workflows.remoteList({ simplified: true })).unreachable).toEqual([other.url])
     const synced = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url })
     if (!('workflow' in synced)) throw new Error('one was asked for')
@@ -100,9 +136,15 @@ describe('remote flows', () => {
   })
 
   it('are asked for by name: unknown is a 404, several sources are a 400 that names them', async () => {
-    await expect(stack.engine.workflows.remoteGet('00000000-0000-4000-8000-000000000000', {})).rejects.toThrow(/^Flow 00000000-0000-4000-8000-000000000000 not found in source /)
-    await expect(stack.engine.workflows.remoteGet(stack.stub.flows.echo, {})).rejects.toThrow(/several sources.*127\.0\.0\.1/)
-    await expect(stack.engine.workflows.remoteGet(stack.stub.flows.echo, { source_url: 'http://elsewhere:1' })).rejects.toThrow('Source not found')
+    await expect(stack.engine.workflows.remoteGet('00000000-0000-4000-8000-000000000000', {})).rejects.toThrow(
+      /^Flow 00000000-0000-4000-8000-000000000000 not found in source /,
+    )
+    await expect(stack.engine.workflows.remoteGet(stack.stub.flows.echo, {})).rejects.toThrow(
+      /several sources.*127\.0\.0\.1/,
+    )
+    await expect(
+      stack.engine.workflows.remoteGet(stack.stub.flows.echo, { source_url: 'http://elsewhere:1' }),
+    ).rejects.toThrow('Source not found')
     const flow = await stack.engine.workflows.remoteGet(stack.stub.flows.echo, { source_url: stack.stub.url })
     expect(flow.data).toBeTypeOf('object')
   })
@@ -134,7 +176,11 @@ describe('remote flows', () => {
   })
 
   it('warn of a component that the flow does not have, and of input that would be lost', async () => {
-    const named = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url, input_component: 'input', output_component: 'output' })
+    const named = await stack.engine.workflows.sync(stack.stub.flows.echo, {
+      source_url: stack.stub.url,
+      input_component: 'input',
+      output_component: 'output',
+    })
     if (!('workflow' in named)) throw new Error('one was asked for')
     expect(named.workflow.input_component).toMatch(/^ChatInput/)
     expect(named.workflow.warnings.join(' ')).toMatch(/input/)
@@ -143,7 +189,12 @@ describe('remote flows', () => {
   })
 
   it('keep the components that a user chose, as long as the flow has them', async () => {
-    const mixed = stack.stub.made.make('two inputs', madeGraph('ChatInput-1 TextInput-3 Model-4 ChatOutput-2 ChatInput-1>Model-4 TextInput-3>Model-4>system Model-4>ChatOutput-2'))
+    const mixed = stack.stub.made.make(
+      'two inputs',
+      madeGraph(
+        'ChatInput-1 TextInput-3 Model-4 ChatOutput-2 ChatInput-1>Model-4 TextInput-3>Model-4>system Model-4>ChatOutput-2',
+      ),
+    )
     const sync = async (wanted: object = {}) => {
       const synced = await stack.engine.workflows.sync(mixed, { source_url: stack.stub.url, ...wanted })
       if (!('workflow' in synced)) throw new Error('one was asked for')
@@ -156,10 +207,18 @@ describe('remote flows', () => {
     expect(chosen.input_component).not.toBe(found.input_component)
     expect(await sync()).toEqual(chosen)
     const all = await stack.engine.workflows.sync('*', { source_url: stack.stub.url })
-    expect('synced' in all && all.synced.find((workflow) => workflow.remote_flow_id === mixed)).toMatchObject({ input_component: 'TextInput-3' })
-    await stack.db.sql.query(`UPDATE workflows SET chosen_input = 'TextInput-gone', input_component = 'TextInput-gone' WHERE remote_flow_id = $1`, [mixed])
+    expect('synced' in all && all.synced.find((workflow) => workflow.remote_flow_id === mixed)).toMatchObject({
+      input_component: 'TextInput-3',
+    })
+    await stack.db.sql.query(
+      `UPDATE workflows SET chosen_input = 'TextInput-gone', input_component = 'TextInput-gone' WHERE remote_flow_id = $1`,
+      [mixed],
+    )
     const gone = await sync()
-    expect(gone).toMatchObject({ input_component: found.input_component, warnings: expect.arrayContaining([expect.stringContaining('TextInput-gone')]) })
+    expect(gone).toMatchObject({
+      input_component: found.input_component,
+      warnings: expect.arrayContaining([expect.stringContaining('TextInput-gone')]),
+    })
     expect(await sync()).toEqual(found)
     await sync({ input_component: 'TextInput-3' })
     expect(await sync({ input_component: '' })).toEqual(found) // an empty name gives the choice back
@@ -167,9 +226,14 @@ describe('remote flows', () => {
   })
 
   it('raise flow_version when the graph changed', async () => {
-    const { rows } = await stack.db.sql.query<{ id: string }>('SELECT id FROM workflows WHERE remote_flow_id = $1', [stack.stub.flows.echo])
+    const { rows } = await stack.db.sql.query<{ id: string }>('SELECT id FROM workflows WHERE remote_flow_id = $1', [
+      stack.stub.flows.echo,
+    ])
     await stack.db.sql.query(`UPDATE workflows SET graph_hash = 'another' WHERE id = $1`, [rows[0]!.id])
-    expect(await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url })).toMatchObject({ created: false, workflow: { flow_version: 2 } })
+    expect(await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url })).toMatchObject({
+      created: false,
+      workflow: { flow_version: 2 },
+    })
   })
 
   it('are found in the list by name and by source', async () => {

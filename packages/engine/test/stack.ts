@@ -1,29 +1,35 @@
-import { parseSourcePolicy, makeHttpPool } from '@automagik-spark/adapters'
+import { makeHttpPool, parseSourcePolicy } from '@automagik-spark/adapters'
 import { CreateSchedule } from '@automagik-spark/core'
 import { makeDb } from '@automagik-spark/db'
-import { freshDatabase, slowSettings } from '@automagik-spark/db/testing'
 import type { TemporaryDatabase } from '@automagik-spark/db/testing'
-import { patience, startStubLangflow } from '@automagik-spark/testing'
+import { freshDatabase, slowSettings } from '@automagik-spark/db/testing'
 import type { StubLangflow, StubLangflowOptions } from '@automagik-spark/testing'
+import { patience, startStubLangflow } from '@automagik-spark/testing'
 import { inject } from 'vitest'
 import type { z } from 'zod'
 import { makeAgendaQueue } from '../src/agenda-queue.ts'
 import { makeDbClock } from '../src/clock.ts'
-import { startEngine } from '../src/engine.ts'
 import type { Engine } from '../src/engine.ts'
+import { startEngine } from '../src/engine.ts'
 import { makeIds } from '../src/ids.ts'
 import { makeLogger } from '../src/logger.ts'
-import { makeOpenSource } from '../src/remote.ts'
 import type { OpenSource } from '../src/remote.ts'
-import { startWorker } from '../src/run/worker.ts'
+import { makeOpenSource } from '../src/remote.ts'
 import type { RunningWorker, WorkerTimes } from '../src/run/worker.ts'
+import { startWorker } from '../src/run/worker.ts'
 import { makeVault } from '../src/vault.ts'
 import { asClient } from './as-client.ts'
 
 export { until } from '@automagik-spark/testing'
 
 /** Short, so that a dead worker is noticed within seconds. */
-export const TEST_TIMES: WorkerTimes = { leaseMs: 2_000, graceMs: 500, reconcileMs: 200, drainMs: 2_000, checkMs: 60_000 }
+export const TEST_TIMES: WorkerTimes = {
+  leaseMs: 2_000,
+  graceMs: 500,
+  reconcileMs: 200,
+  drainMs: 2_000,
+  checkMs: 60_000,
+}
 const LANGFLOW_KEY = 'sk-stack-test'
 
 type Options = {
@@ -45,11 +51,25 @@ type Options = {
 }
 
 /** The engine on real parts: a database of its own, Agenda, a stub Langflow, and as many workers as a test starts. */
-export const openStack = async ({ database: given, mongodbUri, stub: stubOptions, maxOutputBytes = 1_048_576, random = Math.random, connections = 10, serverUrl = inject('postgresUrl'), onLog, recover }: Options = {}) => {
+export const openStack = async ({
+  database: given,
+  mongodbUri,
+  stub: stubOptions,
+  maxOutputBytes = 1_048_576,
+  random = Math.random,
+  connections = 10,
+  serverUrl = inject('postgresUrl'),
+  onLog,
+  recover,
+}: Options = {}) => {
   const database = given ?? (await freshDatabase(serverUrl))
   const url = database.url
   const logger = onLog
-    ? makeLogger({ level: 'info', format: 'json', destination: { write: (line) => onLog(JSON.parse(line) as Record<string, unknown>) } }) // what pino writes is an object
+    ? makeLogger({
+        level: 'info',
+        format: 'json',
+        destination: { write: (line) => onLog(JSON.parse(line) as Record<string, unknown>) },
+      }) // what pino writes is an object
     : makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
   const clock = makeDbClock(Date.now)
   const ids = makeIds(clock)
@@ -59,7 +79,13 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
   const pool = makeHttpPool({ policy, tlsInsecureHosts: ['localhost'] }) // the certificate of the tests is trusted by nobody
   const openStored = makeOpenSource({ pool, vault, addSecret: () => undefined })
   const openSource: OpenSource = recover ? (source) => ({ ...openStored(source), recover }) : openStored
-  const db = makeDb({ url, name: 'test', max: connections, onError: () => undefined, settings: slowSettings(patience()) })
+  const db = makeDb({
+    url,
+    name: 'test',
+    max: connections,
+    onError: () => undefined,
+    settings: slowSettings(patience()),
+  })
   const queues: ReturnType<typeof makeAgendaQueue>[] = []
   const newQueue = (ownClock = clock) => {
     const queue = makeAgendaQueue({ databaseUrl: url, mongodbUri, clock: ownClock, logger })
@@ -80,7 +106,13 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
   }
 
   return {
-    url, db, engine, stub, clock, queue, pool,
+    url,
+    db,
+    engine,
+    stub,
+    clock,
+    queue,
+    pool,
     /** For what is started beside the engine. */
     parts: { db, clock, ids, vault, pool, logger },
     /** As the API has them: what is the user's and the flow's own is source text. */
@@ -90,10 +122,28 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
      * `through`: another way to the same PostgreSQL, for its statements and its LISTEN; its queue goes straight there.
      * `clockAheadMs`: what its machine's own clock shows too much.
      */
-    async addWorker({ nets = true, concurrency = 20, times = {} as Partial<WorkerTimes>, through = url, clockAheadMs = 0 } = {}): Promise<RunningWorker> {
+    async addWorker({
+      nets = true,
+      concurrency = 20,
+      times = {} as Partial<WorkerTimes>,
+      through = url,
+      clockAheadMs = 0,
+    } = {}): Promise<RunningWorker> {
       const ownClock = clockAheadMs === 0 ? clock : makeDbClock(() => Date.now() + clockAheadMs)
       const queue = newQueue(ownClock)
-      const worker = await startWorker({ ...common, clock: ownClock, url: through, queue, hostname: 'test', pid: process.pid, concurrency, ...(recover && { can_be_asked: ['langflow'] as const }), maxOutputBytes, times: { ...TEST_TIMES, ...times }, nets })
+      const worker = await startWorker({
+        ...common,
+        clock: ownClock,
+        url: through,
+        queue,
+        hostname: 'test',
+        pid: process.pid,
+        concurrency,
+        ...(recover && { can_be_asked: ['langflow'] as const }),
+        maxOutputBytes,
+        times: { ...TEST_TIMES, ...times },
+        nets,
+      })
       await engine.service.look() // so that runs are waited for from now on
       workers.push({ worker, queue })
       return worker
@@ -101,7 +151,9 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
     stopWorker,
     /** A connected source with one of its flows. */
     async sync(flow: keyof StubLangflow['flows'] = 'echo') {
-      const source = (await engine.sources.list({ limit: 1, offset: 0 })).items[0] ?? (await engine.sources.create({ url: stub.url, api_key: LANGFLOW_KEY, max_concurrency: 40 }))
+      const source =
+        (await engine.sources.list({ limit: 1, offset: 0 })).items[0] ??
+        (await engine.sources.create({ url: stub.url, api_key: LANGFLOW_KEY, max_concurrency: 40 }))
       const synced = await engine.workflows.sync(stub.flows[flow], {})
       if (!('workflow' in synced)) throw new Error('one flow was asked for')
       return { source, workflow: synced.workflow }
@@ -120,7 +172,9 @@ export const openStack = async ({ database: given, mongodbUri, stub: stubOptions
 }
 export type Stack = Awaited<ReturnType<typeof openStack>>
 
-type ScheduleFields = Omit<Partial<CreateSchedule>, 'input_value' | 'tweaks'> & Pick<CreateSchedule, 'workflow_id'> & Pick<z.input<typeof CreateSchedule>, 'input_value' | 'tweaks'>
+type ScheduleFields = Omit<Partial<CreateSchedule>, 'input_value' | 'tweaks'> &
+  Pick<CreateSchedule, 'workflow_id'> &
+  Pick<z.input<typeof CreateSchedule>, 'input_value' | 'tweaks'>
 /** As a request with only these fields would be read. */
 export const newSchedule = (fields: ScheduleFields): CreateSchedule =>
   CreateSchedule.parse({

@@ -30,7 +30,12 @@ export const makeWire = async (serverUrl: string) => {
     const statementsIn = makeStatementReader()
     let asked = ''
     const take = (acts: Rule['act'][], answer?: string): Rule | undefined => {
-      const at = rules.findIndex((rule) => acts.includes(rule.act) && asked.includes(rule.statement) && (answer === undefined || answer.includes(rule.answer ?? '')))
+      const at = rules.findIndex(
+        (rule) =>
+          acts.includes(rule.act) &&
+          asked.includes(rule.statement) &&
+          (answer === undefined || answer.includes(rule.answer ?? '')),
+      )
       return at < 0 ? undefined : rules.splice(at, 1)[0]
     }
     const cut = () => {
@@ -69,7 +74,10 @@ export const makeWire = async (serverUrl: string) => {
       })
       rule.seen()
     })
-    for (const [from, to] of [[inside, outside], [outside, inside]] as const) {
+    for (const [from, to] of [
+      [inside, outside],
+      [outside, inside],
+    ] as const) {
       sockets.add(from)
       if (frozen) from.pause()
       from.on('error', () => to.destroy()).on('close', () => sockets.delete(from) && to.destroy())
@@ -90,7 +98,10 @@ export const makeWire = async (serverUrl: string) => {
     let go = () => {}
     const seen = new Promise<void>((resolve) => {
       rules.push({
-        act, statement, answer, seen: resolve,
+        act,
+        statement,
+        answer,
+        seen: resolve,
         keep(release) {
           go = () => void (stuck.delete(release) && release())
           stuck.add(release)

@@ -20,7 +20,13 @@ const HEAD = `// Made from the contract by \`npm run types\` in packages/sdk; ch
 // A test fails while this file and the contract differ.
 `
 const LONGEST_UNION = 100
-const SCALARS: Record<string, string> = { string: 'string', integer: 'number', number: 'number', boolean: 'boolean', null: 'null' }
+const SCALARS: Record<string, string> = {
+  string: 'string',
+  integer: 'number',
+  number: 'number',
+  boolean: 'boolean',
+  null: 'null',
+}
 
 const quoted = (value: unknown): string =>
   typeof value === 'string' ? `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'` : JSON.stringify(value)
@@ -29,12 +35,15 @@ const pascal = (id: string): string =>
     .split('_')
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('')
-const comment = (schema: Schema, indent: string): string => (schema.description ? `${indent}/** ${schema.description} */\n` : '')
+const comment = (schema: Schema, indent: string): string =>
+  schema.description ? `${indent}/** ${schema.description} */\n` : ''
 
 const union = (types: string[], indent: string): string => {
   if (types.includes('unknown')) return 'unknown' // which is everything else as well
   const line = types.join(' | ')
-  return line.length <= LONGEST_UNION || line.includes('\n') ? line : types.map((type) => `\n${indent}  | ${type}`).join('')
+  return line.length <= LONGEST_UNION || line.includes('\n')
+    ? line
+    : types.map((type) => `\n${indent}  | ${type}`).join('')
 }
 
 /** A boolean in a query: text on the wire, a boolean for who calls. */

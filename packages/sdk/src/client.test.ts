@@ -43,7 +43,12 @@ const calls: Calls = {
   workflows_sync: (spark) => spark.workflows.sync('flow', { input_component: 'ChatInput-1' }),
   workflows_get: (spark) => spark.workflows.get(ID),
   workflows_delete: (spark) => spark.workflows.delete(ID),
-  workflows_run: (spark) => spark.workflows.run(ID, { a: 1 }, { session_id: 's', max_retries: 2, retry_on: 'failure', timeout: 9, wait: false }),
+  workflows_run: (spark) =>
+    spark.workflows.run(
+      ID,
+      { a: 1 },
+      { session_id: 's', max_retries: 2, retry_on: 'failure', timeout: 9, wait: false },
+    ),
   tasks_list: (spark) => spark.tasks.list({ status: 'failed', created_after: '2026-01-01T00:00:00Z' }),
   tasks_get: (spark) => spark.tasks.get(ID),
   tasks_delete: (spark) => spark.tasks.delete(ID),
@@ -51,7 +56,8 @@ const calls: Calls = {
   tasks_retry: (spark) => spark.tasks.retry(ID),
   tasks_replay: (spark) => spark.tasks.replay(ID, { input_value: 'again' }),
   tasks_logs: (spark) => spark.tasks.logs(ID, { offset: 5 }),
-  schedules_create: (spark) => spark.schedules.create({ workflow_id: ID, schedule_type: 'interval', schedule_expr: '1m' }),
+  schedules_create: (spark) =>
+    spark.schedules.create({ workflow_id: ID, schedule_type: 'interval', schedule_expr: '1m' }),
   schedules_list: (spark) => spark.schedules.list({ workflow_id: ID, status: 'paused' }),
   schedules_preview: (spark) => spark.schedules.preview({ schedule_type: 'interval', schedule_expr: '1m', count: 3 }),
   schedules_get: (spark) => spark.schedules.get(ID),
@@ -61,7 +67,8 @@ const calls: Calls = {
   schedules_enable: (spark) => spark.schedules.enable(ID),
   schedules_disable: (spark) => spark.schedules.disable(ID, { reason: 'holiday' }),
   schedules_run: (spark) => spark.schedules.run(ID),
-  schedules_backfill: (spark) => spark.schedules.backfill(ID, { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', dry_run: true }),
+  schedules_backfill: (spark) =>
+    spark.schedules.backfill(ID, { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', dry_run: true }),
   schedules_occurrences: (spark) => spark.schedules.occurrences(ID, { limit: 1 }),
   workers_list: (spark) => spark.workers.list(),
 }
@@ -114,9 +121,12 @@ describe('Spark', () => {
     expect(requests[0]?.url.href).toBe('https://example.com/spark/health')
   })
 
-  it.each(['localhost:8883', 'nonsense', 'ftp://localhost', 'http://user:secret@localhost'])('refuses %s as an address', (baseUrl) => {
-    expect(() => new Spark({ baseUrl })).toThrow(/^baseUrl/)
-  })
+  it.each(['localhost:8883', 'nonsense', 'ftp://localhost', 'http://user:secret@localhost'])(
+    'refuses %s as an address',
+    (baseUrl) => {
+      expect(() => new Spark({ baseUrl })).toThrow(/^baseUrl/)
+    },
+  )
 
   it('refuses a key that cannot be a header without quoting it', () => {
     expect(() => new Spark({ apiKey: 'secret\nvalue' })).toThrow(/^apiKey must be printable ASCII without spaces$/)

@@ -1,4 +1,4 @@
-import { makeSend, type Fetch, type OnAnswer } from './request.ts'
+import { type Fetch, makeSend, type OnAnswer } from './request.ts'
 import { makeSchedules } from './resources/schedules.ts'
 import { makeService } from './resources/service.ts'
 import { makeSources } from './resources/sources.ts'
@@ -28,7 +28,8 @@ const checkedUrl = (text: string): string => {
   } catch {
     throw new TypeError(`baseUrl: "${text}" is no URL; it should look like http://localhost:8883`)
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new TypeError(`baseUrl: "${text}" must begin with http:// or https://`)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new TypeError(`baseUrl: "${text}" must begin with http:// or https://`)
   if (url.username || url.password) throw new TypeError('baseUrl must not contain a user name or password')
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '').replace(/\/api\/v1$/, '')
 }
@@ -43,10 +44,18 @@ export class Spark {
   readonly workers: ReturnType<typeof makeWorkers>
   readonly service: ReturnType<typeof makeService>
 
-  constructor({ baseUrl = 'http://localhost:8883', apiKey, timeout = 60_000, maxRetries = 2, fetch, onAnswer }: SparkOptions = {}) {
+  constructor({
+    baseUrl = 'http://localhost:8883',
+    apiKey,
+    timeout = 60_000,
+    maxRetries = 2,
+    fetch,
+    onAnswer,
+  }: SparkOptions = {}) {
     this.baseUrl = checkedUrl(baseUrl)
     // Checked here because the platform's own complaint about a header would quote the key.
-    if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) throw new TypeError('apiKey must be printable ASCII without spaces')
+    if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
+      throw new TypeError('apiKey must be printable ASCII without spaces')
     const send = makeSend({ baseUrl: this.baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer })
 
     this.sources = makeSources(send)

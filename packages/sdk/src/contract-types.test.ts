@@ -1,4 +1,3 @@
-import { endpoints } from '@automagik-spark/core'
 import type {
   Backfill,
   BackfillSchedule,
@@ -39,6 +38,7 @@ import type {
   Workflow,
   WorkflowItem,
 } from '@automagik-spark/core'
+import { endpoints } from '@automagik-spark/core'
 import { expect, expectTypeOf, it } from 'vitest'
 import type { z } from 'zod'
 import { printTypes } from '../scripts/print-types.ts'
@@ -48,7 +48,11 @@ import type { Page } from './page.ts'
 type Flag = '0' | '1' | 'true' | 'false'
 /** What a caller gives: flags are booleans, and numbers, which a query holds as text, are numbers. */
 type Called<Q> = {
-  [K in keyof Q]: K extends 'limit' | 'offset' | 'count' ? number | undefined : [Q[K]] extends [Flag | undefined] ? boolean | undefined : Q[K]
+  [K in keyof Q]: K extends 'limit' | 'offset' | 'count'
+    ? number | undefined
+    : [Q[K]] extends [Flag | undefined]
+      ? boolean | undefined
+      : Q[K]
 }
 
 it('the committed types are what the contract prints', async () => {

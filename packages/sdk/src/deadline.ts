@@ -10,7 +10,9 @@ export const makeDeadline = (caller: AbortSignal | undefined, limitMs: number): 
   const abort = () => controller.abort(caller?.reason)
   if (caller?.aborted) abort()
   else caller?.addEventListener('abort', abort, { once: true })
-  const timer = Number.isFinite(limitMs) ? setTimeout(() => controller.abort(), Math.min(limitMs, LONGEST_TIMER_MS)) : undefined
+  const timer = Number.isFinite(limitMs)
+    ? setTimeout(() => controller.abort(), Math.min(limitMs, LONGEST_TIMER_MS))
+    : undefined
 
   return {
     signal,

@@ -29,7 +29,14 @@ describe('errorOf', () => {
     const error = errorOf(status, { detail: 'Why.' }, { requestId: 'r1' })
     expect(error.constructor).toBe(Kind)
     expect(error).toBeInstanceOf(SparkError)
-    expect(error).toMatchObject({ name: Kind.name, message: 'Why.', detail: 'Why.', status, requestId: 'r1', errors: [] })
+    expect(error).toMatchObject({
+      name: Kind.name,
+      message: 'Why.',
+      detail: 'Why.',
+      status,
+      requestId: 'r1',
+      errors: [],
+    })
   })
 
   it('keeps which fields were wrong', () => {
@@ -40,7 +47,11 @@ describe('errorOf', () => {
   it.each([[undefined], [null], ['text'], [{ message: 'other' }], [{ detail: 7 }]])(
     'says the status when the body is not ours: %j',
     (body) => {
-      expect(errorOf(502, body, {})).toMatchObject({ detail: 'The server answered with status 502', errors: [], requestId: null })
+      expect(errorOf(502, body, {})).toMatchObject({
+        detail: 'The server answered with status 502',
+        errors: [],
+        requestId: null,
+      })
     },
   )
 })

@@ -1,5 +1,5 @@
-export { Spark } from './client.ts'
 export type { SparkOptions } from './client.ts'
+export { Spark } from './client.ts'
 export type {
   Backfill,
   BackfillSchedule,
@@ -18,8 +18,8 @@ export type {
   RetryOn,
   RunRequest,
   Schedule,
-  SchedulesListQuery,
   SchedulePreview,
+  SchedulesListQuery,
   SchedulesOccurrencesQuery,
   SchedulesPreviewQuery,
   ScheduleStatus,
@@ -47,6 +47,7 @@ export type {
   WorkflowsRemoteListQuery,
   WorkflowsSyncQuery,
 } from './contract-types.ts'
+export type { FieldError } from './errors.ts'
 export {
   AuthenticationError,
   BadRequestError,
@@ -60,10 +61,9 @@ export {
   TimeoutError,
   UnprocessableError,
 } from './errors.ts'
-export type { FieldError } from './errors.ts'
 export { RawJson, stringifyJson } from './json.ts'
 export type { List, Page } from './page.ts'
 export type { Fetch, OnAnswer, RequestOptions } from './request.ts'
-export { isFinished, resultText } from './resources/tasks.ts'
 export type { WaitOptions } from './resources/tasks.ts'
+export { isFinished, resultText } from './resources/tasks.ts'
 export type { RemoteFlows, RunOptions } from './resources/workflows.ts'

@@ -28,18 +28,23 @@ describe('an answer', () => {
   })
   it('leaves long digits in texts and keys alone', () => {
     const text = '{"1234567890123456789":"\\"1234567890123456789","a":[12345678901234567890,"1E400"]}'
-    expect(parseJson(text)).toEqual({ '1234567890123456789': '"1234567890123456789', a: [12345678901234567890n, '1E400'] })
+    expect(parseJson(text)).toEqual({
+      '1234567890123456789': '"1234567890123456789',
+      a: [12345678901234567890n, '1E400'],
+    })
   })
   it('keeps a key like __proto__ as data', () => {
     const value = parseJson('{"__proto__":{"n":12345678901234567890}}') as object
     expect(Object.keys(value)).toEqual(['__proto__'])
     expect(({} as { n?: unknown }).n).toBeUndefined()
   })
-  it('that is no JSON is refused as by JSON.parse', () => expect(() => parseJson('{"a":12345678901234567890,}')).toThrow(SyntaxError))
+  it('that is no JSON is refused as by JSON.parse', () =>
+    expect(() => parseJson('{"a":12345678901234567890,}')).toThrow(SyntaxError))
   it('gives each number of any text as JavaScript holds it, or as it was written', () => {
     let seed = 7
     const random = (n: number): number => ((seed = (seed * 1103515245 + 12345) % 2147483648), seed % n)
-    const digits = (most: number) => String(random(9) + 1) + Array.from({ length: random(most) }, () => random(10)).join('')
+    const digits = (most: number) =>
+      String(random(9) + 1) + Array.from({ length: random(most) }, () => random(10)).join('')
     for (let i = 0; i < 2000; i++) {
       const text = `${random(2) ? '-' : ''}${random(4) ? digits(22) : '0'}${random(2) ? `.${digits(22)}` : ''}${random(3) ? '' : `e${random(2) ? '-' : ''}${random(420)}`}`
       const value = parseJson(text)
@@ -54,9 +59,12 @@ describe('an answer', () => {
 describe('a body', () => {
   it('has every digit of a bigint, and RawJson as it was written', () => {
     const raw = new RawJson(' { "2":1.10, "1":1E400 } ')
-    expect(stringifyJson({ id: 1234567890123456789n, list: [raw, -1n], text: '1n' })).toBe('{"id":1234567890123456789,"list":[{ "2":1.10, "1":1E400 },-1],"text":"1n"}')
+    expect(stringifyJson({ id: 1234567890123456789n, list: [raw, -1n], text: '1n' })).toBe(
+      '{"id":1234567890123456789,"list":[{ "2":1.10, "1":1E400 },-1],"text":"1n"}',
+    )
   })
-  it('has an object of the user as it is, whatever its keys are called', () => expect(stringifyJson({ raw: '1', a: { raw: '1E400' } })).toBe('{"raw":"1","a":{"raw":"1E400"}}'))
+  it('has an object of the user as it is, whatever its keys are called', () =>
+    expect(stringifyJson({ raw: '1', a: { raw: '1E400' } })).toBe('{"raw":"1","a":{"raw":"1E400"}}'))
   it('is what came, when it is sent back', () => {
     const text = '{"a":1234567890123456789,"b":[1E400,0.10000000000000000555]}'
     expect(stringifyJson(parseJson(text))).toBe(text)

@@ -27,7 +27,8 @@ const normal = (number: string): string => {
   return kept && `${kept}e${Number(exponent) - part.length + digits.length - kept.length}`
 }
 const WHOLE = /^-?\d+$/
-const isHeld = (number: string): boolean => (WHOLE.test(number) ? Number.isSafeInteger(Number(number)) : normal(number) === normal(String(Number(number))))
+const isHeld = (number: string): boolean =>
+  WHOLE.test(number) ? Number.isSafeInteger(Number(number)) : normal(number) === normal(String(Number(number)))
 
 const endOfString = (text: string, start: number): number => {
   let at = start + 1
@@ -43,7 +44,7 @@ const withMarks = (text: string, mark: string): { text: string; numbers: string[
   const numbers: string[] = []
   let marked = ''
   let from = 0
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     if (text[at] === '"') {
       at = endOfString(text, at)
       continue
@@ -81,5 +82,7 @@ export const stringifyJson = (value: unknown): string | undefined => {
     if (typeof part !== 'bigint' && !isRaw(part)) return part
     return `${mark}:${parts.push(typeof part === 'bigint' ? String(part) : part.raw) - 1}`
   }) as string | undefined // the library's type leaves out what it says of functions and undefined
-  return parts.length === 0 ? text : text?.replace(new RegExp(`"${mark}:(\\d+)"`, 'g'), (_, index: string) => parts[Number(index)] ?? '')
+  return parts.length === 0
+    ? text
+    : text?.replace(new RegExp(`"${mark}:(\\d+)"`, 'g'), (_, index: string) => parts[Number(index)] ?? '')
 }

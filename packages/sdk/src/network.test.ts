@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { isPlatformTimeout, reasonOf, surelyNotSent } from './network.ts'
 
 const failed = (cause: unknown) => new TypeError('fetch failed', { cause })
-const system = (code: string, syscall?: string) => Object.assign(new Error(`${syscall} ${code}`), { code, ...(syscall && { syscall }) })
+const system = (code: string, syscall?: string) =>
+  Object.assign(new Error(`${syscall} ${code}`), { code, ...(syscall && { syscall }) })
 
 describe('surelyNotSent', () => {
   it.each([
@@ -12,7 +13,9 @@ describe('surelyNotSent', () => {
     [
       'two addresses that both refuse',
       failed(
-        Object.assign(new AggregateError([system('ECONNREFUSED', 'connect'), system('ENETUNREACH', 'connect')]), { code: 'ECONNREFUSED' }),
+        Object.assign(new AggregateError([system('ECONNREFUSED', 'connect'), system('ENETUNREACH', 'connect')]), {
+          code: 'ECONNREFUSED',
+        }),
       ),
       true,
     ],
@@ -54,7 +57,9 @@ it("knows the platform's own timeout", () => {
 })
 
 it("says Deno's words for no connection in words of a person", () => {
-  expect(reasonOf(new TypeError('error sending request for url (http://localhost:1/): client error (Connect): tcp connect error'))).toBe(
-    'no connection was made',
-  )
+  expect(
+    reasonOf(
+      new TypeError('error sending request for url (http://localhost:1/): client error (Connect): tcp connect error'),
+    ),
+  ).toBe('no connection was made')
 })

@@ -13,7 +13,13 @@ const WORDS: Record<string, string> = {
 }
 /** Node's fetch gives up by itself after 300 s without headers or body. */
 const PLATFORM_TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
-const NEVER_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT', 'ConnectionRefused'])
+const NEVER_CONNECTED = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ConnectionRefused',
+])
 
 type Failure = { code: string | null; syscall: string | null; message: string; inner: unknown[] }
 
@@ -40,10 +46,14 @@ const denoDidNotConnect = (message: string): boolean => message.includes('client
 export const surelyNotSent = (error: unknown): boolean =>
   roots(error).every(
     ({ code, syscall, message }) =>
-      syscall === 'connect' || syscall === 'getaddrinfo' || (code !== null && NEVER_CONNECTED.has(code)) || denoDidNotConnect(message),
+      syscall === 'connect' ||
+      syscall === 'getaddrinfo' ||
+      (code !== null && NEVER_CONNECTED.has(code)) ||
+      denoDidNotConnect(message),
   )
 
-export const isPlatformTimeout = (error: unknown): boolean => roots(error).some(({ code }) => code !== null && PLATFORM_TIMEOUTS.has(code))
+export const isPlatformTimeout = (error: unknown): boolean =>
+  roots(error).some(({ code }) => code !== null && PLATFORM_TIMEOUTS.has(code))
 
 /** Why there was no answer, in words. */
 export const reasonOf = (error: unknown): string => {

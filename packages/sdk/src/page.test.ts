@@ -32,7 +32,9 @@ it('asks for nothing before somebody wants it, and then once', async () => {
   const { send, asked } = makeServer()
   const list = makeList<string>(send, ['x'])
   expect(asked).toEqual([])
-  expect(await Promise.all([list, list, list.finally(() => undefined), list.catch(() => null)])).toEqual(Array(4).fill(pages['']))
+  expect(await Promise.all([list, list, list.finally(() => undefined), list.catch(() => null)])).toEqual(
+    Array(4).fill(pages['']),
+  )
   expect(await all(list)).toEqual(['a', 'b', 'c'])
   expect(asked).toHaveLength(3)
 })

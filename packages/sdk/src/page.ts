@@ -1,6 +1,13 @@
 import { dataOf, type RequestOptions, type Send } from './request.ts'
 
-export type Page<T> = { items: T[]; total: number; limit: number; offset: number; has_more: boolean; next_cursor: string | null }
+export type Page<T> = {
+  items: T[]
+  total: number
+  limit: number
+  offset: number
+  has_more: boolean
+  next_cursor: string | null
+}
 
 /** Await it for the first page; iterate over it for every item of every page. Nothing is asked before one of both. */
 export type List<T> = Pick<Promise<Page<T>>, 'then' | 'catch' | 'finally'> & AsyncIterable<T>
@@ -11,8 +18,14 @@ type Query = Record<string, string | number | boolean | undefined>
  * A list of the API. A page is asked for when somebody wants it: a promise that was begun at once and fails before anybody looks at it
  * would end a Node process.
  */
-export const makeList = <T>(send: Send, path: readonly string[], query: Query = {}, options: RequestOptions = {}): List<T> => {
-  const fetchPage = (more: Query): Promise<Page<T>> => dataOf(send<Page<T>>({ method: 'get', path, query: more, ...options }))
+export const makeList = <T>(
+  send: Send,
+  path: readonly string[],
+  query: Query = {},
+  options: RequestOptions = {},
+): List<T> => {
+  const fetchPage = (more: Query): Promise<Page<T>> =>
+    dataOf(send<Page<T>>({ method: 'get', path, query: more, ...options }))
   let asked: Promise<Page<T>> | undefined
   const first = (): Promise<Page<T>> => (asked ??= fetchPage(query))
 

@@ -1,6 +1,6 @@
 import ky, { HTTPError } from 'ky'
-import { BadRequestError, ConnectionError, errorOf, SparkError, TimeoutError } from './errors.ts'
 import { makeDeadline } from './deadline.ts'
+import { BadRequestError, ConnectionError, errorOf, SparkError, TimeoutError } from './errors.ts'
 import { parseJson, stringifyJson } from './json.ts'
 import { isPlatformTimeout, reasonOf, surelyNotSent } from './network.ts'
 
@@ -31,7 +31,14 @@ export type Send = <T>(call: Call) => Promise<Answer<T>>
 export type OnAnswer = (data: unknown, text: string) => void
 export type Fetch = (request: Request, init?: RequestInit) => Promise<Response>
 
-type Settings = { baseUrl: string; apiKey: string | undefined; timeout: number; maxRetries: number; fetch: Fetch | undefined; onAnswer: OnAnswer | undefined }
+type Settings = {
+  baseUrl: string
+  apiKey: string | undefined
+  timeout: number
+  maxRetries: number
+  fetch: Fetch | undefined
+  onAnswer: OnAnswer | undefined
+}
 
 const SAFE_TO_REPEAT = new Set(['get', 'put', 'delete'])
 const ALL_METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete']
@@ -67,9 +74,12 @@ const fetchWhole = (fetch: Fetch, baseUrl: string) => async (input: string | URL
   const response = await fetch(input as Request, init) // ky always hands over a Request
   if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
     const location = response.headers.get('location')
-    throw new SparkError(`${baseUrl} redirects${location ? ` to ${location}` : ''}; give the final address as baseUrl`, {
-      status: response.status || null,
-    })
+    throw new SparkError(
+      `${baseUrl} redirects${location ? ` to ${location}` : ''}; give the final address as baseUrl`,
+      {
+        status: response.status || null,
+      },
+    )
   }
   const text = await response.text()
   return new Response(NO_BODY.has(response.status) ? null : text, {
@@ -126,29 +136,38 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer
     }
 
     try {
-      const response = await deadline.orAborted(ky(url, {
-        method: call.method,
-        headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }), ...(call.prefer === undefined ? {} : { prefer: call.prefer }) },
-        ...(body === undefined ? {} : { body }),
-        signal,
-        timeout: false,
-        redirect: 'manual', // a followed redirect would take the key to another origin
-        fetch: attempt,
-        throwHttpErrors: (status) => !call.alsoStatus?.includes(status),
-        retry: {
-          limit: maxRetries,
-          methods: ALL_METHODS,
-          statusCodes: BUSY,
-          afterStatusCodes: BUSY,
-          backoffLimit: LONGEST_BACKOFF_MS,
-          jitter: true,
-          shouldRetry: again,
-        },
-      }))
+      const response = await deadline.orAborted(
+        ky(url, {
+          method: call.method,
+          headers: {
+            accept: 'application/json',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
+            ...(call.prefer === undefined ? {} : { prefer: call.prefer }),
+          },
+          ...(body === undefined ? {} : { body }),
+          signal,
+          timeout: false,
+          redirect: 'manual', // a followed redirect would take the key to another origin
+          fetch: attempt,
+          throwHttpErrors: (status) => !call.alsoStatus?.includes(status),
+          retry: {
+            limit: maxRetries,
+            methods: ALL_METHODS,
+            statusCodes: BUSY,
+            afterStatusCodes: BUSY,
+            backoffLimit: LONGEST_BACKOFF_MS,
+            jitter: true,
+            shouldRetry: again,
+          },
+        }),
+      )
       const text = await response.text()
       const data = parse(text)
       if (data === undefined) {
-        throw new SparkError(`${url} did not answer with JSON; is ${baseUrl} the address of a Spark API?`, { status: response.status })
+        throw new SparkError(`${url} did not answer with JSON; is ${baseUrl} the address of a Spark API?`, {
+          status: response.status,
+        })
       }
       onAnswer?.(data, text)
       return { data: data as T, status: response.status, headers: response.headers } // the contract test of the API proves the shape
@@ -159,12 +178,18 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer
         throw errorOf(status, parse(await error.response.text()), { requestId: headers.get('x-request-id') })
       }
       if (call.signal?.aborted) throw call.signal.reason
-      if (signal.aborted) throw new TimeoutError(`No answer from ${baseUrl} within ${limitMs / 1000} s${doubt}`, { cause: error })
+      if (signal.aborted)
+        throw new TimeoutError(`No answer from ${baseUrl} within ${limitMs / 1000} s${doubt}`, { cause: error })
       if (isPlatformTimeout(error))
-        throw new TimeoutError(`No answer from ${baseUrl} within the time that this platform's fetch allows${doubt}`, { cause: error })
-      throw new ConnectionError(`Cannot reach Spark at ${baseUrl}: ${reasonOf(error)}${surelyNotSent(error) ? '' : doubt}`, {
-        cause: error,
-      })
+        throw new TimeoutError(`No answer from ${baseUrl} within the time that this platform's fetch allows${doubt}`, {
+          cause: error,
+        })
+      throw new ConnectionError(
+        `Cannot reach Spark at ${baseUrl}: ${reasonOf(error)}${surelyNotSent(error) ? '' : doubt}`,
+        {
+          cause: error,
+        },
+      )
     } finally {
       deadline.end()
     }

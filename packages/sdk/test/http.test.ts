@@ -10,10 +10,10 @@ import {
   ServerError,
   Spark,
   SparkError,
-  TimeoutError,
   type Task,
+  TimeoutError,
 } from '../src/index.ts'
-import { json, startServer, until, type Answer } from './server.ts'
+import { type Answer, json, startServer, until } from './server.ts'
 
 const KEY = 'sk-test-0123456789abcdef'
 const closing: Array<() => Promise<void>> = []
@@ -46,7 +46,12 @@ describe('errors', () => {
     [405, SparkError],
   ])('a %i arrives as its class with what the server said', async (status, Kind) => {
     const { server, spark } = await serve((_, response) =>
-      json(response, status, { detail: 'Why.', errors: [{ path: 'url', message: 'is wrong' }] }, { 'x-request-id': 'r-1' }),
+      json(
+        response,
+        status,
+        { detail: 'Why.', errors: [{ path: 'url', message: 'is wrong' }] },
+        { 'x-request-id': 'r-1' },
+      ),
     )
     const error = await failure(spark.sources.create({ url: 'x' }))
     expect(error.constructor).toBe(Kind)
@@ -72,7 +77,9 @@ describe('errors', () => {
   })
 
   it('an answer that is no JSON is said to be one', async () => {
-    const { spark } = await serve((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'))
+    const { spark } = await serve((_, response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
+    )
     const error = await failure(spark.workers.list())
     expect(error).toMatchObject({ status: 200 })
     expect(error.message).toContain('did not answer with JSON')
@@ -91,7 +98,9 @@ describe('errors', () => {
   })
 
   it('a 503 of ready is an answer', async () => {
-    const { server, spark } = await serve((_, response) => json(response, 503, { status: 'not ready', reason: 'no database' }))
+    const { server, spark } = await serve((_, response) =>
+      json(response, 503, { status: 'not ready', reason: 'no database' }),
+    )
     expect(await spark.service.ready()).toEqual({ status: 'not ready', reason: 'no database' })
     expect(server.received).toHaveLength(1)
   })
@@ -124,25 +133,27 @@ describe('retries', () => {
     ['502', busy(502)],
     ['503', busy(503)],
   ]
-  it.each((['get', 'put', 'delete'] as const).flatMap((method) => troubles.map(([name, trouble]) => [method, name, trouble] as const)))(
-    '%s is tried again after %s',
-    async (method, _, trouble) => {
-      const { server, spark } = await serve((request, response, count) =>
-        count === 1 ? trouble(request, response, count) : json(response, 200, { id: 'fine' }),
-      )
-      expect(await calls[method](spark)).toEqual({ id: 'fine' })
-      expect(server.received).toHaveLength(2)
-    },
-  )
+  it.each(
+    (['get', 'put', 'delete'] as const).flatMap((method) =>
+      troubles.map(([name, trouble]) => [method, name, trouble] as const),
+    ),
+  )('%s is tried again after %s', async (method, _, trouble) => {
+    const { server, spark } = await serve((request, response, count) =>
+      count === 1 ? trouble(request, response, count) : json(response, 200, { id: 'fine' }),
+    )
+    expect(await calls[method](spark)).toEqual({ id: 'fine' })
+    expect(server.received).toHaveLength(2)
+  })
 
-  it.each((['post', 'patch'] as const).flatMap((method) => troubles.map(([name, trouble]) => [method, name, trouble] as const)))(
-    '%s is never sent twice, also not after %s',
-    async (method, _, trouble) => {
-      const { server, spark } = await serve(trouble)
-      await failure(calls[method](spark))
-      expect(server.received).toHaveLength(1)
-    },
-  )
+  it.each(
+    (['post', 'patch'] as const).flatMap((method) =>
+      troubles.map(([name, trouble]) => [method, name, trouble] as const),
+    ),
+  )('%s is never sent twice, also not after %s', async (method, _, trouble) => {
+    const { server, spark } = await serve(trouble)
+    await failure(calls[method](spark))
+    expect(server.received).toHaveLength(1)
+  })
 
   it('says that a POST whose answer was lost may have been carried out', async () => {
     const { spark } = await serve(hangUp)
@@ -181,20 +192,26 @@ describe('retries', () => {
     expect(server.received).toHaveLength(2)
   })
 
-  it.each([['1'], [() => new Date(Date.now() + 2000).toUTCString()]])('waits as long as Retry-After says: %s', async (value) => {
-    const at: number[] = []
-    const { spark } = await serve((_, response, count) => {
-      at.push(performance.now())
-      if (count === 1) json(response, 503, { detail: 'busy' }, { 'retry-after': typeof value === 'string' ? value : value() })
-      else json(response, 200, { id: 'fine' })
-    })
-    await calls.get(spark)
-    // The backoff alone is at most 300 ms; the date has whole seconds, so that of two may be one.
-    expect(at[1]! - at[0]!).toBeGreaterThan(900)
-  })
+  it.each([['1'], [() => new Date(Date.now() + 2000).toUTCString()]])(
+    'waits as long as Retry-After says: %s',
+    async (value) => {
+      const at: number[] = []
+      const { spark } = await serve((_, response, count) => {
+        at.push(performance.now())
+        if (count === 1)
+          json(response, 503, { detail: 'busy' }, { 'retry-after': typeof value === 'string' ? value : value() })
+        else json(response, 200, { id: 'fine' })
+      })
+      await calls.get(spark)
+      // The backoff alone is at most 300 ms; the date has whole seconds, so that of two may be one.
+      expect(at[1]! - at[0]!).toBeGreaterThan(900)
+    },
+  )
 
   it('does not wait for a Retry-After that lies beyond its time, and says what the server said', async () => {
-    const { server, spark } = await serve((_, response) => json(response, 429, { detail: 'slow down' }, { 'retry-after': '3600' }))
+    const { server, spark } = await serve((_, response) =>
+      json(response, 429, { detail: 'slow down' }, { 'retry-after': '3600' }),
+    )
     expect(await failure(calls.get(spark))).toMatchObject({ status: 429, detail: 'slow down' })
     expect(server.received).toHaveLength(1)
   })
@@ -217,7 +234,9 @@ describe('time', () => {
   })
 
   it('counts the body and the pauses between retries', async () => {
-    const slowBody = await serve((_, response) => response.writeHead(200, { 'content-type': 'application/json' }).write('{'))
+    const slowBody = await serve((_, response) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).write('{'),
+    )
     expect(await failure(slowBody.spark.tasks.get('t', { timeout: 50 }))).toBeInstanceOf(TimeoutError)
 
     const down = await serve(() => {})
@@ -246,10 +265,15 @@ describe('a run that takes longer than one call may', () => {
 
   it('is looked after once the server says that it waited as long as it was asked to', async () => {
     const { server, spark } = await serve(({ method }, response) =>
-      method === 'POST' ? json(response, 202, running, { 'preference-applied': 'wait=240' }) : json(response, 200, { ...running, status: 'completed' }),
+      method === 'POST'
+        ? json(response, 202, running, { 'preference-applied': 'wait=240' })
+        : json(response, 200, { ...running, status: 'completed' }),
     )
     expect(await spark.workflows.run('w', 'hi')).toMatchObject({ status: 'completed' })
-    expect(server.received.map(({ method, url }) => `${method} ${url}`)).toEqual(['POST /api/v1/workflows/w/run', 'GET /api/v1/tasks/t'])
+    expect(server.received.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'POST /api/v1/workflows/w/run',
+      'GET /api/v1/tasks/t',
+    ])
     expect(server.received[0]!.headers.prefer).toBe('wait=240')
   })
 
@@ -302,7 +326,15 @@ describe('a body that cannot be JSON', () => {
   cycle.itself = cycle
   it.each([
     ['a cycle', cycle, /^the input cannot be sent as JSON: .*circular/i],
-    ['what says that it cannot', { toJSON: () => { throw new Error('not me') } }, /^the input cannot be sent as JSON: not me$/],
+    [
+      'what says that it cannot',
+      {
+        toJSON: () => {
+          throw new Error('not me')
+        },
+      },
+      /^the input cannot be sent as JSON: not me$/,
+    ],
   ])('%s is refused in a sentence, and nothing is sent', async (_, input, sentence) => {
     const { server, spark } = await serve((_, response) => json(response, 200, {}))
     const error = await failure(spark.workflows.run('w', input))
@@ -351,7 +383,9 @@ describe('lists and waits', () => {
 
   it('waits for a task through a restart of the server', async () => {
     const task = (status: Task['status']) => ({ id: 't', status })
-    const { server, spark } = await serve((_, response, count) => json(response, 200, task(count < 3 ? 'running' : 'completed')))
+    const { server, spark } = await serve((_, response, count) =>
+      json(response, 200, task(count < 3 ? 'running' : 'completed')),
+    )
     let restarted = false
     const onPoll = () => {
       if (restarted) return

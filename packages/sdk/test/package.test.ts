@@ -8,7 +8,7 @@ import { patient } from '@automagik-spark/testing'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { json, startServer, type Answer } from './server.ts'
+import { type Answer, json, startServer } from './server.ts'
 
 const run = promisify(execFile)
 const here = resolve(import.meta.dirname, '..')
@@ -26,7 +26,9 @@ beforeAll(async () => {
   published = join(root, 'package')
   consumer = join(root, 'consumer')
   await mkdir(published)
-  await node([join(here, '../../node_modules/tsup/dist/cli-default.js'), '--out-dir', join(published, 'dist')], { cwd: here })
+  await node([join(here, '../../node_modules/tsup/dist/cli-default.js'), '--out-dir', join(published, 'dist')], {
+    cwd: here,
+  })
   const { publishConfig, scripts: _, ...manifest } = JSON.parse(await readFile(join(here, 'package.json'), 'utf8'))
   await writeFile(join(published, 'package.json'), JSON.stringify({ ...manifest, ...publishConfig }, null, 2))
   await cp(join(here, 'README.md'), join(published, 'README.md'))
@@ -63,17 +65,25 @@ const spark: Answer = ({ method, url }, response) => {
 }
 
 describe('the published package', () => {
-  it('satisfies publint', async () => {
-    const manifest = JSON.parse(await readFile(join(published, 'package.json'), 'utf8'))
-    const { messages } = await publint({ pkgDir: published, strict: true, pack: 'npm' })
-    expect(messages.map((message) => formatMessage(message, manifest))).toEqual([])
-  }, patient(60_000))
+  it(
+    'satisfies publint',
+    async () => {
+      const manifest = JSON.parse(await readFile(join(published, 'package.json'), 'utf8'))
+      const { messages } = await publint({ pkgDir: published, strict: true, pack: 'npm' })
+      expect(messages.map((message) => formatMessage(message, manifest))).toEqual([])
+    },
+    patient(60_000),
+  )
 
-  it('resolves to types and code in every kind of project, says attw', async () => {
-    const cli = join(here, 'node_modules/@arethetypeswrong/cli/dist/index.js')
-    const { stdout } = await node([cli, '--pack', published, '--format', 'json'], { cwd: root })
-    expect(JSON.parse(stdout).problems).toEqual({})
-  }, patient(60_000))
+  it(
+    'resolves to types and code in every kind of project, says attw',
+    async () => {
+      const cli = join(here, 'node_modules/@arethetypeswrong/cli/dist/index.js')
+      const { stdout } = await node([cli, '--pack', published, '--format', 'json'], { cwd: root })
+      expect(JSON.parse(stdout).problems).toEqual({})
+    },
+    patient(60_000),
+  )
 
   it('has no Node imports, and types that need no other package', async () => {
     for (const file of ['index.js', 'index.cjs', 'index.d.ts', 'index.d.cts']) {
@@ -143,7 +153,12 @@ process.exit()
       await writeFile(join(consumer, 'edge.mjs'), program)
       const { stdout } = await node(['edge.mjs'], { cwd: consumer, env: { ...process.env, URL: server.url } })
       expect(stdout.split('\n')).toEqual([
-        'healthy', 'Error: left before', 'Error: left', 'Error: left while it waited to try again', `TimeoutError: No answer from ${server.url} within 0.02 s`, '',
+        'healthy',
+        'Error: left before',
+        'Error: left',
+        'Error: left while it waited to try again',
+        `TimeoutError: No answer from ${server.url} within 0.02 s`,
+        '',
       ])
     } finally {
       await server.stop()
@@ -156,43 +171,65 @@ describe('README', () => {
     [...(await readFile(join(here, 'README.md'), 'utf8')).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!)
   const ts = async () => (await import('typescript')).default
 
-  it('its examples pass the strictest type check', async () => {
-    const compilerOptions = {
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      noEmit: true,
-      module: 'nodenext',
-      target: 'es2022',
-      lib: ['es2023'],
-      types: ['node'],
-    }
-    await writeFile(
-      join(consumer, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions, files: [...(await blocks()).map((_, index) => `readme${index}.mts`), 'common.cts'] }),
-    )
-    await writeFile(join(consumer, 'common.cts'), "import { Spark } from '@automagik-spark/sdk'\nexport const spark: Spark = new Spark()\n")
-    for (const [index, code] of (await blocks()).entries()) await writeFile(join(consumer, `readme${index}.mts`), code)
-    await expect(node([bin('typescript/lib/tsc.js'), '-p', consumer], { cwd: consumer })).resolves.toMatchObject({ stdout: '' })
-  }, patient(60_000))
-
-  it('its examples run', async () => {
-    const server = await startServer(spark)
-    const { transpileModule, ModuleKind, ScriptTarget } = await ts()
-    const said: string[] = []
-    try {
-      for (const [index, code] of (await blocks()).entries()) {
-        const js = transpileModule(code, { compilerOptions: { module: ModuleKind.ESNext, target: ScriptTarget.ES2022 } }).outputText
-        await writeFile(join(consumer, `readme${index}.mjs`), js.replaceAll('new Spark({', 'new Spark({ baseUrl: process.env.URL,'))
-        const { stdout } = await node([`readme${index}.mjs`], {
-          cwd: consumer,
-          env: { ...process.env, URL: server.url, SPARK_API_KEY: 'sk-test', LANGFLOW_API_KEY: 'lf' },
-        })
-        said.push(stdout)
+  it(
+    'its examples pass the strictest type check',
+    async () => {
+      const compilerOptions = {
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noUncheckedIndexedAccess: true,
+        noEmit: true,
+        module: 'nodenext',
+        target: 'es2022',
+        lib: ['es2023'],
+        types: ['node'],
       }
-    } finally {
-      await server.stop()
-    }
-    expect(said).toEqual(['completed Hello to you []\n', '1 of 1\nt1 broken\n', ''])
-  }, patient(60_000))
+      await writeFile(
+        join(consumer, 'tsconfig.json'),
+        JSON.stringify({
+          compilerOptions,
+          files: [...(await blocks()).map((_, index) => `readme${index}.mts`), 'common.cts'],
+        }),
+      )
+      await writeFile(
+        join(consumer, 'common.cts'),
+        "import { Spark } from '@automagik-spark/sdk'\nexport const spark: Spark = new Spark()\n",
+      )
+      for (const [index, code] of (await blocks()).entries())
+        await writeFile(join(consumer, `readme${index}.mts`), code)
+      await expect(node([bin('typescript/lib/tsc.js'), '-p', consumer], { cwd: consumer })).resolves.toMatchObject({
+        stdout: '',
+      })
+    },
+    patient(60_000),
+  )
+
+  it(
+    'its examples run',
+    async () => {
+      const server = await startServer(spark)
+      const { transpileModule, ModuleKind, ScriptTarget } = await ts()
+      const said: string[] = []
+      try {
+        for (const [index, code] of (await blocks()).entries()) {
+          const js = transpileModule(code, {
+            compilerOptions: { module: ModuleKind.ESNext, target: ScriptTarget.ES2022 },
+          }).outputText
+          await writeFile(
+            join(consumer, `readme${index}.mjs`),
+            js.replaceAll('new Spark({', 'new Spark({ baseUrl: process.env.URL,'),
+          )
+          const { stdout } = await node([`readme${index}.mjs`], {
+            cwd: consumer,
+            env: { ...process.env, URL: server.url, SPARK_API_KEY: 'sk-test', LANGFLOW_API_KEY: 'lf' },
+          })
+          said.push(stdout)
+        }
+      } finally {
+        await server.stop()
+      }
+      expect(said).toEqual(['completed Hello to you []\n', '1 of 1\nt1 broken\n', ''])
+    },
+    patient(60_000),
+  )
 })

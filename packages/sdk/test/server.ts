@@ -5,7 +5,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 export type Received = { method: string; url: string; headers: IncomingMessage['headers']; body: string }
 export type Answer = (request: Received, response: ServerResponse, count: number) => void
 
-export const json = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void => {
+export const json = (
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void => {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }
 

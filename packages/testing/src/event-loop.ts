@@ -27,7 +27,9 @@ const longestDelay = async (work: () => Promise<unknown>): Promise<number> => {
  * that others use too whoever computes is made to wait for them, which an idle process is not: the best of some tries counts, and the limit grows
  * with `SPARK_TEST_PATIENCE`.
  */
-export const holdsEventLoop = async (work: () => Promise<unknown>): Promise<{ holds: boolean; longestMs: number; limitMs: number }> => {
+export const holdsEventLoop = async (
+  work: () => Promise<unknown>,
+): Promise<{ holds: boolean; longestMs: number; limitMs: number }> => {
   let result = { holds: true, longestMs: Infinity, limitMs: 0 }
   for (let i = 0; i < TRIES && result.holds; i++) {
     const idleMs = await longestDelay(() => sleep(IDLE_MS))

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
 
 export const FAULTS = ['slow', 'stuck', 'half_open', 'reset'] as const
 /**
@@ -61,7 +61,9 @@ export const startFaultProxy = async (place: Place, { random = Math.random, shar
       if (bytesLeft < 0) return end('resetAndDestroy')
       if (lateMs === 0) return void queue.then(() => to.write(chunk))
       const waitMs = lateMs
-      queue = queue.then(() => new Promise<void>((resolve) => after(waitMs, resolve))).then(() => void (to.destroyed || to.write(chunk)))
+      queue = queue
+        .then(() => new Promise<void>((resolve) => after(waitMs, resolve)))
+        .then(() => void (to.destroyed || to.write(chunk)))
     }
     const strike = (fault: Fault) => {
       counts[fault]++
@@ -96,9 +98,13 @@ export const startFaultProxy = async (place: Place, { random = Math.random, shar
     for (const socket of sockets) socket.destroy()
     await closed
   }
-  const looking = share === 0 ? undefined : setInterval(() => {
-    for (const strike of [...strikes]) if (random() < share) strike(FAULTS[Math.floor(random() * FAULTS.length)] ?? 'reset')
-  }, LOOK_MS)
+  const looking =
+    share === 0
+      ? undefined
+      : setInterval(() => {
+          for (const strike of [...strikes])
+            if (random() < share) strike(FAULTS[Math.floor(random() * FAULTS.length)] ?? 'reset')
+        }, LOOK_MS)
 
   return {
     host: '127.0.0.1',

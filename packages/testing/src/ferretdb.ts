@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -6,17 +6,29 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { packageRoot } from './package-root.ts'
 import type { MongoForTests } from './mongo.ts'
+import { packageRoot } from './package-root.ts'
 
-type Options = { go: string; postgresUrl: string; cacheFolder: string; database: string; progress: (line: string) => void }
+type Options = {
+  go: string
+  postgresUrl: string
+  cacheFolder: string
+  database: string
+  progress: (line: string) => void
+}
 
 const BUILD_LIMIT_MS = 15 * 60_000
 const START_LIMIT_MS = 30_000
 const source = fileURLToPath(new URL('mongo/', packageRoot))
 
 /** The server of `mongo/`, built on first use. It ends when its standard input does, so it cannot outlive this process. */
-export const startFerretDb = async ({ go, postgresUrl, cacheFolder, database, progress }: Options): Promise<MongoForTests> => {
+export const startFerretDb = async ({
+  go,
+  postgresUrl,
+  cacheFolder,
+  database,
+  progress,
+}: Options): Promise<MongoForTests> => {
   const program = await buildFerretDb(go, cacheFolder, progress)
   const child = spawn(program, { stdio: ['pipe', 'pipe', 'pipe'] })
   const complaints = collect(child)
@@ -25,7 +37,9 @@ export const startFerretDb = async ({ go, postgresUrl, cacheFolder, database, pr
   child.stdin.write(`${postgresUrl}\n`)
 
   const address = once(createInterface(child.stdout), 'line').then(([line]) => String(line))
-  const failed = exited.then(() => { throw new Error(`it ended at once: ${complaints()}`) })
+  const failed = exited.then(() => {
+    throw new Error(`it ended at once: ${complaints()}`)
+  })
   const late = sleep(START_LIMIT_MS, undefined, { ref: false }).then(() => {
     throw new Error(`it did not start within ${START_LIMIT_MS / 1000} s: ${complaints()}`)
   })
@@ -48,7 +62,11 @@ export const startFerretDb = async ({ go, postgresUrl, cacheFolder, database, pr
 }
 
 /** Builds `mongo/` once for each state of its sources; of several processes one builds and the others wait for it. */
-export const buildFerretDb = async (go: string, cacheFolder: string, progress: (line: string) => void): Promise<string> => {
+export const buildFerretDb = async (
+  go: string,
+  cacheFolder: string,
+  progress: (line: string) => void,
+): Promise<string> => {
   const folder = join(cacheFolder, 'spark-test-mongo')
   const hash = createHash('sha256')
   for (const name of ['main.go', 'go.mod', 'go.sum']) hash.update(readFileSync(join(source, name)))
@@ -62,7 +80,8 @@ export const buildFerretDb = async (go: string, cacheFolder: string, progress: (
   const report = setInterval(() => progress(`still building it, ${seconds()}`), 15_000)
   try {
     while (!existsSync(program)) {
-      if (performance.now() - start > BUILD_LIMIT_MS) throw new Error(`it was not built within ${BUILD_LIMIT_MS / 60_000} minutes`)
+      if (performance.now() - start > BUILD_LIMIT_MS)
+        throw new Error(`it was not built within ${BUILD_LIMIT_MS / 60_000} minutes`)
       if (!takeLock(lock)) {
         await sleep(250)
         continue
@@ -111,7 +130,11 @@ const isAlive = (pid: number): boolean => {
 const compile = async (go: string, output: string): Promise<void> => {
   // Without sqlite, which is most of the code and of no use here; without paths of this machine.
   const args = ['build', '-trimpath', '-buildvcs=false', '-tags', 'ferretdb_no_sqlite', '-o', output, '.']
-  const child = spawn(go, args, { cwd: source, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, CGO_ENABLED: '0' } })
+  const child = spawn(go, args, {
+    cwd: source,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, CGO_ENABLED: '0' },
+  })
   const complaints = collect(child)
   const [code] = (await once(child, 'close')) as [number | null]
   if (code !== 0) throw new Error(`go build failed: ${complaints()}`)
@@ -120,6 +143,8 @@ const compile = async (go: string, output: string): Promise<void> => {
 /** The last of what a child says on stderr, as one line. */
 const collect = (child: ChildProcess): (() => string) => {
   let text = ''
-  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => { text = (text + chunk).slice(-2_000) })
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    text = (text + chunk).slice(-2_000)
+  })
   return () => text.trim().replaceAll('\n', ' | ') || 'without a word'
 }

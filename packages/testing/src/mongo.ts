@@ -60,7 +60,10 @@ export const startMongo = async (options: MongoOptions): Promise<MongoForTests |
 }
 
 /** For tests that need Mongo: null, with the reason on stderr, lets them be skipped; in CI they fail instead. */
-export const requireMongo = async ({ ci, ...options }: MongoOptions & { ci: boolean }): Promise<MongoForTests | null> => {
+export const requireMongo = async ({
+  ci,
+  ...options
+}: MongoOptions & { ci: boolean }): Promise<MongoForTests | null> => {
   const mongo = await startMongo(options)
   if (mongo.uri !== null) return mongo
   if (ci) throw new Error(`In CI no test may be skipped: ${mongo.reason}`)
@@ -81,8 +84,10 @@ const ownName = (): string => `spark_test_${randomBytes(6).toString('hex')}`
 /** The URI of another database on the same server. */
 export const withDatabase = (mongodbUri: string, name: string): string => {
   // Not by the URL class: a URI may name several hosts. A user is looked up where the given URI says, in its database by default.
-  const [, start = '', database = '', query = ''] = /^(mongodb(?:\+srv)?:\/\/[^/?]+)\/?([^?]*)\??(.*)$/.exec(mongodbUri) ?? []
-  const source = database !== '' && start.includes('@') && !/(^|&)authSource=/i.test(query) ? `authSource=${database}` : ''
+  const [, start = '', database = '', query = ''] =
+    /^(mongodb(?:\+srv)?:\/\/[^/?]+)\/?([^?]*)\??(.*)$/.exec(mongodbUri) ?? []
+  const source =
+    database !== '' && start.includes('@') && !/(^|&)authSource=/i.test(query) ? `authSource=${database}` : ''
   const params = [query, source].filter((part) => part !== '').join('&')
   return `${start}/${name}${params === '' ? '' : `?${params}`}`
 }
@@ -135,5 +140,6 @@ const findProgram = (name: string, path: string): string | null => {
 // Go's archive is unpacked there by its manual, and whether the PATH names it is left to the user.
 const findGo = (path: string): string | null => findProgram('go', path) ?? findProgram('go', '/usr/local/go/bin')
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error))
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message.replace(/\s+/g, ' ') : String(error)
 const toStderr = (line: string): void => void process.stderr.write(`[mongo for tests] ${line}\n`)

@@ -20,10 +20,13 @@ describe('patience', () => {
     expect([patience(), patient(20)]).toEqual([500, 10_000])
   })
 
-  it.each(['0.5', '0', '-1', 'long', 'Infinity', '1001'])('refuses SPARK_TEST_PATIENCE=%s with what to write', (given) => {
-    vi.stubEnv('SPARK_TEST_PATIENCE', given)
-    expect(patience).toThrow(`SPARK_TEST_PATIENCE: "${given}" must be a number from 1 to 1000`)
-  })
+  it.each(['0.5', '0', '-1', 'long', 'Infinity', '1001'])(
+    'refuses SPARK_TEST_PATIENCE=%s with what to write',
+    (given) => {
+      vi.stubEnv('SPARK_TEST_PATIENCE', given)
+      expect(patience).toThrow(`SPARK_TEST_PATIENCE: "${given}" must be a number from 1 to 1000`)
+    },
+  )
 
   it('is left to the load when SPARK_TEST_PATIENCE is empty', () => {
     vi.stubEnv('SPARK_TEST_PATIENCE', ' ')
@@ -34,10 +37,21 @@ describe('patience', () => {
 describe('until', () => {
   it('gives what was seen once the condition holds', async () => {
     let seen = 0
-    expect(await until(() => ++seen, (value) => value === 3)).toBe(3)
+    expect(
+      await until(
+        () => ++seen,
+        (value) => value === 3,
+      ),
+    ).toBe(3)
   })
 
   it('says what was seen last when it waited in vain', async () => {
-    await expect(until(() => ({ status: 'running' }), () => false, 1)).rejects.toThrow(/^waited \d+ ms in vain; last seen: \{"status":"running"\}$/)
+    await expect(
+      until(
+        () => ({ status: 'running' }),
+        () => false,
+        1,
+      ),
+    ).rejects.toThrow(/^waited \d+ ms in vain; last seen: \{"status":"running"\}$/)
   })
 })

@@ -11,16 +11,29 @@ type Started = StubServer & { version: string; flows?: Record<string, string> }
 type Server = { name: string; keyless: boolean; start: (options: Options) => Promise<Started> }
 
 const servers: Server[] = [
-  ...langflowVersions.map((version): Server => ({ name: `langflow-${version}`, keyless: version === '1.7.3', start: (options) => startStubLangflow({ version, ...options }) })),
-  ...hiveVersions.map((version): Server => ({ name: `hive-${version}`, keyless: version === '0.2.0', start: (options) => startStubHive({ version, ...options }) })),
-  ...agentsVersions.map((version): Server => ({ name: `agents-${version}`, keyless: false, start: (options) => startStubAgents({ version, ...options }) })),
+  ...langflowVersions.map((version): Server => ({
+    name: `langflow-${version}`,
+    keyless: version === '1.7.3',
+    start: (options) => startStubLangflow({ version, ...options }),
+  })),
+  ...hiveVersions.map((version): Server => ({
+    name: `hive-${version}`,
+    keyless: version === '0.2.0',
+    start: (options) => startStubHive({ version, ...options }),
+  })),
+  ...agentsVersions.map((version): Server => ({
+    name: `agents-${version}`,
+    keyless: false,
+    start: (options) => startStubAgents({ version, ...options }),
+  })),
 ]
-const usage =
-  `usage: stub-main ${servers.map(({ name }) => name).join('|')} [--host H] [--port N] [--key K | --no-key] [--latency MS] [--frontend] [--control] [--log FILE]`
+const usage = `usage: stub-main ${servers.map(({ name }) => name).join('|')} [--host H] [--port N] [--key K | --no-key] [--latency MS] [--frontend] [--control] [--log FILE]`
 
 /** `hive-1.0` will do, where it names one. */
 const serverNamed = (given: string | undefined): Server | undefined => {
-  const found = servers.filter(({ name }) => name === given || (given !== undefined && /-\d+\.\d+/.test(given) && name.startsWith(`${given}.`)))
+  const found = servers.filter(
+    ({ name }) => name === given || (given !== undefined && /-\d+\.\d+/.test(given) && name.startsWith(`${given}.`)),
+  )
   return found.length === 1 ? found[0] : undefined
 }
 
@@ -28,7 +41,8 @@ const fail = (message: string, code: number): never => {
   process.stderr.write(`${message}\n`)
   process.exit(code)
 }
-const messageOf = (error: unknown): string => (error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error))
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)
 
 const readOptions = (args: string[]): { server: Server; options: Options } => {
   const { values, positionals } = parseArgs({
@@ -48,9 +62,15 @@ const readOptions = (args: string[]): { server: Server; options: Options } => {
   const server = positionals.length === 1 ? serverNamed(positionals[0]) : undefined
   if (!server) throw new Error(`which server? ${usage}`)
   if (values['no-key'] && !server.keyless) {
-    throw new Error(`--no-key goes with ${servers.filter(({ keyless }) => keyless).map(({ name }) => name).join(' and ')} alone: no other was recorded without a key`)
+    throw new Error(
+      `--no-key goes with ${servers
+        .filter(({ keyless }) => keyless)
+        .map(({ name }) => name)
+        .join(' and ')} alone: no other was recorded without a key`,
+    )
   }
-  if (values.frontend && !server.name.startsWith('langflow')) throw new Error('--frontend goes with langflow alone: no other has a web page')
+  if (values.frontend && !server.name.startsWith('langflow'))
+    throw new Error('--frontend goes with langflow alone: no other has a web page')
   const options = {
     ...(values.host !== undefined && { host: values.host }),
     ...(values.port !== undefined && { port: wholeNumber('--port', values.port, 65_535) }),
@@ -66,7 +86,8 @@ const readOptions = (args: string[]): { server: Server; options: Options } => {
 
 const wholeNumber = (name: string, text: string, max: number): number => {
   const number = Number(text)
-  if (!/^\d+$/.test(text) || number > max) throw new Error(`${name} has to be a whole number up to ${max}, not "${text}"`)
+  if (!/^\d+$/.test(text) || number > max)
+    throw new Error(`${name} has to be a whole number up to ${max}, not "${text}"`)
   return number
 }
 
@@ -81,4 +102,6 @@ const stub = await server.start(options).catch((error: unknown) => fail(messageO
 const stop = (): void => void stub.close().then(() => process.exit(0))
 process.once('SIGINT', stop)
 process.once('SIGTERM', stop)
-process.stdout.write(`${JSON.stringify({ url: stub.url, key: stub.key, version: stub.version, ...(stub.flows && { flows: stub.flows }) })}\n`)
+process.stdout.write(
+  `${JSON.stringify({ url: stub.url, key: stub.key, version: stub.version, ...(stub.flows && { flows: stub.flows }) })}\n`,
+)

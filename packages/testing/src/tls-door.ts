@@ -1,8 +1,8 @@
-import { certificate } from './certificate.ts'
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { certificate } from './certificate.ts'
 
 /**
  * A TLS front of a server, as a proxy is, that decides of each connection before the handshake whether to let it in: one that it ends has surely not
@@ -14,7 +14,11 @@ const openTlsDoor = async (targetUrl: string, letsIn: () => boolean) => {
   let change = (text: string): string => text
   const inner = createTlsServer(certificate, (inside) => {
     const outside = connect(Number(target.port), target.hostname)
-    for (const [from, to] of [[inside, outside], [outside, inside]] as const) from.on('error', () => to.destroy()).on('close', () => to.destroy())
+    for (const [from, to] of [
+      [inside, outside],
+      [outside, inside],
+    ] as const)
+      from.on('error', () => to.destroy()).on('close', () => to.destroy())
     inside.on('data', (bytes: Buffer) => outside.write(change(bytes.toString('latin1')), 'latin1'))
     outside.pipe(inside)
   })

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest'
-import { startCommitProxy } from '../src/index.ts'
 import type { Commit, CommitProxy, Fate } from '../src/index.ts'
+import { startCommitProxy } from '../src/index.ts'
 
 let direct: pg.Client
 let proxy: CommitProxy
@@ -35,7 +35,8 @@ afterAll(async () => {
   await proxy.close()
 })
 
-const rows = async () => (await direct.query<{ n: number }>('SELECT n FROM commit_proxy ORDER BY n')).rows.map((row) => row.n)
+const rows = async () =>
+  (await direct.query<{ n: number }>('SELECT n FROM commit_proxy ORDER BY n')).rows.map((row) => row.n)
 const insert = (client: pg.Client, n: number) => client.query('INSERT INTO commit_proxy VALUES ($1)', [n])
 const soon = async (holds: () => boolean | Promise<boolean>) => {
   while (!(await holds())) await sleep(5)
@@ -61,7 +62,10 @@ it('numbers what is committed, of transactions and of statements on their own, a
   await client.query({ name: 'kept', text: 'DELETE FROM commit_proxy WHERE n = $1', values: [1] })
   await client.query({ name: 'kept', text: 'DELETE FROM commit_proxy WHERE n = $1', values: [3] })
   expect(proxy.commits.slice(before).map(({ by, writes }) => `${by}: ${writes.join(', ')}`)).toEqual([
-    'writer: insert commit_proxy', 'writer: insert commit_proxy, update commit_proxy', 'writer: delete commit_proxy', 'writer: delete commit_proxy',
+    'writer: insert commit_proxy',
+    'writer: insert commit_proxy, update commit_proxy',
+    'writer: delete commit_proxy',
+    'writer: delete commit_proxy',
   ])
   expect(await rows()).toEqual([])
 })
@@ -88,14 +92,20 @@ it('lets an answer through that says no: nothing was committed', async () => {
 
 it.each(['before', 'after'] as const)('stands still %s a commit, until whoever asked is gone', async (fate) => {
   const own = await startCommitProxy({
-    url: inject('postgresUrl'), fateOf: ({ writes }) => (writes.length === 2 ? fate : 'pass'), onStruck: (_, how) => struck.push(how),
+    url: inject('postgresUrl'),
+    fateOf: ({ writes }) => (writes.length === 2 ? fate : 'pass'),
+    onStruck: (_, how) => struck.push(how),
   })
   const [client, other] = [await connectTo(own.url), await connectTo(own.url)]
   await client.query('BEGIN')
   await insert(client, 30)
   await insert(client, 31)
   let answers = 0
-  for (const answer of [client.query('COMMIT'), other.query('SELECT 1')]) answer.then(() => answers++, () => undefined)
+  for (const answer of [client.query('COMMIT'), other.query('SELECT 1')])
+    answer.then(
+      () => answers++,
+      () => undefined,
+    )
   await soon(() => struck.length > 0)
   await own.close()
   await soon(async () => (await rows()).length === (fate === 'after' ? 2 : 0))

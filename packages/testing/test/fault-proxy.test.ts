@@ -1,10 +1,10 @@
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { FAULTS, startFaultProxy } from '../src/fault-proxy.ts'
 import type { FaultProxy } from '../src/fault-proxy.ts'
+import { FAULTS, startFaultProxy } from '../src/fault-proxy.ts'
 
 const echo = createServer((socket) => socket.on('error', () => undefined).pipe(socket))
 let port: number
@@ -21,7 +21,10 @@ const dial = async (to: FaultProxy) => {
   heard = ended = ''
   const mine = (client = connect(to.port, to.host))
   const end = (how: string) => client === mine && (ended ||= how)
-  mine.on('data', (chunk) => client === mine && (heard += chunk.toString())).on('error', (error: NodeJS.ErrnoException) => end(error.code ?? '')).on('close', () => end('closed'))
+  mine
+    .on('data', (chunk) => client === mine && (heard += chunk.toString()))
+    .on('error', (error: NodeJS.ErrnoException) => end(error.code ?? ''))
+    .on('close', () => end('closed'))
   await once(mine, 'connect')
 }
 beforeEach(async () => {

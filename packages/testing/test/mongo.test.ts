@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest'
 import { buildFerretDb } from '../src/ferretdb.ts'
-import { requireMongo, startMongo, type MongoForTests } from '../src/mongo.ts'
+import { type MongoForTests, requireMongo, startMongo } from '../src/mongo.ts'
 import { packageRoot } from '../src/package-root.ts'
 import { patient } from '../src/patience.ts'
 
@@ -21,7 +21,10 @@ const connected = async (uri: string): Promise<MongoClient> => {
 }
 const isListening = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => { socket.destroy(); resolve(true) })
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve(true)
+    })
     socket.on('error', () => resolve(false))
   })
 const portOf = (uri: string): number => Number(new URL(uri.replace('mongodb:', 'http:')).port)
@@ -33,9 +36,13 @@ describe.skipIf(mongo === null)('the Mongo server for tests', () => {
 
   it('keeps documents, finds them, and changes one at a time', async () => {
     const jobs = (await connected(uri)).db().collection('jobs')
-    await jobs.insertMany([{ name: 'wake', at: new Date(1), locks: 0 }, { name: 'wake', at: new Date(2), locks: 0 }])
+    await jobs.insertMany([
+      { name: 'wake', at: new Date(1), locks: 0 },
+      { name: 'wake', at: new Date(2), locks: 0 },
+    ])
     expect(await jobs.find({ at: { $lte: new Date(1) } }).toArray()).toMatchObject([{ name: 'wake', at: new Date(1) }])
-    const lock = () => jobs.findOneAndUpdate({ locks: 0 }, { $set: { locks: 1 } }, { sort: { at: 1 }, returnDocument: 'after' })
+    const lock = () =>
+      jobs.findOneAndUpdate({ locks: 0 }, { $set: { locks: 1 } }, { sort: { at: 1 }, returnDocument: 'after' })
     const locked = [await lock(), await lock(), await lock()]
     expect(locked).toMatchObject([{ at: new Date(1), locks: 1 }, { at: new Date(2), locks: 1 }, null])
     expect(await jobs.countDocuments({ locks: 1 })).toBe(2)
@@ -84,7 +91,9 @@ describe.skipIf(mongo?.backend !== 'ferretdb')('the one that is built here', () 
       const child = require('node:child_process').spawn(process.argv[1], { stdio: ['pipe', 'inherit', 'inherit'] })
       child.stdin.write(process.argv[2] + '\\n')
       setInterval(() => undefined, 1000)`
-    const parent = spawn(process.execPath, ['-e', start, program, postgresUrl], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const parent = spawn(process.execPath, ['-e', start, program, postgresUrl], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
     const [address] = (await once(parent.stdout, 'data')) as [Buffer]
     const port = portOf(address.toString().trim())
     expect(await isListening(port)).toBe(true)

@@ -4,7 +4,13 @@ export type Reply = { status: number; headers: Headers; text: string; json: unkn
 
 type Headers = Record<string, string>
 
-export const send = async (stub: StubLangflow, method: string, path: string, headers: Headers = {}, body = ''): Promise<Reply> => {
+export const send = async (
+  stub: StubLangflow,
+  method: string,
+  path: string,
+  headers: Headers = {},
+  body = '',
+): Promise<Reply> => {
   const response = await fetch(stub.url + path, { method, headers, redirect: 'manual', ...(body !== '' && { body }) })
   const text = await response.text()
   return { status: response.status, headers: Object.fromEntries(response.headers), text, json: parse(text) }
@@ -20,7 +26,12 @@ export const run = (stub: StubLangflow, flow: string, body: unknown, query = '?s
   const headers = { 'x-api-key': stub.key ?? '', 'content-type': 'application/json' }
   return send(stub, 'POST', `/api/v1/run/${flow}${query}`, headers, JSON.stringify(body))
 }
-export const any = (input_value: unknown, more: object = {}) => ({ input_value, input_type: 'any', output_type: 'any', ...more })
+export const any = (input_value: unknown, more: object = {}) => ({
+  input_value,
+  input_type: 'any',
+  output_type: 'any',
+  ...more,
+})
 
 export type Output = { results: Record<string, { text: string }>; messages: { message: string }[] }
 export const outputsOf = (json: unknown): Output[] => (json as { outputs: [{ outputs: Output[] }] }).outputs[0].outputs
@@ -28,7 +39,10 @@ export const textsOf = (json: unknown): string[] =>
   outputsOf(json).flatMap(({ results }) => Object.values(results).map(({ text }) => text))
 export type StreamEvent = { event: string; data: Record<string, unknown> }
 export const eventsOf = (text: string): StreamEvent[] =>
-  text.split('\n\n').filter((part) => part !== '').map((part) => JSON.parse(part) as StreamEvent)
+  text
+    .split('\n\n')
+    .filter((part) => part !== '')
+    .map((part) => JSON.parse(part) as StreamEvent)
 
 /** Starts stubs for one test file; `closeAll` belongs into its `afterEach`. */
 export const makeStarter = () => {

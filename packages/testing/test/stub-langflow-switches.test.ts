@@ -56,7 +56,8 @@ describe('what can be switched on a running stub', () => {
     expect(eventsOf(first).map(({ event }) => event)).toEqual(['add_message'])
     stub.release()
     let rest = ''
-    for (let part = await reader.read(); !part.done; part = await reader.read()) rest += new TextDecoder().decode(part.value)
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      rest += new TextDecoder().decode(part.value)
     expect(eventsOf(rest).at(-1)?.event).toBe('end')
   })
 
@@ -98,7 +99,10 @@ describe('what can be switched on a running stub', () => {
   it('unreachable refuses connections and ends those there are, and comes back on the same port', async () => {
     const stub = await start()
     await stub.set({ slow: 'held' })
-    const broken = run(stub, stub.flows.echo, any('hi')).then(() => 'answered', () => 'broken')
+    const broken = run(stub, stub.flows.echo, any('hi')).then(
+      () => 'answered',
+      () => 'broken',
+    )
     await expect.poll(() => stub.inFlight).toBe(1)
     await stub.set({ unreachable: true })
     expect(await broken).toBe('broken')
@@ -113,7 +117,14 @@ describe('what can be switched on a running stub', () => {
     const stub = await start()
     await stub.set({ unreachable: 100 })
     await expect(send(stub, 'GET', '/health')).rejects.toThrow()
-    await expect.poll(() => send(stub, 'GET', '/health').then(({ status }) => status, () => 0)).toBe(200)
+    await expect
+      .poll(() =>
+        send(stub, 'GET', '/health').then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      )
+      .toBe(200)
   })
 })
 
@@ -176,12 +187,19 @@ describe('what a stub logs', () => {
     await first.set({ slow: 'held' })
     const broken = run(first, first.flows.echo, any('two')).catch(() => 'broken')
     const read = () => readCallLog(logFile).map(({ input_value, ended }) => [input_value, ended])
-    await expect.poll(read).toEqual([['one', 'answered'], ['two', null]])
+    await expect.poll(read).toEqual([
+      ['one', 'answered'],
+      ['two', null],
+    ])
     await first.close()
     await broken
     const second = await start({ logFile })
     await run(second, second.flows.echo, any('three'))
-    expect(read()).toEqual([['one', 'answered'], ['two', 'down'], ['three', 'answered']])
+    expect(read()).toEqual([
+      ['one', 'answered'],
+      ['two', 'down'],
+      ['three', 'answered'],
+    ])
   })
 
   it('is open to other processes only when asked for', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { flowNames, langflowVersions, startStubLangflow, type StubLangflow } from '../src/index.ts'
 import { loadAnswers } from '../src/langflow/answers.ts'
 import { bodyText, readRecorded, type Recorded } from '../src/langflow/recorded.ts'
-import { flowNames, langflowVersions, startStubLangflow, type StubLangflow } from '../src/index.ts'
 import { any, eventsOf, makeStarter, outputsOf, run, send, textsOf } from './stub-client.ts'
 
 const { start, closeAll } = makeStarter()
@@ -34,7 +34,8 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     expect(reply.headers['content-type']).toBe(one.response.headers['content-type'])
     expect(reply.headers.location).toBe(one.response.headers.location?.replace('http://langflow.test', stub.url))
     if (one.response.text !== undefined) expect(reply.text).toBe(one.response.text)
-    else if (one.response.events) expect(steady(eventsOf(reply.text))).toEqual(steady(one.response.events.map(({ line }) => line)))
+    else if (one.response.events)
+      expect(steady(eventsOf(reply.text))).toEqual(steady(one.response.events.map(({ line }) => line)))
     else expectRecorded(steady(reply.json), steady(JSON.parse(own(JSON.stringify(one.response.body)))))
     expect(stub.unrecorded).toEqual([])
   })
@@ -109,11 +110,21 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
 
   it('streams the words of a flow that only streams', async () => {
     const stub = await start({ version })
-    const { text, headers } = await run(stub, stub.flows.tokens, any('a few more words', { session_id: 's-1' }), '?stream=true')
+    const { text, headers } = await run(
+      stub,
+      stub.flows.tokens,
+      any('a few more words', { session_id: 's-1' }),
+      '?stream=true',
+    )
     const events = eventsOf(text)
     expect(headers['content-type']).toContain('text/event-stream')
     expect(text).not.toContain('data:')
-    expect(events.filter(({ event }) => event === 'token').map(({ data }) => data.chunk)).toEqual(['a', ' few', ' more', ' words'])
+    expect(events.filter(({ event }) => event === 'token').map(({ data }) => data.chunk)).toEqual([
+      'a',
+      ' few',
+      ' more',
+      ' words',
+    ])
     expect(events.find(({ event, data }) => event === 'add_message' && data.sender === 'Machine')?.data.text).toBe('a')
     const end = events.at(-1) as { event: string; data: Record<string, unknown> }
     expect(textsOf(end.data.result)).toEqual(['a few more words'])
@@ -135,15 +146,19 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     const stub = await start({ version })
     const texts = async (flow: string, body: object) => textsOf((await run(stub, flow, body)).json)
     expect(await texts(stub.flows.echo, any('C:\\new'))).toEqual(['C:\\new'])
-    expect(await texts(stub.flows.echo, any(undefined, { tweaks: { 'ChatInput-echo1': { input_value: 'C:\\new' } } }))).toEqual(['C:\new'])
-    const webhook = (data: string) => run(stub, stub.flows.webhook, any(undefined, { tweaks: { 'Webhook-webhook1': { data } } }))
+    expect(
+      await texts(stub.flows.echo, any(undefined, { tweaks: { 'ChatInput-echo1': { input_value: 'C:\\new' } } })),
+    ).toEqual(['C:\new'])
+    const webhook = (data: string) =>
+      run(stub, stub.flows.webhook, any(undefined, { tweaks: { 'Webhook-webhook1': { data } } }))
     expect(textsOf((await webhook('{"a":"b\\u000ac"}')).json)).toEqual(['```json\n{\n  "a": "b\\nc"\n}\n```'])
     expect((await webhook('{"a":"b\\nc"}')).status).toBe(599) // no JSON any more
   })
 
   it('has no answer to a tweak of another type than the recorded one', async () => {
     const stub = await start({ version })
-    const name = (value: unknown) => run(stub, stub.flows.tweak, any('hi', { tweaks: { 'PromptTemplate-tweak2': { name: value } } }))
+    const name = (value: unknown) =>
+      run(stub, stub.flows.tweak, any('hi', { tweaks: { 'PromptTemplate-tweak2': { name: value } } }))
     expect((await name('5')).status).toBe(200)
     for (const value of [5, null, ['Eve'], true]) expect((await name(value)).status).toBe(599)
   })
@@ -152,7 +167,10 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     const stub = await start({ version })
     const id = 'abcdefab-0000-4000-8000-000000000000'
     const key = { 'x-api-key': stub.key ?? '' }
-    expect(await run(stub, id, any('hi'))).toMatchObject({ status: 404, json: { detail: `Flow identifier ${id} not found` } })
+    expect(await run(stub, id, any('hi'))).toMatchObject({
+      status: 404,
+      json: { detail: `Flow identifier ${id} not found` },
+    })
     expect(await send(stub, 'GET', `/api/v1/flows/${id}`, key)).toMatchObject({ status: 404 })
     const notUuid = await send(stub, 'GET', '/api/v1/flows/beyond', key)
     expect(notUuid.status).toBe(422)

@@ -4,6 +4,11 @@ import { prefixOf } from './prefix.ts'
 /** Sends a finished JSON text. `res.json` of Express would look at the text again for an ETag and a charset. */
 export const send = (res: ServerResponse, status: number, text: string, headers?: Record<string, string>): void => {
   if (res.headersSent || res.destroyed) return
-  res.writeHead(status, { ...headers, ...(headers?.Location && { Location: `${prefixOf(res)}${headers.Location}` }), 'Content-Type': 'application/json; charset=utf-8', 'Content-Length': Buffer.byteLength(text) })
+  res.writeHead(status, {
+    ...headers,
+    ...(headers?.Location && { Location: `${prefixOf(res)}${headers.Location}` }),
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+  })
   res.end(text)
 }

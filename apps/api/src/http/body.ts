@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { DomainError } from '@automagik-spark/core'
-import { parseJson } from './json.ts'
 import type { ParsedBody } from './json.ts'
+import { parseJson } from './json.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
@@ -12,7 +12,8 @@ const tooLarge = () => new DomainError('too_large', `The body is larger than 1 M
 const unsupported = (sentence: string) => new DomainError('unsupported_media_type', sentence)
 
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && Number(headers['content-length']) > 0)
+  headers['transfer-encoding'] !== undefined ||
+  (headers['content-length'] !== undefined && Number(headers['content-length']) > 0)
 
 const JSON_TYPE = /^application\/(?:json|[a-z0-9!#$&^_.+-]+\+json)$/
 const UTF8 = /^charset=(?:utf-8|utf8|"utf-8"|"utf8")$/
@@ -20,12 +21,17 @@ const UTF8 = /^charset=(?:utf-8|utf8|"utf-8"|"utf8")$/
 /** A missing type is read as JSON. */
 const checkType = ({ headers }: IncomingMessage): void => {
   const encoding = headers['content-encoding']
-  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') throw unsupported('Content-Encoding: a compressed body is not supported, send it as it is')
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
+    throw unsupported('Content-Encoding: a compressed body is not supported, send it as it is')
   const type = headers['content-type']
   if (type === undefined || type === 'application/json') return
-  const [name = '', ...parameters] = type.toLowerCase().split(';').map((part) => part.trim())
+  const [name = '', ...parameters] = type
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
   if (!JSON_TYPE.test(name)) throw unsupported('Content-Type: must be application/json')
-  if (parameters.some((parameter) => parameter.startsWith('charset=') && !UTF8.test(parameter))) throw unsupported('Content-Type: the charset must be utf-8')
+  if (parameters.some((parameter) => parameter.startsWith('charset=') && !UTF8.test(parameter)))
+    throw unsupported('Content-Type: the charset must be utf-8')
 }
 
 const readBytes = (req: IncomingMessage): Promise<Buffer> =>
@@ -53,7 +59,10 @@ const decode = (bytes: Buffer): string => {
   try {
     return utf8.decode(bytes)
   } catch (cause) {
-    throw new DomainError('invalid', 'The body is not valid UTF-8', { errors: [{ path: 'body', message: 'is not valid UTF-8' }], cause })
+    throw new DomainError('invalid', 'The body is not valid UTF-8', {
+      errors: [{ path: 'body', message: 'is not valid UTF-8' }],
+      cause,
+    })
   }
 }
 
@@ -67,5 +76,7 @@ export const readBody = async (req: IncomingMessage, res: ServerResponse, mayBeE
   const text = decode(await readBytes(req))
   if (text.trim() !== '') return parseJson(text)
   if (mayBeEmpty) return EMPTY_BODY
-  throw new DomainError('invalid', 'The body is empty: JSON is needed', { errors: [{ path: 'body', message: 'is empty: JSON is needed' }] })
+  throw new DomainError('invalid', 'The body is empty: JSON is needed', {
+    errors: [{ path: 'body', message: 'is empty: JSON is needed' }],
+  })
 }

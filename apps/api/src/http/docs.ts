@@ -43,8 +43,16 @@ const file = (type: string, find: () => string, change?: (text: string) => strin
 
 const policy = (more: Record<string, string>) =>
   Object.entries({
-    'default-src': "'none'", 'script-src': "'self'", 'connect-src': "'self'", 'base-uri': "'none'", 'form-action': "'none'", 'frame-ancestors': "'none'", ...more,
-  }).map(([name, value]) => `${name} ${value}`).join('; ')
+    'default-src': "'none'",
+    'script-src': "'self'",
+    'connect-src': "'self'",
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    'frame-ancestors': "'none'",
+    ...more,
+  })
+    .map(([name, value]) => `${name} ${value}`)
+    .join('; ')
 
 /** `BASE` stands for the folder of the page's files: from the page alone its path at the reader's is not to be known. */
 const html = (title: string, styles: string, body: string) => `<!doctype html>
@@ -102,13 +110,21 @@ const swagger = (name: string) => () => dependency.resolve(`swagger-ui-dist/${na
 /** Both documentation pages, whole: nothing on them comes from another host. */
 const makePages = (): Record<string, Page> => ({
   // Both libraries set styles from scripts.
-  [docsPaths.swagger]: fixed(HTML, swaggerPage, policy({ 'style-src': "'self' 'unsafe-inline'", 'img-src': "'self' data:" })),
+  [docsPaths.swagger]: fixed(
+    HTML,
+    swaggerPage,
+    policy({ 'style-src': "'self' 'unsafe-inline'", 'img-src': "'self' data:" }),
+  ),
   [`${docsPaths.swagger}/start.js`]: fixed(JS, swaggerStart),
   [`${docsPaths.swagger}/swagger-ui.css`]: file(CSS, swagger('swagger-ui.css')),
   [`${docsPaths.swagger}/swagger-ui-bundle.js`]: file(JS, swagger('swagger-ui-bundle.js')),
   [`${docsPaths.swagger}/icon.png`]: file('image/png', swagger('favicon-32x32.png')),
   [`${docsPaths.redoc}/icon.png`]: file('image/png', swagger('favicon-32x32.png')),
-  [docsPaths.redoc]: fixed(HTML, redocPage, policy({ 'style-src': "'self' 'unsafe-inline'", 'img-src': "'self' data:", 'worker-src': 'blob:' })),
+  [docsPaths.redoc]: fixed(
+    HTML,
+    redocPage,
+    policy({ 'style-src': "'self' 'unsafe-inline'", 'img-src': "'self' data:", 'worker-src': 'blob:' }),
+  ),
   [`${docsPaths.redoc}/start.js`]: fixed(JS, redocStart),
   [`${docsPaths.redoc}/redoc.standalone.js`]: file(JS, redocBundle, (text) => text.replaceAll(REDOC_PICTURE, 'data:,')),
 })
@@ -129,7 +145,8 @@ const sendPage = async (req: Request, res: Response, { type, load, csp }: Page, 
 }
 
 /** Of a page's files, as seen from the page: with a slash at its end it is in that folder itself. */
-const folderOf = ({ path }: Request): string => (path.endsWith('/') ? './' : `./${path.slice(path.lastIndexOf('/') + 1)}/`)
+const folderOf = ({ path }: Request): string =>
+  path.endsWith('/') ? './' : `./${path.slice(path.lastIndexOf('/') + 1)}/`
 
 /** The documentation paths; `openPaths` are those that answer without a key: all of them. */
 export const makeDocs = (openApiText: (prefix: string) => string) => {
@@ -143,8 +160,12 @@ export const makeDocs = (openApiText: (prefix: string) => string) => {
           res.setHeader('Allow', 'GET, HEAD')
           throw new DomainError('method_not_allowed', `Method ${req.method} is not allowed here; allowed: GET, HEAD`)
         })
-      for (const [path, page] of Object.entries(pages)) serve(path, (req, res) => sendPage(req, res, page, page.csp === undefined))
-      const document = (res: Response): Page => ({ type: 'application/json; charset=utf-8', load: async () => Buffer.from(openApiText(prefixOf(res))) })
+      for (const [path, page] of Object.entries(pages))
+        serve(path, (req, res) => sendPage(req, res, page, page.csp === undefined))
+      const document = (res: Response): Page => ({
+        type: 'application/json; charset=utf-8',
+        load: async () => Buffer.from(openApiText(prefixOf(res))),
+      })
       serve(docsPaths.openapi, (req, res) => sendPage(req, res, document(res), false))
     },
   }

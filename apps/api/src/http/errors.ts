@@ -1,5 +1,5 @@
-import { DomainError, wellFormedJson } from '@automagik-spark/core'
 import type { ErrorAnswer, ErrorCode } from '@automagik-spark/core'
+import { DomainError, wellFormedJson } from '@automagik-spark/core'
 import type { ErrorRequestHandler } from 'express'
 import type { Logger } from '../logger.ts'
 import { send } from './answer.ts'
@@ -17,7 +17,8 @@ const statuses: Record<ErrorCode, number> = {
   unavailable: 503,
 }
 
-const errorText = (detail: string, errors: ErrorAnswer['errors'] = []): string => wellFormedJson(errors.length > 0 ? { detail, errors } : { detail })
+const errorText = (detail: string, errors: ErrorAnswer['errors'] = []): string =>
+  wellFormedJson(errors.length > 0 ? { detail, errors } : { detail })
 
 type Deps = { logger: Logger; isStopping(): boolean; noteFailure(error: unknown): string | null }
 
@@ -26,8 +27,12 @@ export const makeErrorHandler = ({ logger, isStopping, noteFailure }: Deps): Err
   const foreseen = (error: unknown): DomainError | null => {
     if (error instanceof DomainError) return error
     // Express could not decode a path segment such as `%zz`.
-    if (error instanceof URIError) return new DomainError('invalid', 'The path has a "%" that is not followed by two hexadecimal digits of UTF-8', { cause: error })
-    if (error instanceof Error && error.name === 'AbortError' && isStopping()) return new DomainError('unavailable', SHUTTING_DOWN, { cause: error })
+    if (error instanceof URIError)
+      return new DomainError('invalid', 'The path has a "%" that is not followed by two hexadecimal digits of UTF-8', {
+        cause: error,
+      })
+    if (error instanceof Error && error.name === 'AbortError' && isStopping())
+      return new DomainError('unavailable', SHUTTING_DOWN, { cause: error })
     return null
   }
   return (error: unknown, req, res, _next) => {
@@ -39,11 +44,17 @@ export const makeErrorHandler = ({ logger, isStopping, noteFailure }: Deps): Err
     }
     const why = noteFailure(error)
     if (why !== null) {
-      logger.warn({ err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) }, 'request failed: PostgreSQL could not do it')
+      logger.warn(
+        { err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) },
+        'request failed: PostgreSQL could not do it',
+      )
       send(res, 503, errorText(why), { 'Retry-After': '2' })
       return
     }
-    logger.error({ err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) }, 'request failed')
+    logger.error(
+      { err: error, request_id: requestIdOf(res), method: req.method, path: loggedPath(req.path) },
+      'request failed',
+    )
     send(res, 500, errorText('Internal Server Error'))
   }
 }

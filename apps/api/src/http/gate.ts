@@ -40,7 +40,13 @@ export const makeGate = ({ apiKey, corsOrigins, openPaths, isLeaving, isStopping
   const logWhenDone = (req: IncomingMessage, res: ServerResponse, request_id: string, path: string) => {
     const started = performance.now()
     res.once('close', () => {
-      const line = { request_id, method: req.method, path, status: res.statusCode, took_ms: Math.round((performance.now() - started) * 10) / 10 }
+      const line = {
+        request_id,
+        method: req.method,
+        path,
+        status: res.statusCode,
+        took_ms: Math.round((performance.now() - started) * 10) / 10,
+      }
       if (!res.writableFinished) logger.info(line, 'client left')
       else if (res.statusCode >= 400 || !isRead(req.method)) logger.info(line, 'request')
       else logger.debug(line, 'request')

@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { DomainError, withSources, writeJson } from '@automagik-spark/core'
 import type { Endpoint } from '@automagik-spark/core'
+import { DomainError, withSources, writeJson } from '@automagik-spark/core'
 import type { Express, Request, Response } from 'express'
 import { z } from 'zod'
 import { send } from './answer.ts'
 import { EMPTY_BODY, hasBody, readBody } from './body.ts'
-import { makeParse } from './parse.ts'
 import type { ParsedBody } from './json.ts'
+import { makeParse } from './parse.ts'
 import { prefixOf } from './prefix.ts'
 import { parseQuery } from './query.ts'
 
@@ -26,7 +26,8 @@ export type Call<E extends Endpoint = Endpoint> = {
 
 /** JSON that PostgreSQL made from the columns of the response schema; it is sent as it is. */
 export type JsonText = { readonly json_text: string }
-const isJsonText = (value: unknown): value is JsonText => typeof value === 'object' && value !== null && 'json_text' in value
+const isJsonText = (value: unknown): value is JsonText =>
+  typeof value === 'object' && value !== null && 'json_text' in value
 
 /** An answer that differs from what the table says: another of its statuses, or headers. */
 class Reply<T> {
@@ -39,7 +40,8 @@ class Reply<T> {
     this.headers = options.headers
   }
 }
-export const reply = <T>(value: T, options: { status?: number; headers?: Record<string, string> }): Reply<T> => new Reply(value, options)
+export const reply = <T>(value: T, options: { status?: number; headers?: Record<string, string> }): Reply<T> =>
+  new Reply(value, options)
 
 type Value<E extends Endpoint> = z.output<E['response']> | JsonText
 type Result<E extends Endpoint> = Value<E> | Reply<Value<E>>
@@ -68,7 +70,8 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
   const body = makeParse(endpoint.body ?? z.strictObject({}).nullish(), 'body')
   const mayBeEmpty = endpoint.emptyBody === true
   // What is the user's own JSON comes out as its source text.
-  const decodeBody = ({ value, text }: ParsedBody) => body(endpoint.stringBody !== true && typeof value === 'string' ? value : withSources(value, text))
+  const decodeBody = ({ value, text }: ParsedBody) =>
+    body(endpoint.stringBody !== true && typeof value === 'string' ? value : withSources(value, text))
   // How a client of some languages writes that it has nothing to send.
   const orNone = (read: ParsedBody) => (mayBeEmpty && read.value === null ? EMPTY_BODY : read)
 
@@ -78,7 +81,9 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
       const call = {
         params: params?.(req.params),
         query: noQuery && !req.url.includes('?') ? { ...noQuery } : query?.(parseQuery(req.url)),
-        body: takesBody ? decodeBody(mayBeEmpty && !hasBody(req) ? EMPTY_BODY : orNone(await readBody(req, res, mayBeEmpty))) : undefined,
+        body: takesBody
+          ? decodeBody(mayBeEmpty && !hasBody(req) ? EMPTY_BODY : orNone(await readBody(req, res, mayBeEmpty)))
+          : undefined,
         header: (name: string) => req.get(name),
         get prefix() {
           return prefixOf(res)
@@ -101,7 +106,8 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
 const ITEMS_A_TURN = 200
 
 const encode = async (schema: z.ZodType, value: unknown): Promise<string> => {
-  if (!(schema instanceof z.ZodArray) || !Array.isArray(value) || value.length <= ITEMS_A_TURN) return writeJson(z.encode(schema, value))
+  if (!(schema instanceof z.ZodArray) || !Array.isArray(value) || value.length <= ITEMS_A_TURN)
+    return writeJson(z.encode(schema, value))
   const parts: string[] = []
   for (let from = 0; from < value.length; from += ITEMS_A_TURN) {
     parts.push(writeJson(z.encode(schema, value.slice(from, from + ITEMS_A_TURN))).slice(1, -1))

@@ -11,9 +11,12 @@ const messageOf = (text: string): string => {
 }
 
 describe('parseJson', () => {
-  it.each(['"text"', '1', 'null', '[]', '{}', ' {"a": [1, {"b": "]}"}]}\n', '"\\"[[["', '-0.5e+10'])('reads %s', (text) => {
-    expect(parseJson(text)).toEqual({ value: JSON.parse(text), text: text.trim() })
-  })
+  it.each(['"text"', '1', 'null', '[]', '{}', ' {"a": [1, {"b": "]}"}]}\n', '"\\"[[["', '-0.5e+10'])(
+    'reads %s',
+    (text) => {
+      expect(parseJson(text)).toEqual({ value: JSON.parse(text), text: text.trim() })
+    },
+  )
 
   it.each([
     ['{', 'it ends too early'],
@@ -37,7 +40,9 @@ describe('parseJson', () => {
   })
 
   it('never repeats more of the body than one character', () => {
-    expect(messageOf('{"api_key": "sk-secret" oops}')).toBe('The body is not valid JSON: unexpected "o" at line 1, column 25')
+    expect(messageOf('{"api_key": "sk-secret" oops}')).toBe(
+      'The body is not valid JSON: unexpected "o" at line 1, column 25',
+    )
   })
 
   it('reads 64 levels and refuses 65, whatever brackets stand in texts', () => {
@@ -51,7 +56,26 @@ describe('parseJson', () => {
 
 describe('firstFault', () => {
   it('finds a fault exactly where JSON.parse finds one', () => {
-    const pieces = ['{', '}', '[', ']', ',', ':', '"a"', '"\\u00e9"', '"\\u00"', '1', '-', '0.5', '1e', 'true', 'nul', ' ', '\n', '"']
+    const pieces = [
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"a"',
+      '"\\u00e9"',
+      '"\\u00"',
+      '1',
+      '-',
+      '0.5',
+      '1e',
+      'true',
+      'nul',
+      ' ',
+      '\n',
+      '"',
+    ]
     // A fixed sequence of picks: every run looks at the same texts.
     let seed = 1
     const pick = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below
@@ -72,7 +96,14 @@ describe('firstFault', () => {
 })
 
 describe('a body of more than any field may hold', () => {
-  it.each([['[],', 30_000], ['{},', 30_000], ['1,', 60_000], ['"a":1,', 60_000], ['[[]],', 20_000], ['x,', 60_000]])('is refused before it is parsed: %j', (unit, times) => {
+  it.each([
+    ['[],', 30_000],
+    ['{},', 30_000],
+    ['1,', 60_000],
+    ['"a":1,', 60_000],
+    ['[[]],', 20_000],
+    ['x,', 60_000],
+  ])('is refused before it is parsed: %j', (unit, times) => {
     expect(messageOf(`[${unit.repeat(times)}0]`)).toBe('The body holds more than 50000 values')
   })
   it('is one whose values lie in a text', () => {

@@ -4,9 +4,12 @@ import { checkedJsonText, DomainError } from '@automagik-spark/core'
 const MAX_DEPTH = 64
 /** More than any field may have, so that none is parsed for nothing: what is kept is held to core's own limit of 10,000 keys and elements. */
 const MAX_VALUES = 50_000
-const [QUOTE, BACKSLASH, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x22, 0x5c, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d]
+const [QUOTE, BACKSLASH, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
+  0x22, 0x5c, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d,
+]
 
-const invalid = (sentence: string, cause?: unknown) => new DomainError('invalid', sentence, { errors: [{ path: 'body', message: sentence }], cause })
+const invalid = (sentence: string, cause?: unknown) =>
+  new DomainError('invalid', sentence, { errors: [{ path: 'body', message: sentence }], cause })
 
 /** What is too much of it to be parsed, or null. One pass, whether it is JSON or not. */
 const sizeProblem = (text: string): string | null => {
@@ -83,7 +86,12 @@ export const firstFault = (text: string): number => {
   }
   const value = () => {
     skipSpace()
-    if (text[i] === '{') members('}', () => { string(); expect(':'); value() })
+    if (text[i] === '{')
+      members('}', () => {
+        string()
+        expect(':')
+        value()
+      })
     else if (text[i] === '[') members(']', value)
     else if (text[i] === '"') string()
     else take(WORD)

@@ -1,7 +1,20 @@
 import { describe, expect, it } from 'vitest'
 import { nearest } from './nearest.ts'
 
-const known = ['workflow_id', 'schedule_type', 'schedule_expr', 'timezone', 'input_value', 'name', 'start_at', 'end_at', 'timeout', 'max_runs', 'url', 'api_key']
+const known = [
+  'workflow_id',
+  'schedule_type',
+  'schedule_expr',
+  'timezone',
+  'input_value',
+  'name',
+  'start_at',
+  'end_at',
+  'timeout',
+  'max_runs',
+  'url',
+  'api_key',
+]
 
 describe('nearest', () => {
   it.each([

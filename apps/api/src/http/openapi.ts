@@ -1,5 +1,5 @@
-import { ErrorAnswer } from '@automagik-spark/core'
 import type { Endpoint } from '@automagik-spark/core'
+import { ErrorAnswer } from '@automagik-spark/core'
 import { z } from 'zod'
 
 type Json = { [key: string]: unknown }
@@ -16,8 +16,13 @@ const makeSchemas = () => {
   const components: Json = {}
   const convert = (schema: z.ZodType): Json => {
     // `input`: an instant is text on the wire and a `Date` only in code.
-    const { $schema, $defs, ...rest } = z.toJSONSchema(schema, { io: 'input', target: 'draft-2020-12', override: ({ jsonSchema }) => shorten(jsonSchema) }) as Json
-    const toComponents = (part: unknown): Json => JSON.parse(JSON.stringify(part).replaceAll('"#/$defs/', '"#/components/schemas/')) as Json
+    const { $schema, $defs, ...rest } = z.toJSONSchema(schema, {
+      io: 'input',
+      target: 'draft-2020-12',
+      override: ({ jsonSchema }) => shorten(jsonSchema),
+    }) as Json
+    const toComponents = (part: unknown): Json =>
+      JSON.parse(JSON.stringify(part).replaceAll('"#/$defs/', '"#/components/schemas/')) as Json
     for (const [id, definition] of Object.entries(($defs ?? {}) as Json)) components[id] ??= toComponents(definition)
     return toComponents(rest)
   }
@@ -34,13 +39,29 @@ const defaultOf = (schema: z.ZodType, name: string, type: unknown): Json => {
 }
 
 /** Every path parameter is one of these. */
-const PATH_EXAMPLES: Readonly<Record<string, string>> = { id: '019aa000-0000-7000-8000-000000000000', flow_id: '5f1f5a1c-3f1e-4d42-8b66-1a3e3cf0b111' }
+const PATH_EXAMPLES: Readonly<Record<string, string>> = {
+  id: '019aa000-0000-7000-8000-000000000000',
+  flow_id: '5f1f5a1c-3f1e-4d42-8b66-1a3e3cf0b111',
+}
 
-const parametersOf = (schema: z.ZodType | undefined, place: 'path' | 'query', { convert }: Schemas, examples: Readonly<Record<string, string>> = {}): Json[] => {
+const parametersOf = (
+  schema: z.ZodType | undefined,
+  place: 'path' | 'query',
+  { convert }: Schemas,
+  examples: Readonly<Record<string, string>> = {},
+): Json[] => {
   if (!schema) return []
-  const { properties = {}, required = [] } = convert(schema) as { properties?: Record<string, Json>; required?: string[] }
+  const { properties = {}, required = [] } = convert(schema) as {
+    properties?: Record<string, Json>
+    required?: string[]
+  }
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
-    name, in: place, required: place === 'path' || required.includes(name), ...(description ? { description } : {}), ...(name in examples ? { example: examples[name] } : {}), schema: { ...rest, ...defaultOf(schema, name, rest.type) },
+    name,
+    in: place,
+    required: place === 'path' || required.includes(name),
+    ...(description ? { description } : {}),
+    ...(name in examples ? { example: examples[name] } : {}),
+    schema: { ...rest, ...defaultOf(schema, name, rest.type) },
   }))
 }
 
@@ -86,7 +107,9 @@ const operationOf = (endpoint: Endpoint, schemas: Schemas): Json => {
   const { convert } = schemas
   const content = (schema: z.ZodType) => ({ 'application/json': { schema: convert(schema) } })
   const answer = (status: number) => ({
-    description: reasons[status] ?? 'Done', headers: headersOf(endpoint.answerHeaders), content: content(endpoint.response),
+    description: reasons[status] ?? 'Done',
+    headers: headersOf(endpoint.answerHeaders),
+    content: content(endpoint.response),
   })
   return {
     operationId: endpoint.id,
@@ -97,9 +120,22 @@ const operationOf = (endpoint: Endpoint, schemas: Schemas): Json => {
     parameters: [
       ...parametersOf(endpoint.params, 'path', schemas, PATH_EXAMPLES),
       ...parametersOf(endpoint.query, 'query', schemas, endpoint.queryExample),
-      ...Object.entries(endpoint.requestHeaders ?? {}).map(([name, description]) => ({ name, in: 'header', required: false, description, schema: { type: 'string' } })),
+      ...Object.entries(endpoint.requestHeaders ?? {}).map(([name, description]) => ({
+        name,
+        in: 'header',
+        required: false,
+        description,
+        schema: { type: 'string' },
+      })),
     ],
-    ...(endpoint.body ? { requestBody: { required: endpoint.emptyBody !== true, content: { 'application/json': { schema: convert(endpoint.body), ...exampleOf(endpoint.body) } } } } : {}),
+    ...(endpoint.body
+      ? {
+          requestBody: {
+            required: endpoint.emptyBody !== true,
+            content: { 'application/json': { schema: convert(endpoint.body), ...exampleOf(endpoint.body) } },
+          },
+        }
+      : {}),
     responses: Object.fromEntries([
       ...[endpoint.status, ...(endpoint.alsoStatus ?? [])].map((status) => [String(status), answer(status)]),
       ...errorsOf(endpoint).map((name) => [errors[name][0], { $ref: `#/components/responses/${name}` }]),
@@ -143,7 +179,8 @@ export const makeOpenApi = (endpoints: readonly Endpoint[], version: string): Js
     info: {
       title: 'Spark',
       version,
-      description: 'Runs flows of flow servers when they are due. Every call but the open ones needs the header `X-API-Key`. Every path also works with a slash at its end.',
+      description:
+        'Runs flows of flow servers when they are due. Every call but the open ones needs the header `X-API-Key`. Every path also works with a slash at its end.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: serversOf('', null),
@@ -152,9 +189,17 @@ export const makeOpenApi = (endpoints: readonly Endpoint[], version: string): Js
     paths,
     components: {
       securitySchemes: { ApiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' } },
-      headers: { RequestId: { description: "The request's own id, or one made for it; the log carries it", schema: { type: 'string' } } },
+      headers: {
+        RequestId: {
+          description: "The request's own id, or one made for it; the log carries it",
+          schema: { type: 'string' },
+        },
+      },
       responses: Object.fromEntries(
-        Object.entries(errors).map(([name, [, description]]) => [name, { description, headers: headersOf(), content: { 'application/json': { schema: error } } }]),
+        Object.entries(errors).map(([name, [, description]]) => [
+          name,
+          { description, headers: headersOf(), content: { 'application/json': { schema: error } } },
+        ]),
       ),
       schemas: Object.fromEntries(Object.entries(schemas.components).sort(([a], [b]) => (a < b ? -1 : 1))),
     },

@@ -1,5 +1,5 @@
-import { DomainError } from '@automagik-spark/core'
 import type { FieldError } from '@automagik-spark/core'
+import { DomainError } from '@automagik-spark/core'
 import { z } from 'zod'
 import { nearest } from './nearest.ts'
 
@@ -12,22 +12,37 @@ const MAX_NAMED = 3
 const MAX_NAME_LENGTH = 64
 
 const kinds: Record<string, string> = {
-  string: 'a string', number: 'a number', int: 'a whole number', boolean: 'true or false', object: 'an object', record: 'an object', array: 'an array', null: 'null',
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object',
+  record: 'an object',
+  array: 'an array',
+  null: 'null',
 }
 
 /** Words for what a schema itself has no message for. */
 const plainWords: z.core.$ZodErrorMap = (issue) => {
-  if (issue.code === 'invalid_type') return kinds[issue.expected] ? `must be ${kinds[issue.expected]}` : 'is not of the right type'
+  if (issue.code === 'invalid_type')
+    return kinds[issue.expected] ? `must be ${kinds[issue.expected]}` : 'is not of the right type'
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`
-  if (issue.code === 'too_big') return issue.origin === 'string' ? `must have at most ${issue.maximum} characters` : `must be at most ${issue.maximum}`
-  if (issue.code === 'too_small') return issue.origin === 'string' ? `must have at least ${issue.minimum} characters` : `must be at least ${issue.minimum}`
+  if (issue.code === 'too_big')
+    return issue.origin === 'string'
+      ? `must have at most ${issue.maximum} characters`
+      : `must be at most ${issue.maximum}`
+  if (issue.code === 'too_small')
+    return issue.origin === 'string'
+      ? `must have at least ${issue.minimum} characters`
+      : `must be at least ${issue.minimum}`
   return 'is not valid'
 }
 
 /** The fields an object schema knows; a union knows those of all its objects. */
 const fieldsOf = (schema: z.ZodType): string[] => {
   if (schema instanceof z.ZodObject) return Object.keys(schema.shape)
-  if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => (option instanceof z.ZodType ? fieldsOf(option) : []))
+  if (schema instanceof z.ZodUnion)
+    return schema.options.flatMap((option) => (option instanceof z.ZodType ? fieldsOf(option) : []))
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
     const inner = schema.unwrap()
     return inner instanceof z.ZodType ? fieldsOf(inner) : []
@@ -36,7 +51,11 @@ const fieldsOf = (schema: z.ZodType): string[] => {
 }
 
 const at = (value: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce<unknown>((node, key) => (typeof node === 'object' && node !== null && Object.hasOwn(node, key) ? Reflect.get(node, key) : undefined), value)
+  path.reduce<unknown>(
+    (node, key) =>
+      typeof node === 'object' && node !== null && Object.hasOwn(node, key) ? Reflect.get(node, key) : undefined,
+    value,
+  )
 
 const unknownField = (name: string, known: readonly string[], what: string): string => {
   if (known.length === 0) return `unknown ${what}, none is known here`
@@ -61,8 +80,12 @@ export const makeParse = (schema: z.ZodType, place: Place) => {
     }
     if (issue.code === 'invalid_union') {
       // The branch that the value was meant for: its kind fits, only something inside is wrong.
-      const meant = issue.errors.find((branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'))
-      if (meant) return meant.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value)) // a spread of a union of issues
+      const meant = issue.errors.find(
+        (branch) =>
+          branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
+      )
+      if (meant)
+        return meant.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value)) // a spread of a union of issues
     }
     if (issue.path.length > 0 && at(value, issue.path) === undefined) {
       const hint = issue.message.startsWith('must ') ? ` and ${issue.message}` : ''
@@ -76,7 +99,10 @@ export const makeParse = (schema: z.ZodType, place: Place) => {
     const found = issues.flatMap((issue) => explain(issue, value))
     const errors = [...found.filter(isUnknown), ...found.filter((error) => !isUnknown(error))].slice(0, MAX_ERRORS)
     // A name that we know stands as it is; one that a client made up stands in quotes, with control characters escaped.
-    const label = (path: string) => (/^[\w.-]+$/.test(path) && !errors.some((error) => error.path === path && isUnknown(error)) ? path : JSON.stringify(path))
+    const label = (path: string) =>
+      /^[\w.-]+$/.test(path) && !errors.some((error) => error.path === path && isUnknown(error))
+        ? path
+        : JSON.stringify(path)
     const named = errors.slice(0, MAX_NAMED).map(({ path, message }) => `${label(path)}: ${message}`)
     const rest = errors.length - named.length
     return new DomainError('invalid', named.join('; ') + (rest > 0 ? `; and ${rest} more` : ''), { errors })

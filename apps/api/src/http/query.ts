@@ -8,7 +8,9 @@ export const parseQuery = (url: string): Record<string, string> => {
   for (const [name, value] of new URLSearchParams(url.slice(start + 1))) {
     if (values.has(name)) {
       const path = name.slice(0, 64)
-      throw new DomainError('invalid', `${JSON.stringify(path)}: is given twice`, { errors: [{ path, message: 'is given twice' }] })
+      throw new DomainError('invalid', `${JSON.stringify(path)}: is given twice`, {
+        errors: [{ path, message: 'is given twice' }],
+      })
     }
     values.set(name, value)
   }

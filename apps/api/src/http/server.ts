@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { createServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { RequestListener } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { createServer, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Express } from 'express'
 import { limitSlowReader, PATIENCE, type Patience } from './slow-reader.ts'
@@ -73,7 +73,9 @@ const cannotListen = (error: NodeJS.ErrnoException, host: string, port: number):
     EADDRNOTAVAIL: `This machine has no address ${host}: set API_HOST to one that it has, such as 127.0.0.1 or 0.0.0.0`,
     ENOTFOUND: `The name ${host} is not known: set API_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0`,
   }
-  return new ListenError(because[error.code ?? ''] ?? `Cannot listen on ${host} port ${port}: ${error.message}`, { cause: error })
+  return new ListenError(because[error.code ?? ''] ?? `Cannot listen on ${host} port ${port}: ${error.message}`, {
+    cause: error,
+  })
 }
 
 const urlOf = (host: string, port: number): string => {
@@ -95,7 +97,11 @@ const classesFor = (app: Express) => {
 }
 
 /** Node's server with bounds, a clear sentence when it cannot listen, and an end that lets running requests finish. `gate` says whether the app gets a request. */
-export const makeServer = (app: Express, gate: (req: IncomingMessage, res: ServerResponse) => boolean, patience: Patience = PATIENCE) => {
+export const makeServer = (
+  app: Express,
+  gate: (req: IncomingMessage, res: ServerResponse) => boolean,
+  patience: Patience = PATIENCE,
+) => {
   const running = new Set<ServerResponse>()
   const listener: RequestListener = (req, res) => {
     running.add(res)

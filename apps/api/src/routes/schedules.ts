@@ -1,5 +1,16 @@
 import {
-  backfillSchedule, createSchedule, deleteSchedule, disableSchedule, enableSchedule, getSchedule, listOccurrences, listSchedules, previewSchedule, replaceSchedule, runSchedule, updateSchedule,
+  backfillSchedule,
+  createSchedule,
+  deleteSchedule,
+  disableSchedule,
+  enableSchedule,
+  getSchedule,
+  listOccurrences,
+  listSchedules,
+  previewSchedule,
+  replaceSchedule,
+  runSchedule,
+  updateSchedule,
 } from '@automagik-spark/core'
 import type { ApiEngine } from '../engine-port.ts'
 import { handle, reply } from '../http/handle.ts'
@@ -22,6 +33,8 @@ export const scheduleRoutes = ({ schedules }: Pick<ApiEngine, 'schedules'>) => [
     const task = await schedules.run(params.id)
     return reply(task, { headers: { Location: `/api/v1/tasks/${task.id}` } })
   }),
-  handle(backfillSchedule, async ({ params, body }) => reply(await schedules.backfill(params.id, body), { status: body.dry_run ? 200 : 202 })),
+  handle(backfillSchedule, async ({ params, body }) =>
+    reply(await schedules.backfill(params.id, body), { status: body.dry_run ? 200 : 202 }),
+  ),
   handle(listOccurrences, ({ params, query }) => schedules.occurrences(params.id, query)),
 ]

@@ -1,5 +1,5 @@
-import { getHealth, getReady, getServiceInfo } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
+import { getHealth, getReady, getServiceInfo } from '@automagik-spark/core'
 import type { ApiEngine } from '../engine-port.ts'
 import { docsPaths } from '../http/docs.ts'
 import { handle, reply } from '../http/handle.ts'

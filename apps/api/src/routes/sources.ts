@@ -1,4 +1,12 @@
-import { createSource, deleteSource, getSource, listSources, replaceSource, updateSource, validateSource } from '@automagik-spark/core'
+import {
+  createSource,
+  deleteSource,
+  getSource,
+  listSources,
+  replaceSource,
+  updateSource,
+  validateSource,
+} from '@automagik-spark/core'
 import type { ApiEngine } from '../engine-port.ts'
 import { handle, reply } from '../http/handle.ts'
 

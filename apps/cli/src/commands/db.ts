@@ -24,7 +24,10 @@ export const addDb = (program: Command, { out, working }: Context, { dbMigrate, 
           { header: 'MIGRATION', value: ({ name }) => name },
           { header: 'STATUS', value: ({ state }) => state },
         ],
-        [...status.applied.map((name) => ({ name, state: 'applied' })), ...status.pending.map((name) => ({ name, state: 'pending' }))],
+        [
+          ...status.applied.map((name) => ({ name, state: 'applied' })),
+          ...status.pending.map((name) => ({ name, state: 'pending' })),
+        ],
       )
       if (status.pending.length > 0) out.note('Apply what is pending: automagik-spark db migrate')
     },

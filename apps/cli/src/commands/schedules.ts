@@ -1,5 +1,13 @@
-import type { Backfill, CreateSchedule, Occurrence, Schedule, SchedulePreview, SchedulesListQuery, UpdateSchedule } from '@automagik-spark/sdk'
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import type {
+  Backfill,
+  CreateSchedule,
+  Occurrence,
+  Schedule,
+  SchedulePreview,
+  SchedulesListQuery,
+  UpdateSchedule,
+} from '@automagik-spark/sdk'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
 import { lossOf } from '../deleting.ts'
 import { usage } from '../errors.ts'
@@ -10,11 +18,11 @@ import {
   addListOptions,
   addRetryOptions,
   given,
+  type InputOptions,
   jsonObject,
   readInput,
-  wholeNumber,
-  type InputOptions,
   type RetryOptions,
+  wholeNumber,
 } from '../options.ts'
 import type { Column } from '../output.ts'
 
@@ -22,7 +30,18 @@ const TYPES: Array<Schedule['schedule_type']> = ['cron', 'interval', 'one-time']
 const STATUSES: Array<Schedule['status']> = ['active', 'paused', 'stopped', 'completed']
 const OVERLAPS: Array<Schedule['overlap']> = ['skip', 'queue_all', 'queue_one', 'cancel_previous', 'allow']
 const MISFIRES: Array<Schedule['misfire']> = ['last', 'skip', 'all']
-const CLEARABLE = ['name', 'input_value', 'session_id', 'tweaks', 'catchup_window', 'start_at', 'end_at', 'max_runs', 'pause_after_failures', 'timeout'] as const
+const CLEARABLE = [
+  'name',
+  'input_value',
+  'session_id',
+  'tweaks',
+  'catchup_window',
+  'start_at',
+  'end_at',
+  'max_runs',
+  'pause_after_failures',
+  'timeout',
+] as const
 
 const columns: Array<Column<Schedule>> = [
   { header: 'ID', value: ({ id }) => id },
@@ -103,8 +122,16 @@ const addPlanOptions = (command: Command): Command =>
     .option('--name <name>', 'what to call it')
     .option('--session <id>', 'the conversation at the flow server; a fresh one per run when left out')
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
-    .addOption(new Option('--overlap <what>', 'what happens when the run before is not over (skip when left out)').choices(OVERLAPS))
-    .addOption(new Option('--misfire <what>', 'which late due times still run after an outage (last when left out)').choices(MISFIRES))
+    .addOption(
+      new Option('--overlap <what>', 'what happens when the run before is not over (skip when left out)').choices(
+        OVERLAPS,
+      ),
+    )
+    .addOption(
+      new Option('--misfire <what>', 'which late due times still run after an outage (last when left out)').choices(
+        MISFIRES,
+      ),
+    )
     .option('--catchup-window <seconds>', 'how late a due time may still run (a day; once: seven days)', wholeNumber(0))
     .option('--jitter <seconds>', 'start each due time up to so many seconds later', wholeNumber(0))
     .option('--start-at <time>', 'no run due before it: ISO 8601 with Z or an offset')
@@ -163,7 +190,12 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
   ).action(async (options: FieldOptions & { workflow: string }) => {
     const { schedule_type, schedule_expr } = whenOf(options)
     if (!schedule_type || !schedule_expr) throw usage(SAY_WHEN)
-    const schedule: CreateSchedule = { workflow_id: options.workflow, schedule_type, schedule_expr, ...(await fieldsOf(options)) }
+    const schedule: CreateSchedule = {
+      workflow_id: options.workflow,
+      schedule_type,
+      schedule_expr,
+      ...(await fieldsOf(options)),
+    }
     show(await spark().schedules.create(schedule, request()), options, { said: 'Created.' })
   })
 
@@ -187,21 +219,24 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
       out.table(previewColumns, preview.next_runs)
     })
 
-  addListOptions(addCommand(group, 'list', 'list the schedules, newest first', ['automagik-spark schedules list --status active']))
+  addListOptions(
+    addCommand(group, 'list', 'list the schedules, newest first', ['automagik-spark schedules list --status active']),
+  )
     .option('--workflow <id>', 'only of that workflow')
     .addOption(new Option('--status <status>', 'only those').choices(STATUSES))
-    .action(({ workflow, status, ...options }: ListOptions & { workflow?: string; status?: SchedulesListQuery['status'] }) =>
-      list(
-        (query) => spark().schedules.list({ ...query, workflow_id: workflow, status }, request()),
-        columns,
-        options,
-        'No schedules. Create one: automagik-spark schedules create --help',
-      ),
+    .action(
+      ({ workflow, status, ...options }: ListOptions & { workflow?: string; status?: SchedulesListQuery['status'] }) =>
+        list(
+          (query) => spark().schedules.list({ ...query, workflow_id: workflow, status }, request()),
+          columns,
+          options,
+          'No schedules. Create one: automagik-spark schedules create --help',
+        ),
     )
 
-  addCommand(group, 'get <id>', 'show a schedule', ['automagik-spark schedules get 0199a1b2-0000-7000-8000-000000000004']).action(
-    async (id: string, options: JsonOption) => show(await spark().schedules.get(id, request()), options),
-  )
+  addCommand(group, 'get <id>', 'show a schedule', [
+    'automagik-spark schedules get 0199a1b2-0000-7000-8000-000000000004',
+  ]).action(async (id: string, options: JsonOption) => show(await spark().schedules.get(id, request()), options))
 
   addFieldOptions(
     addCommand(group, 'update <id>', 'change what is given', [
@@ -213,7 +248,11 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
     .action(async (id: string, options: FieldOptions & { workflow?: string; clear?: Clearable[] }) => {
       const cleared: Partial<Record<Clearable, null>> = {}
       for (const field of options.clear ?? []) cleared[field] = null
-      const changes: UpdateSchedule = { ...given({ workflow_id: options.workflow }), ...whenOf(options), ...(await fieldsOf(options)) }
+      const changes: UpdateSchedule = {
+        ...given({ workflow_id: options.workflow }),
+        ...whenOf(options),
+        ...(await fieldsOf(options)),
+      }
       const both = Object.keys(cleared).filter((field) => field in changes)
       if (both.length > 0) throw usage(`Either give ${both.join(', ')} or clear it.`)
       if (Object.keys(changes).length + Object.keys(cleared).length === 0)
@@ -223,12 +262,18 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
 
   addCommand(group, 'enable <id>', 'go on after a pause; what passed meanwhile is not run', [
     'automagik-spark schedules enable 0199a1b2-0000-7000-8000-000000000004',
-  ]).action(async (id: string, options: JsonOption) => show(await spark().schedules.enable(id, request()), options, { said: 'Enabled.' }))
+  ]).action(async (id: string, options: JsonOption) =>
+    show(await spark().schedules.enable(id, request()), options, { said: 'Enabled.' }),
+  )
 
-  addCommand(group, 'disable <id>', 'pause', ['automagik-spark schedules disable 0199a1b2-0000-7000-8000-000000000004 --reason holidays'])
+  addCommand(group, 'disable <id>', 'pause', [
+    'automagik-spark schedules disable 0199a1b2-0000-7000-8000-000000000004 --reason holidays',
+  ])
     .option('--reason <text>', 'why, for who looks at it later')
     .action(async (id: string, options: JsonOption & { reason?: string }) =>
-      show(await spark().schedules.disable(id, given({ reason: options.reason }), request()), options, { said: 'Paused.' }),
+      show(await spark().schedules.disable(id, given({ reason: options.reason }), request()), options, {
+        said: 'Paused.',
+      }),
     )
 
   addCommand(group, 'run <id>', 'run once now, outside the plan', [
@@ -264,7 +309,12 @@ export const addSchedules = (program: Command, { io, out, spark, request, list, 
       'automagik-spark schedules occurrences 0199a1b2-0000-7000-8000-000000000004 --limit 10',
     ]),
   ).action((id: string, options: ListOptions) =>
-    list((query) => spark().schedules.occurrences(id, query, request()), occurrenceColumns, options, 'Nothing was due yet.'),
+    list(
+      (query) => spark().schedules.occurrences(id, query, request()),
+      occurrenceColumns,
+      options,
+      'Nothing was due yet.',
+    ),
   )
 
   addCommand(group, 'delete <id>', 'delete a schedule; pending tasks are cancelled, running ones finish', [

@@ -1,5 +1,5 @@
 import type { CreateSource, Source, SourcesListQuery, UpdateSource } from '@automagik-spark/sdk'
-import { Option, type Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
 import { lossOf } from '../deleting.ts'
 import { usage } from '../errors.ts'
@@ -28,12 +28,23 @@ const addFieldOptions = (command: Command): Command =>
   command
     .option('--name <name>', 'what to call it')
     .addOption(new Option('--type <type>', 'the kind of server; detected when left out').choices(TYPES))
-    .option('--api-key <key>', "the server's API key; other users of this machine can see it while the command runs, so rather:")
+    .option(
+      '--api-key <key>',
+      "the server's API key; other users of this machine can see it while the command runs, so rather:",
+    )
     .option('--api-key-stdin', 'read the key from stdin')
     .option('--max-concurrency <n>', 'calls at once, counted over all workers', wholeNumber(1))
 
-export const addSources = (program: Command, { io, out, spark, request, working, list, show, confirm, mayHearSecrets }: Context): void => {
-  const group = addGroup(program, 'sources', 'connect flow servers', 'automagik-spark sources create http://localhost:7860')
+export const addSources = (
+  program: Command,
+  { io, out, spark, request, working, list, show, confirm, mayHearSecrets }: Context,
+): void => {
+  const group = addGroup(
+    program,
+    'sources',
+    'connect flow servers',
+    'automagik-spark sources create http://localhost:7860',
+  )
 
   const readKey = async ({ apiKey, apiKeyStdin }: KeyOptions): Promise<string | undefined> => {
     if (!apiKeyStdin) return apiKey
@@ -60,7 +71,10 @@ export const addSources = (program: Command, { io, out, spark, request, working,
       ],
     ),
   )
-    .addHelpText('after', '\nThe environment variable SOURCE_API_KEY is taken for the key when neither option is given.')
+    .addHelpText(
+      'after',
+      '\nThe environment variable SOURCE_API_KEY is taken for the key when neither option is given.',
+    )
     .action(async (url: string, options: CreateOptions) => {
       const api_key = (await readKey(options)) ?? keyOfEnvironment()
       const source: CreateSource = given({
@@ -84,9 +98,9 @@ export const addSources = (program: Command, { io, out, spark, request, working,
       ),
     )
 
-  addCommand(group, 'get <id>', 'show a flow server', ['automagik-spark sources get 0199a1b2-0000-7000-8000-000000000001']).action(
-    async (id: string, options: JsonOption) => show(await spark().sources.get(id, request()), options),
-  )
+  addCommand(group, 'get <id>', 'show a flow server', [
+    'automagik-spark sources get 0199a1b2-0000-7000-8000-000000000001',
+  ]).action(async (id: string, options: JsonOption) => show(await spark().sources.get(id, request()), options))
 
   addFieldOptions(
     addCommand(group, 'update <id>', 'change what is given; a new URL, key or type is tried first', [
@@ -107,8 +121,11 @@ export const addSources = (program: Command, { io, out, spark, request, working,
         max_concurrency: options.maxConcurrency,
         api_key: options.removeApiKey ? null : key,
       })
-      if (Object.keys(changes).length === 0) throw usage('Nothing to change was given. See: automagik-spark sources update --help')
-      show(await working('Asking the server', spark().sources.update(id, changes, request())), options, { said: 'Changed.' })
+      if (Object.keys(changes).length === 0)
+        throw usage('Nothing to change was given. See: automagik-spark sources update --help')
+      show(await working('Asking the server', spark().sources.update(id, changes, request())), options, {
+        said: 'Changed.',
+      })
     })
 
   addCommand(group, 'validate <id>', 'ask the server again how it is', [

@@ -26,7 +26,9 @@ export const addStart = (program: Command, { start, apiStart, workerStart }: Pro
 
   const api = addGroup(program, 'api', 'the API as a process of its own', 'automagik-spark api start')
   addApiOptions(
-    addExamples(api.command('start').description('start the API; Ctrl-C stops it'), ['automagik-spark api start --port 9000']),
+    addExamples(api.command('start').description('start the API; Ctrl-C stops it'), [
+      'automagik-spark api start --port 9000',
+    ]),
   ).action((options: ApiOptions) => apiStart(overridesOf(options)))
 
   const worker = addGroup(program, 'worker', 'a worker as a process of its own', 'automagik-spark worker start')

@@ -1,9 +1,18 @@
 import { resultText, type Task, type TaskEvent, type TasksListQuery } from '@automagik-spark/sdk'
-import { Option, type Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
 import { lossOf } from '../deleting.ts'
 import { follow, showResult } from '../follow.ts'
-import { addCommand, addGroup, addInputOptions, addListOptions, given, readInput, wholeNumber, type InputOptions } from '../options.ts'
+import {
+  addCommand,
+  addGroup,
+  addInputOptions,
+  addListOptions,
+  given,
+  type InputOptions,
+  readInput,
+  wholeNumber,
+} from '../options.ts'
 import type { Column } from '../output.ts'
 
 const STATUSES: Array<Task['status']> = ['pending', 'running', 'completed', 'failed', 'cancelled']
@@ -41,7 +50,9 @@ export const addTasks = (program: Command, context: Context): void => {
   const group = addGroup(program, 'tasks', 'look after the runs', 'automagik-spark tasks list --status failed')
 
   addListOptions(
-    addCommand(group, 'list', 'list the runs, newest first', ['automagik-spark tasks list --status failed --after 2026-01-31T00:00:00Z']),
+    addCommand(group, 'list', 'list the runs, newest first', [
+      'automagik-spark tasks list --status failed --after 2026-01-31T00:00:00Z',
+    ]),
   )
     .option('--workflow <id>', 'only of that workflow')
     .option('--schedule <id>', 'only of that schedule')
@@ -61,9 +72,9 @@ export const addTasks = (program: Command, context: Context): void => {
       return list((query) => spark().tasks.list({ ...query, ...filters }, request()), columns, options, 'No tasks.')
     })
 
-  addCommand(group, 'get <id>', 'show a run', ['automagik-spark tasks get 0199a1b2-0000-7000-8000-000000000003']).action(
-    async (id: string, options: JsonOption) => show(await spark().tasks.get(id, request()), options),
-  )
+  addCommand(group, 'get <id>', 'show a run', [
+    'automagik-spark tasks get 0199a1b2-0000-7000-8000-000000000003',
+  ]).action(async (id: string, options: JsonOption) => show(await spark().tasks.get(id, request()), options))
 
   addCommand(group, 'wait <id>', 'wait for the end of a run and print its answer', [
     'automagik-spark tasks wait 0199a1b2-0000-7000-8000-000000000003 --timeout 60',
@@ -86,7 +97,8 @@ export const addTasks = (program: Command, context: Context): void => {
   ]).action(async (id: string, options: JsonOption) => {
     const task = await spark().tasks.cancel(id, request())
     show(task, options, {
-      said: task.status === 'cancelled' ? 'Cancelled.' : `Asked to stop. Its end: automagik-spark tasks wait ${task.id}`,
+      said:
+        task.status === 'cancelled' ? 'Cancelled.' : `Asked to stop. Its end: automagik-spark tasks wait ${task.id}`,
     })
   })
 
@@ -103,7 +115,10 @@ export const addTasks = (program: Command, context: Context): void => {
       'automagik-spark tasks replay 0199a1b2-0000-7000-8000-000000000003 "Hello again"',
     ]),
   ).action(async (id: string, input: string | undefined, options: JsonOption & Omit<InputOptions, 'input'>) => {
-    const input_value = await readInput(given({ input, jsonInput: options.jsonInput, inputFile: options.inputFile }), io)
+    const input_value = await readInput(
+      given({ input, jsonInput: options.jsonInput, inputFile: options.inputFile }),
+      io,
+    )
     const task = await spark().tasks.replay(id, given({ input_value }), request())
     show(task, options, { said: `Started as a new task. Its end: automagik-spark tasks wait ${task.id}` })
   })

@@ -16,8 +16,14 @@ const columns: Array<Column<Worker>> = [
 
 export const addWorkers = (program: Command, { spark, request, list }: Context): void => {
   const group = addGroup(program, 'workers', 'see who runs the tasks', 'automagik-spark workers list')
-  addListOptions(addCommand(group, 'list', 'list the workers, newest first', ['automagik-spark workers list --json'])).action(
-    (options: ListOptions) =>
-      list((query) => spark().workers.list(query, request()), columns, options, 'No workers. Start one: automagik-spark worker start'),
+  addListOptions(
+    addCommand(group, 'list', 'list the workers, newest first', ['automagik-spark workers list --json']),
+  ).action((options: ListOptions) =>
+    list(
+      (query) => spark().workers.list(query, request()),
+      columns,
+      options,
+      'No workers. Start one: automagik-spark worker start',
+    ),
   )
 }

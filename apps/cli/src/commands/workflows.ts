@@ -1,4 +1,11 @@
-import type { RemoteFlow, RunOptions, SyncedFlows, Workflow, WorkflowItem, WorkflowsListQuery } from '@automagik-spark/sdk'
+import type {
+  RemoteFlow,
+  RunOptions,
+  SyncedFlows,
+  Workflow,
+  WorkflowItem,
+  WorkflowsListQuery,
+} from '@automagik-spark/sdk'
 import type { Command } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
 import { lossOf } from '../deleting.ts'
@@ -11,11 +18,11 @@ import {
   addListOptions,
   addRetryOptions,
   given,
+  type InputOptions,
   jsonObject,
   readInput,
-  wholeNumber,
-  type InputOptions,
   type RetryOptions,
+  wholeNumber,
 } from '../options.ts'
 import type { Column } from '../output.ts'
 
@@ -52,7 +59,11 @@ export const addWorkflows = (program: Command, context: Context): void => {
     'automagik-spark workflows run 0199a1b2-0000-7000-8000-000000000002 "Hello"',
   )
 
-  addListOptions(addCommand(group, 'list', 'list the synced workflows, newest first', ['automagik-spark workflows list --search report']))
+  addListOptions(
+    addCommand(group, 'list', 'list the synced workflows, newest first', [
+      'automagik-spark workflows list --search report',
+    ]),
+  )
     .option('--source <id or url>', 'only those of that source')
     .option('--search <text>', 'only those with that in name or description')
     .action((options: ListOptions & Pick<WorkflowsListQuery, 'source' | 'search'>) =>
@@ -66,7 +77,9 @@ export const addWorkflows = (program: Command, context: Context): void => {
 
   addCommand(group, 'get <id>', 'show a workflow; its graph with --json', [
     'automagik-spark workflows get 0199a1b2-0000-7000-8000-000000000002',
-  ]).action(async (id: string, options: JsonOption) => show(await spark().workflows.get(id, request()), options, { hidden }))
+  ]).action(async (id: string, options: JsonOption) =>
+    show(await spark().workflows.get(id, request()), options, { hidden }),
+  )
 
   addCommand(group, 'remote [flow_id]', 'list the flows of the connected servers, or show one of them', [
     'automagik-spark workflows remote',
@@ -76,7 +89,11 @@ export const addWorkflows = (program: Command, context: Context): void => {
     .action(async (flowId: string | undefined, options: JsonOption & { source?: string }) => {
       const query = { source_url: options.source }
       if (flowId !== undefined)
-        return show(await working('Asking the servers', spark().workflows.remoteFlow(flowId, query, request())), options, { hidden })
+        return show(
+          await working('Asking the servers', spark().workflows.remoteFlow(flowId, query, request())),
+          options,
+          { hidden },
+        )
       const { flows, unreachable } = await working('Asking the servers', spark().workflows.remote(query, request()))
       for (const url of unreachable) out.note(`${url} could not be reached; its flows are missing here.`)
       if (options.json) return out.json(flows)
@@ -98,10 +115,16 @@ export const addWorkflows = (program: Command, context: Context): void => {
       if (!all && flowId === undefined) throw usage('Name a flow, or use --all. See: automagik-spark workflows remote')
       if (options.all && flowId !== undefined && flowId !== '*') throw usage('Either name a flow or use --all.')
       if (!all)
-        return showSynced(await working('Reading the flow', spark().workflows.sync(flowId!, syncQuery(options), request())), options)
+        return showSynced(
+          await working('Reading the flow', spark().workflows.sync(flowId!, syncQuery(options), request())),
+          options,
+        )
       if (options.source === undefined) throw usage('Say which server with --source. See: automagik-spark sources list')
       return showAllSynced(
-        await working('Reading every flow', spark().workflows.sync('*', { ...syncQuery(options), source_url: options.source }, request())),
+        await working(
+          'Reading every flow',
+          spark().workflows.sync('*', { ...syncQuery(options), source_url: options.source }, request()),
+        ),
         options,
       )
     })
@@ -120,7 +143,8 @@ export const addWorkflows = (program: Command, context: Context): void => {
       for (const { name, warnings } of synced) for (const warning of warnings) out.note(`Warning: ${name}: ${warning}`)
       for (const { flow_id, detail } of failed) out.note(`${flow_id}: ${detail}`)
     }
-    if (failed.length > 0) throw new CliError(`${failed.length} of ${synced.length + failed.length} flows could not be synced.`)
+    if (failed.length > 0)
+      throw new CliError(`${failed.length} of ${synced.length + failed.length} flows could not be synced.`)
   }
 
   const runCommand = addInputOptions(

@@ -4,7 +4,8 @@ import { JsonSource } from '../json/source.ts'
 import { asJsonText, jsonText } from '../json/text.ts'
 import { Flag, GivenTime, Id, Json, JsonObject, page, Text, Timestamp } from './common.ts'
 
-const messagesOf = (schema: z.ZodType, value: unknown) => schema.safeParse(value).error?.issues.map(({ message }) => message)
+const messagesOf = (schema: z.ZodType, value: unknown) =>
+  schema.safeParse(value).error?.issues.map(({ message }) => message)
 
 describe('Timestamp', () => {
   it('is UTC text outside and a Date inside', () => {
@@ -16,25 +17,42 @@ describe('Timestamp', () => {
 })
 
 describe('GivenTime', () => {
-  it.each(['2026-01-31T08:00:00Z', '2026-01-31T09:00:00+01:00', '2026-01-31T08:00:00.000Z', '2026-01-31T09:00+01:00', '2026-01-31 08:00:00Z', '2026-01-31t09:00:00+0100', '2026-01-31 08:00z', '2026-01-31T09:00+01'])('reads %s', (text) => {
+  it.each([
+    '2026-01-31T08:00:00Z',
+    '2026-01-31T09:00:00+01:00',
+    '2026-01-31T08:00:00.000Z',
+    '2026-01-31T09:00+01:00',
+    '2026-01-31 08:00:00Z',
+    '2026-01-31t09:00:00+0100',
+    '2026-01-31 08:00z',
+    '2026-01-31T09:00+01',
+  ])('reads %s', (text) => {
     expect(GivenTime.parse(text)).toEqual(new Date('2026-01-31T08:00:00Z'))
   })
   it.each(['2026-01-31', '2026-01-31T08:00:00', 'tomorrow', '', 1_700_000_000, null])('refuses %j', (value) => {
-    expect(messagesOf(GivenTime, value)).toEqual(['must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z'])
+    expect(messagesOf(GivenTime, value)).toEqual([
+      'must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z',
+    ])
   })
   it.each([
     ['2026-02-30T00:00:00Z', '"2026-02-30T00:00:00Z" has day 30: 2026-02 has 28 days'],
     ['2026-02-01T24:00:00Z', '"2026-02-01T24:00:00Z" has the hour 24: write "2026-02-02T00:00:00Z"'],
-    ['2026-02-01T08:00:00 01:00', '"2026-02-01T08:00:00 01:00" has no sign before its offset: write + (in a URL as %2B) or -'],
+    [
+      '2026-02-01T08:00:00 01:00',
+      '"2026-02-01T08:00:00 01:00" has no sign before its offset: write + (in a URL as %2B) or -',
+    ],
   ])('says what is wrong with %s', (value, message) => {
     expect(messagesOf(GivenTime, value)).toEqual([message])
   })
   it('is a date-time in OpenAPI', () => {
     expect(z.toJSONSchema(GivenTime, { io: 'input' })).toMatchObject({ type: 'string', format: 'date-time' })
   })
-  it.each(['0001-01-01T00:00:00Z', '1969-12-31T23:59:59Z', '9999-12-31T23:59:59-01:00'])('refuses the far year of %s', (text) => {
-    expect(messagesOf(GivenTime, text)).toEqual(['must lie between the years 1970 and 9999'])
-  })
+  it.each(['0001-01-01T00:00:00Z', '1969-12-31T23:59:59Z', '9999-12-31T23:59:59-01:00'])(
+    'refuses the far year of %s',
+    (text) => {
+      expect(messagesOf(GivenTime, text)).toEqual(['must lie between the years 1970 and 9999'])
+    },
+  )
 })
 
 describe('Text and Json', () => {
@@ -59,7 +77,14 @@ describe('Id', () => {
   it('is kept in small letters', () => {
     expect(Id.parse('019AA000-0000-7000-8000-00000000000F')).toBe('019aa000-0000-7000-8000-00000000000f')
   })
-  it.each(['', '1', '019aa00000007000800000000000000f', '{019aa000-0000-7000-8000-00000000000f}', '019aa000-0000-7000-8000-00000000000g', { $ne: 1 }])('refuses %j', (value) => {
+  it.each([
+    '',
+    '1',
+    '019aa00000007000800000000000000f',
+    '{019aa000-0000-7000-8000-00000000000f}',
+    '019aa000-0000-7000-8000-00000000000g',
+    { $ne: 1 },
+  ])('refuses %j', (value) => {
     expect(messagesOf(Id, value)).toEqual(['must be a UUID'])
   })
 })
@@ -70,15 +95,27 @@ describe('a page', () => {
     expect(Query.parse({})).toEqual({ limit: 50, offset: 0 })
   })
   it('reads digits', () => {
-    expect(Query.parse({ limit: '100', offset: '1000000000', cursor: 'x' })).toEqual({ limit: 100, offset: 1_000_000_000, cursor: 'x' })
+    expect(Query.parse({ limit: '100', offset: '1000000000', cursor: 'x' })).toEqual({
+      limit: 100,
+      offset: 1_000_000_000,
+      cursor: 'x',
+    })
   })
-  it.each(['0', '101', '-1', '+5', '1.0', '1e1', '0x10', '', ' 5', '५', 'NaN', 'Infinity', '9'.repeat(40)])('refuses limit %j', (limit) => {
-    expect(messagesOf(Query, { limit })).toEqual(['must be a whole number from 1 to 100'])
-  })
+  it.each(['0', '101', '-1', '+5', '1.0', '1e1', '0x10', '', ' 5', '५', 'NaN', 'Infinity', '9'.repeat(40)])(
+    'refuses limit %j',
+    (limit) => {
+      expect(messagesOf(Query, { limit })).toEqual(['must be a whole number from 1 to 100'])
+    },
+  )
 })
 
 describe('Flag', () => {
-  it.each([['true', true], ['1', true], ['false', false], ['0', false]])('reads %s', (text, value) => {
+  it.each([
+    ['true', true],
+    ['1', true],
+    ['false', false],
+    ['0', false],
+  ])('reads %s', (text, value) => {
     expect(Flag.parse(text)).toBe(value)
   })
   it.each(['', 'yes', 'True', true])('refuses %j', (value) => {

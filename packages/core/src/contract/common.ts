@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { readTime } from '../schedule/written-time.ts'
 import { sourceText, sourceValue } from '../json/source.ts'
 import type { JsonText } from '../json/text.ts'
+import { readTime } from '../schedule/written-time.ts'
 import { textProblem, valueProblem } from './stored-value.ts'
 
 /** ISO 8601 in UTC on the wire, `Date` in code. */
@@ -20,7 +20,11 @@ export const GivenTime = z
     decode: (text, context) => {
       const read = readTime(text)
       if ('kind' in read && read.kind === 'instant') return new Date(read.at)
-      context.issues.push({ code: 'custom', input: text, message: 'kind' in read ? TIME : givenProblem(text, read.problem) })
+      context.issues.push({
+        code: 'custom',
+        input: text,
+        message: 'kind' in read ? TIME : givenProblem(text, read.problem),
+      })
       return z.NEVER
     },
     encode: (date) => date.toISOString(),
@@ -53,7 +57,10 @@ export const Json = checked.transform(toSource)
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A JSON string, as its source text. */
-export const JsonString = checked.refine((value) => typeof sourceValue(value) === 'string').meta({ type: 'string' }).transform(toSource) as unknown as z.ZodType<JsonText, string>
+export const JsonString = checked
+  .refine((value) => typeof sourceValue(value) === 'string')
+  .meta({ type: 'string' })
+  .transform(toSource) as unknown as z.ZodType<JsonText, string>
 
 /** A JSON object that a client fills as it likes. Cast, since `z.record` would drop a key named `__proto__`, which is data here. */
 export const JsonObject = checked
@@ -62,7 +69,10 @@ export const JsonObject = checked
   .transform(toSource) as unknown as z.ZodType<JsonText, Record<string, unknown>>
 
 /** Such an object in an answer. */
-export const SourceObject = z.unknown().meta({ type: 'object' }) as unknown as z.ZodType<unknown, Record<string, unknown>>
+export const SourceObject = z.unknown().meta({ type: 'object' }) as unknown as z.ZodType<
+  unknown,
+  Record<string, unknown>
+>
 
 export const Id = z.guid('must be a UUID').transform((id) => id.toLowerCase())
 /** An id in an answer. */
@@ -71,13 +81,21 @@ export const IdParams = z.object({ id: Id })
 
 /** A number in a query: digits and nothing else, so that `1e1`, `0x10` and an empty text are refused. */
 export const digits = (min: number, max: number, message: string) =>
-  z.preprocess((text) => (typeof text === 'string' && !/^\d{1,12}$/.test(text) ? Number.NaN : text), z.coerce.number(message).int(message).min(min, message).max(max, message))
+  z.preprocess(
+    (text) => (typeof text === 'string' && !/^\d{1,12}$/.test(text) ? Number.NaN : text),
+    z.coerce.number(message).int(message).min(min, message).max(max, message),
+  )
 
 /** What every list takes. */
 export const page = {
   limit: digits(1, 100, 'must be a whole number from 1 to 100').default(50),
   offset: digits(0, 1_000_000_000, 'must be a whole number from 0 to 1000000000').default(0),
-  cursor: z.string().min(1, 'must not be empty').max(400, 'is not a cursor of this API').optional().describe('opaque, from `next_cursor` of the answer before; deep pages stay fast'),
+  cursor: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(400, 'is not a cursor of this API')
+    .optional()
+    .describe('opaque, from `next_cursor` of the answer before; deep pages stay fast'),
 }
 export type PageQuery = { limit: number; offset: number; cursor?: string | undefined }
 
@@ -93,7 +111,14 @@ export const pageOf = <T extends z.ZodType>(item: T, id: string) =>
       next_cursor: z.string().nullable(),
     })
     .meta({ id })
-export type Page<T> = { items: T[]; total: number; limit: number; offset: number; has_more: boolean; next_cursor: string | null }
+export type Page<T> = {
+  items: T[]
+  total: number
+  limit: number
+  offset: number
+  has_more: boolean
+  next_cursor: string | null
+}
 
 export const ErrorAnswer = z
   .object({
@@ -104,4 +129,6 @@ export const ErrorAnswer = z
 export type ErrorAnswer = z.input<typeof ErrorAnswer>
 
 /** A boolean in a query. */
-export const Flag = z.enum(['true', 'false', '1', '0'], 'must be true or false').transform((text) => text === 'true' || text === '1')
+export const Flag = z
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
+  .transform((text) => text === 'true' || text === '1')

@@ -20,8 +20,12 @@ describe.each(endpoints)('$id', ({ path, params, query, body, response, method }
   it('knows every field of its query and its body, so that an unknown one is refused', () => {
     for (const schema of [query, body]) {
       if (!schema) continue
-      const objects = schema instanceof z.ZodUnion ? schema.options.filter((option) => option instanceof z.ZodObject) : [schema]
-      for (const object of objects) expect((object as z.ZodObject).safeParse({ surely_unknown: 1 }).error?.issues).toContainEqual(expect.objectContaining({ code: 'unrecognized_keys' }))
+      const objects =
+        schema instanceof z.ZodUnion ? schema.options.filter((option) => option instanceof z.ZodObject) : [schema]
+      for (const object of objects)
+        expect((object as z.ZodObject).safeParse({ surely_unknown: 1 }).error?.issues).toContainEqual(
+          expect.objectContaining({ code: 'unrecognized_keys' }),
+        )
     }
   })
 

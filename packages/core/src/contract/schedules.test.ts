@@ -4,7 +4,17 @@ import { CreateSchedule, ReplaceSchedule, UpdateSchedule } from './schedules.ts'
 const minimal = { workflow_id: '019aa000-0000-7000-8000-000000000000', schedule_type: 'interval', schedule_expr: '15m' }
 
 it('what a schedule does not say has a default when it is made or replaced, and is left alone by a change', () => {
-  const defaults = { overlap: 'skip', misfire: 'last', catchup_window: null, jitter: 0, start_at: null, end_at: null, max_runs: null, pause_after_failures: null, timezone: 'UTC' }
+  const defaults = {
+    overlap: 'skip',
+    misfire: 'last',
+    catchup_window: null,
+    jitter: 0,
+    start_at: null,
+    end_at: null,
+    max_runs: null,
+    pause_after_failures: null,
+    timezone: 'UTC',
+  }
   expect(CreateSchedule.parse(minimal)).toMatchObject(defaults)
   expect(ReplaceSchedule.parse({})).toMatchObject(defaults)
   expect(UpdateSchedule.parse({})).toEqual({})
@@ -16,8 +26,19 @@ describe.each([
   ['changed', (options: object) => UpdateSchedule.safeParse(options)],
 ])('a schedule that is %s', (_, parse) => {
   it.each([
-    { overlap: 'queue_all' }, { overlap: 'queue_one' }, { overlap: 'cancel_previous' }, { misfire: 'skip' }, { misfire: 'all' },
-    { catchup_window: 0 }, { catchup_window: null }, { catchup_window: 31_622_400 }, { jitter: 0 }, { jitter: 86_400 }, { pause_after_failures: 1 }, { pause_after_failures: null }, { pause_after_failures: 1_000_000 },
+    { overlap: 'queue_all' },
+    { overlap: 'queue_one' },
+    { overlap: 'cancel_previous' },
+    { misfire: 'skip' },
+    { misfire: 'all' },
+    { catchup_window: 0 },
+    { catchup_window: null },
+    { catchup_window: 31_622_400 },
+    { jitter: 0 },
+    { jitter: 86_400 },
+    { pause_after_failures: 1 },
+    { pause_after_failures: null },
+    { pause_after_failures: 1_000_000 },
   ])('takes %j', (options) => {
     expect(parse(options).data).toMatchObject(options)
   })
@@ -34,8 +55,14 @@ describe.each([
     [{ jitter: null }, 'jitter: must be a whole number of seconds from 0 to 86400 (a day)'],
     [{ max_runs: 0 }, 'max_runs: must be 1 or more'],
     [{ pause_after_failures: 0 }, 'pause_after_failures: must be a whole number from 1 to 1000000, or null for never'],
-    [{ pause_after_failures: 1.5 }, 'pause_after_failures: must be a whole number from 1 to 1000000, or null for never'],
-    [{ pause_after_failures: 'never' }, 'pause_after_failures: must be a whole number from 1 to 1000000, or null for never'],
+    [
+      { pause_after_failures: 1.5 },
+      'pause_after_failures: must be a whole number from 1 to 1000000, or null for never',
+    ],
+    [
+      { pause_after_failures: 'never' },
+      'pause_after_failures: must be a whole number from 1 to 1000000, or null for never',
+    ],
     [{ end_at: 'tomorrow' }, 'end_at: must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z'],
   ])('refuses %j and says what to write', (options, message) => {
     expect(parse(options).error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)).toEqual([message])

@@ -10,9 +10,13 @@ import { runOptions } from './workflows.ts'
 export const SCHEDULE_TYPES = ['cron', 'interval', 'one-time'] as const
 export const ScheduleType = z.enum(SCHEDULE_TYPES, 'must be cron, interval or one-time').meta({ id: 'ScheduleType' })
 export type ScheduleType = z.output<typeof ScheduleType>
-export const ScheduleStatus = z.enum(['active', 'paused', 'stopped', 'completed'], 'must be active, paused, stopped or completed').meta({ id: 'ScheduleStatus' })
+export const ScheduleStatus = z
+  .enum(['active', 'paused', 'stopped', 'completed'], 'must be active, paused, stopped or completed')
+  .meta({ id: 'ScheduleStatus' })
 export type ScheduleStatus = z.output<typeof ScheduleStatus>
-export const Overlap = z.enum(OVERLAPS, 'must be skip, queue_all, queue_one, cancel_previous or allow').meta({ id: 'Overlap' })
+export const Overlap = z
+  .enum(OVERLAPS, 'must be skip, queue_all, queue_one, cancel_previous or allow')
+  .meta({ id: 'Overlap' })
 export type Overlap = z.output<typeof Overlap>
 export const Misfire = z.enum(MISFIRES, 'must be last, skip or all').meta({ id: 'Misfire' })
 export type Misfire = z.output<typeof Misfire>
@@ -24,7 +28,10 @@ const seconds = (most: number, what: string) => {
   return z.int(message).min(0, message).max(most, message)
 }
 const failures = 'must be a whole number from 1 to 1000000, or null for never'
-const timezone = Text.min(1, 'must be an IANA name such as Europe/Lisbon').max(64, 'must be an IANA name such as Europe/Lisbon')
+const timezone = Text.min(1, 'must be an IANA name such as Europe/Lisbon').max(
+  64,
+  'must be an IANA name such as Europe/Lisbon',
+)
 
 /** What a client gives; each has a default of its own in create and none in PATCH. */
 const given = {
@@ -36,13 +43,30 @@ const given = {
   overlap: Overlap.describe(
     'what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits',
   ),
-  misfire: Misfire.describe('what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`)'),
-  catchup_window: seconds(MAX_CATCHUP_WINDOW, 'a year').nullable().describe('seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days'),
-  jitter: seconds(MAX_JITTER, 'a day').describe('starts each due time up to so many seconds later, always the same for the same due time'),
+  misfire: Misfire.describe(
+    'what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`)',
+  ),
+  catchup_window: seconds(MAX_CATCHUP_WINDOW, 'a year')
+    .nullable()
+    .describe(
+      'seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days',
+    ),
+  jitter: seconds(MAX_JITTER, 'a day').describe(
+    'starts each due time up to so many seconds later, always the same for the same due time',
+  ),
   start_at: GivenTime.nullable().describe('no due time before it (inclusive)'),
   end_at: GivenTime.nullable().describe('no due time at or after it'),
-  max_runs: z.int('must be a whole number').min(1, 'must be 1 or more').max(1_000_000_000, 'must be at most 1000000000').nullable(),
-  pause_after_failures: z.int(failures).min(1, failures).max(1_000_000, failures).nullable().describe('pauses the schedule when so many of its runs in a row have failed for good; null for never'),
+  max_runs: z
+    .int('must be a whole number')
+    .min(1, 'must be 1 or more')
+    .max(1_000_000_000, 'must be at most 1000000000')
+    .nullable(),
+  pause_after_failures: z
+    .int(failures)
+    .min(1, failures)
+    .max(1_000_000, failures)
+    .nullable()
+    .describe('pauses the schedule when so many of its runs in a row have failed for good; null for never'),
   max_retries: runOptions.max_retries,
   retry_on: runOptions.retry_on,
   timeout: runOptions.timeout.nullable(),
@@ -108,18 +132,35 @@ export const Schedule = z
   .meta({ id: 'Schedule' })
 export type Schedule = z.output<typeof Schedule>
 
-const example = { schedule_type: 'cron', schedule_expr: '0 8 * * 1-5', timezone: 'Europe/Lisbon', input_value: 'Good morning', max_retries: 5, retry_on: 'failure' }
+const example = {
+  schedule_type: 'cron',
+  schedule_expr: '0 8 * * 1-5',
+  timezone: 'Europe/Lisbon',
+  input_value: 'Good morning',
+  max_retries: 5,
+  retry_on: 'failure',
+}
 export const CreateSchedule = z
   .strictObject({ workflow_id: Id, ...moves, ...defaults })
   .meta({ id: 'CreateSchedule', examples: [{ workflow_id: '019aa000-0000-7000-8000-000000000000', ...example }] })
 export type CreateSchedule = z.output<typeof CreateSchedule>
 /** Old clients leave out workflow_id, type and expression: these are kept. */
 export const ReplaceSchedule = z
-  .strictObject({ workflow_id: Id.optional(), schedule_type: moves.schedule_type.optional(), schedule_expr: moves.schedule_expr.optional(), ...defaults })
+  .strictObject({
+    workflow_id: Id.optional(),
+    schedule_type: moves.schedule_type.optional(),
+    schedule_expr: moves.schedule_expr.optional(),
+    ...defaults,
+  })
   .meta({ id: 'ReplaceSchedule', examples: [example] })
 export type ReplaceSchedule = z.output<typeof ReplaceSchedule>
 export const UpdateSchedule = z
-  .strictObject({ workflow_id: Id, ...moves, ...given, status: z.enum(['active', 'paused', 'stopped'], 'must be active, paused or stopped') })
+  .strictObject({
+    workflow_id: Id,
+    ...moves,
+    ...given,
+    status: z.enum(['active', 'paused', 'stopped'], 'must be active, paused or stopped'),
+  })
   .partial()
   .meta({ id: 'UpdateSchedule', examples: [{ schedule_expr: '0 9 * * 1-5' }] })
 export type UpdateSchedule = z.output<typeof UpdateSchedule>
@@ -143,23 +184,42 @@ export type Occurrence = z.output<typeof Occurrence>
 const common = { tag: 'Schedules' } as const
 
 export const createSchedule = endpoint({
-  ...common, id: 'schedules_create', method: 'post', path: '/schedules', summary: 'Create a schedule',
-  body: CreateSchedule, status: 201, response: Schedule, answerHeaders: location,
+  ...common,
+  id: 'schedules_create',
+  method: 'post',
+  path: '/schedules',
+  summary: 'Create a schedule',
+  body: CreateSchedule,
+  status: 201,
+  response: Schedule,
+  answerHeaders: location,
 })
 export const listSchedules = endpoint({
-  ...common, id: 'schedules_list', method: 'get', path: '/schedules', summary: 'List the schedules, newest first',
-  query: z.strictObject({ ...page, workflow_id: Id.optional(), status: ScheduleStatus.optional() }), status: 200, response: pageOf(Schedule, 'SchedulePage'),
+  ...common,
+  id: 'schedules_list',
+  method: 'get',
+  path: '/schedules',
+  summary: 'List the schedules, newest first',
+  query: z.strictObject({ ...page, workflow_id: Id.optional(), status: ScheduleStatus.optional() }),
+  status: 200,
+  response: pageOf(Schedule, 'SchedulePage'),
 })
 export const SchedulePreview = z
   .object({
     description: z.string().describe('the schedule in words'),
     warnings: z.array(z.string()).describe('what one might not expect of it, each a sentence'),
-    next_runs: z.array(z.object({ at: Timestamp, local: z.string().describe('on the clock of the time zone, with its offset') })),
+    next_runs: z.array(
+      z.object({ at: Timestamp, local: z.string().describe('on the clock of the time zone, with its offset') }),
+    ),
   })
   .meta({ id: 'SchedulePreview' })
 export type SchedulePreview = z.output<typeof SchedulePreview>
 export const previewSchedule = endpoint({
-  ...common, id: 'schedules_preview', method: 'get', path: '/schedules/preview', summary: 'What a schedule would do; nothing is stored',
+  ...common,
+  id: 'schedules_preview',
+  method: 'get',
+  path: '/schedules/preview',
+  summary: 'What a schedule would do; nothing is stored',
   description: 'The due times of a schedule that is made now, or at `from`. An interval counts from there.',
   queryExample: { schedule_type: 'cron', schedule_expr: '0 8 * * 1-5' },
   query: z.strictObject({
@@ -168,30 +228,91 @@ export const previewSchedule = endpoint({
     count: digits(1, 100, 'must be a whole number from 1 to 100').default(10),
     from: GivenTime.optional().describe('no due time before it; now when left out'),
   }),
-  status: 200, response: SchedulePreview,
+  status: 200,
+  response: SchedulePreview,
 })
-export const getSchedule = endpoint({ ...common, id: 'schedules_get', method: 'get', path: '/schedules/{id}', summary: 'Get a schedule', params: IdParams, status: 200, response: Schedule })
+export const getSchedule = endpoint({
+  ...common,
+  id: 'schedules_get',
+  method: 'get',
+  path: '/schedules/{id}',
+  summary: 'Get a schedule',
+  params: IdParams,
+  status: 200,
+  response: Schedule,
+})
 export const replaceSchedule = endpoint({
-  ...common, id: 'schedules_replace', method: 'put', path: '/schedules/{id}', summary: 'Replace a schedule',
-  description: 'Left out: workflow_id, type and expression are kept, everything else gets its default; the status stays.',
-  params: IdParams, body: ReplaceSchedule, status: 200, response: Schedule,
+  ...common,
+  id: 'schedules_replace',
+  method: 'put',
+  path: '/schedules/{id}',
+  summary: 'Replace a schedule',
+  description:
+    'Left out: workflow_id, type and expression are kept, everything else gets its default; the status stays.',
+  params: IdParams,
+  body: ReplaceSchedule,
+  status: 200,
+  response: Schedule,
 })
 export const updateSchedule = endpoint({
-  ...common, id: 'schedules_update', method: 'patch', path: '/schedules/{id}', summary: 'Change what is given', params: IdParams, body: UpdateSchedule, status: 200, response: Schedule,
+  ...common,
+  id: 'schedules_update',
+  method: 'patch',
+  path: '/schedules/{id}',
+  summary: 'Change what is given',
+  params: IdParams,
+  body: UpdateSchedule,
+  status: 200,
+  response: Schedule,
 })
 export const deleteSchedule = endpoint({
-  ...common, id: 'schedules_delete', method: 'delete', path: '/schedules/{id}', summary: 'Delete a schedule',
-  description: 'Answers with the schedule. Pending tasks are cancelled, running ones finish; tasks stay, without their schedule.', params: IdParams, status: 200, response: Schedule,
+  ...common,
+  id: 'schedules_delete',
+  method: 'delete',
+  path: '/schedules/{id}',
+  summary: 'Delete a schedule',
+  description:
+    'Answers with the schedule. Pending tasks are cancelled, running ones finish; tasks stay, without their schedule.',
+  params: IdParams,
+  status: 200,
+  response: Schedule,
 })
 export const enableSchedule = endpoint({
-  ...common, id: 'schedules_enable', method: 'post', path: '/schedules/{id}/enable', summary: 'Go on', params: IdParams, emptyBody: true, status: 200, response: Schedule,
+  ...common,
+  id: 'schedules_enable',
+  method: 'post',
+  path: '/schedules/{id}/enable',
+  summary: 'Go on',
+  params: IdParams,
+  emptyBody: true,
+  status: 200,
+  response: Schedule,
 })
 export const disableSchedule = endpoint({
-  ...common, id: 'schedules_disable', method: 'post', path: '/schedules/{id}/disable', summary: 'Pause', params: IdParams, emptyBody: true,
-  body: z.strictObject({ reason: Text.max(500, 'must have at most 500 characters').nullish() }).meta({ id: 'DisableSchedule', examples: [{ reason: 'the flow is being changed' }] }), status: 200, response: Schedule,
+  ...common,
+  id: 'schedules_disable',
+  method: 'post',
+  path: '/schedules/{id}/disable',
+  summary: 'Pause',
+  params: IdParams,
+  emptyBody: true,
+  body: z
+    .strictObject({ reason: Text.max(500, 'must have at most 500 characters').nullish() })
+    .meta({ id: 'DisableSchedule', examples: [{ reason: 'the flow is being changed' }] }),
+  status: 200,
+  response: Schedule,
 })
 export const runSchedule = endpoint({
-  ...common, id: 'schedules_run', method: 'post', path: '/schedules/{id}/run', summary: 'One run now, outside the plan', params: IdParams, emptyBody: true, status: 202, response: Task, answerHeaders: location,
+  ...common,
+  id: 'schedules_run',
+  method: 'post',
+  path: '/schedules/{id}/run',
+  summary: 'One run now, outside the plan',
+  params: IdParams,
+  emptyBody: true,
+  status: 202,
+  response: Task,
+  answerHeaders: location,
 })
 export const BackfillSchedule = z
   .strictObject({
@@ -199,7 +320,10 @@ export const BackfillSchedule = z
     to: GivenTime.describe('its end, not in it'),
     dry_run: z.boolean('must be true or false').default(false).describe('only say what would start'),
   })
-  .meta({ id: 'BackfillSchedule', examples: [{ from: '2026-01-01T00:00:00Z', to: '2026-02-01T00:00:00Z', dry_run: true }] })
+  .meta({
+    id: 'BackfillSchedule',
+    examples: [{ from: '2026-01-01T00:00:00Z', to: '2026-02-01T00:00:00Z', dry_run: true }],
+  })
 export type BackfillSchedule = z.output<typeof BackfillSchedule>
 export const Backfill = z
   .object({
@@ -224,12 +348,27 @@ export const Backfill = z
   .meta({ id: 'Backfill' })
 export type Backfill = z.output<typeof Backfill>
 export const backfillSchedule = endpoint({
-  ...common, id: 'schedules_backfill', method: 'post', path: '/schedules/{id}/backfill', summary: 'Run what was not run in a past span',
+  ...common,
+  id: 'schedules_backfill',
+  method: 'post',
+  path: '/schedules/{id}/backfill',
+  summary: 'Run what was not run in a past span',
   description:
     'Every due time in [from, to) that has not started becomes a run, up to 1000, oldest first, one at a time and after everything else. Its row in the ledger becomes `started`, reason `backfill`. 202; with `dry_run` 200, and nothing starts.',
-  params: IdParams, body: BackfillSchedule, status: 202, alsoStatus: [200], response: Backfill,
+  params: IdParams,
+  body: BackfillSchedule,
+  status: 202,
+  alsoStatus: [200],
+  response: Backfill,
 })
 export const listOccurrences = endpoint({
-  ...common, id: 'schedules_occurrences', method: 'get', path: '/schedules/{id}/occurrences', summary: 'What was decided for each due time, newest first',
-  params: IdParams, query: z.strictObject({ ...page }), status: 200, response: pageOf(Occurrence, 'OccurrencePage'),
+  ...common,
+  id: 'schedules_occurrences',
+  method: 'get',
+  path: '/schedules/{id}/occurrences',
+  summary: 'What was decided for each due time, newest first',
+  params: IdParams,
+  query: z.strictObject({ ...page }),
+  status: 200,
+  response: pageOf(Occurrence, 'OccurrencePage'),
 })

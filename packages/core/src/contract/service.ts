@@ -17,7 +17,9 @@ export const Health = z
   .meta({ id: 'Health' })
 export type Health = z.output<typeof Health>
 
-export const Ready = z.object({ status: z.enum(['ready', 'not ready']), reason: z.string().nullable() }).meta({ id: 'Ready' })
+export const Ready = z
+  .object({ status: z.enum(['ready', 'not ready']), reason: z.string().nullable() })
+  .meta({ id: 'Ready' })
 export type Ready = z.output<typeof Ready>
 
 export const ServiceInfo = z
@@ -35,17 +37,35 @@ export const ServiceInfo = z
 export type ServiceInfo = z.output<typeof ServiceInfo>
 
 export const getHealth = endpoint({
-  id: 'health', tag: 'Service', method: 'get', path: '/health', root: true, open: true,
+  id: 'health',
+  tag: 'Service',
+  method: 'get',
+  path: '/health',
+  root: true,
+  open: true,
   summary: 'How the service is, from what the process knows already',
-  status: 200, response: Health,
+  status: 200,
+  response: Health,
 })
 export const getReady = endpoint({
-  id: 'ready', tag: 'Service', method: 'get', path: '/ready', root: true, open: true,
+  id: 'ready',
+  tag: 'Service',
+  method: 'get',
+  path: '/ready',
+  root: true,
+  open: true,
   summary: 'Whether requests can be served: 200 or 503',
-  status: 200, alsoStatus: [503], response: Ready,
+  status: 200,
+  alsoStatus: [503],
+  response: Ready,
 })
 export const getServiceInfo = endpoint({
-  id: 'service_info', tag: 'Service', method: 'get', path: '/', root: true,
+  id: 'service_info',
+  tag: 'Service',
+  method: 'get',
+  path: '/',
+  root: true,
   summary: 'What this is and where its documentation lies',
-  status: 200, response: ServiceInfo,
+  status: 200,
+  response: ServiceInfo,
 })

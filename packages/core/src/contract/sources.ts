@@ -3,13 +3,20 @@ import { IdParams, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 
 /** The kinds of flow servers that this version can talk to. */
-export const SourceType = z.enum(['langflow', 'automagik-agents', 'automagik-hive'], 'must be langflow, automagik-agents or automagik-hive; leave it out to have it detected').meta({ id: 'SourceType' })
+export const SourceType = z
+  .enum(
+    ['langflow', 'automagik-agents', 'automagik-hive'],
+    'must be langflow, automagik-agents or automagik-hive; leave it out to have it detected',
+  )
+  .meta({ id: 'SourceType' })
 export type SourceType = z.output<typeof SourceType>
 export const SourceStatus = z.enum(['active', 'inactive'], 'must be active or inactive')
 
 const name = Text.trim().min(1, 'must not be empty').max(200, 'must have at most 200 characters')
 const url = Text.min(1, 'must not be empty').max(2000, 'must have at most 2000 characters')
-const apiKey = Text.min(1, 'must not be empty (leave it out, or null, for none)').max(4096).regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
+const apiKey = Text.min(1, 'must not be empty (leave it out, or null, for none)')
+  .max(4096)
+  .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
 const maxConcurrency = z.int('must be a whole number').min(1, 'must be 1 to 1000').max(1000, 'must be 1 to 1000')
 
 export const Source = z
@@ -19,7 +26,9 @@ export const Source = z
     source_type: SourceType,
     url: z.string(),
     status: SourceStatus.describe("the user's switch: an inactive source runs nothing"),
-    health: z.enum(['up', 'down', 'unknown']).describe('what Spark saw last, at a call, a health check or when it was asked'),
+    health: z
+      .enum(['up', 'down', 'unknown'])
+      .describe('what Spark saw last, at a call, a health check or when it was asked'),
     health_reason: z.string().nullable(),
     checked_at: Timestamp.nullable(),
     max_concurrency: z.int().describe('calls at once, counted over all workers'),
@@ -38,7 +47,12 @@ export const CreateSource = z
     api_key: apiKey.nullish(),
     max_concurrency: maxConcurrency.default(40),
   })
-  .meta({ id: 'CreateSource', examples: [{ name: 'My Langflow', source_type: 'langflow', url: 'http://localhost:7860', api_key: 'the-key-of-that-server' }] })
+  .meta({
+    id: 'CreateSource',
+    examples: [
+      { name: 'My Langflow', source_type: 'langflow', url: 'http://localhost:7860', api_key: 'the-key-of-that-server' },
+    ],
+  })
 export type CreateSource = z.output<typeof CreateSource>
 
 export const UpdateSource = z
@@ -58,29 +72,77 @@ const SourceDeleted = z.object({ message: z.string() }).meta({ id: 'SourceDelete
 const common = { tag: 'Sources' } as const
 
 export const createSource = endpoint({
-  ...common, id: 'sources_create', method: 'post', path: '/sources',
-  summary: 'Connect a flow server', description: 'The server is asked first: health, version and key. Nothing is stored when it does not answer as it should.',
-  body: CreateSource, status: 201, response: Source, answerHeaders: location,
+  ...common,
+  id: 'sources_create',
+  method: 'post',
+  path: '/sources',
+  summary: 'Connect a flow server',
+  description:
+    'The server is asked first: health, version and key. Nothing is stored when it does not answer as it should.',
+  body: CreateSource,
+  status: 201,
+  response: Source,
+  answerHeaders: location,
 })
 export const listSources = endpoint({
-  ...common, id: 'sources_list', method: 'get', path: '/sources',
-  summary: 'List the flow servers', query: z.strictObject({ ...page, status: SourceStatus.optional() }), status: 200, response: pageOf(Source, 'SourcePage'),
+  ...common,
+  id: 'sources_list',
+  method: 'get',
+  path: '/sources',
+  summary: 'List the flow servers',
+  query: z.strictObject({ ...page, status: SourceStatus.optional() }),
+  status: 200,
+  response: pageOf(Source, 'SourcePage'),
 })
 export const getSource = endpoint({
-  ...common, id: 'sources_get', method: 'get', path: '/sources/{id}', summary: 'Get a flow server', params: IdParams, status: 200, response: Source,
+  ...common,
+  id: 'sources_get',
+  method: 'get',
+  path: '/sources/{id}',
+  summary: 'Get a flow server',
+  params: IdParams,
+  status: 200,
+  response: Source,
 })
 export const updateSource = endpoint({
-  ...common, id: 'sources_update', method: 'patch', path: '/sources/{id}',
-  summary: 'Change a flow server', description: 'A new url, key or type is validated before anything is stored. `api_key: null` removes the key.',
-  params: IdParams, body: UpdateSource, status: 200, response: Source,
+  ...common,
+  id: 'sources_update',
+  method: 'patch',
+  path: '/sources/{id}',
+  summary: 'Change a flow server',
+  description: 'A new url, key or type is validated before anything is stored. `api_key: null` removes the key.',
+  params: IdParams,
+  body: UpdateSource,
+  status: 200,
+  response: Source,
 })
 /** Old clients send parts with PUT. */
-export const replaceSource = endpoint({ ...updateSource, id: 'sources_replace', method: 'put', summary: 'Change a flow server (the same as PATCH)' })
+export const replaceSource = endpoint({
+  ...updateSource,
+  id: 'sources_replace',
+  method: 'put',
+  summary: 'Change a flow server (the same as PATCH)',
+})
 export const validateSource = endpoint({
-  ...common, id: 'sources_validate', method: 'post', path: '/sources/{id}/validate',
-  summary: 'Ask the server again', description: 'Updates `health` and `version_info`.', params: IdParams, emptyBody: true, status: 200, response: Source,
+  ...common,
+  id: 'sources_validate',
+  method: 'post',
+  path: '/sources/{id}/validate',
+  summary: 'Ask the server again',
+  description: 'Updates `health` and `version_info`.',
+  params: IdParams,
+  emptyBody: true,
+  status: 200,
+  response: Source,
 })
 export const deleteSource = endpoint({
-  ...common, id: 'sources_delete', method: 'delete', path: '/sources/{id}',
-  summary: 'Delete a flow server', description: 'Its workflows, schedules and tasks are gone with it.', params: IdParams, status: 200, response: SourceDeleted,
+  ...common,
+  id: 'sources_delete',
+  method: 'delete',
+  path: '/sources/{id}',
+  summary: 'Delete a flow server',
+  description: 'Its workflows, schedules and tasks are gone with it.',
+  params: IdParams,
+  status: 200,
+  response: SourceDeleted,
 })

@@ -10,14 +10,18 @@ export type TaskStatus = z.output<typeof TaskStatus>
 export const TRIGGERS = ['manual', 'schedule', 'backfill', 'replay'] as const
 export const Trigger = z.enum(TRIGGERS, `must be one of ${TRIGGERS.join(', ')}`)
 export type Trigger = z.output<typeof Trigger>
-export const RetryOn = z.enum(RETRY_LEVELS, `must be ${RETRY_LEVELS.slice(0, -1).join(', ')} or ${RETRY_LEVELS.at(-1)}`).meta({ id: 'RetryOn' })
+export const RetryOn = z
+  .enum(RETRY_LEVELS, `must be ${RETRY_LEVELS.slice(0, -1).join(', ')} or ${RETRY_LEVELS.at(-1)}`)
+  .meta({ id: 'RetryOn' })
 export type RetryOn = z.output<typeof RetryOn>
 
 const retries = `must be a whole number from 0 to ${MAX_RETRIES}`
 /** How a run is tried again, shared by runs and schedules. */
 export const retryOptions = {
   max_retries: z.int(retries).min(0, retries).max(MAX_RETRIES, retries).describe('how many tries may follow the first'),
-  retry_on: RetryOn.describe('`safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know'),
+  retry_on: RetryOn.describe(
+    '`safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know',
+  ),
 }
 
 export const Task = z
@@ -38,7 +42,9 @@ export const Task = z
     timeout: z.int().describe('seconds'),
     next_retry_at: Timestamp.nullable().describe('set while it waits for its next try'),
     cancel_requested_at: Timestamp.nullable(),
-    started_at: Timestamp.nullable().describe('of the latest attempt; null while none was made or the next is waited for'),
+    started_at: Timestamp.nullable().describe(
+      'of the latest attempt; null while none was made or the next is waited for',
+    ),
     finished_at: Timestamp.nullable(),
     replay_of: Uuid.nullable(),
     created_at: Timestamp,
@@ -48,7 +54,18 @@ export const Task = z
 export type Task = z.output<typeof Task>
 
 export const TASK_EVENTS = [
-  'created', 'attempt_started', 'attempt_failed', 'handed_back', 'cancel_requested', 'completed', 'failed', 'cancelled', 'retry_requested', 'taken_over', 'late_answer', 'note',
+  'created',
+  'attempt_started',
+  'attempt_failed',
+  'handed_back',
+  'cancel_requested',
+  'completed',
+  'failed',
+  'cancelled',
+  'retry_requested',
+  'taken_over',
+  'late_answer',
+  'note',
 ] as const
 export const TaskEvent = z
   .object({ at: Timestamp, type: z.enum(TASK_EVENTS), message: z.string(), try: z.int() })
@@ -58,7 +75,11 @@ export type TaskEvent = z.output<typeof TaskEvent>
 const common = { tag: 'Tasks' } as const
 
 export const listTasks = endpoint({
-  ...common, id: 'tasks_list', method: 'get', path: '/tasks', summary: 'List the runs, newest first',
+  ...common,
+  id: 'tasks_list',
+  method: 'get',
+  path: '/tasks',
+  summary: 'List the runs, newest first',
   description: 'An answer over 8 KiB is shown cut in lists; `GET /tasks/{id}` has all of it.',
   query: z.strictObject({
     ...page,
@@ -69,34 +90,84 @@ export const listTasks = endpoint({
     created_after: GivenTime.optional(),
     created_before: GivenTime.optional(),
   }),
-  status: 200, response: pageOf(Task, 'TaskPage'),
+  status: 200,
+  response: pageOf(Task, 'TaskPage'),
 })
 export type TaskQuery = z.output<typeof listTasks.query>
-export const getTask = endpoint({ ...common, id: 'tasks_get', method: 'get', path: '/tasks/{id}', summary: 'Get a run', params: IdParams, status: 200, response: Task })
+export const getTask = endpoint({
+  ...common,
+  id: 'tasks_get',
+  method: 'get',
+  path: '/tasks/{id}',
+  summary: 'Get a run',
+  params: IdParams,
+  status: 200,
+  response: Task,
+})
 export const deleteTask = endpoint({
-  ...common, id: 'tasks_delete', method: 'delete', path: '/tasks/{id}', summary: 'Delete a run',
-  description: 'Answers with the task as it was; a running one is asked to stop. Its row of the ledger stays.', params: IdParams, status: 200, response: Task,
+  ...common,
+  id: 'tasks_delete',
+  method: 'delete',
+  path: '/tasks/{id}',
+  summary: 'Delete a run',
+  description: 'Answers with the task as it was; a running one is asked to stop. Its row of the ledger stays.',
+  params: IdParams,
+  status: 200,
+  response: Task,
 })
 export const cancelTask = endpoint({
-  ...common, id: 'tasks_cancel', method: 'post', path: '/tasks/{id}/cancel', summary: 'Cancel a run',
-  description: 'A pending one at once. A running one is asked to stop: 200 when that happened within 2 s, else 202. 400 when it is finished.',
-  params: IdParams, emptyBody: true, status: 200, alsoStatus: [202], response: Task,
+  ...common,
+  id: 'tasks_cancel',
+  method: 'post',
+  path: '/tasks/{id}/cancel',
+  summary: 'Cancel a run',
+  description:
+    'A pending one at once. A running one is asked to stop: 200 when that happened within 2 s, else 202. 400 when it is finished.',
+  params: IdParams,
+  emptyBody: true,
+  status: 200,
+  alsoStatus: [202],
+  response: Task,
 })
 export const retryTask = endpoint({
-  ...common, id: 'tasks_retry', method: 'post', path: '/tasks/{id}/retry', summary: 'Try a failed or cancelled run again',
-  description: 'The same task goes back to pending: `max_retries` counts anew, `tries` goes on. Also after `outcome_unknown`: then the flow may run twice, and the log says so. 400 when it is not failed or cancelled.',
-  params: IdParams, emptyBody: true, status: 202, response: Task,
+  ...common,
+  id: 'tasks_retry',
+  method: 'post',
+  path: '/tasks/{id}/retry',
+  summary: 'Try a failed or cancelled run again',
+  description:
+    'The same task goes back to pending: `max_retries` counts anew, `tries` goes on. Also after `outcome_unknown`: then the flow may run twice, and the log says so. 400 when it is not failed or cancelled.',
+  params: IdParams,
+  emptyBody: true,
+  status: 202,
+  response: Task,
 })
 export const ReplayTask = z
   .strictObject({ input_value: Json.nullish().describe('another input, or null for none; the same one when left out') })
   .meta({ id: 'ReplayTask', examples: [{}, { input_value: 'Hello again' }] })
 export type ReplayTask = z.output<typeof ReplayTask>
 export const replayTask = endpoint({
-  ...common, id: 'tasks_replay', method: 'post', path: '/tasks/{id}/replay', summary: 'Run the same again as a new task',
+  ...common,
+  id: 'tasks_replay',
+  method: 'post',
+  path: '/tasks/{id}/replay',
+  summary: 'Run the same again as a new task',
   description: 'A new task with the input and options of this one, whatever became of it; `replay_of` names this one.',
-  params: IdParams, emptyBody: true, body: ReplayTask, status: 202, response: Task, answerHeaders: location,
+  params: IdParams,
+  emptyBody: true,
+  body: ReplayTask,
+  status: 202,
+  response: Task,
+  answerHeaders: location,
 })
 export const listTaskLogs = endpoint({
-  ...common, id: 'tasks_logs', method: 'get', path: '/tasks/{id}/logs', summary: 'What happened to a run, oldest first',
-  params: IdParams, query: z.strictObject({ ...page }), status: 200, response: pageOf(TaskEvent, 'TaskEventPage'),
+  ...common,
+  id: 'tasks_logs',
+  method: 'get',
+  path: '/tasks/{id}/logs',
+  summary: 'What happened to a run, oldest first',
+  params: IdParams,
+  query: z.strictObject({ ...page }),
+  status: 200,
+  response: pageOf(TaskEvent, 'TaskEventPage'),
 })

@@ -19,6 +19,12 @@ export const Worker = z
 export type Worker = z.output<typeof Worker>
 
 export const listWorkers = endpoint({
-  tag: 'Workers', id: 'workers_list', method: 'get', path: '/workers', summary: 'List the workers, newest first',
-  query: z.strictObject({ ...page }), status: 200, response: pageOf(Worker, 'WorkerPage'),
+  tag: 'Workers',
+  id: 'workers_list',
+  method: 'get',
+  path: '/workers',
+  summary: 'List the workers, newest first',
+  query: z.strictObject({ ...page }),
+  status: 200,
+  response: pageOf(Worker, 'WorkerPage'),
 })

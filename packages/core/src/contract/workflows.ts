@@ -37,7 +37,9 @@ const listFields = {
 
 export const WorkflowItem = z.object({ ...fields, ...listFields }).meta({ id: 'WorkflowItem' })
 export type WorkflowItem = z.output<typeof WorkflowItem>
-export const Workflow = z.object({ ...fields, ...listFields, data: z.unknown().describe("the flow's graph as the server gave it") }).meta({ id: 'Workflow' })
+export const Workflow = z
+  .object({ ...fields, ...listFields, data: z.unknown().describe("the flow's graph as the server gave it") })
+  .meta({ id: 'Workflow' })
 export type Workflow = z.output<typeof Workflow>
 
 export const RemoteFlowItem = z
@@ -60,29 +62,43 @@ export const RemoteFlowItem = z
   .meta({ id: 'RemoteFlow' })
 export type RemoteFlowItem = z.output<typeof RemoteFlowItem>
 
-const inputValue = Json.nullable().describe('the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses what it holds')
+const inputValue = Json.nullable().describe(
+  'the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses what it holds',
+)
 const sessionId = Text.min(1, 'must not be empty').max(500, 'must have at most 500 characters')
 /** Options of one run, shared with schedules. */
 export const runOptions = {
   session_id: sessionId.describe('the conversation at the flow server; a fresh one per task when left out'),
   tweaks: JsonObject.describe("changes to the flow's components, passed on"),
   ...retryOptions,
-  timeout: z.int('must be a whole number of seconds').min(1, 'must be 1 to 3600 seconds').max(3600, 'must be 1 to 3600 seconds').describe('seconds; SPARK_HTTP_TIMEOUT when left out'),
+  timeout: z
+    .int('must be a whole number of seconds')
+    .min(1, 'must be 1 to 3600 seconds')
+    .max(3600, 'must be 1 to 3600 seconds')
+    .describe('seconds; SPARK_HTTP_TIMEOUT when left out'),
 }
 
 export const RunRequest = z
-  .union([
-    JsonString.describe('the input, as a JSON string'),
-    z.strictObject({
-      input_value: inputValue.optional(),
-      session_id: runOptions.session_id.nullish(),
-      tweaks: runOptions.tweaks.nullish(),
-      max_retries: runOptions.max_retries.nullish().describe(`${runOptions.max_retries.description}; ${MANUAL_RETRIES} when left out`),
-      retry_on: runOptions.retry_on.nullish().describe(`${runOptions.retry_on.description}; \`safe\` when left out`),
-      timeout: runOptions.timeout.nullish(),
-    }),
-  ], 'must be a JSON string, the input, or an object with input_value')
-  .meta({ id: 'RunRequest', examples: ['Hello', { input_value: 'Hello', session_id: 'customer-17', max_retries: 2, retry_on: 'failure' }] })
+  .union(
+    [
+      JsonString.describe('the input, as a JSON string'),
+      z.strictObject({
+        input_value: inputValue.optional(),
+        session_id: runOptions.session_id.nullish(),
+        tweaks: runOptions.tweaks.nullish(),
+        max_retries: runOptions.max_retries
+          .nullish()
+          .describe(`${runOptions.max_retries.description}; ${MANUAL_RETRIES} when left out`),
+        retry_on: runOptions.retry_on.nullish().describe(`${runOptions.retry_on.description}; \`safe\` when left out`),
+        timeout: runOptions.timeout.nullish(),
+      }),
+    ],
+    'must be a JSON string, the input, or an object with input_value',
+  )
+  .meta({
+    id: 'RunRequest',
+    examples: ['Hello', { input_value: 'Hello', session_id: 'customer-17', max_retries: 2, retry_on: 'failure' }],
+  })
 export type RunRequest = z.output<typeof RunRequest>
 
 const SyncAll = z
@@ -95,40 +111,105 @@ const sourceUrl = Text.max(2000).optional().describe("a source's URL or host")
 const common = { tag: 'Workflows' } as const
 
 export const listWorkflows = endpoint({
-  ...common, id: 'workflows_list', method: 'get', path: '/workflows', summary: 'List the synced workflows, newest first',
-  query: z.strictObject({ ...page, source: Text.max(2000).optional().describe("a source's id or URL"), search: Text.max(200).optional().describe('part of the name or description') }),
-  status: 200, response: pageOf(WorkflowItem, 'WorkflowPage'),
+  ...common,
+  id: 'workflows_list',
+  method: 'get',
+  path: '/workflows',
+  summary: 'List the synced workflows, newest first',
+  query: z.strictObject({
+    ...page,
+    source: Text.max(2000).optional().describe("a source's id or URL"),
+    search: Text.max(200).optional().describe('part of the name or description'),
+  }),
+  status: 200,
+  response: pageOf(WorkflowItem, 'WorkflowPage'),
 })
 export const listRemoteFlows = endpoint({
-  ...common, id: 'workflows_remote_list', method: 'get', path: '/workflows/remote',
-  summary: 'List the flows of the connected servers', description: 'A source that cannot be reached is named in the X-Spark-Unreachable header and does not fail the others.',
-  query: z.strictObject({ source_url: sourceUrl, simplified: Flag.default(true) }), queryNames: true, status: 200, response: z.array(RemoteFlowItem),
+  ...common,
+  id: 'workflows_remote_list',
+  method: 'get',
+  path: '/workflows/remote',
+  summary: 'List the flows of the connected servers',
+  description:
+    'A source that cannot be reached is named in the X-Spark-Unreachable header and does not fail the others.',
+  query: z.strictObject({ source_url: sourceUrl, simplified: Flag.default(true) }),
+  queryNames: true,
+  status: 200,
+  response: z.array(RemoteFlowItem),
   answerHeaders: { 'X-Spark-Unreachable': 'URLs of the sources that could not be reached, separated by commas' },
 })
 export const getRemoteFlow = endpoint({
-  ...common, id: 'workflows_remote_get', method: 'get', path: '/workflows/remote/{flow_id}', summary: 'Get one whole flow from its server',
-  params: FlowParams, query: z.strictObject({ source_url: sourceUrl }), status: 200, response: RemoteFlowItem,
+  ...common,
+  id: 'workflows_remote_get',
+  method: 'get',
+  path: '/workflows/remote/{flow_id}',
+  summary: 'Get one whole flow from its server',
+  params: FlowParams,
+  query: z.strictObject({ source_url: sourceUrl }),
+  status: 200,
+  response: RemoteFlowItem,
 })
-const chosen = (what: string) => Text.max(500).optional().describe(`${what}; left out: what was named before, while the flow has it, else found; empty: found`)
+const chosen = (what: string) =>
+  Text.max(500)
+    .optional()
+    .describe(`${what}; left out: what was named before, while the flow has it, else found; empty: found`)
 
 export const syncWorkflow = endpoint({
-  ...common, id: 'workflows_sync', method: 'post', path: '/workflows/sync/{flow_id}',
-  summary: 'Copy a flow to Spark, or refresh the copy', description: 'Created 201, updated 200. `*` with `source_url` copies every flow of that source and answers 200 with `synced` and `failed`.',
+  ...common,
+  id: 'workflows_sync',
+  method: 'post',
+  path: '/workflows/sync/{flow_id}',
+  summary: 'Copy a flow to Spark, or refresh the copy',
+  description:
+    'Created 201, updated 200. `*` with `source_url` copies every flow of that source and answers 200 with `synced` and `failed`.',
   params: FlowParams,
-  query: z.strictObject({ source_url: sourceUrl, input_component: chosen('where the input goes'), output_component: chosen('where the answer comes from') }),
-  emptyBody: true, status: 201, alsoStatus: [200], response: z.union([Workflow, SyncAll]), answerHeaders: location,
+  query: z.strictObject({
+    source_url: sourceUrl,
+    input_component: chosen('where the input goes'),
+    output_component: chosen('where the answer comes from'),
+  }),
+  emptyBody: true,
+  status: 201,
+  alsoStatus: [200],
+  response: z.union([Workflow, SyncAll]),
+  answerHeaders: location,
 })
 export const getWorkflow = endpoint({
-  ...common, id: 'workflows_get', method: 'get', path: '/workflows/{id}', summary: 'Get a workflow with its graph', params: IdParams, status: 200, response: Workflow,
+  ...common,
+  id: 'workflows_get',
+  method: 'get',
+  path: '/workflows/{id}',
+  summary: 'Get a workflow with its graph',
+  params: IdParams,
+  status: 200,
+  response: Workflow,
 })
 export const deleteWorkflow = endpoint({
-  ...common, id: 'workflows_delete', method: 'delete', path: '/workflows/{id}', summary: 'Delete a workflow with its schedules and tasks',
-  params: IdParams, status: 200, response: z.object({ success: z.literal(true) }).meta({ id: 'WorkflowDeleted' }),
+  ...common,
+  id: 'workflows_delete',
+  method: 'delete',
+  path: '/workflows/{id}',
+  summary: 'Delete a workflow with its schedules and tasks',
+  params: IdParams,
+  status: 200,
+  response: z.object({ success: z.literal(true) }).meta({ id: 'WorkflowDeleted' }),
 })
 export const runWorkflow = endpoint({
-  ...common, id: 'workflows_run', method: 'post', path: '/workflows/{id}/run', summary: 'Run a workflow now',
-  description: 'Waits for the end and answers the finished task. `?wait=false` or `Prefer: respond-async` answers 202 with the pending task at once, and so does a run that no worker takes or that is not over 5 s after its timeout.',
-  params: IdParams, query: z.strictObject({ wait: Flag.default(true) }), body: RunRequest, stringBody: true, emptyBody: true, status: 200, alsoStatus: [202], response: Task,
+  ...common,
+  id: 'workflows_run',
+  method: 'post',
+  path: '/workflows/{id}/run',
+  summary: 'Run a workflow now',
+  description:
+    'Waits for the end and answers the finished task. `?wait=false` or `Prefer: respond-async` answers 202 with the pending task at once, and so does a run that no worker takes or that is not over 5 s after its timeout.',
+  params: IdParams,
+  query: z.strictObject({ wait: Flag.default(true) }),
+  body: RunRequest,
+  stringBody: true,
+  emptyBody: true,
+  status: 200,
+  alsoStatus: [202],
+  response: Task,
   requestHeaders: { Prefer: '`respond-async` is the same as `wait=false`' },
   answerHeaders: { ...location, 'Preference-Applied': '`respond-async`, when that was asked' },
 })

@@ -44,11 +44,20 @@ export const jsonNode = (text: JsonText): JsonNode => {
     const known = apart.get(from)
     if (known) return known
     const [keys, places]: [string[], number[]] = [[], []]
-    eachPart(text, (key, start, end) => {
-      if (typeof key === 'string') keys.push(key)
-      places.push(start, end)
-    }, from, ends)
-    const parts = { keys: keys.length > 0 ? keys : null, byKey: keys.length > FEW ? new Map(keys.map((key, index) => [key, index])) : null, places }
+    eachPart(
+      text,
+      (key, start, end) => {
+        if (typeof key === 'string') keys.push(key)
+        places.push(start, end)
+      },
+      from,
+      ends,
+    )
+    const parts = {
+      keys: keys.length > 0 ? keys : null,
+      byKey: keys.length > FEW ? new Map(keys.map((key, index) => [key, index])) : null,
+      places,
+    }
     apart.set(from, parts)
     return parts
   }
@@ -61,9 +70,14 @@ export const jsonNode = (text: JsonText): JsonNode => {
   const placeIn: PlaceIn = (from, to, wanted) => {
     let [start, end] = [-1, -1]
     if (to - from < LONG) {
-      eachPart(text, (key, partStart, partEnd) => {
-        if (key === wanted) [start, end] = [partStart, partEnd]
-      }, from, ends)
+      eachPart(
+        text,
+        (key, partStart, partEnd) => {
+          if (key === wanted) [start, end] = [partStart, partEnd]
+        },
+        from,
+        ends,
+      )
     } else {
       const parts = partsAt(from)
       const index = indexOf(parts, wanted)

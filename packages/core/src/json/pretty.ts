@@ -13,7 +13,7 @@ export const prettyJson = (text: JsonText): string => {
   const parts: string[] = []
   let depth = 0
   const line = () => `\n${'  '.repeat(depth)}`
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     at += take(SPACE, text, at).length
     const character = text[at]
     if (character === undefined) break

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { jsonNode } from './node.ts'
 import { elementsOf, membersOf, partOf, sliceAt } from './slice.ts'
-import { checkedJsonText, jsonText, objectText, plainText } from './text.ts'
 import type { JsonText } from './text.ts'
+import { checkedJsonText, jsonText, objectText, plainText } from './text.ts'
 
 const text = (json: string): JsonText => checkedJsonText(json).text
 
@@ -39,7 +39,11 @@ describe('a part of JSON text is cut as it was written', () => {
     expect(jsonNode(value).at('outputs')?.at('1')).toBeUndefined()
   })
   it('keeps the order written and doubled keys in a list of members', () => {
-    expect(membersOf(text('{"2":1, "1" :2,"2": 3}'))).toEqual([['2', '1'], ['1', '2'], ['2', '3']])
+    expect(membersOf(text('{"2":1, "1" :2,"2": 3}'))).toEqual([
+      ['2', '1'],
+      ['1', '2'],
+      ['2', '3'],
+    ])
     expect(membersOf(text('{ }'))).toEqual([])
     expect(membersOf(text('[1]'))).toEqual([])
     expect(elementsOf(text('[ 1, "a,b" ,[2],{"a":3} ]'))).toEqual(['1', '"a,b"', '[2]', '{"a":3}'])
@@ -49,7 +53,13 @@ describe('a part of JSON text is cut as it was written', () => {
     let seed = 42
     const random = (n: number): number => ((seed = (seed * 1103515245 + 12345) % 2147483648), seed % n)
     const space = () => ['', ' ', '\n', '\t ', '\r\n'][random(5)]!
-    const string = () => JSON.stringify(Array.from({ length: random(60) }, () => ['a', '"', '\\', '{', '}', '[', ']', ',', ':', 'é', '😀', '\n', '\u0000', '1'][random(14)]!).join(''))
+    const string = () =>
+      JSON.stringify(
+        Array.from(
+          { length: random(60) },
+          () => ['a', '"', '\\', '{', '}', '[', ']', ',', ':', 'é', '😀', '\n', '\u0000', '1'][random(14)]!,
+        ).join(''),
+      )
     const value = (depth: number): string => {
       const kind = random(depth > 4 ? 3 : 5)
       if (kind === 0) return ['1', '-0', '1.10', '1e3', '12345678901234567890', 'true', 'null'][random(7)]!
@@ -97,9 +107,14 @@ describe('a part of JSON text is cut as it was written', () => {
 
 describe('JSON text', () => {
   it('is joined to an object without touching its parts', () => {
-    expect(objectText([['a', text('1.10')], ['"', text('{ "b":1 }')]])).toBe('{"a":1.10,"\\"":{ "b":1 }}')
+    expect(
+      objectText([
+        ['a', text('1.10')],
+        ['"', text('{ "b":1 }')],
+      ]),
+    ).toBe('{"a":1.10,"\\"":{ "b":1 }}')
   })
-  it('is, for a server that takes text alone, a string\'s characters and else its source', () => {
+  it("is, for a server that takes text alone, a string's characters and else its source", () => {
     expect(plainText(text('"\\u00e9\\n"'))).toBe('é\n')
     expect(plainText(text(' { "n": 1.10 } '))).toBe('{ "n": 1.10 }')
   })

@@ -87,7 +87,12 @@ const keyOf = (text: string, from: number, to: number): string => {
 }
 
 /** The parts of the object or array that begins at `start`, in the order written; nothing for other values. `key` is the index in an array. */
-export const eachPart = (text: string, visit: (key: string | number, from: number, to: number) => void, start = 0, ends?: Ends): void => {
+export const eachPart = (
+  text: string,
+  visit: (key: string | number, from: number, to: number) => void,
+  start = 0,
+  ends?: Ends,
+): void => {
   const isArray = text.charCodeAt(start) === OPEN_ARRAY
   if (!isArray && text.charCodeAt(start) !== OPEN_OBJECT) return
   for (let at = skipSpace(text, start + 1), index = 0; at < text.length; index++) {
@@ -109,7 +114,8 @@ export const eachPart = (text: string, visit: (key: string | number, from: numbe
 /** The members of an object in the order written, doubled keys included. */
 export const membersOf = (text: JsonText): [key: string, value: JsonText][] => {
   const members: [string, JsonText][] = []
-  if (text.startsWith('{')) eachPart(text, (key, from, to) => members.push([String(key), text.slice(from, to) as JsonText]))
+  if (text.startsWith('{'))
+    eachPart(text, (key, from, to) => members.push([String(key), text.slice(from, to) as JsonText]))
   return members
 }
 

@@ -1,6 +1,6 @@
 import { jsonNode } from './node.ts'
-import { jsonText, readJson } from './text.ts'
 import type { JsonText } from './text.ts'
+import { jsonText, readJson } from './text.ts'
 import { wellFormedJson } from './well-formed.ts'
 
 /**
@@ -42,7 +42,12 @@ export const withSources = (value: unknown, text: JsonText): unknown => {
   const given = USER_JSON.filter((field) => Object.hasOwn(value, field) && Reflect.get(value, field) !== null)
   if (given.length === 0) return value
   const node = jsonNode(text)
-  return { ...value, ...Object.fromEntries(given.map((field) => [field, new JsonSource(node.at(field)!.text, Reflect.get(value, field))])) }
+  return {
+    ...value,
+    ...Object.fromEntries(
+      given.map((field) => [field, new JsonSource(node.at(field)!.text, Reflect.get(value, field))]),
+    ),
+  }
 }
 
 /** A page of rows: the object, its list, an item, a field. */
@@ -57,8 +62,11 @@ const isPlain = (value: object): boolean => {
 export const writeJson = (value: unknown, levels = LEVELS): string => {
   if (value instanceof JsonSource) return value.text
   if (levels === 0 || typeof value !== 'object' || value === null) return wellFormedJson(value)
-  if (Array.isArray(value)) return `[${value.map((item: unknown) => (item === undefined ? 'null' : writeJson(item, levels - 1))).join(',')}]`
+  if (Array.isArray(value))
+    return `[${value.map((item: unknown) => (item === undefined ? 'null' : writeJson(item, levels - 1))).join(',')}]`
   if (!isPlain(value)) return wellFormedJson(value)
-  const members = Object.entries(value).flatMap(([key, member]) => (member === undefined ? [] : [`${wellFormedJson(key)}:${writeJson(member, levels - 1)}`]))
+  const members = Object.entries(value).flatMap(([key, member]) =>
+    member === undefined ? [] : [`${wellFormedJson(key)}:${writeJson(member, levels - 1)}`],
+  )
   return `{${members.join(',')}}`
 }

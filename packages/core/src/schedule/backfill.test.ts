@@ -1,10 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { backfillSpan, chooseBackfill, splitSpan } from './backfill.ts'
-import { dueTimesBetween } from './plan.ts'
 import type { Plan } from './plan.ts'
+import { dueTimesBetween } from './plan.ts'
 
 const at = (text: string) => new Date(`2026-06-01T${text}Z`)
-const plan: Plan = { schedule_type: 'cron', schedule_expr: '*/10 * * * *', timezone: 'UTC', anchor: at('00:00:00'), start_at: null, end_at: null, jitter: 0, seed: 'a' }
+const plan: Plan = {
+  schedule_type: 'cron',
+  schedule_expr: '*/10 * * * *',
+  timezone: 'UTC',
+  anchor: at('00:00:00'),
+  start_at: null,
+  end_at: null,
+  jitter: 0,
+  seed: 'a',
+}
 const past = { plan, decided_until: at('11:00:00'), isOver: false }
 const span = { from: at('10:00:00'), to: at('11:00:00'), now: at('12:00:00') }
 const times = (dates: Date[]) => dates.map((date) => date.toISOString().slice(11, 19)).join(' ')
@@ -12,7 +21,9 @@ const times = (dates: Date[]) => dates.map((date) => date.toISOString().slice(11
 describe('backfillSpan', () => {
   it('has the due times from `from` on and before `to`', () => {
     expect(times(backfillSpan(past, span).due)).toBe('10:00:00 10:10:00 10:20:00 10:30:00 10:40:00 10:50:00')
-    expect(times(backfillSpan(past, { ...span, from: at('10:00:00.001'), to: at('10:20:00.001') }).due)).toBe('10:10:00 10:20:00')
+    expect(times(backfillSpan(past, { ...span, from: at('10:00:00.001'), to: at('10:20:00.001') }).due)).toBe(
+      '10:10:00 10:20:00',
+    )
     expect(backfillSpan(past, span).undecided).toBeNull()
   })
 
@@ -21,21 +32,32 @@ describe('backfillSpan', () => {
       due: [at('10:00:00'), at('10:10:00'), at('10:20:00')],
       undecided: { scheduled_for: at('10:30:00'), until: at('10:50:00'), count: 3, count_at_least: false },
     })
-    expect(backfillSpan({ ...past, decided_until: at('09:00:00') }, span)).toMatchObject({ due: [], undecided: { scheduled_for: at('10:00:00'), count: 6 } })
+    expect(backfillSpan({ ...past, decided_until: at('09:00:00') }, span)).toMatchObject({
+      due: [],
+      undecided: { scheduled_for: at('10:00:00'), count: 6 },
+    })
   })
 
   it('has all of the past when the schedule is over', () => {
-    expect(backfillSpan({ ...past, decided_until: at('10:25:00'), isOver: true }, span)).toMatchObject({ due: { length: 6 }, undecided: null })
+    expect(backfillSpan({ ...past, decided_until: at('10:25:00'), isOver: true }, span)).toMatchObject({
+      due: { length: 6 },
+      undecided: null,
+    })
   })
 
   it('leaves the one time that is not decided', () => {
     const once: Plan = { ...plan, schedule_type: 'one-time', schedule_expr: '2026-06-01T10:30:00Z' }
-    expect(backfillSpan({ plan: once, decided_until: null, isOver: false }, span)).toEqual({ due: [], undecided: { scheduled_for: at('10:30:00'), until: null, count: 1, count_at_least: false } })
+    expect(backfillSpan({ plan: once, decided_until: null, isOver: false }, span)).toEqual({
+      due: [],
+      undecided: { scheduled_for: at('10:30:00'), until: null, count: 1, count_at_least: false },
+    })
     expect(times(backfillSpan({ plan: once, decided_until: at('10:30:00'), isOver: true }, span).due)).toBe('10:30:00')
   })
 
   it('keeps to the bounds of the schedule', () => {
-    expect(times(backfillSpan({ ...past, plan: { ...plan, start_at: at('10:15:00'), end_at: at('10:40:00') } }, span).due)).toBe('10:20:00 10:30:00')
+    expect(
+      times(backfillSpan({ ...past, plan: { ...plan, start_at: at('10:15:00'), end_at: at('10:40:00') } }, span).due),
+    ).toBe('10:20:00 10:30:00')
   })
 
   it.each<[string, Partial<typeof span>, RegExp]>([
@@ -49,7 +71,8 @@ describe('backfillSpan', () => {
 
 describe('chooseBackfill', () => {
   const secondly: Plan = { ...plan, schedule_expr: '* * * * * *' }
-  const due = (from: string, to: string) => backfillSpan({ ...past, plan: secondly }, { ...span, from: at(from), to: at(to) }).due
+  const due = (from: string, to: string) =>
+    backfillSpan({ ...past, plan: secondly }, { ...span, from: at(from), to: at(to) }).due
 
   it('takes what has not started', () => {
     expect(times(chooseBackfill(backfillSpan(past, span).due, (one) => one < at('10:40:00')))).toBe('10:40:00 10:50:00')
@@ -57,13 +80,17 @@ describe('chooseBackfill', () => {
 
   it('takes a thousand and no more, and names the span to begin with', () => {
     expect(chooseBackfill(due('10:00:00', '10:16:40'), () => false)).toHaveLength(1000)
-    expect(() => chooseBackfill(due('10:00:00', '10:16:41'), () => false)).toThrow(/^to: the span has more than 1000 due times to run: write "2026-06-01T10:16:40Z" or an earlier time/)
+    expect(() => chooseBackfill(due('10:00:00', '10:16:41'), () => false)).toThrow(
+      /^to: the span has more than 1000 due times to run: write "2026-06-01T10:16:40Z" or an earlier time/,
+    )
     expect(chooseBackfill(due('10:00:00', '10:16:41'), (one) => one < at('10:00:01'))).toHaveLength(1000)
   })
 
   it('looks through ten thousand and no more', () => {
     expect(chooseBackfill(due('08:00:00', '10:46:40'), () => true)).toEqual([])
-    expect(() => chooseBackfill(due('08:00:00', '10:46:41'), () => true)).toThrow(/^to: the span has more than 10000 due times: write "2026-06-01T10:46:40Z" or an earlier time/)
+    expect(() => chooseBackfill(due('08:00:00', '10:46:41'), () => true)).toThrow(
+      /^to: the span has more than 10000 due times: write "2026-06-01T10:46:40Z" or an earlier time/,
+    )
   })
 })
 
@@ -78,7 +105,11 @@ describe('splitSpan', () => {
     ['what was no due time of it', ['10:15:00'], ['10:00:00–10:10:00 ×2', '10:20:00–10:50:00 ×4']],
   ])('leaves the rest around %s', (_, taken, rest) => {
     const pieces = splitSpan(plan, whole, taken.map(at))
-    expect(pieces.map((piece) => `${times([piece.scheduled_for])}${piece.until ? `–${times([piece.until])}` : ''} ×${piece.count}`)).toEqual(rest)
+    expect(
+      pieces.map(
+        (piece) => `${times([piece.scheduled_for])}${piece.until ? `–${times([piece.until])}` : ''} ×${piece.count}`,
+      ),
+    ).toEqual(rest)
   })
 
   it('counts again what was too much to count', () => {
@@ -93,7 +124,14 @@ describe('splitSpan', () => {
     const every = dueTimesBetween(plan, new Date(whole.scheduled_for.getTime() - 1), whole.until, 100)
     for (let mask = 0; mask < 2 ** every.length; mask++) {
       const taken = every.filter((_, index) => mask & (2 ** index))
-      const left = splitSpan(plan, whole, taken).flatMap((piece) => dueTimesBetween(plan, new Date(piece.scheduled_for.getTime() - 1), piece.until ?? piece.scheduled_for, piece.count))
+      const left = splitSpan(plan, whole, taken).flatMap((piece) =>
+        dueTimesBetween(
+          plan,
+          new Date(piece.scheduled_for.getTime() - 1),
+          piece.until ?? piece.scheduled_for,
+          piece.count,
+        ),
+      )
       expect([...taken, ...left].sort((a, b) => a.getTime() - b.getTime())).toEqual(every)
     }
   })

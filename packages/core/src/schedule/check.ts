@@ -4,11 +4,11 @@ import { isReadByOldOnly } from './cron/old-reader.ts'
 import { readCron } from './cron/pattern.ts'
 import { cronProblem } from './cron/problem.ts'
 import type { Misfire, OverlapPolicy } from './decide.ts'
-import { MAX_INTERVAL_DAYS, parseInterval, shortestInterval } from './interval.ts'
 import { DAY_NOTE } from './describe.ts'
+import { MAX_INTERVAL_DAYS, parseInterval, shortestInterval } from './interval.ts'
 import { firstInstant, instantsOf, localOf, localText, utcText } from './local-time.ts'
-import { nextDue } from './plan.ts'
 import type { Plan } from './plan.ts'
+import { nextDue } from './plan.ts'
 import { readZone } from './timezone.ts'
 import { readTime } from './written-time.ts'
 
@@ -43,7 +43,8 @@ const UNIT = 'write a whole number and s, m, h or d, such as "15m"'
 /** What to write for what is no interval. */
 const intervalProblem = (expression: string): string => {
   if (/^\d+$/.test(expression)) return `has no unit: write "${expression}s" for seconds, or m, h or d`
-  if (/^@(?!every\b)/i.test(expression) || readCron(expression)) return 'is a cron expression: set schedule_type to "cron"'
+  if (/^@(?!every\b)/i.test(expression) || readCron(expression))
+    return 'is a cron expression: set schedule_type to "cron"'
   const interval = shortestInterval(expression.replace(/^(?:@?every|rate)\b[\s(]*|\)$/gi, ''))
   if (!interval) return `is not an interval: ${UNIT}`
   return `is not an interval: write "${interval}"${interval.endsWith('d') ? ` (elapsed time: ${DAY_NOTE})` : ''}`
@@ -53,7 +54,8 @@ const checkInterval = (expression: string): string => {
   const interval = parseInterval(expression)
   if (!interval) throw refused(expression, intervalProblem(expression))
   if (interval.count < 1) throw refused(expression, `is no time at all: write 1 or more, such as "1${interval.unit}"`)
-  if (interval.ms > MAX_INTERVAL_DAYS * DAY) throw refused(expression, `is too long: write at most ${MAX_INTERVAL_DAYS}d (a hundred years)`)
+  if (interval.ms > MAX_INTERVAL_DAYS * DAY)
+    throw refused(expression, `is too long: write at most ${MAX_INTERVAL_DAYS}d (a hundred years)`)
   return expression
 }
 
@@ -88,10 +90,17 @@ const checkOneTime = (expression: string, zone: string, { now, stored }: PlanInp
   const written = readTime(expression)
   if ('problem' in written) {
     const isForm = written.problem.startsWith('is not a time')
-    throw refused(expression, isForm ? `${written.problem} (without Z it is read in timezone), or "now"` : written.problem)
+    throw refused(
+      expression,
+      isForm ? `${written.problem} (without Z it is read in timezone), or "now"` : written.problem,
+    )
   }
-  if (stored?.schedule_type === 'one-time' && stored.timezone === zone && stored.schedule_expr === expression) return expression
-  const at = written.kind === 'instant' ? Math.ceil(written.at / SECOND) * SECOND : localInstant(expression, zone, Math.ceil(written.local / SECOND) * SECOND)
+  if (stored?.schedule_type === 'one-time' && stored.timezone === zone && stored.schedule_expr === expression)
+    return expression
+  const at =
+    written.kind === 'instant'
+      ? Math.ceil(written.at / SECOND) * SECOND
+      : localInstant(expression, zone, Math.ceil(written.local / SECOND) * SECOND)
   if (at < second.getTime()) throw past(expression, second)
   return expression
 }
@@ -101,7 +110,10 @@ const checkJitter = (jitter: number, type: Plan['schedule_type'], expression: st
   if (jitter > MAX_JITTER) throw invalid('jitter', `must be at most ${MAX_JITTER} (a day)`)
   const interval = type === 'interval' ? parseInterval(expression) : null
   if (interval && jitter * SECOND >= interval.ms) {
-    throw invalid('jitter', `must be shorter than the interval "${expression}": write at most ${interval.ms / SECOND - 1}`)
+    throw invalid(
+      'jitter',
+      `must be shorter than the interval "${expression}": write at most ${interval.ms / SECOND - 1}`,
+    )
   }
   return jitter
 }
@@ -124,7 +136,10 @@ const checkRest = (plan: Plan, now: Date): void => {
   if (nextDue(plan, after)) return
   const unbounded = nextDue({ ...plan, end_at: null }, after)
   if (unbounded) {
-    throw invalid('end_at', `leaves no due time: the first is ${utcText(unbounded.getTime())}; write a later time than that, or null`)
+    throw invalid(
+      'end_at',
+      `leaves no due time: the first is ${utcText(unbounded.getTime())}; write a later time than that, or null`,
+    )
   }
   if (start_at && nextDue({ ...plan, start_at: null, end_at: null }, after)) {
     throw invalid('start_at', `leaves no due time for "${plan.schedule_expr}": write an earlier time, or null`)
@@ -148,11 +163,16 @@ export const checkPlan = (input: PlanInput): CheckedPlan => {
   const timezone = answer.zone
   const expression = input.schedule_expr.trim()
   // What was stored before today's reader refused it stays as it is, until an edit moves its times.
-  const isOld = schedule_type === 'cron' && stored?.schedule_type === 'cron' && stored.schedule_expr === expression && isReadByOldOnly(expression)
+  const isOld =
+    schedule_type === 'cron' &&
+    stored?.schedule_type === 'cron' &&
+    stored.schedule_expr === expression &&
+    isReadByOldOnly(expression)
   const schedule_expr = isOld ? expression : checkExpression(expression, timezone, input)
   const start_at = input.start_at && ceilToSecond(input.start_at)
   const end_at = input.end_at && ceilToSecond(input.end_at)
-  if (start_at && end_at && end_at <= start_at) throw invalid('end_at', `must be later than start_at (${utcText(start_at.getTime())})`)
+  if (start_at && end_at && end_at <= start_at)
+    throw invalid('end_at', `must be later than start_at (${utcText(start_at.getTime())})`)
   const jitter = checkJitter(input.jitter ?? 0, schedule_type, schedule_expr)
 
   const same = stored?.schedule_type === schedule_type && folded(stored.schedule_expr) === folded(schedule_expr)
@@ -189,9 +209,13 @@ export const checkOptions = ({ overlap, misfire, catchup_window, max_runs, store
     throw invalid('catchup_window', `must be a whole number of seconds from 0 to ${MAX_CATCHUP_WINDOW}`)
   }
   if (max_runs == null) return
-  if (!Number.isInteger(max_runs) || max_runs < 1) throw invalid('max_runs', 'must be a whole number, 1 or more, or null')
+  if (!Number.isInteger(max_runs) || max_runs < 1)
+    throw invalid('max_runs', 'must be a whole number, 1 or more, or null')
   if (stored && stored.max_runs !== max_runs && max_runs <= stored.run_count) {
     const { run_count } = stored
-    throw invalid('max_runs', `must be more than the ${run_count} that have started: write ${run_count + 1} or more, or null`)
+    throw invalid(
+      'max_runs',
+      `must be more than the ${run_count} that have started: write ${run_count + 1} or more, or null`,
+    )
   }
 }

@@ -1,6 +1,6 @@
 import { DAY, MINUTE, SECOND } from '../clock.ts'
-import { dueTimesBetween, lastStartingBefore, nextDue, previousDue, startOf } from './plan.ts'
 import type { Plan } from './plan.ts'
+import { dueTimesBetween, lastStartingBefore, nextDue, previousDue, startOf } from './plan.ts'
 import { spanRow } from './spans.ts'
 
 /** What becomes of late due times. */
@@ -69,7 +69,8 @@ const MAX_CATCHUP = 100
 const MAX_BATCH = 10_000
 
 /** Seconds that a late due time may still run after its start, where the schedule does not say. */
-export const defaultCatchupWindow = (type: Plan['schedule_type']): number => (type === 'one-time' ? 7 * DAY : DAY) / SECOND
+export const defaultCatchupWindow = (type: Plan['schedule_type']): number =>
+  (type === 'one-time' ? 7 * DAY : DAY) / SECOND
 
 const isAfter = (at: Date | null, other: Date | null): at is Date => at !== null && (other === null || at > other)
 const earlier = (one: Date, other: Date): Date => (one < other ? one : other)
@@ -85,7 +86,8 @@ const lateRuns = (schedule: Decidable, now: Date, late: Date, newest: Date): Dat
   if (misfire === 'skip') return []
   if (misfire === 'last') return late.getTime() === newest.getTime() && runs(newest) ? [newest] : []
   const found: Date[] = []
-  for (let due: Date | null = late; runs(due) && found.length < MAX_CATCHUP; due = previousDue(plan, due)) found.push(due)
+  for (let due: Date | null = late; runs(due) && found.length < MAX_CATCHUP; due = previousDue(plan, due))
+    found.push(due)
   return found.reverse()
 }
 
@@ -108,7 +110,12 @@ const missedRows = (plan: Plan, after: Date | null, until: Date, hold: World['ho
 }
 
 const single = (due: Date, decision: 'started' | 'skipped'): LedgerRow => ({
-  scheduled_for: due, until: null, count: 1, count_at_least: false, decision, reason: decision === 'started' ? null : 'overlap',
+  scheduled_for: due,
+  until: null,
+  count: 1,
+  count_at_least: false,
+  decision,
+  reason: decision === 'started' ? null : 'overlap',
 })
 
 /** Whether a due time may start while `count` tasks are open, `pending` of them not yet running. */

@@ -1,17 +1,18 @@
 import { DAY } from '../clock.ts'
 import { isReadByOldOnly } from './cron/old-reader.ts'
-import { readCron } from './cron/pattern.ts'
 import type { ReadCron } from './cron/pattern.ts'
+import { readCron } from './cron/pattern.ts'
 import { cronWarnings } from './cron/warnings.ts'
 import { cronWords } from './cron/words.ts'
-import { parseInterval } from './interval.ts'
 import type { Interval } from './interval.ts'
+import { parseInterval } from './interval.ts'
 import { localOf, localText, utcText } from './local-time.ts'
 import { makeMemo } from './memo.ts'
-import { oneTimeInstant, parseTime } from './written-time.ts'
 import type { Plan } from './plan.ts'
+import { oneTimeInstant, parseTime } from './written-time.ts'
 
-export type Described = Pick<Plan, 'schedule_type' | 'schedule_expr' | 'timezone' | 'read'> & Partial<Pick<Plan, 'start_at' | 'end_at' | 'jitter'>>
+export type Described = Pick<Plan, 'schedule_type' | 'schedule_expr' | 'timezone' | 'read'> &
+  Partial<Pick<Plan, 'start_at' | 'end_at' | 'jitter'>>
 export type Description = {
   /** The schedule in words. */
   description: string
@@ -30,7 +31,8 @@ const intervalWords = ({ count, unit }: Interval): string => {
 const spoken = (text: string) => text.replace('T', ' at ')
 
 /** Null for what only the reader of earlier releases knows: its warning says what became of it. */
-const readToday = ({ schedule_expr, read }: Described): ReadCron | null => (read !== 'today' && isReadByOldOnly(schedule_expr) ? null : readCron(schedule_expr))
+const readToday = ({ schedule_expr, read }: Described): ReadCron | null =>
+  read !== 'today' && isReadByOldOnly(schedule_expr) ? null : readCron(schedule_expr)
 
 const mainWords = (plan: Described): string => {
   const { schedule_type, schedule_expr, timezone } = plan
@@ -44,7 +46,9 @@ const mainWords = (plan: Described): string => {
     return `Once, on ${spoken(localText(localOf(timezone, oneTimeInstant(written, timezone))))} (${timezone})`
   }
   const read = readToday(plan)
-  return read ? `${wordsOf(schedule_expr, read)} (${timezone})` : `Cron "${schedule_expr}", read as in an earlier release (${timezone})`
+  return read
+    ? `${wordsOf(schedule_expr, read)} (${timezone})`
+    : `Cron "${schedule_expr}", read as in an earlier release (${timezone})`
 }
 
 /** A list of schedules asks for the same few again and again. */
@@ -64,7 +68,8 @@ const boundWords = ({ schedule_type, start_at, end_at, jitter }: Described): str
 export const descriptionOf = (plan: Described): string => `${mainWords(plan)}${boundWords(plan)}`
 
 /** Of days as elapsed time. */
-export const DAY_NOTE = 'where the clock is set for daylight saving, it moves by an hour; a cron such as "0 8 * * *" stays at its local time'
+export const DAY_NOTE =
+  'where the clock is set for daylight saving, it moves by an hour; a cron such as "0 8 * * *" stays at its local time'
 
 const intervalWarnings = (expression: string): string[] => {
   const interval = parseInterval(expression)
@@ -79,8 +84,15 @@ export const warningsOf = (plan: Described, now: Date): string[] => {
   const { schedule_type, schedule_expr, timezone } = plan
   if (schedule_type === 'interval') return intervalWarnings(schedule_expr)
   const read = schedule_type === 'cron' ? readToday(plan) : null
-  return read ? ofTheDay(`${schedule_expr}|${timezone}|${Math.floor(now.getTime() / DAY)}`, () => cronWarnings(schedule_expr, read, timezone, now)) : []
+  return read
+    ? ofTheDay(`${schedule_expr}|${timezone}|${Math.floor(now.getTime() / DAY)}`, () =>
+        cronWarnings(schedule_expr, read, timezone, now),
+      )
+    : []
 }
 
 /** The schedule in words, and what to know about it from `now` on; one that never fires is described too. */
-export const describe = (plan: Described, now: Date): Description => ({ description: descriptionOf(plan), warnings: warningsOf(plan, now) })
+export const describe = (plan: Described, now: Date): Description => ({
+  description: descriptionOf(plan),
+  warnings: warningsOf(plan, now),
+})

@@ -33,7 +33,12 @@ export const countInterval = (origin: number, step: number, least: number, after
 }
 
 const WORDS: readonly [RegExp, number][] = [
-  [/^(?:ms|msecs?|milliseconds?)$/i, 1], [/^(?:s|secs?|seconds?)$/i, SECOND], [/^(?:m|mins?|minutes?)$/i, MINUTE], [/^(?:h|hrs?|hours?)$/i, HOUR], [/^(?:d|days?)$/i, DAY], [/^(?:w|weeks?)$/i, 7 * DAY],
+  [/^(?:ms|msecs?|milliseconds?)$/i, 1],
+  [/^(?:s|secs?|seconds?)$/i, SECOND],
+  [/^(?:m|mins?|minutes?)$/i, MINUTE],
+  [/^(?:h|hrs?|hours?)$/i, HOUR],
+  [/^(?:d|days?)$/i, DAY],
+  [/^(?:w|weeks?)$/i, 7 * DAY],
 ]
 
 /** The milliseconds of a length of time as people and other programs write it (`1h30m`, `5 minutes`, `PT15M`, `week`); null for anything else. */

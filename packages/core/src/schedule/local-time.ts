@@ -25,7 +25,10 @@ const zoneOf = (name: string): Zone => {
   let zone = zones.get(name)
   if (!zone) {
     if (zones.size >= MAX_ZONES) zones.clear()
-    zone = { format: new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' }), years: new Map() }
+    zone = {
+      format: new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' }),
+      years: new Map(),
+    }
     zones.set(name, zone)
   }
   return zone
@@ -109,7 +112,7 @@ const SET_BACK = 26 * HOUR
 /** Up to which local time (exclusive) the clock had shown everything, or jumped over it, before the segment that starts at `start`. */
 export const shownBefore = (name: string, start: number): number => {
   let shown = -Infinity
-  for (let end = start; end > start - SET_BACK; ) {
+  for (let end = start; end > start - SET_BACK;) {
     const segment = segmentAt(name, end - SECOND)
     shown = Math.max(shown, segment.end + segment.offset)
     end = segment.start
@@ -139,7 +142,11 @@ export const firstInstant = (name: string, local: number): { at: number; gap: nu
 /** Every instant at which the clock shows `local`: none, one or two. */
 export const instantsOf = (name: string, local: number): number[] => {
   const found: number[] = []
-  for (let segment = segmentAt(name, local - REACH); segment.start <= local + REACH; segment = segmentAt(name, segment.end)) {
+  for (
+    let segment = segmentAt(name, local - REACH);
+    segment.start <= local + REACH;
+    segment = segmentAt(name, segment.end)
+  ) {
     const at = local - segment.offset
     if (at >= segment.start && at < segment.end) found.push(at)
   }

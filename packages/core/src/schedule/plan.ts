@@ -1,7 +1,7 @@
 import { SECOND } from '../clock.ts'
 import { isReadByOldOnly, readOldCron } from './cron/old-reader.ts'
-import { readCron } from './cron/pattern.ts'
 import type { Cron } from './cron/pattern.ts'
+import { readCron } from './cron/pattern.ts'
 import { countCron, nextCron, previousCron } from './cron/times.ts'
 import { countInterval, nextInterval, parseInterval, previousInterval } from './interval.ts'
 import { LAST_TIME } from './local-time.ts'
@@ -66,7 +66,9 @@ const compiled = makeMemo<Times>(1000)
 
 /** What an expression means in a zone, read once for all the schedules that share both. */
 const compile = (type: 'cron' | 'one-time', { schedule_expr, timezone, read }: Plan): Times =>
-  compiled(`${type}|${schedule_expr}|${timezone}|${read ?? ''}`, () => (type === 'cron' ? cronTimes(schedule_expr, timezone, read) : oneTime(schedule_expr, timezone)))
+  compiled(`${type}|${schedule_expr}|${timezone}|${read ?? ''}`, () =>
+    type === 'cron' ? cronTimes(schedule_expr, timezone, read) : oneTime(schedule_expr, timezone),
+  )
 
 const intervalTimes = (plan: Plan): Times => {
   const interval = parseInterval(plan.schedule_expr)
@@ -95,7 +97,8 @@ const boundedTimes = (plan: Plan): Bounded => {
     to,
     next: (after) => {
       const at = times.next(Math.max(after, from - 1))
-      if (at !== null && at <= after) throw new Error(`The due time ${at} of "${plan.schedule_expr}" is not after ${after}`)
+      if (at !== null && at <= after)
+        throw new Error(`The due time ${at} of "${plan.schedule_expr}" is not after ${after}`)
       return at !== null && at < to ? at : null
     },
     previous: (before) => {
@@ -109,10 +112,12 @@ const boundedTimes = (plan: Plan): Bounded => {
 const dateOrNull = (at: number | null): Date | null => (at === null ? null : new Date(at))
 
 /** The first due time after `after`; from the very first one when `after` is null. */
-export const nextDue = (plan: Plan, after: Date | null): Date | null => dateOrNull(boundedTimes(plan).next(after?.getTime() ?? -Infinity))
+export const nextDue = (plan: Plan, after: Date | null): Date | null =>
+  dateOrNull(boundedTimes(plan).next(after?.getTime() ?? -Infinity))
 
 /** The last due time before `before`. */
-export const previousDue = (plan: Plan, before: Date): Date | null => dateOrNull(boundedTimes(plan).previous(before.getTime()))
+export const previousDue = (plan: Plan, before: Date): Date | null =>
+  dateOrNull(boundedTimes(plan).previous(before.getTime()))
 
 /** The due times in (after, until], oldest first, no more than `limit`. */
 export const dueTimesBetween = (plan: Plan, after: Date | null, until: Date, limit: number): Date[] => {

@@ -1,10 +1,10 @@
 import { floorToSecond } from '../clock.ts'
-import { checkPlan } from './check.ts'
 import type { PlanInput } from './check.ts'
+import { checkPlan } from './check.ts'
 import { describe } from './describe.ts'
 import { localWithOffset } from './local-time.ts'
-import { dueTimesBetween } from './plan.ts'
 import type { Plan } from './plan.ts'
+import { dueTimesBetween } from './plan.ts'
 
 export type PreviewInput = Pick<PlanInput, 'schedule_type' | 'schedule_expr' | 'timezone'> & {
   /** How many due times. */
@@ -26,7 +26,13 @@ export const preview = ({ count, from, now, ...given }: PreviewInput): Preview =
   const madeAt = floorToSecond(from ?? now)
   // A time between `from` and now has passed and may still be looked at; one before both may not.
   const checkedAt = madeAt < now ? madeAt : now
-  const { moves: _, ...checked } = checkPlan({ ...given, start_at: null, end_at: null, now: checkedAt, mayNeverFire: true })
+  const { moves: _, ...checked } = checkPlan({
+    ...given,
+    start_at: null,
+    end_at: null,
+    now: checkedAt,
+    mayNeverFire: true,
+  })
   const plan: Plan = { ...checked, anchor: madeAt, seed: '', read: 'today' }
   const isOnce = plan.schedule_type === 'one-time'
   const after = from || isOnce ? new Date((from ?? madeAt).getTime() - 1) : madeAt

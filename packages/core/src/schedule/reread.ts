@@ -1,12 +1,12 @@
 import { DAY, SECOND } from '../clock.ts'
 import { isReadByOldOnly, readOldCron } from './cron/old-reader.ts'
-import { readCron } from './cron/pattern.ts'
 import type { Cron } from './cron/pattern.ts'
+import { readCron } from './cron/pattern.ts'
 import { cronProblem } from './cron/problem.ts'
 import { nextCron } from './cron/times.ts'
 import { firstInstant, localOf, transitionsBetween, utcText } from './local-time.ts'
-import { nextDue } from './plan.ts'
 import type { Plan } from './plan.ts'
+import { nextDue } from './plan.ts'
 
 // What became of a stored cron schedule when cron began to be read as Debian's: once for each of them, at the first start.
 
@@ -23,10 +23,15 @@ const sameValues = (one: Cron, other: Cron): boolean =>
 /** Local days on which only one of two readings matches. */
 const differentDays = (one: Cron, other: Cron, { from, to }: Span): Span[] => {
   const found: Span[] = []
-  for (let date = new Date(from); date.getTime() < to; date = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1))) {
+  for (
+    let date = new Date(from);
+    date.getTime() < to;
+    date = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1))
+  ) {
     const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()]
     const bits = one.days(year, month) ^ other.days(year, month)
-    for (let day = 1; day <= 31; day++) if ((bits >>> (day - 1)) & 1) found.push({ from: Date.UTC(year, month, day), to: Date.UTC(year, month, day + 1) })
+    for (let day = 1; day <= 31; day++)
+      if ((bits >>> (day - 1)) & 1) found.push({ from: Date.UTC(year, month, day), to: Date.UTC(year, month, day + 1) })
   }
   return found
 }
@@ -88,7 +93,12 @@ export const rereadCron = (plan: Plan, decided_until: Date | null, now: Date): R
   const next_due_at = nextDue(plan, decided_until)
   if (isReadByOldOnly(plan.schedule_expr)) {
     const problem = cronProblem(plan.schedule_expr, localOf(plan.timezone, now.getTime())) ?? ''
-    return { warnings: [`A new schedule of this kind is refused (${problem}). This one keeps the due times that it had; change its expression.`], next_due_at }
+    return {
+      warnings: [
+        `A new schedule of this kind is refused (${problem}). This one keeps the due times that it had; change its expression.`,
+      ],
+      next_due_at,
+    }
   }
   const found = firstDifference(plan, now)
   return { warnings: found ? [differs(found)] : [], next_due_at }

@@ -1,7 +1,7 @@
 import { floorToSecond } from '../clock.ts'
 import type { Decidable, LedgerRow } from './decide.ts'
-import { countDue, nextDue, previousDue } from './plan.ts'
 import type { Plan } from './plan.ts'
+import { countDue, nextDue, previousDue } from './plan.ts'
 
 /** A span says how many due times it stands for up to here, and above it that there are at least so many. */
 export const MAX_COUNT = 10_000

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { zoneNames } from './zone-names.ts'
 import { readZone } from './timezone.ts'
+import { zoneNames } from './zone-names.ts'
 
 describe('readZone', () => {
   it('takes every name that a runtime reports, and keeps it', () => {
-    for (const name of Intl.supportedValuesOf('timeZone').filter((one) => one.includes('/'))) expect(readZone(name)).toEqual({ zone: name })
+    for (const name of Intl.supportedValuesOf('timeZone').filter((one) => one.includes('/')))
+      expect(readZone(name)).toEqual({ zone: name })
   })
 
   it('takes every name of its own list that this runtime has', () => {
@@ -15,11 +16,35 @@ describe('readZone', () => {
   })
 
   it.each([
-    ['UTC', 'UTC'], ['utc', 'UTC'], ['GMT', 'GMT'], ['Europe/Lisbon', 'Europe/Lisbon'], ['EUROPE/LISBON', 'Europe/Lisbon'], [' Europe/Lisbon ', 'Europe/Lisbon'],
-    ['America/Argentina/Buenos_Aires', 'America/Argentina/Buenos_Aires'], ['Asia/Kolkata', 'Asia/Kolkata'], ['Europe/Kyiv', 'Europe/Kyiv'],
-    ['asia/kolkata', 'Asia/Kolkata'], ['Etc/GMT+5', 'Etc/GMT+5'], ['Etc/UTC', 'Etc/UTC'], ['etc/gmt', 'Etc/GMT'], ['America/Port-au-Prince', 'America/Port-au-Prince'], ['Europe/Amsterdam', 'Europe/Amsterdam'],
-    ['Asia/Calcutta', 'Asia/Calcutta'], ['Europe/Kiev', 'Europe/Kiev'], ['europe/kiev', 'Europe/Kiev'], ['US/Eastern', 'US/Eastern'], ['America/Indianapolis', 'America/Indianapolis'],
-    ['Asia/Istanbul', 'Asia/Istanbul'], ['US/Pacific-New', 'US/Pacific-New'], ['Etc/Zulu', 'Etc/Zulu'], ['Etc/GMT0', 'Etc/GMT0'], ['Etc/GMT-14', 'Etc/GMT-14'], ['Japan', 'Japan'], ['cuba', 'Cuba'], ['PRC', 'PRC'], ['GB-Eire', 'GB-Eire'],
+    ['UTC', 'UTC'],
+    ['utc', 'UTC'],
+    ['GMT', 'GMT'],
+    ['Europe/Lisbon', 'Europe/Lisbon'],
+    ['EUROPE/LISBON', 'Europe/Lisbon'],
+    [' Europe/Lisbon ', 'Europe/Lisbon'],
+    ['America/Argentina/Buenos_Aires', 'America/Argentina/Buenos_Aires'],
+    ['Asia/Kolkata', 'Asia/Kolkata'],
+    ['Europe/Kyiv', 'Europe/Kyiv'],
+    ['asia/kolkata', 'Asia/Kolkata'],
+    ['Etc/GMT+5', 'Etc/GMT+5'],
+    ['Etc/UTC', 'Etc/UTC'],
+    ['etc/gmt', 'Etc/GMT'],
+    ['America/Port-au-Prince', 'America/Port-au-Prince'],
+    ['Europe/Amsterdam', 'Europe/Amsterdam'],
+    ['Asia/Calcutta', 'Asia/Calcutta'],
+    ['Europe/Kiev', 'Europe/Kiev'],
+    ['europe/kiev', 'Europe/Kiev'],
+    ['US/Eastern', 'US/Eastern'],
+    ['America/Indianapolis', 'America/Indianapolis'],
+    ['Asia/Istanbul', 'Asia/Istanbul'],
+    ['US/Pacific-New', 'US/Pacific-New'],
+    ['Etc/Zulu', 'Etc/Zulu'],
+    ['Etc/GMT0', 'Etc/GMT0'],
+    ['Etc/GMT-14', 'Etc/GMT-14'],
+    ['Japan', 'Japan'],
+    ['cuba', 'Cuba'],
+    ['PRC', 'PRC'],
+    ['GB-Eire', 'GB-Eire'],
   ])('takes %s as %s', (name, zone) => {
     expect(readZone(name)).toEqual({ zone })
   })
@@ -49,7 +74,10 @@ describe('readZone', () => {
     ['GMT+0', /or "UTC"/],
     ['XYZ', /write the name of a place/],
     ['Z', /write "UTC"/],
-    ['+02:00', /an offset, not a time zone: write the name of a place, such as "Europe\/Lisbon", or "Etc\/GMT-2" for this offset all year/],
+    [
+      '+02:00',
+      /an offset, not a time zone: write the name of a place, such as "Europe\/Lisbon", or "Etc\/GMT-2" for this offset all year/,
+    ],
     ['GMT+5', /or "Etc\/GMT-5"/],
     ['UTC-3', /or "Etc\/GMT\+3"/],
     ['-0330', /an offset, not a time zone: write the name of a place, such as "Europe\/Lisbon"$/],

@@ -22,7 +22,8 @@ const distance = (one: string, other: string): number => {
     for (let j = 1; j <= other.length; j++) {
       const same = one[i - 1] === other[j - 1]
       let cost = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (same ? 0 : 1))
-      if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1]) cost = Math.min(cost, before[j - 2]! + 1)
+      if (i > 1 && j > 1 && one[i - 1] === other[j - 2] && one[i - 2] === other[j - 1])
+        cost = Math.min(cost, before[j - 2]! + 1)
       next.push(cost)
     }
     before = row
@@ -38,7 +39,8 @@ const cityOf = (name: string) => name.slice(name.lastIndexOf('/') + 1)
 const nearest = (name: string): string | null => {
   const wanted = fold(name)
   const most = Math.max(1, Math.floor(cityOf(wanted).length / 4))
-  const off = (one: string, other: string) => (Math.abs(one.length - other.length) > most ? Infinity : distance(one, other))
+  const off = (one: string, other: string) =>
+    Math.abs(one.length - other.length) > most ? Infinity : distance(one, other)
   const scored = [...knownNames().values()].map((candidate) => {
     const full = fold(candidate)
     const byCity = off(cityOf(wanted), cityOf(full)) + (wanted.includes('/') ? 1 : 0)
@@ -53,15 +55,34 @@ const ABBREVIATION = /^(?:[A-Z]{1,4}|[A-Z]{3}\d[A-Z]{3})$/i
 /** What is mostly meant by an abbreviation. */
 const PLACES: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    'America/New_York': 'EST EDT EST5EDT ET', 'America/Chicago': 'CST CDT CST6CDT CT', 'America/Denver': 'MST MDT MST7MDT MT', 'America/Los_Angeles': 'PST PDT PST8PDT PT',
-    'America/Anchorage': 'AKST AKDT', 'Pacific/Honolulu': 'HST', 'America/Sao_Paulo': 'BRT', 'America/Argentina/Buenos_Aires': 'ART', 'Europe/Berlin': 'CET CEST MET MEZ', 'Europe/Athens': 'EET EEST',
-    'Europe/Lisbon': 'WET WEST', 'Europe/London': 'BST', 'Europe/Moscow': 'MSK', 'Africa/Johannesburg': 'SAST', 'Asia/Kolkata': 'IST', 'Asia/Singapore': 'SGT', 'Asia/Hong_Kong': 'HKT',
-    'Asia/Tokyo': 'JST', 'Asia/Seoul': 'KST', 'Australia/Sydney': 'AEST AEDT', 'Pacific/Auckland': 'NZST NZDT', UTC: 'Z UCT ZULU UNIVERSAL GMT0',
+    'America/New_York': 'EST EDT EST5EDT ET',
+    'America/Chicago': 'CST CDT CST6CDT CT',
+    'America/Denver': 'MST MDT MST7MDT MT',
+    'America/Los_Angeles': 'PST PDT PST8PDT PT',
+    'America/Anchorage': 'AKST AKDT',
+    'Pacific/Honolulu': 'HST',
+    'America/Sao_Paulo': 'BRT',
+    'America/Argentina/Buenos_Aires': 'ART',
+    'Europe/Berlin': 'CET CEST MET MEZ',
+    'Europe/Athens': 'EET EEST',
+    'Europe/Lisbon': 'WET WEST',
+    'Europe/London': 'BST',
+    'Europe/Moscow': 'MSK',
+    'Africa/Johannesburg': 'SAST',
+    'Asia/Kolkata': 'IST',
+    'Asia/Singapore': 'SGT',
+    'Asia/Hong_Kong': 'HKT',
+    'Asia/Tokyo': 'JST',
+    'Asia/Seoul': 'KST',
+    'Australia/Sydney': 'AEST AEDT',
+    'Pacific/Auckland': 'NZST NZDT',
+    UTC: 'Z UCT ZULU UNIVERSAL GMT0',
   }).flatMap(([place, abbreviations]) => abbreviations.split(' ').map((one): [string, string] => [one, place])),
 )
 
 /** `Etc/GMT-2` for two hours east of UTC: the sign of these names is the other way round. */
-const fixedZone = (sign: string, hours: number): string => (hours === 0 ? 'UTC' : `Etc/GMT${sign === '+' ? '-' : '+'}${hours}`)
+const fixedZone = (sign: string, hours: number): string =>
+  hours === 0 ? 'UTC' : `Etc/GMT${sign === '+' ? '-' : '+'}${hours}`
 
 export type ZoneAnswer = { zone: string } | { problem: string }
 
@@ -79,14 +100,23 @@ const offsetProblem = (name: string, [, sign = '+', hourText = '0', minuteText =
 export const readZone = (name: string): ZoneAnswer => {
   const given = name.trim()
   const zone = knownNames().get(given.toLowerCase())
-  if (zone) return isInRuntime(zone) ? { zone } : { problem: `"${zone}" is newer than the time zone data of this Node.js: update it, or write another place with the same clock` }
+  if (zone)
+    return isInRuntime(zone)
+      ? { zone }
+      : {
+          problem: `"${zone}" is newer than the time zone data of this Node.js: update it, or write another place with the same clock`,
+        }
   const offset = OFFSET.exec(given)
   if (offset) return { problem: offsetProblem(name, offset) }
-  const city = [...knownNames().values()].find((candidate) => !candidate.startsWith('Etc/') && fold(cityOf(candidate)) === fold(given))
+  const city = [...knownNames().values()].find(
+    (candidate) => !candidate.startsWith('Etc/') && fold(cityOf(candidate)) === fold(given),
+  )
   if (city) return { problem: `"${name}" is not an IANA time zone: did you mean "${city}"?` }
   const place = PLACES.get(given.toUpperCase())
   if (place || ABBREVIATION.test(given)) {
-    return { problem: `"${name}" is an abbreviation, not an IANA time zone: write ${place ? `"${place}"` : 'the name of a place, such as "Europe/Lisbon"'}` }
+    return {
+      problem: `"${name}" is an abbreviation, not an IANA time zone: write ${place ? `"${place}"` : 'the name of a place, such as "Europe/Lisbon"'}`,
+    }
   }
   const guess = nearest(given)
   const hint = guess ? `did you mean "${guess}"?` : 'write a name such as "Europe/Lisbon" or "UTC"'

@@ -32,10 +32,21 @@ describe('parseTime', () => {
     expect(parseTime('2026-07-01T08:00:00.5')).toEqual({ kind: 'local', local: Date.UTC(2026, 6, 1, 8, 0, 0, 500) })
   })
 
-  it.each(['', 'now', '2026-07-01', '08:00', '2026-02-29T08:00:00Z', '2026-13-01T08:00:00Z', '2026-07-01T24:00:00Z', '2026-07-01T08:60:00Z', '2026-07-01T08:00:60Z', '1969-12-31T23:59:59Z', '2026-07-01T08:00:00+24:00', '2026-07-01T08:00:00 Europe/Lisbon', '1780000000'])(
-    'does not read "%s"',
-    (text) => expect(parseTime(text)).toBeNull(),
-  )
+  it.each([
+    '',
+    'now',
+    '2026-07-01',
+    '08:00',
+    '2026-02-29T08:00:00Z',
+    '2026-13-01T08:00:00Z',
+    '2026-07-01T24:00:00Z',
+    '2026-07-01T08:60:00Z',
+    '2026-07-01T08:00:60Z',
+    '1969-12-31T23:59:59Z',
+    '2026-07-01T08:00:00+24:00',
+    '2026-07-01T08:00:00 Europe/Lisbon',
+    '1780000000',
+  ])('does not read "%s"', (text) => expect(parseTime(text)).toBeNull())
 })
 
 describe('what is not a time is refused with what to write', () => {
@@ -51,13 +62,19 @@ describe('what is not a time is refused with what to write', () => {
     ['2027-06-30T23:59:60Z', 'has second 60: a minute has the seconds 0 to 59, and leap seconds are not counted'],
     ['2027-07-01T08:00:00+24:00', 'has the offset +24:00: an offset has less than 24 hours'],
     ['2027-07-01T08:00:00 01:00', 'has no sign before its offset: write + (in a URL as %2B) or -'],
-    ['2027-07-01T08:00:00[Europe/Lisbon]', 'names a time zone in brackets: leave them out and write "2027-07-01T08:00:00"'],
+    [
+      '2027-07-01T08:00:00[Europe/Lisbon]',
+      'names a time zone in brackets: leave them out and write "2027-07-01T08:00:00"',
+    ],
     ['2027-07-01 08:00:00 UTC', 'names a time zone: write "2027-07-01 08:00:00Z"'],
     ['2027-07-01 08:00 CET', 'names a time zone: write an offset, such as "2027-07-01 08:00+01:00"'],
     ['1780000000', 'is a number: write it as a time, "2026-05-28T20:26:40Z"'],
     ['1780000000000', 'is a number: write it as a time, "2026-05-28T20:26:40Z"'],
     ['2027-07-01', 'is not a time: write a date and a time in ISO 8601, such as "2027-07-01T08:00:00Z"'],
-    ['2027-7-1T08:00:00Z', 'is not a time: write the year with four digits, month and day with two, such as "2030-01-31T08:00:00Z"'],
+    [
+      '2027-7-1T08:00:00Z',
+      'is not a time: write the year with four digits, month and day with two, such as "2030-01-31T08:00:00Z"',
+    ],
     ['01/07/2027 08:00', 'is not a time: write a date and a time in ISO 8601, such as "2030-01-31T08:00:00Z"'],
     ['tomorrow', 'is not a time: write a date and a time in ISO 8601, such as "2030-01-31T08:00:00Z"'],
     ['1970-01-01T00:30:00+01:00', 'must lie between the years 1970 and 9999'],
@@ -74,7 +91,9 @@ describe('what is not a time is refused with what to write', () => {
     ['a million digits', '1'.repeat(1_000_000)],
     ['a hundred thousand offsets', ' 00:00'.repeat(100_000)],
   ])('%s is refused at once', (_, text) => {
-    expect(readTime(text)).toEqual({ problem: 'is not a time: write a date and a time in ISO 8601, such as "2030-01-31T08:00:00Z"' })
+    expect(readTime(text)).toEqual({
+      problem: 'is not a time: write a date and a time in ISO 8601, such as "2030-01-31T08:00:00Z"',
+    })
   })
 })
 

@@ -7,7 +7,8 @@ import { firstInstant, LAST_TIME, utcText } from './local-time.ts'
 export type WrittenTime = { kind: 'instant'; at: number } | { kind: 'local'; local: number }
 
 const DATE = /^([+-]?\d{4,6})-(\d\d?)-(\d\d?)/
-const ISO = /^(\d{4})-(\d\d)-(\d\d)(?:[Tt]| )(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?: ?([Zz])| ?([+\-\u2212])(\d\d)(?::?(\d\d))?)?$/
+const ISO =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[Tt]| )(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?: ?([Zz])| ?([+\-\u2212])(\d\d)(?::?(\d\d))?)?$/
 
 const like = (text: string) => `write a date and a time in ISO 8601, such as "${text}"`
 const LIKE = like('2030-01-31T08:00:00Z')
@@ -20,7 +21,8 @@ type Parts = { year: number; month: number; day: number; hour: number; minute: n
 /** What is wrong with the numbers of a time that has the right form. */
 const partsProblem = (text: string, { year, month, day, hour, minute, second }: Parts): string | null => {
   if (month < 1 || month > 12) return `has month ${month}: a year has 12`
-  if (day < 1 || day > daysIn(year, month)) return `has day ${day}: ${year}-${pad(month)} has ${daysIn(year, month)} days`
+  if (day < 1 || day > daysIn(year, month))
+    return `has day ${day}: ${year}-${pad(month)} has ${daysIn(year, month)} days`
   if (hour === 24 && minute === 0 && second === 0) {
     const next = new Date(Date.UTC(year, month - 1, day + 1)).toISOString().slice(0, 10)
     return `has the hour 24: write "${next}${text.slice(10, 11)}00${text.slice(13)}"`
@@ -32,15 +34,20 @@ const partsProblem = (text: string, { year, month, day, hour, minute, second }: 
 
 /** What a text is that has not the form of a time, as far as it can be told. */
 const formProblem = (text: string): string => {
-  if (/^\d{9,13}$/.test(text)) return `is a number: write it as a time, "${utcText(Math.min(Number(text) * (text.length > 11 ? 1 : SECOND), LAST_TIME))}"`
-  if (/ \d\d:?\d\d$/.test(text) && ISO.test(text.replace(/ (?=\d\d:?\d\d$)/, '+'))) return `has no sign before its offset: write + (in a URL as %2B) or -`
+  if (/^\d{9,13}$/.test(text))
+    return `is a number: write it as a time, "${utcText(Math.min(Number(text) * (text.length > 11 ? 1 : SECOND), LAST_TIME))}"`
+  if (/ \d\d:?\d\d$/.test(text) && ISO.test(text.replace(/ (?=\d\d:?\d\d$)/, '+')))
+    return `has no sign before its offset: write + (in a URL as %2B) or -`
   const withoutName = text.replace(/\s*\[[^\]]*\]$/, '')
-  if (withoutName !== text && ISO.test(withoutName)) return `names a time zone in brackets: leave them out and write "${withoutName}"`
+  if (withoutName !== text && ISO.test(withoutName))
+    return `names a time zone in brackets: leave them out and write "${withoutName}"`
   const named = /^(.*\d)\s*([A-Za-z]{2,5}|[A-Za-z]+\/\S+)$/.exec(text)
-  if (named && ISO.test(named[1]!)) return `names a time zone: write ${/^(?:UTC|GMT|UCT)$/i.test(named[2]!) ? `"${named[1]!}Z"` : `an offset, such as "${named[1]!}+01:00"`}`
+  if (named && ISO.test(named[1]!))
+    return `names a time zone: write ${/^(?:UTC|GMT|UCT)$/i.test(named[2]!) ? `"${named[1]!}Z"` : `an offset, such as "${named[1]!}+01:00"`}`
   if (/^\d{4}-\d\d-\d\d$/.test(text)) return `is not a time: ${like(`${text}T08:00:00Z`)}`
   const date = DATE.exec(text)
-  if (date && (date[1]!.length !== 4 || date[2]!.length !== 2 || date[3]!.length !== 2)) return `is not a time: write the year with four digits, month and day with two, such as "2030-01-31T08:00:00Z"`
+  if (date && (date[1]!.length !== 4 || date[2]!.length !== 2 || date[3]!.length !== 2))
+    return `is not a time: write the year with four digits, month and day with two, such as "2030-01-31T08:00:00Z"`
   return `is not a time: ${LIKE}`
 }
 
@@ -60,7 +67,8 @@ export const readTime = (given: string): WrittenTime | { problem: string } => {
   const ms = Number(fraction.slice(0, 3).padEnd(3, '0')) + (/[1-9]/.test(fraction.slice(3)) ? 1 : 0)
   const local = Date.UTC(year, month - 1, day, hour, minute, second) + ms
   const [hours, minutes] = [part(10), part(11)]
-  if (hours > 23 || minutes > 59) return { problem: `has the offset ${found[9]}${found[10]}:${found[11] ?? '00'}: an offset has less than 24 hours` }
+  if (hours > 23 || minutes > 59)
+    return { problem: `has the offset ${found[9]}${found[10]}:${found[11] ?? '00'}: an offset has less than 24 hours` }
   const offset = (hours * HOUR + minutes * MINUTE) * (found[9] === '+' ? 1 : -1)
   const isLocal = !found[8] && !found[9]
   const at = isLocal ? local : local - offset

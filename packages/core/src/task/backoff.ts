@@ -17,7 +17,15 @@ export const RETRY_WINDOWS_MS: readonly number[] = windows()
  * together does not come back together. Counted from Retry-After when the server gave one. At most an hour.
  * @param random in [0, 1)
  */
-export const retryDelayMs = ({ retry, retry_after, random }: { retry: number; retry_after: number | null; random: number }): number => {
+export const retryDelayMs = ({
+  retry,
+  retry_after,
+  random,
+}: {
+  retry: number
+  retry_after: number | null
+  random: number
+}): number => {
   const at = Math.min(Math.max(retry, 1), RETRY_WINDOWS_MS.length) - 1
   const jittered = Math.floor(random * RETRY_WINDOWS_MS[at]!)
   return Math.min((retry_after ?? 0) * SECOND + jittered, MAX_RETRY_DELAY_MS)

@@ -1,10 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { FailureClass } from '../errors.ts'
-import { nextRetryMs, RETRY_LEVELS } from './retry.ts'
 import type { RetryLevel } from './retry.ts'
+import { nextRetryMs, RETRY_LEVELS } from './retry.ts'
 
-const policy = (more: Partial<Parameters<typeof nextRetryMs>[0]> = {}) => ({ max_retries: 3, retry_on: 'safe' as RetryLevel, tries: 1, tries_before: 0, ...more })
+const policy = (more: Partial<Parameters<typeof nextRetryMs>[0]> = {}) => ({
+  max_retries: 3,
+  retry_on: 'safe' as RetryLevel,
+  tries: 1,
+  tries_before: 0,
+  ...more,
+})
 const failed = (failure: FailureClass, retry_after: number | null = null) => ({ failure, retry_after })
 
 describe('nextRetryMs', () => {
@@ -17,7 +23,10 @@ describe('nextRetryMs', () => {
     ['bad_answer', []],
   ])('%s is tried again with retry_on %j and no other', (failure, allowed) => {
     for (const retry_on of RETRY_LEVELS) {
-      expect([retry_on, nextRetryMs(policy({ retry_on }), failed(failure), 0) !== null]).toEqual([retry_on, allowed.includes(retry_on)])
+      expect([retry_on, nextRetryMs(policy({ retry_on }), failed(failure), 0) !== null]).toEqual([
+        retry_on,
+        allowed.includes(retry_on),
+      ])
     }
   })
 

@@ -29,7 +29,11 @@ export type RetryPolicy = {
 export type RetryableFailure = { failure: FailureClass; retry_after: number | null }
 
 /** Milliseconds until the task may be tried again after this failure; null: it ends here. */
-export const nextRetryMs = (task: RetryPolicy, { failure, retry_after }: RetryableFailure, random: number): number | null => {
+export const nextRetryMs = (
+  task: RetryPolicy,
+  { failure, retry_after }: RetryableFailure,
+  random: number,
+): number | null => {
   const level = LEVEL_OF[failure]
   const retry = task.tries - task.tries_before
   if (level === null || retry > task.max_retries) return null

@@ -10,4 +10,5 @@ export const TASK_EDGES: Record<Status, readonly Status[]> = {
   cancelled: ['pending'],
 }
 
-export const isFinished = (status: Status): boolean => status === 'completed' || status === 'failed' || status === 'cancelled'
+export const isFinished = (status: Status): boolean =>
+  status === 'completed' || status === 'failed' || status === 'cancelled'

@@ -10,14 +10,18 @@ const CANDIDATES = ['postgres', '_postgres', 'nobody']
 
 // The system's own accounts stand in this file on macOS too, where nobody's id is -2.
 const passwd = (): Account[] =>
-  readFileSync('/etc/passwd', 'utf8').split('\n').flatMap((line) => {
-    const [name, , uid, gid] = line.split(':')
-    return name && uid && gid && !name.startsWith('#') ? [{ name, uid: Number(uid) | 0, gid: Number(gid) | 0 }] : []
-  })
+  readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const [name, , uid, gid] = line.split(':')
+      return name && uid && gid && !name.startsWith('#') ? [{ name, uid: Number(uid) | 0, gid: Number(gid) | 0 }] : []
+    })
 
 export const unprivilegedAccount = (): Account => {
   const accounts = passwd()
-  const found = CANDIDATES.map((name) => accounts.find((account) => account.name === name)).find((account) => account && account.uid !== 0)
+  const found = CANDIDATES.map((name) => accounts.find((account) => account.name === name)).find(
+    (account) => account && account.uid !== 0,
+  )
   if (found) return found
   throw new DatabaseError(
     `PostgreSQL refuses to run as root, and this system has none of the users ${CANDIDATES.join(', ')}: add one, start Spark as an ordinary user, or set DATABASE_URL.`,

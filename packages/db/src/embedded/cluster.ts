@@ -1,6 +1,19 @@
-import { type SpawnOptions, spawn, spawnSync } from 'node:child_process'
+import { spawn, type SpawnOptions, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { env, pid } from 'node:process'
 import { DatabaseError } from '../database-error.ts'
@@ -34,11 +47,16 @@ export const checkVersion = (cluster: string): void => {
 /** The sentence for what a program of PostgreSQL printed before it gave up. */
 export const explain = (output: string, cluster: string): string => {
   if (/No space left on device/i.test(output)) return `There is no space left on the disk of ${cluster}.`
-  if (/ENOENT/.test(output)) return 'The embedded PostgreSQL does not run on this system (it needs the GNU C library, so not on Alpine): set DATABASE_URL to a PostgreSQL of your own.'
+  if (/ENOENT/.test(output))
+    return 'The embedded PostgreSQL does not run on this system (it needs the GNU C library, so not on Alpine): set DATABASE_URL to a PostgreSQL of your own.'
   const unnamed = /could not look up effective user ID (\d+)/.exec(output)?.[1]
-  if (unnamed) return `PostgreSQL looks its user up by name, and user id ${unnamed} has no entry in /etc/passwd: add one, or set DATABASE_URL to a PostgreSQL of your own.`
+  if (unnamed)
+    return `PostgreSQL looks its user up by name, and user id ${unnamed} has no entry in /etc/passwd: add one, or set DATABASE_URL to a PostgreSQL of your own.`
   if (/Permission denied/i.test(output)) return `PostgreSQL may not use ${cluster} (permission denied).`
-  const lines = output.split('\n').map((line) => line.trim()).filter(Boolean)
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
   const telling = lines.filter((line) => /(FATAL|PANIC|error):/i.test(line)).at(-1) ?? lines.at(-1) ?? 'it said nothing'
   return `PostgreSQL did not start: ${telling.replace(/^.*?\b(FATAL|PANIC|error):\s*/i, '')}`
 }
@@ -85,7 +103,17 @@ export const createCluster = async ({ cluster, initdb, account, password, sync }
     const { ok, output } = await run(
       initdb,
       [
-        ...['--pgdata', half, '--username', DATABASE, '--pwfile', passwordFile, '--auth', 'scram-sha-256', '--no-instructions'],
+        ...[
+          '--pgdata',
+          half,
+          '--username',
+          DATABASE,
+          '--pwfile',
+          passwordFile,
+          '--auth',
+          'scram-sha-256',
+          '--no-instructions',
+        ],
         // The builtin provider sorts and upper-cases alike on every system, whatever locales are installed there.
         ...['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
         ...(sync ? [] : ['--no-sync']),

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { pid } from 'node:process'
 import { DatabaseError } from '../database-error.ts'

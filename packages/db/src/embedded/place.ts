@@ -5,7 +5,7 @@ import { getuid } from 'node:process'
 import { DatabaseError } from '../database-error.ts'
 import { type Account, accountOwning, canEnter, unprivilegedAccount } from './account.ts'
 import { checkVersion, giveTo, hasCluster } from './cluster.ts'
-import { type State, clusterPath, decideState, readState, statePath } from './state.ts'
+import { clusterPath, decideState, readState, type State, statePath } from './state.ts'
 
 /** Where the database files are, and the user that runs PostgreSQL on them (null: the one we are). */
 export type Place = { cluster: string; account: Account | null; state: State }
@@ -20,7 +20,10 @@ export const prepareFolder = (dataDir: string): string => {
     accessSync(dataDir, constants.W_OK | constants.X_OK)
     return realpathSync(dataDir)
   } catch (cause) {
-    throw new DatabaseError(`The data directory ${dataDir} cannot be written (${(cause as Error).message}): choose another with SPARK_DATA_DIR.`, { cause })
+    throw new DatabaseError(
+      `The data directory ${dataDir} cannot be written (${(cause as Error).message}): choose another with SPARK_DATA_DIR.`,
+      { cause },
+    )
   }
 }
 
@@ -32,10 +35,15 @@ const newPlace = (account: Account | null, { dataDir, systemDir, log }: Options)
   try {
     mkdirSync(elsewhere, { recursive: true, mode: 0o755 })
   } catch (cause) {
-    throw new DatabaseError(`The database has no place: ${reason}, and ${elsewhere} cannot be made (${(cause as Error).message}).`, { cause })
+    throw new DatabaseError(
+      `The database has no place: ${reason}, and ${elsewhere} cannot be made (${(cause as Error).message}).`,
+      { cause },
+    )
   }
   if (!canEnter(account, elsewhere)) {
-    throw new DatabaseError(`The database has no place: ${reason}, nor ${elsewhere}; choose a SPARK_DATA_DIR that this user can enter.`)
+    throw new DatabaseError(
+      `The database has no place: ${reason}, nor ${elsewhere}; choose a SPARK_DATA_DIR that this user can enter.`,
+    )
   }
   log(`The database is kept in ${join(elsewhere, 'postgres')}: ${reason}`)
   return join(elsewhere, 'postgres')
@@ -46,12 +54,16 @@ const ownerOf = (cluster: string): Account | null => {
   const owner = accountOwning(cluster)
   if (!isRoot()) {
     if (owner?.uid === getuid?.()) return null
-    throw new DatabaseError(`The database in ${cluster} belongs to user ${owner?.name ?? 'root'}: start Spark as the user who made it, or as root.`)
+    throw new DatabaseError(
+      `The database in ${cluster} belongs to user ${owner?.name ?? 'root'}: start Spark as the user who made it, or as root.`,
+    )
   }
   const account = owner ?? unprivilegedAccount()
   if (!owner) giveTo(account, cluster)
   if (!canEnter(account, cluster)) {
-    throw new DatabaseError(`User ${account.name}, who owns the database, cannot enter ${cluster}: let this user pass through the folders above it.`)
+    throw new DatabaseError(
+      `User ${account.name}, who owns the database, cannot enter ${cluster}: let this user pass through the folders above it.`,
+    )
   }
   return account
 }
@@ -60,7 +72,9 @@ export const findPlace = (options: Options): Place => {
   const { dataDir } = options
   const known = readState(dataDir)
   if (!known && hasCluster(join(dataDir, 'postgres'))) {
-    throw new DatabaseError(`${statePath(dataDir)}, which holds the password of the database beside it, is missing: restore it from a backup.`)
+    throw new DatabaseError(
+      `${statePath(dataDir)}, which holds the password of the database beside it, is missing: restore it from a backup.`,
+    )
   }
   const newcomer = () => (isRoot() ? unprivilegedAccount() : null)
   const state = known ?? decideState(dataDir, newPlace(newcomer(), options))

@@ -42,7 +42,12 @@ const workingFolder = (pid: number, account: Account | null): string | null => {
   const options = { ...runAs(account), encoding: 'utf8' } as const // root in a container may not look, but the account may
   if (platform() === 'linux') return spawnSync('readlink', [`/proc/${pid}/cwd`], options).stdout?.trim() || null
   const { stdout } = spawnSync('lsof', ['-a', '-p', String(pid), '-d', 'cwd', '-Fn'], options)
-  return stdout?.split('\n').find((line) => line.startsWith('n'))?.slice(1) ?? null
+  return (
+    stdout
+      ?.split('\n')
+      .find((line) => line.startsWith('n'))
+      ?.slice(1) ?? null
+  )
 }
 
 /** Waits until this server has left its data directory; another that comes after it doesn't count. */

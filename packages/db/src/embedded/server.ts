@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline'
 import { Client } from 'pg'
 import { DatabaseError } from '../database-error.ts'
 import { type Account, runAs } from './account.ts'
-import { DATABASE, cleanEnv } from './cluster.ts'
+import { cleanEnv, DATABASE } from './cluster.ts'
 
 /**
  * Runs PostgreSQL for as long as the pipe on its standard input has a writer, and starts it again when it ends before that. In the
@@ -113,13 +113,17 @@ export const launch = ({ postgres, cluster, account, port, settings, logFile, se
   const log = openSync(logFile, 'a', 0o600)
   const begin = statSync(logFile).size
   const args = Object.entries({ ...SETTINGS, ...settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'spark-postgres', postgres, '-D', cluster, '-p', String(port), ...args], {
-    ...runAs(account),
-    env: cleanEnv(),
-    stdio: [serve, 'pipe', log],
-    // A session of its own: Ctrl-C in the terminal reaches everyone in ours, and our pools must close first.
-    detached: true,
-  })
+  const child = spawn(
+    '/bin/sh',
+    ['-c', SUPERVISOR, 'spark-postgres', postgres, '-D', cluster, '-p', String(port), ...args],
+    {
+      ...runAs(account),
+      env: cleanEnv(),
+      stdio: [serve, 'pipe', log],
+      // A session of its own: Ctrl-C in the terminal reaches everyone in ours, and our pools must close first.
+      detached: true,
+    },
+  )
   closeSync(log)
 
   let pid: number | null = null
@@ -160,7 +164,10 @@ export const urlOf = (port: number, password: string, database = DATABASE): stri
  * then makes it.
  */
 export const answers = async (port: number, password: string, isNew = false): Promise<boolean> => {
-  const client = new Client({ connectionString: urlOf(port, password, isNew ? 'postgres' : DATABASE), connectionTimeoutMillis: 3_000 })
+  const client = new Client({
+    connectionString: urlOf(port, password, isNew ? 'postgres' : DATABASE),
+    connectionTimeoutMillis: 3_000,
+  })
   client.on('error', () => {}) // told by the call that it belongs to
   try {
     await client.connect()

@@ -15,7 +15,8 @@ export type State = {
 }
 
 export const statePath = (dataDir: string): string => join(dataDir, 'postgres.json')
-export const clusterPath = (dataDir: string, { cluster }: State): string => (isAbsolute(cluster) ? cluster : join(dataDir, cluster))
+export const clusterPath = (dataDir: string, { cluster }: State): string =>
+  isAbsolute(cluster) ? cluster : join(dataDir, cluster)
 
 /** Whether a Spark has begun to keep its database here. */
 export const hasDatabase = (dataDir: string): boolean => readState(dataDir) !== null
@@ -23,7 +24,12 @@ export const hasDatabase = (dataDir: string): boolean => readState(dataDir) !== 
 const isState = (value: unknown): value is State => {
   if (typeof value !== 'object' || value === null) return false
   const { cluster, password, port, created } = value as Record<string, unknown> // an object, as was just seen
-  return typeof cluster === 'string' && typeof password === 'string' && (port === null || typeof port === 'number') && typeof created === 'boolean'
+  return (
+    typeof cluster === 'string' &&
+    typeof password === 'string' &&
+    (port === null || typeof port === 'number') &&
+    typeof created === 'boolean'
+  )
 }
 
 export const readState = (dataDir: string): State | null => {
@@ -41,7 +47,9 @@ export const readState = (dataDir: string): State | null => {
   } catch {
     // told below
   }
-  throw new DatabaseError(`${path} is damaged: restore it from a backup; it holds the password of the database beside it.`)
+  throw new DatabaseError(
+    `${path} is damaged: restore it from a backup; it holds the password of the database beside it.`,
+  )
 }
 
 const write = (dataDir: string, state: State): string => {

@@ -1,6 +1,6 @@
 import type { SourceType } from '@automagik-spark/core'
-import { BY_HAND, CHECK_LEASE, DOWN, DOWN_AFTER, HELD, NOT_COUNTED, RELEASED, SENT_ANEW } from './hold.ts'
 import type { Sql } from '../sql.ts'
+import { BY_HAND, CHECK_LEASE, DOWN, DOWN_AFTER, HELD, NOT_COUNTED, RELEASED, SENT_ANEW } from './hold.ts'
 
 /**
  * A check that is due, or wanted: a call could not be sent, or somebody asked for a run of a held source after the last one began. One at a time and
@@ -22,7 +22,15 @@ const WHILE_DOWN = (source: string, heldSince: string): string => `(CASE
   WHEN spark_now() < ${heldSince} + interval '155 seconds' THEN 20 WHEN spark_now() < ${heldSince} + interval '195 seconds' THEN 40 ELSE 60 END)`
 
 /** A source that this process is to ask how it is. `began_at` fences what is reported. */
-export type Check = { source_id: string; began_at: Date; check_at: Date; held: boolean; source_type: SourceType; url: string; api_key: string | null }
+export type Check = {
+  source_id: string
+  began_at: Date
+  check_at: Date
+  held: boolean
+  source_type: SourceType
+  url: string
+  api_key: string | null
+}
 
 /**
  * Takes the sources whose check is due or wanted: those that are held or that a call could not be sent to, and active ones with an active schedule.
@@ -63,7 +71,11 @@ const fence = ({ source_id, began_at, url }: Check) => [source_id, began_at, url
  * The server answered as it should: up, and held no longer. Null: the report is out of date. `released`: a hold is over with it; `cleared`: calls go
  * out again that waited for this check.
  */
-export const checkedUp = async (sql: Sql, check: Check, version_info: unknown): Promise<{ released: boolean; cleared: boolean } | null> =>
+export const checkedUp = async (
+  sql: Sql,
+  check: Check,
+  version_info: unknown,
+): Promise<{ released: boolean; cleared: boolean } | null> =>
   (
     await sql.query<{ released: boolean; cleared: boolean }>(
       `WITH x AS (SELECT s.id, ${HELD('s')} AS held, s.suspect_at FROM sources s WHERE ${MINE} FOR NO KEY UPDATE),
@@ -113,7 +125,10 @@ export const checkedDown = async (sql: Sql, check: Check, reason: string, busy: 
 
 /** The server was not asked. `isOver`: nor can it be, so that nothing waits for this check; else somebody else may take it at once. */
 export const checkNotMade = async (sql: Sql, check: Check, isOver: boolean): Promise<void> => {
-  await sql.query(`UPDATE sources s SET checking_until = NULL, suspect_at = CASE WHEN $4 THEN ${STILL_SUSPECT} ELSE s.suspect_at END WHERE ${MINE}`, [...fence(check), isOver])
+  await sql.query(
+    `UPDATE sources s SET checking_until = NULL, suspect_at = CASE WHEN $4 THEN ${STILL_SUSPECT} ELSE s.suspect_at END WHERE ${MINE}`,
+    [...fence(check), isOver],
+  )
 }
 
 /** What a check that began at `since` or later says of the source: null while there is none. */

@@ -30,12 +30,23 @@ export type FlowTarget = {
   data: unknown
   streams_only: boolean | null
 }
-export type SourceTarget = { source_id: string; version: number; source_type: SourceType; url: string; api_key: string | null; max_concurrency: number; version_info?: Record<string, unknown> | null }
+export type SourceTarget = {
+  source_id: string
+  version: number
+  source_type: SourceType
+  url: string
+  api_key: string | null
+  max_concurrency: number
+  version_info?: Record<string, unknown> | null
+}
 
 /** Takes up to `slots` ready tasks. `token` is made anew for each call and fences everything that its holder does. */
-export const claim = async (sql: Sql, args: { worker_id: string; token: string; slots: number; leaseMs: number }): Promise<ClaimedTask[]> =>
+export const claim = async (
+  sql: Sql,
+  args: { worker_id: string; token: string; slots: number; leaseMs: number },
+): Promise<ClaimedTask[]> =>
+  // By name: a later version's function may tell more, and a prepared statement must keep its shape.
   (
-    // By name: a later version's function may tell more, and a prepared statement must keep its shape.
     await sql.query<ClaimedTask>(
       `SELECT id, token, tries, workflow_id, source_id, flow_version, flow_changed_at, source_version, input, session_id, tweaks, timeout, scheduled_for,
          max_retries, retry_on, tries_before
@@ -72,7 +83,10 @@ export const askedBy = async (sql: Sql, worker_id: string): Promise<AskedTask[]>
 
 /** Says of a call that was lost, fenced by its token, that its server is being asked. */
 export const markAsking = async (sql: Sql, { id, token }: { id: string; token: string }): Promise<void> => {
-  await sql.query(`UPDATE tasks SET phase = 'asking' WHERE id = $1 AND token = $2 AND status = 'running' AND phase = 'calling'`, [id, token])
+  await sql.query(
+    `UPDATE tasks SET phase = 'asking' WHERE id = $1 AND token = $2 AND status = 'running' AND phase = 'calling'`,
+    [id, token],
+  )
 }
 
 /** The flows that claimed tasks call. */

@@ -1,6 +1,6 @@
 import { defaultCatchupWindow } from '@automagik-spark/core'
-import { AFTER_SETTLED } from './settle.ts'
 import type { Sql } from '../sql.ts'
+import { AFTER_SETTLED } from './settle.ts'
 
 /** So many failed health checks in a row hold a source; after a call that could not be sent one is enough. */
 export const DOWN_AFTER = 3
@@ -10,9 +10,11 @@ const WAITS_FOR_CHECK = `interval '5 seconds'`
 export const CHECK_LEASE = `interval '15 seconds'`
 
 /** Its server is down, as checks saw it. */
-export const DOWN = (source: string): string => `(${source}.status = 'active' AND ${source}.hold_from IS NOT NULL AND ${source}.hold_until IS NULL)`
+export const DOWN = (source: string): string =>
+  `(${source}.status = 'active' AND ${source}.hold_from IS NOT NULL AND ${source}.hold_until IS NULL)`
 /** A hold that lasts: its schedules do not fire, and its due times wait. */
-export const HELD = (source: string): string => `(${source}.status <> 'active' OR (${source}.hold_from IS NOT NULL AND ${source}.hold_until IS NULL))`
+export const HELD = (source: string): string =>
+  `(${source}.status <> 'active' OR (${source}.hold_from IS NOT NULL AND ${source}.hold_until IS NULL))`
 
 /** Asked for by hand, and not tried yet, or tried in vain without retries. A run that waits for its next try goes on waiting: it was told to come back. */
 export const BY_HAND = (task: string): string =>

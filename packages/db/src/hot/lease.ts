@@ -1,8 +1,8 @@
-import { RETRY_WINDOWS_MS } from '@automagik-spark/core'
 import type { SourceType } from '@automagik-spark/core'
-import { AFTER_SETTLED, utcText, wholeSecond } from './settle.ts'
-import type { Settled } from './settle.ts'
+import { RETRY_WINDOWS_MS } from '@automagik-spark/core'
 import type { Sql } from '../sql.ts'
+import type { Settled } from './settle.ts'
+import { AFTER_SETTLED, utcText, wholeSecond } from './settle.ts'
 
 export type Held = { id: string; cancel_requested_at: Date | null }
 
@@ -50,7 +50,12 @@ const NOBODY: Asker = { worker_id: '00000000-0000-0000-0000-000000000000', lease
  * The token stays, so that the attempt may still report.
  * @param random in [0, 1), for the backoff
  */
-export const takeOver = async (sql: Sql, graceMs: number, random: () => number, asker: Asker = NOBODY): Promise<Settled[]> =>
+export const takeOver = async (
+  sql: Sql,
+  graceMs: number,
+  random: () => number,
+  asker: Asker = NOBODY,
+): Promise<Settled[]> =>
   (
     await sql.query<Settled>(
       `WITH n AS MATERIALIZED (SELECT spark_now() AS at), locked AS (
@@ -98,6 +103,13 @@ export const takeOver = async (sql: Sql, graceMs: number, random: () => number, 
        ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE becomes = 'back' LIMIT 1),
        ${AFTER_SETTLED()}
        WHERE (SELECT count(*) FROM ready) >= 0`,
-      [graceMs, RETRY_WINDOWS_MS, Array.from({ length: BATCH }, random), asker.source_types, asker.worker_id, asker.leaseMs],
+      [
+        graceMs,
+        RETRY_WINDOWS_MS,
+        Array.from({ length: BATCH }, random),
+        asker.source_types,
+        asker.worker_id,
+        asker.leaseMs,
+      ],
     )
   ).rows

@@ -1,6 +1,6 @@
-import { DOWN, HELD } from './hold.ts'
 import type { ScheduleRow } from '../rows.ts'
 import type { Sql } from '../sql.ts'
+import { DOWN, HELD } from './hold.ts'
 import { CANCELLED, wholeSecond } from './settle.ts'
 
 /** A schedule whose row is locked, with what the decider must know of its surroundings. */
@@ -71,10 +71,16 @@ export const lockDue = async (tx: Sql, limit: number): Promise<LockedSchedule[]>
 
 /** Locks one schedule, waiting for whoever has it. */
 export const lockSchedule = async (tx: Sql, id: string): Promise<LockedSchedule | null> =>
-  (await tx.query<LockedSchedule>(`SELECT ${LOCKED_COLUMNS} FROM ${FROM_LIVING} WHERE s.id = $1 FOR NO KEY UPDATE OF s`, [id])).rows[0] ?? null
+  (
+    await tx.query<LockedSchedule>(
+      `SELECT ${LOCKED_COLUMNS} FROM ${FROM_LIVING} WHERE s.id = $1 FOR NO KEY UPDATE OF s`,
+      [id],
+    )
+  ).rows[0] ?? null
 
 /** PostgreSQL's time, as every decision sees it. */
-export const sqlNow = async (sql: Sql): Promise<Date> => (await sql.query<{ now: Date }>('SELECT spark_now() AS now')).rows[0]!.now
+export const sqlNow = async (sql: Sql): Promise<Date> =>
+  (await sql.query<{ now: Date }>('SELECT spark_now() AS now')).rows[0]!.now
 
 export type OpenTasks = { schedule_id: string; open: number; pending: number }
 
@@ -98,7 +104,12 @@ export const countOpen = async (tx: Sql, schedule_ids: string[]): Promise<OpenTa
  * Writes decisions: ledger rows, and the task of each `started` row that was really inserted. A row that is there already
  * wins, so that a due time starts at most one task whoever decides it. Returns the ids of the tasks made, also of cancelled ones.
  */
-export const writeLedger = async (tx: Sql, entries: LedgerEntry[], now: Date, default_timeout: number): Promise<string[]> => {
+export const writeLedger = async (
+  tx: Sql,
+  entries: LedgerEntry[],
+  now: Date,
+  default_timeout: number,
+): Promise<string[]> => {
   if (entries.length === 0) return []
   const { rows } = await tx.query<{ id: string }>(
     `WITH d AS (
@@ -120,9 +131,17 @@ export const writeLedger = async (tx: Sql, entries: LedgerEntry[], now: Date, de
      ), e AS (INSERT INTO task_events (task_id, at, type, message, try) SELECT id, $10::timestamptz, 'note', '${REPLACED}', 0 FROM t WHERE status = 'cancelled')
      SELECT id FROM t`,
     [
-      entries.map((e) => e.schedule_id), entries.map((e) => iso(e.scheduled_for)), entries.map((e) => iso(e.until)),
-      entries.map((e) => e.count), entries.map((e) => e.count_at_least), entries.map((e) => e.decision), entries.map((e) => e.reason),
-      entries.map((e) => e.task_id), entries.map((e) => iso(e.ready_at)), iso(now), default_timeout,
+      entries.map((e) => e.schedule_id),
+      entries.map((e) => iso(e.scheduled_for)),
+      entries.map((e) => iso(e.until)),
+      entries.map((e) => e.count),
+      entries.map((e) => e.count_at_least),
+      entries.map((e) => e.decision),
+      entries.map((e) => e.reason),
+      entries.map((e) => e.task_id),
+      entries.map((e) => iso(e.ready_at)),
+      iso(now),
+      default_timeout,
       entries.map((e) => e.cancelled ?? false),
     ],
   )
@@ -143,12 +162,26 @@ export const cancelOpen = async (tx: Sql, schedule_ids: string[]): Promise<void>
     [schedule_ids],
   )
   if (open.length === 0) return
-  const [pending, running] = ['pending', 'running'].map((status) => open.filter((task) => task.status === status).map((task) => task.id)) as [string[], string[]]
-  await tx.query(`UPDATE tasks SET cancel_requested_at = spark_now(), ${CANCELLED} WHERE id = ANY ($1::uuid[])`, [pending])
-  await tx.query(`UPDATE tasks SET cancel_requested_at = spark_now(), updated_at = spark_now() WHERE id = ANY ($1::uuid[])`, [running])
-  await tx.query(`INSERT INTO task_events (task_id, at, type, message, try) SELECT id, spark_now(), 'note', '${REPLACED}', tries FROM tasks WHERE id = ANY ($1::uuid[])`, [open.map((task) => task.id)])
-  for (const [channel, ids] of [['spark_done', pending], ['spark_cancel', running]] as const) {
-    for (let from = 0; from < ids.length; from += NOTIFY_BATCH) await tx.query(`SELECT pg_notify($1, $2)`, [channel, ids.slice(from, from + NOTIFY_BATCH).join(',')])
+  const [pending, running] = ['pending', 'running'].map((status) =>
+    open.filter((task) => task.status === status).map((task) => task.id),
+  ) as [string[], string[]]
+  await tx.query(`UPDATE tasks SET cancel_requested_at = spark_now(), ${CANCELLED} WHERE id = ANY ($1::uuid[])`, [
+    pending,
+  ])
+  await tx.query(
+    `UPDATE tasks SET cancel_requested_at = spark_now(), updated_at = spark_now() WHERE id = ANY ($1::uuid[])`,
+    [running],
+  )
+  await tx.query(
+    `INSERT INTO task_events (task_id, at, type, message, try) SELECT id, spark_now(), 'note', '${REPLACED}', tries FROM tasks WHERE id = ANY ($1::uuid[])`,
+    [open.map((task) => task.id)],
+  )
+  for (const [channel, ids] of [
+    ['spark_done', pending],
+    ['spark_cancel', running],
+  ] as const) {
+    for (let from = 0; from < ids.length; from += NOTIFY_BATCH)
+      await tx.query(`SELECT pg_notify($1, $2)`, [channel, ids.slice(from, from + NOTIFY_BATCH).join(',')])
   }
 }
 
@@ -161,8 +194,15 @@ export const moveSchedules = async (tx: Sql, moves: ScheduleMove[], now: Date): 
        AS m(id, decided_until, next_due_at, next_run_at, run_count, status, paused_reason, started)
      WHERE s.id = m.id`,
     [
-      moves.map((m) => m.id), moves.map((m) => iso(m.decided_until)), moves.map((m) => iso(m.next_due_at)), moves.map((m) => iso(m.next_run_at)),
-      moves.map((m) => m.run_count), moves.map((m) => m.status), moves.map((m) => m.paused_reason), moves.map((m) => m.started), iso(now),
+      moves.map((m) => m.id),
+      moves.map((m) => iso(m.decided_until)),
+      moves.map((m) => iso(m.next_due_at)),
+      moves.map((m) => iso(m.next_run_at)),
+      moves.map((m) => m.run_count),
+      moves.map((m) => m.status),
+      moves.map((m) => m.paused_reason),
+      moves.map((m) => m.started),
+      iso(now),
     ],
   )
 }

@@ -19,8 +19,19 @@ export type Settlement = {
 }
 
 /** What is not said of an end is nothing. */
-export const settlementOf = ({ id, token }: Pick<Settlement, 'id' | 'token'>, part: Partial<Settlement> & Pick<Settlement, 'status'>): Settlement => ({
-  id, token, output: null, full_output: null, error: null, error_code: null, retry_in_ms: null, reached: false, ...part,
+export const settlementOf = (
+  { id, token }: Pick<Settlement, 'id' | 'token'>,
+  part: Partial<Settlement> & Pick<Settlement, 'status'>,
+): Settlement => ({
+  id,
+  token,
+  output: null,
+  full_output: null,
+  error: null,
+  error_code: null,
+  retry_in_ms: null,
+  reached: false,
+  ...part,
 })
 
 /** A settled task, for those who wait. Pending: it waits for its next try, or was given back. */
@@ -91,7 +102,8 @@ const LOG_ATTEMPTS = `
  * The source text of an element of a JSON array, from 1. The array is taken apart once a statement; `->` would walk it anew for each element,
  * and refuses texts with a \u0000 in them.
  */
-const elementOf = (array: string, place: string): string => `(ARRAY(SELECT e.value::text FROM json_array_elements(${array}::json) AS e(value)))[${place}]`
+const elementOf = (array: string, place: string): string =>
+  `(ARRAY(SELECT e.value::text FROM json_array_elements(${array}::json) AS e(value)))[${place}]`
 
 /** Answers that are kept apart. */
 const KEEP_LARGE = `
@@ -142,9 +154,15 @@ export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settl
   const large = sorted.some((r) => r.full_output !== null)
   return (
     await sql.query<SettledRun>(SETTLE(again, large), [
-      sorted.map((r) => r.id), sorted.map((r) => r.token), sorted.map((r) => r.status), sorted.map((r) => r.error),
-      sorted.map((r) => r.error_code), sorted.map((r) => r.retry_in_ms), sorted.map((r) => r.reached),
-      ...jsonArray(sorted.map((r) => r.output)), ...(large ? jsonArray(sorted.map((r) => r.full_output)) : []),
+      sorted.map((r) => r.id),
+      sorted.map((r) => r.token),
+      sorted.map((r) => r.status),
+      sorted.map((r) => r.error),
+      sorted.map((r) => r.error_code),
+      sorted.map((r) => r.retry_in_ms),
+      sorted.map((r) => r.reached),
+      ...jsonArray(sorted.map((r) => r.output)),
+      ...(large ? jsonArray(sorted.map((r) => r.full_output)) : []),
     ])
   ).rows
 }
@@ -170,7 +188,10 @@ export const settledBy = async (sql: Sql, settlements: Settlement[]): Promise<Se
            OR (r.retry_in_ms IS NOT NULL AND t.status = 'pending' AND t.next_retry_at IS NOT NULL AND t.error_code = r.error_code)
            OR (r.retry_in_ms IS NOT NULL AND t.status = 'cancelled')`,
         [
-          settlements.map((r) => r.id), settlements.map((r) => r.token), settlements.map((r) => r.status), settlements.map((r) => r.error_code),
+          settlements.map((r) => r.id),
+          settlements.map((r) => r.token),
+          settlements.map((r) => r.status),
+          settlements.map((r) => r.error_code),
           settlements.map((r) => r.retry_in_ms),
         ],
       )
@@ -196,7 +217,10 @@ export const handBack = async (sql: Sql, pairs: { id: string; token: string }[],
 }
 
 /** Keeps what an attempt found out too late, or what else happened to a task. */
-export const addEvent = async (sql: Sql, event: { task_id: string; type: string; message: string; try: number }): Promise<void> => {
+export const addEvent = async (
+  sql: Sql,
+  event: { task_id: string; type: string; message: string; try: number },
+): Promise<void> => {
   await sql.query(
     `INSERT INTO task_events (task_id, at, type, message, try) SELECT id, spark_now(), $2, $3, $4 FROM tasks WHERE id = $1`,
     [event.task_id, event.type, event.message, event.try],

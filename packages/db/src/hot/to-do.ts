@@ -1,8 +1,8 @@
-import { CHECKS_DUE } from './check.ts'
-import { SEEN_UP, SOMETHING_WAITS } from './hold.ts'
-import type { SourcesToTend } from './hold.ts'
-import { DUE } from './ledger.ts'
 import type { Sql } from '../sql.ts'
+import { CHECKS_DUE } from './check.ts'
+import type { SourcesToTend } from './hold.ts'
+import { SEEN_UP, SOMETHING_WAITS } from './hold.ts'
+import { DUE } from './ledger.ts'
 
 /** What there is to do at this moment. */
 export type ToDo = SourcesToTend & {

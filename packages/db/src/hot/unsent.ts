@@ -1,7 +1,7 @@
 import type { TaskErrorCode } from '@automagik-spark/core'
+import type { Sql } from '../sql.ts'
 import { HELD } from './hold.ts'
 import { wholeSecond } from './settle.ts'
-import type { Sql } from '../sql.ts'
 
 /** So many outcomes in a row that could not be sent, each beside a check that went well, are an ordinary failed try. */
 export const UNSENT_TRIES = 3
@@ -53,7 +53,13 @@ export const giveBackUnsent = async (sql: Sql, unsent: Unsent[]): Promise<Unsent
        SELECT u.id, u.becomes, u.at, u.next_retry_at, d.sent
        FROM u, (SELECT CASE WHEN ids IS NOT NULL THEN pg_notify('spark_done', ids) END AS sent
          FROM (SELECT string_agg(id::text, ',') FILTER (WHERE becomes = 'cancelled') AS ids FROM u) i) d`,
-      [sorted.map((r) => r.id), sorted.map((r) => r.token), sorted.map((r) => r.error), sorted.map((r) => r.error_code), [...new Set(sorted.map((r) => r.source_id))]],
+      [
+        sorted.map((r) => r.id),
+        sorted.map((r) => r.token),
+        sorted.map((r) => r.error),
+        sorted.map((r) => r.error_code),
+        [...new Set(sorted.map((r) => r.source_id))],
+      ],
     )
   ).rows
 }

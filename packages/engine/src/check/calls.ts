@@ -30,8 +30,15 @@ export const checkCalls = (tasks: CheckedTask[], log: LoggedCall[], { isWhole }:
   const problems = tasks.flatMap(({ id, retry_on, asked_again, status }): { id: string; problem: string }[] => {
     const ours = calls.get(id) ?? []
     const final = ours.filter((call) => !mayBeRepeated(call, retry_on))
-    if (final.length > 1 + asked_again) return [{ id, problem: `was called ${ours.length} times, ${final.length} of them for good: ${ours.map((call) => `${new Date(call.at).toISOString()} (${call.status ?? 'cut off'})`).join(', ')}` }]
-    if (isWhole && status === 'completed' && !ours.some((call) => call.status === 200)) return [{ id, problem: 'is completed, but its flow server never answered it' }]
+    if (final.length > 1 + asked_again)
+      return [
+        {
+          id,
+          problem: `was called ${ours.length} times, ${final.length} of them for good: ${ours.map((call) => `${new Date(call.at).toISOString()} (${call.status ?? 'cut off'})`).join(', ')}`,
+        },
+      ]
+    if (isWhole && status === 'completed' && !ours.some((call) => call.status === 200))
+      return [{ id, problem: 'is completed, but its flow server never answered it' }]
     return []
   })
   return problems.map(({ id, problem }) => ({ invariant: 'calls', id, message: `task ${id} ${problem}` }))
@@ -49,7 +56,14 @@ export const groupBy = <T>(rows: T[], keyOf: (row: T) => string): Map<string, T[
 
 /** The most calls at once. What broke off counts for nothing: when the server was through with it nobody knows. */
 const mostAtOnce = (log: LoggedCall[]): number => {
-  const edges = log.flatMap(({ at, took_ms }) => (took_ms === null ? [] : [{ at, by: 1 }, { at: at + took_ms, by: -1 }]))
+  const edges = log.flatMap(({ at, took_ms }) =>
+    took_ms === null
+      ? []
+      : [
+          { at, by: 1 },
+          { at: at + took_ms, by: -1 },
+        ],
+  )
   let [now, most] = [0, 0]
   for (const { by } of edges.sort((a, b) => a.at - b.at || a.by - b.by)) most = Math.max(most, (now += by))
   return most
@@ -58,5 +72,11 @@ const mostAtOnce = (log: LoggedCall[]): number => {
 export const checkAtOnce = (source_id: string, log: LoggedCall[], max_concurrency: number): Finding[] => {
   const most = mostAtOnce(log)
   if (most <= max_concurrency) return []
-  return [{ invariant: 'calls', id: source_id, message: `source ${source_id} was called ${most} times at once, and its max_concurrency is ${max_concurrency}` }]
+  return [
+    {
+      invariant: 'calls',
+      id: source_id,
+      message: `source ${source_id} was called ${most} times at once, and its max_concurrency is ${max_concurrency}`,
+    },
+  ]
 }

@@ -1,14 +1,25 @@
 import { MINUTE, SECOND } from '@automagik-spark/core'
-import {
-  badEnds, checkedOccurrences, checkedSchedules, checkedTasks, concurrencyLimits, dueSeconds, ledgerAndTasks, sharedTokens, sqlNow, staleLeases, tooManyRunning, unclaimed,
-} from '@automagik-spark/db'
 import type { Sql, SqlPool } from '@automagik-spark/db'
-import { checkAtOnce, checkCalls, groupBy } from './calls.ts'
+import {
+  badEnds,
+  checkedOccurrences,
+  checkedSchedules,
+  checkedTasks,
+  concurrencyLimits,
+  dueSeconds,
+  ledgerAndTasks,
+  sharedTokens,
+  sqlNow,
+  staleLeases,
+  tooManyRunning,
+  unclaimed,
+} from '@automagik-spark/db'
 import type { LoggedCall } from './calls.ts'
-import { findings } from './finding.ts'
+import { checkAtOnce, checkCalls, groupBy } from './calls.ts'
 import type { Finding } from './finding.ts'
-import { checkLedger, checkOrder } from './ledger.ts'
+import { findings } from './finding.ts'
 import type { Watermarks } from './ledger.ts'
+import { checkLedger, checkOrder } from './ledger.ts'
 
 type Deps = {
   sql: SqlPool
@@ -67,7 +78,11 @@ export const makeChecker = ({ sql, armed }: Deps) => {
     const there = new Set((await armed(first, new Date(last.getTime() + 1))).map((second) => second.getTime()))
     return wanted
       .filter((second) => !there.has(second.getTime()))
-      .map((second) => ({ invariant: 'wake_ups', id: second.toISOString(), message: `nothing wakes Spark at ${second.toISOString()}, when something is due` }))
+      .map((second) => ({
+        invariant: 'wake_ups',
+        id: second.toISOString(),
+        message: `nothing wakes Spark at ${second.toISOString()}, when something is due`,
+      }))
   }
 
   return async ({ since, log, timesSince, overdue = OVERDUE_SECONDS }: CheckOptions): Promise<Finding[]> => {
@@ -76,13 +91,23 @@ export const makeChecker = ({ sql, armed }: Deps) => {
     const ledgers = groupBy(occurrences, (row) => row.schedule_id)
     for (const schedule of schedules) {
       const rows = ledgers.get(schedule.id) ?? []
-      found.push(...checkLedger(schedule, rows, period, timesSince?.get(schedule.id)), ...checkOrder(schedule, rows, before))
+      found.push(
+        ...checkLedger(schedule, rows, period, timesSince?.get(schedule.id)),
+        ...checkOrder(schedule, rows, before),
+      )
     }
     before = new Map(schedules.map((schedule) => [schedule.id, schedule]))
     if (log) {
       const limit = limits.find(({ id }) => id === log.source_id)?.max_concurrency ?? Infinity
       const calls = await log.calls()
-      found.push(...checkCalls(tasks.filter((task) => task.source_id === log.source_id), calls, log), ...checkAtOnce(log.source_id, calls, limit))
+      found.push(
+        ...checkCalls(
+          tasks.filter((task) => task.source_id === log.source_id),
+          calls,
+          log,
+        ),
+        ...checkAtOnce(log.source_id, calls, limit),
+      )
     }
     return [...found, ...(await wakeUps(wanted))]
   }

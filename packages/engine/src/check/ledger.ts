@@ -29,32 +29,48 @@ const coverage = (due: Date[], rows: CheckedOccurrence[]): Map<number, number> =
       if (covered.has(at)) covered.set(at, covered.get(at)! + 1)
       continue
     }
-    for (const at of due) if (at >= scheduled_for && at <= until) covered.set(at.getTime(), covered.get(at.getTime())! + 1)
+    for (const at of due)
+      if (at >= scheduled_for && at <= until) covered.set(at.getTime(), covered.get(at.getTime())! + 1)
   }
   return covered
 }
 
 const rowProblems = (row: CheckedOccurrence, due: Date[], from: Date): string[] => {
   const { scheduled_for, until, count, count_at_least } = row
-  if (!until) return due.some((at) => at.getTime() === scheduled_for.getTime()) ? [] : [`has ${iso(scheduled_for)} in its ledger (${row.decision}), which was never due`]
+  if (!until)
+    return due.some((at) => at.getTime() === scheduled_for.getTime())
+      ? []
+      : [`has ${iso(scheduled_for)} in its ledger (${row.decision}), which was never due`]
   if (scheduled_for <= from) return [] // it reaches back before what is looked at
   const within = due.filter((at) => at >= scheduled_for && at <= until).length
   const isRight = count_at_least ? within >= count : within === count
-  return isRight ? [] : [`says ${count_at_least ? 'at least ' : ''}${count} due times from ${iso(scheduled_for)} to ${iso(until)}, but there are ${within}`]
+  return isRight
+    ? []
+    : [
+        `says ${count_at_least ? 'at least ' : ''}${count} due times from ${iso(scheduled_for)} to ${iso(until)}, but there are ${within}`,
+      ]
 }
 
 /**
  * Holds the ledger of a schedule against its due times as the clock alone shows them. Known is only the present version of a schedule:
  * what was due before its times could last have changed is left out. `timesSince` says when that was, where somebody knows better.
  */
-export const checkLedger = (schedule: CheckedSchedule, rows: CheckedOccurrence[], period: Period, timesSince: Date | undefined): Finding[] => {
+export const checkLedger = (
+  schedule: CheckedSchedule,
+  rows: CheckedOccurrence[],
+  period: Period,
+  timesSince: Date | undefined,
+): Finding[] => {
   // By the reader of earlier releases, which the clock alone does not know.
   if (schedule.schedule_type === 'cron' && isReadByOldOnly(schedule.schedule_expr)) return []
   const problems: string[] = []
   const changed = timesSince ?? latest(schedule.created_at, schedule.updated_at)
   const { decided_until } = schedule
   // The second of the change itself belongs to what was before it. A one-time schedule has but one time, which may be that second.
-  const from = latest(period.since, schedule.schedule_type === 'one-time' ? new Date(floorToSecond(changed).getTime() - 1) : floorToSecond(changed))
+  const from = latest(
+    period.since,
+    schedule.schedule_type === 'one-time' ? new Date(floorToSecond(changed).getTime() - 1) : floorToSecond(changed),
+  )
   const ours = rows.filter((row) => (row.until ?? row.scheduled_for) > from)
 
   if (decided_until && decided_until > from) {
@@ -66,22 +82,33 @@ export const checkLedger = (schedule: CheckedSchedule, rows: CheckedOccurrence[]
     if (twice.length > 0) problems.push(`has ${twice.length} due times more than once in its ledger: ${listed(twice)}`)
     problems.push(...ours.flatMap((row) => rowProblems(row, due, from)))
   }
-  if (schedule.status === 'active') problems.push(...nextProblems(schedule, latest(from, decided_until ?? from), period))
-  return problems.map((problem) => ({ invariant: 'ledger', id: schedule.id, message: `schedule ${schedule.id} ${problem}` }))
+  if (schedule.status === 'active')
+    problems.push(...nextProblems(schedule, latest(from, decided_until ?? from), period))
+  return problems.map((problem) => ({
+    invariant: 'ledger',
+    id: schedule.id,
+    message: `schedule ${schedule.id} ${problem}`,
+  }))
 }
 
 const nextProblems = (schedule: CheckedSchedule, decided: Date, { now, overdueMs }: Period): string[] => {
   const { next_due_at, next_run_at, is_served } = schedule
   if (!next_due_at || !next_run_at) return ['is active and has no next due time']
   // Jitter puts a start off, so it is the start that is overdue.
-  if (is_served && next_run_at.getTime() < now.getTime() - overdueMs) return [`should have started at ${iso(next_run_at)}, and nothing is decided`]
+  if (is_served && next_run_at.getTime() < now.getTime() - overdueMs)
+    return [`should have started at ${iso(next_run_at)}, and nothing is decided`]
   if (next_due_at.getTime() - decided.getTime() > LOOK_AHEAD_MS) return []
   const [first] = dueTimesByClock(schedule, after(decided), after(next_due_at))
-  return first?.getTime() === next_due_at.getTime() ? [] : [`says that ${iso(next_due_at)} is next, but by the clock it is ${first ? iso(first) : 'not due then'}`]
+  return first?.getTime() === next_due_at.getTime()
+    ? []
+    : [`says that ${iso(next_due_at)} is next, but by the clock it is ${first ? iso(first) : 'not due then'}`]
 }
 
 /** How far a schedule was decided, to be held against a later look. */
-export type Watermarks = ReadonlyMap<string, Pick<CheckedSchedule, 'decided_until' | 'next_due_at' | 'updated_at' | 'status'>>
+export type Watermarks = ReadonlyMap<
+  string,
+  Pick<CheckedSchedule, 'decided_until' | 'next_due_at' | 'updated_at' | 'status'>
+>
 
 /** Due times that moved back: in the ledger itself, and since the last look. */
 export const checkOrder = (schedule: CheckedSchedule, rows: CheckedOccurrence[], before: Watermarks): Finding[] => {
@@ -90,16 +117,24 @@ export const checkOrder = (schedule: CheckedSchedule, rows: CheckedOccurrence[],
   for (const [i, row] of rows.entries()) {
     const earlier = rows[i - 1]
     if (earlier && earlier.reason !== 'backfill' && row.reason !== 'backfill' && row.decided_at < earlier.decided_at) {
-      problems.push(`decided ${iso(earlier.scheduled_for)} at ${iso(earlier.decided_at)}, after the later ${iso(row.scheduled_for)}`)
+      problems.push(
+        `decided ${iso(earlier.scheduled_for)} at ${iso(earlier.decided_at)}, after the later ${iso(row.scheduled_for)}`,
+      )
     }
-    if (decided_until && (row.until ?? row.scheduled_for) > decided_until) problems.push(`is decided until ${iso(decided_until)}, but has ${iso(row.scheduled_for)} in its ledger`)
+    if (decided_until && (row.until ?? row.scheduled_for) > decided_until)
+      problems.push(`is decided until ${iso(decided_until)}, but has ${iso(row.scheduled_for)} in its ledger`)
   }
   const was = before.get(schedule.id)
   if (was && was.updated_at.getTime() === schedule.updated_at.getTime()) {
     for (const column of ['decided_until', 'next_due_at'] as const) {
       const [then, now] = [was[column], schedule[column]]
-      if (then && now && now < then) problems.push(`moved its ${column} back from ${iso(then)} to ${iso(now)} without an edit`)
+      if (then && now && now < then)
+        problems.push(`moved its ${column} back from ${iso(then)} to ${iso(now)} without an edit`)
     }
   }
-  return problems.map((problem) => ({ invariant: 'order', id: schedule.id, message: `schedule ${schedule.id} ${problem}` }))
+  return problems.map((problem) => ({
+    invariant: 'order',
+    id: schedule.id,
+    message: `schedule ${schedule.id} ${problem}`,
+  }))
 }

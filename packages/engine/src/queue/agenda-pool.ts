@@ -1,5 +1,5 @@
-import { Pool } from 'pg'
 import { schemaOf } from '@automagik-spark/db'
+import { Pool } from 'pg'
 
 /** Agenda's tables live in a schema of their own, where Prisma doesn't look for drift; two Sparks in one database have one each. */
 export const agendaSchema = (databaseUrl: string): string => {
@@ -19,7 +19,7 @@ const settings = (schema: string) => `
   SET lock_timeout = '3s';
   SET idle_in_transaction_session_timeout = '5s'`
 
-type Options = { databaseUrl: string, max: number, onError: (error: Error) => void }
+type Options = { databaseUrl: string; max: number; onError: (error: Error) => void }
 
 /** A few connections to PostgreSQL that outlive its restarts. */
 export const makeAgendaPool = ({ databaseUrl, max, onError }: Options): Pool => {

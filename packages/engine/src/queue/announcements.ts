@@ -1,8 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toJobId, type JobNotification, type NotificationChannel, type NotificationChannelState, type NotificationHandler } from 'agenda'
 import { PostgresNotificationChannel } from '@agendajs/postgres-backend'
-import type { PoolClient } from 'pg'
 import type { Clock } from '@automagik-spark/core'
+import {
+  type JobNotification,
+  type NotificationChannel,
+  type NotificationChannelState,
+  type NotificationHandler,
+  toJobId,
+} from 'agenda'
+import type { PoolClient } from 'pg'
 import type { Logger } from '../logger.ts'
 import { makeAgendaPool } from './agenda-pool.ts'
 import { WAKE } from './wake-store.ts'
@@ -12,8 +18,13 @@ const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 
 /** The shape that Agenda's channel parses. Without a time every worker looks at once, whatever its own clock says. */
-const lookNow = (timestamp: Date): JobNotification =>
-  ({ jobId: toJobId(''), jobName: WAKE, nextRunAt: null, priority: 0, timestamp })
+const lookNow = (timestamp: Date): JobNotification => ({
+  jobId: toJobId(''),
+  jobName: WAKE,
+  nextRunAt: null,
+  priority: 0,
+  timestamp,
+})
 
 /** What to send through `pg_notify($1, $2)` so that all workers look for wake-ups now. */
 export const announcement = (now: Date): [channel: string, payload: string] => [CHANNEL, JSON.stringify(lookNow(now))]
@@ -23,7 +34,7 @@ export type Announcements = NotificationChannel & {
   look(): void
 }
 
-type Deps = { databaseUrl: string, clock: Clock, logger: Logger }
+type Deps = { databaseUrl: string; clock: Clock; logger: Logger }
 
 /**
  * Agenda's PostgresNotificationChannel, kept up. By itself it loses a connection of its pool with each attempt to listen that fails,
@@ -37,7 +48,9 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
 
   const tell = (notification: JobNotification) => {
     for (const handler of handlers) {
-      Promise.resolve(handler(notification)).catch((error: unknown) => logger.error({ err: error }, 'an announcement failed'))
+      Promise.resolve(handler(notification)).catch((error: unknown) =>
+        logger.error({ err: error }, 'an announcement failed'),
+      )
     }
   }
 
@@ -88,7 +101,8 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
         reason = error
       }
       if (signal.aborted) return
-      if (state === 'connected') logger.warn({ err: reason }, 'announcements are not heard: until they are, wake-ups are found by looking')
+      if (state === 'connected')
+        logger.warn({ err: reason }, 'announcements are not heard: until they are, wake-ups are found by looking')
       state = 'reconnecting'
       await sleep(retryMs, undefined, { signal }).catch(() => undefined)
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)

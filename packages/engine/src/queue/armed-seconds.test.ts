@@ -1,6 +1,6 @@
-import { beforeEach, describe, expect, it } from 'vitest'
 import { SECOND } from '@automagik-spark/core'
-import { makeArmedSeconds, type ArmedSeconds } from './armed-seconds.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type ArmedSeconds, makeArmedSeconds } from './armed-seconds.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 const ahead = (seconds: number): Date => new Date(NOW + seconds * SECOND)
@@ -27,12 +27,16 @@ describe('makeArmedSeconds', () => {
   it('lets all who ask wait until it is armed', async () => {
     const events: string[] = []
     let finish = () => {}
-    const first = known.once(ahead(60), () => new Promise((resolve) => {
-      finish = () => {
-        events.push('armed')
-        resolve(true)
-      }
-    }))
+    const first = known.once(
+      ahead(60),
+      () =>
+        new Promise((resolve) => {
+          finish = () => {
+            events.push('armed')
+            resolve(true)
+          }
+        }),
+    )
     const second = known.once(ahead(60), arm).then(() => events.push('second'))
     finish()
     await Promise.all([first, second])

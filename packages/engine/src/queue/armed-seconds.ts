@@ -1,4 +1,4 @@
-import { SECOND, type Clock } from '@automagik-spark/core'
+import { type Clock, SECOND } from '@automagik-spark/core'
 
 const MANY = 10_000
 

@@ -1,7 +1,7 @@
 import { MongoJobRepository } from '@agendajs/mongo-backend'
+import type { Clock } from '@automagik-spark/core'
 import { MongoBulkWriteError, MongoClient, ObjectId } from 'mongodb'
 import type { Pool } from 'pg'
-import type { Clock } from '@automagik-spark/core'
 import { announcement } from './announcements.ts'
 import { WAKE, type WakeStore } from './wake-store.ts'
 
@@ -25,15 +25,23 @@ type WakeDoc = {
 }
 
 const toDoc = (second: Date): WakeDoc => ({
-  name: WAKE, type: 'normal', priority: 0, nextRunAt: second, lockedAt: null, lastRunAt: null, disabled: false,
-  data: { second: second.toISOString() }, slot: second.toISOString(),
+  name: WAKE,
+  type: 'normal',
+  priority: 0,
+  nextRunAt: second,
+  lockedAt: null,
+  lastRunAt: null,
+  disabled: false,
+  data: { second: second.toISOString() },
+  slot: second.toISOString(),
 })
 
 const isOnlyDuplicates = (error: unknown): boolean =>
-  error instanceof MongoBulkWriteError && [error.writeErrors].flat().every(({ code }) => code === DUPLICATE_KEY)
-  && error.result.getWriteConcernError() === undefined
+  error instanceof MongoBulkWriteError &&
+  [error.writeErrors].flat().every(({ code }) => code === DUPLICATE_KEY) &&
+  error.result.getWriteConcernError() === undefined
 
-type Deps = { mongodbUri: string, pool: Pool, clock: Clock, onError: (error: Error) => void }
+type Deps = { mongodbUri: string; pool: Pool; clock: Clock; onError: (error: Error) => void }
 
 /** Jobs are in MongoDB, and nothing of them in PostgreSQL, through which they are announced: so MongoDB needs no replica set. */
 export const makeMongoWakeStore = ({ mongodbUri, pool, clock, onError }: Deps): WakeStore => {
@@ -68,7 +76,9 @@ export const makeMongoWakeStore = ({ mongodbUri, pool, clock, onError }: Deps): 
       if (announce) await pool.query('SELECT pg_notify($1, $2)', announcement(clock.now()))
     },
     async waiting(from, to) {
-      const found = await collection.find({ name: WAKE, nextRunAt: { $gte: from, $lt: to } }, { projection: { _id: 0, nextRunAt: 1 } }).toArray()
+      const found = await collection
+        .find({ name: WAKE, nextRunAt: { $gte: from, $lt: to } }, { projection: { _id: 0, nextRunAt: 1 } })
+        .toArray()
       return found.flatMap(({ nextRunAt }) => nextRunAt ?? []).sort((a, b) => a.getTime() - b.getTime())
     },
     async started(id, at) {

@@ -1,6 +1,6 @@
 import { getCreateIndexesSQL, getCreateTableSQL, PostgresJobRepository } from '@agendajs/postgres-backend'
-import type { Pool } from 'pg'
 import type { Clock } from '@automagik-spark/core'
+import type { Pool } from 'pg'
 import { announcement } from './announcements.ts'
 import { WAKE, type WakeStore } from './wake-store.ts'
 
@@ -10,13 +10,14 @@ const UNIQUE = 'agenda_jobs_wake_idx'
 // Several processes start at once, and PostgreSQL's own IF NOT EXISTS races ("tuple concurrently updated").
 // Sent as one text this is one transaction, so the index, made last, says that all is there.
 // A running job has no next_run_at and two nulls are never equal: its second can be armed again.
-const create = (schema: string) => [
-  `SELECT pg_advisory_xact_lock(hashtext('${schema}'))`,
-  `CREATE SCHEMA IF NOT EXISTS "${schema}"`,
-  getCreateTableSQL(TABLE).trim().replace(/;$/, ''),
-  ...getCreateIndexesSQL(TABLE),
-  `CREATE UNIQUE INDEX IF NOT EXISTS ${UNIQUE} ON ${TABLE} (next_run_at) WHERE name = '${WAKE}'`,
-].join(';\n')
+const create = (schema: string) =>
+  [
+    `SELECT pg_advisory_xact_lock(hashtext('${schema}'))`,
+    `CREATE SCHEMA IF NOT EXISTS "${schema}"`,
+    getCreateTableSQL(TABLE).trim().replace(/;$/, ''),
+    ...getCreateIndexesSQL(TABLE),
+    `CREATE UNIQUE INDEX IF NOT EXISTS ${UNIQUE} ON ${TABLE} (next_run_at) WHERE name = '${WAKE}'`,
+  ].join(';\n')
 
 const INSERT = `
   WITH added AS (
@@ -28,11 +29,13 @@ const INSERT = `
 
 const WAITING = `SELECT next_run_at FROM ${TABLE} WHERE name = '${WAKE}' AND disabled = FALSE AND next_run_at >= $1 AND next_run_at < $2 ORDER BY next_run_at`
 
-type Deps = { pool: Pool, schema: string, clock: Clock }
+type Deps = { pool: Pool; schema: string; clock: Clock }
 
 /** Makes what is missing, which a role without the right to make anything cannot: `db migrate` does it, too. */
 export const prepareWakeUps = async (pool: Pool, schema: string): Promise<void> => {
-  const found = await pool.query<{ ready: boolean }>('SELECT to_regclass($1) IS NOT NULL AS ready', [`"${schema}".${UNIQUE}`])
+  const found = await pool.query<{ ready: boolean }>('SELECT to_regclass($1) IS NOT NULL AS ready', [
+    `"${schema}".${UNIQUE}`,
+  ])
   if (!found.rows[0]?.ready) await pool.query(create(schema))
 }
 

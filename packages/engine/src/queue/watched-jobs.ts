@@ -1,8 +1,8 @@
-import type { JobParameters, JobRepository } from 'agenda'
 import type { Clock } from '@automagik-spark/core'
+import type { JobParameters, JobRepository } from 'agenda'
 import type { Logger } from '../logger.ts'
-import { WAKE, type WakeStore } from './wake-store.ts'
 import { within } from '../within.ts'
+import { WAKE, type WakeStore } from './wake-store.ts'
 
 /** Later than the 3 ms by which Agenda's timers were seen to be early. */
 const FORGOTTEN_AFTER_MS = 5
@@ -46,10 +46,13 @@ export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepar
   const remind = (id: string | undefined, inMs: number) => {
     if (!id) return
     forget(id)
-    reminders.set(id, setTimeout(() => {
-      reminders.delete(id)
-      look()
-    }, inMs))
+    reminders.set(
+      id,
+      setTimeout(() => {
+        reminders.delete(id)
+        look()
+      }, inMs),
+    )
   }
 
   const harmless = async (what: string, action: Promise<unknown>): Promise<void> => {
@@ -61,11 +64,19 @@ export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepar
   }
 
   /** Locks by PostgreSQL's time and answers in Agenda's, so that a worker whose clock is wrong is on time all the same. */
-  const lockNext = async (...[name, nextScanAt, lockDeadline, , options]: Parameters<JobRepository['getNextJobToRun']>) => {
+  const lockNext = async (
+    ...[name, nextScanAt, lockDeadline, , options]: Parameters<JobRepository['getNextJobToRun']>
+  ) => {
     const now = clock.now()
     const aheadMs = lockDeadline.getTime() + lockLifetimeMs - now.getTime()
     const shift = (at: Date, ms: number) => new Date(at.getTime() + ms)
-    const job = await inner.getNextJobToRun(name, shift(nextScanAt, -aheadMs), shift(lockDeadline, -aheadMs), now, options)
+    const job = await inner.getNextJobToRun(
+      name,
+      shift(nextScanAt, -aheadMs),
+      shift(lockDeadline, -aheadMs),
+      now,
+      options,
+    )
     if (!job) return undefined
     if (closed) {
       await inner.unlockJob(job)
@@ -102,7 +113,10 @@ export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepar
       forget(job._id)
       running.add(job._id)
       // When the store is down, hangs or was emptied, the wake-up is delivered all the same.
-      await harmless('the start of a wake-up was not saved', within(START_WAIT_MS, store.started(job._id, clock.now()), 'the store of wake-ups'))
+      await harmless(
+        'the start of a wake-up was not saved',
+        within(START_WAIT_MS, store.started(job._id, clock.now()), 'the store of wake-ups'),
+      )
     },
     async removeJobs(options) {
       try {

@@ -1,12 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonValue, LostCall, Recovery } from '@automagik-spark/adapters'
 import { nextRetryMs, SourceError } from '@automagik-spark/core'
 import type { ClaimedTask } from '@automagik-spark/db'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../logger.ts'
 import { keepAnswer } from '../output.ts'
 import type { OpenSource } from '../remote.ts'
-import { makeEnds, Stopped } from './attempt.ts'
 import type { AttemptEnd } from './attempt.ts'
+import { makeEnds, Stopped } from './attempt.ts'
 import type { Target } from './targets.ts'
 
 type Deps = { openSource: OpenSource; logger: Logger; random: () => number; maxOutputBytes: number }
@@ -20,14 +20,25 @@ const LOST_ON_THE_WAY = 3
  * Asks the server what became of a call, until it knows or the time of the run is up; once in any case. What nobody can tell is left to
  * `retry_on`. It never throws, and an end of it is never "it was not sent".
  */
-export const makeAsk = ({ openSource, logger, random, maxOutputBytes }: Deps) =>
-  async (task: ClaimedTask, { flow, source }: Target, signal: AbortSignal, { lost, untilMs }: { lost: SourceError; untilMs: number }): Promise<AttemptEnd> => {
+export const makeAsk =
+  ({ openSource, logger, random, maxOutputBytes }: Deps) =>
+  async (
+    task: ClaimedTask,
+    { flow, source }: Target,
+    signal: AbortSignal,
+    { lost, untilMs }: { lost: SourceError; untilMs: number },
+  ): Promise<AttemptEnd> => {
     const { end, failed, stopped } = makeEnds(task, random)
     const unknown = (why: string) => failed(new SourceError('outcome_unknown', 'unknown', `${lost.message} ${why}`))
     const call: LostCall = {
-      flow_id: flow.remote_flow_id, flow_type: flow.flow_type, input_value: task.input,
+      flow_id: flow.remote_flow_id,
+      flow_type: flow.flow_type,
+      input_value: task.input,
       data: flow.data as JsonValue, // out of a jsonb column
-      session_id: task.session_id ?? task.id, own_session: task.session_id === null, tries: task.tries, signal,
+      session_id: task.session_id ?? task.id,
+      own_session: task.session_id === null,
+      tries: task.tries,
+      signal,
     }
     try {
       const remote = openSource(source)
@@ -38,16 +49,36 @@ export const makeAsk = ({ openSource, logger, random, maxOutputBytes }: Deps) =>
           return { state: 'running' } // it cannot be asked right now
         })) ?? { state: 'unknown' }
         if (found.state === 'completed') {
-          return end({ status: 'completed', reached: true, ...keepAnswer(found.text, found.answer, found.bytes, maxOutputBytes) }, { notes: ['the server was asked what became of the call', ...found.notes] })
+          return end(
+            {
+              status: 'completed',
+              reached: true,
+              ...keepAnswer(found.text, found.answer, found.bytes, maxOutputBytes),
+            },
+            { notes: ['the server was asked what became of the call', ...found.notes] },
+          )
         }
         if (found.state === 'failed') return failed(found.error)
-        if (found.state === 'unknown') return unknown('The server cannot say what became of it. Look there before you run it again.')
+        if (found.state === 'unknown')
+          return unknown('The server cannot say what became of it. Look there before you run it again.')
         if (found.state === 'never_arrived') {
-          const error = new SourceError('source_unreachable', 'not_sent', `${lost.message} The server says that the call never arrived.`)
-          return { ...failed(error, nextRetryMs({ ...task, max_retries: Math.max(task.max_retries, LOST_ON_THE_WAY) }, error, random())) }
+          const error = new SourceError(
+            'source_unreachable',
+            'not_sent',
+            `${lost.message} The server says that the call never arrived.`,
+          )
+          return {
+            ...failed(
+              error,
+              nextRetryMs({ ...task, max_retries: Math.max(task.max_retries, LOST_ON_THE_WAY) }, error, random()),
+            ),
+          }
         }
         const leftMs = untilMs - performance.now()
-        if (leftMs <= 0) return unknown('The server was asked, and by the timeout of the run it had not said that it was over. Look there before you run it again.')
+        if (leftMs <= 0)
+          return unknown(
+            'The server was asked, and by the timeout of the run it had not said that it was over. Look there before you run it again.',
+          )
         await sleep(Math.min(waitMs, leftMs), undefined, { signal }).catch(() => signal.throwIfAborted())
       }
     } catch (error) {

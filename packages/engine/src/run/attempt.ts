@@ -1,7 +1,7 @@
 import type { Doubt, JsonValue } from '@automagik-spark/adapters'
 import { nextRetryMs, SourceError } from '@automagik-spark/core'
-import { settlementOf } from '@automagik-spark/db'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
+import { settlementOf } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 import { keepAnswer, storableText } from '../output.ts'
 import type { OpenSource } from '../remote.ts'
@@ -58,15 +58,30 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
   return {
     end,
     failed: (error: SourceError, retry_in_ms = nextRetryMs(task, error, random())): AttemptEnd =>
-      end({ status: 'failed', error: storableText(error.message), error_code: error.error_code, retry_in_ms, reached: hasReached(error) }),
+      end({
+        status: 'failed',
+        error: storableText(error.message),
+        error_code: error.error_code,
+        retry_in_ms,
+        reached: hasReached(error),
+      }),
     /** Gone: nothing is to be written. */
-    stopped: ({ why }: Stopped): AttemptEnd => ({ ...end({ status: 'cancelled' }), ...(why === 'gone' && { settlement: null }) }),
+    stopped: ({ why }: Stopped): AttemptEnd => ({
+      ...end({ status: 'cancelled' }),
+      ...(why === 'gone' && { settlement: null }),
+    }),
   }
 }
 
 /** Calls the flow once and says how it ended. It never throws: whatever happens is an end of the attempt. */
-export const makeAttempt = ({ openSource, confirmNotFound, logger, random, maxOutputBytes }: Deps) =>
-  async (task: ClaimedTask, target: Target, signal: AbortSignal, timeoutMs = task.timeout * 1000): Promise<AttemptEnd> => {
+export const makeAttempt =
+  ({ openSource, confirmNotFound, logger, random, maxOutputBytes }: Deps) =>
+  async (
+    task: ClaimedTask,
+    target: Target,
+    signal: AbortSignal,
+    timeoutMs = task.timeout * 1000,
+  ): Promise<AttemptEnd> => {
     const { flow, source } = target
     const { end, failed, stopped } = makeEnds(task, random)
     let canBeAsked = false
@@ -93,16 +108,26 @@ export const makeAttempt = ({ openSource, confirmNotFound, logger, random, maxOu
       )
     } catch (error) {
       if (error instanceof Stopped) return stopped(error)
-      if (error instanceof VaultError) return end({ status: 'failed', error: error.message, error_code: 'key_undecryptable' })
+      if (error instanceof VaultError)
+        return end({ status: 'failed', error: error.message, error_code: 'key_undecryptable' })
       if (error instanceof SourceError) {
         const known = error.error_code === 'flow_not_found' ? await confirmNotFound(error, target) : error
-        return { ...failed(known), lost: known.failure === 'unknown' && canBeAsked ? known : null, unsent: known.failure === 'not_sent' ? known : null }
+        return {
+          ...failed(known),
+          lost: known.failure === 'unknown' && canBeAsked ? known : null,
+          unsent: known.failure === 'not_sent' ? known : null,
+        }
       }
       logger.error({ task_id: task.id, err: error }, 'attempt threw')
-      return end({ status: 'failed', error: 'Internal error in Spark; the log of the worker says more.', error_code: 'internal' })
+      return end({
+        status: 'failed',
+        error: 'Internal error in Spark; the log of the worker says more.',
+        error_code: 'internal',
+      })
     }
   }
 /** Whether the server was there. Not when it was we who refused to connect. */
 const hasReached = ({ failure, error_code }: SourceError): boolean =>
-  failure !== 'not_sent' && !(failure === 'refused' && (error_code === 'address_refused' || error_code === 'source_unreachable'))
+  failure !== 'not_sent' &&
+  !(failure === 'refused' && (error_code === 'address_refused' || error_code === 'source_unreachable'))
 export type Attempt = ReturnType<typeof makeAttempt>

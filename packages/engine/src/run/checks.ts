@@ -1,6 +1,6 @@
 import { SourceError } from '@automagik-spark/core'
-import { checkedDown, checkedUp, checkNotMade, claimChecks } from '@automagik-spark/db'
 import type { Check, Sql } from '@automagik-spark/db'
+import { checkedDown, checkedUp, checkNotMade, claimChecks } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 import type { OpenSource } from '../remote.ts'
 import { VaultError } from '../vault.ts'
@@ -39,8 +39,16 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
   const down = async (check: Check, error: SourceError) => {
     const busy = error.timed_out || error.failure === 'turned_away'
     const seen = await checkedDown(sql, check, error.message, busy)
-    if (seen?.began) logger.warn({ source_id: check.source_id, reason: error.message }, 'source is held: its server does not answer as it should')
-    else logger.info({ source_id: check.source_id, failures: seen?.failures ?? 0, reason: error.message }, 'health check failed')
+    if (seen?.began)
+      logger.warn(
+        { source_id: check.source_id, reason: error.message },
+        'source is held: its server does not answer as it should',
+      )
+    else
+      logger.info(
+        { source_id: check.source_id, failures: seen?.failures ?? 0, reason: error.message },
+        'health check failed',
+      )
     if (!seen?.down) return onReleased() // what could not be sent is tried again
     if (seen.began) arm([seen.next_at])
     await onDown()
@@ -54,10 +62,20 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
     } catch (error) {
       if (end.signal.aborted) return checkNotMade(sql, check, false)
       if (error instanceof SourceError) return down(check, error)
-      if (tooLong.aborted) return down(check, new SourceError('source_unreachable', 'unknown', `No answer from ${check.url}: a health check took longer than ${LONGEST_MS / 1000} s.`, { timed_out: true }))
+      if (tooLong.aborted)
+        return down(
+          check,
+          new SourceError(
+            'source_unreachable',
+            'unknown',
+            `No answer from ${check.url}: a health check took longer than ${LONGEST_MS / 1000} s.`,
+            { timed_out: true },
+          ),
+        )
       await checkNotMade(sql, check, true)
       // Not the server's fault, and other workers may have the right key.
-      if (error instanceof VaultError) return logger.warn({ source_id: check.source_id, err: error }, "source cannot be asked: its key can't be read")
+      if (error instanceof VaultError)
+        return logger.warn({ source_id: check.source_id, err: error }, "source cannot be asked: its key can't be read")
       throw error
     }
     await up(check, version_info)
@@ -71,7 +89,9 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
     if (next.length > 0) arm(next)
     for (const check of checks) {
       const asking: Promise<void> = ask(check)
-        .catch((error: unknown) => logger.warn({ source_id: check.source_id, err: error }, 'health check could not be made'))
+        .catch((error: unknown) =>
+          logger.warn({ source_id: check.source_id, err: error }, 'health check could not be made'),
+        )
         .finally(() => inFlight.delete(asking))
       inFlight.add(asking)
     }

@@ -1,13 +1,13 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { decide } from '@automagik-spark/core'
-import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow } from '@automagik-spark/db'
 import type { LockedSchedule, ScheduleMove, Sql, SqlPool } from '@automagik-spark/db'
+import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow } from '@automagik-spark/db'
 import { decidable } from '../decidable.ts'
 import type { Ids } from '../ids.ts'
-import { setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
-import { outcomeOf, worldOf, writeOutcomes } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
+import { outcomeOf, worldOf, writeOutcomes } from './outcome.ts'
 
 type Deps = {
   /** A connection of its own: one batch is under way per process. */
@@ -29,7 +29,14 @@ const TURN = 25
 export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => {
   const decideBatch = async (tx: Sql, due: LockedSchedule[]): Promise<{ started: number; next: Date[] }> => {
     const now = await sqlNow(tx)
-    const open = new Map((await countOpen(tx, due.map((s) => s.id))).map((row) => [row.schedule_id, row]))
+    const open = new Map(
+      (
+        await countOpen(
+          tx,
+          due.map((s) => s.id),
+        )
+      ).map((row) => [row.schedule_id, row]),
+    )
     const outcomes: Outcome[] = []
     for (const [i, schedule] of due.entries()) {
       if (i % TURN === TURN - 1) await turn()
@@ -76,7 +83,9 @@ export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => 
     try {
       return await sql.transaction(async (tx) => {
         const due = await lockDue(tx, size)
-        return due.length === 0 ? { locked: 0, started: 0, next: [] } : { locked: due.length, ...(await decideBatch(tx, due)) }
+        return due.length === 0
+          ? { locked: 0, started: 0, next: [] }
+          : { locked: due.length, ...(await decideBatch(tx, due)) }
       })
     } catch (error) {
       if (!isOfTheRow(error)) throw error

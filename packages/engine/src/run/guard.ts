@@ -23,10 +23,13 @@ export const makeGuard = ({ clock, look }: Deps) => {
         if (timers.has(at) || inMs > HORIZON_MS || inMs < -HORIZON_MS) continue
         timers.set(
           at,
-          setTimeout(() => {
-            timers.delete(at)
-            look()
-          }, Math.max(inMs, 0)),
+          setTimeout(
+            () => {
+              timers.delete(at)
+              look()
+            },
+            Math.max(inMs, 0),
+          ),
         )
       }
     },

@@ -1,5 +1,5 @@
-import { beat, prolong } from '@automagik-spark/db'
 import type { Sql, WorkerRow } from '@automagik-spark/db'
+import { beat, prolong } from '@automagik-spark/db'
 import type { DbClock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import type { Runner } from './runner.ts'
@@ -28,12 +28,24 @@ export const makeHeartbeat = ({ sql, clock, logger, runner, troubles, leaseMs, w
     const now = await beat(sql, { ...worker, status, current_tasks: runner.count(), trouble: troubles.current() })
     clock.learn(now, performance.now() - askedAt)
     const skewed = Math.abs(clock.skewMs()) > SKEW_WARN_MS
-    if (skewed && !warned) logger.warn({ skew_ms: Math.round(clock.skewMs()) }, "this machine's clock differs from PostgreSQL's, which decides")
+    if (skewed && !warned)
+      logger.warn(
+        { skew_ms: Math.round(clock.skewMs()) },
+        "this machine's clock differs from PostgreSQL's, which decides",
+      )
     warned = skewed
 
     const inHand = runner.held()
     const prolongedAt = performance.now()
-    const held = new Map((await prolong(sql, inHand.map(({ task }) => task), leaseMs)).map((row) => [row.id, row]))
+    const held = new Map(
+      (
+        await prolong(
+          sql,
+          inHand.map(({ task }) => task),
+          leaseMs,
+        )
+      ).map((row) => [row.id, row]),
+    )
     const lost = inHand.filter(({ task }) => !held.has(task.id))
     for (const entry of inHand) {
       const row = held.get(entry.task.id)
@@ -42,7 +54,9 @@ export const makeHeartbeat = ({ sql, clock, logger, runner, troubles, leaseMs, w
     }
     if (lost.length === 0) return
     // Settled by now, deleted, or taken over. Only what was deleted is stopped: a call that was sent and taken over may still report.
-    const { rows } = await sql.query<{ id: string }>(`SELECT id FROM tasks WHERE id = ANY ($1::uuid[])`, [lost.map(({ task }) => task.id)])
+    const { rows } = await sql.query<{ id: string }>(`SELECT id FROM tasks WHERE id = ANY ($1::uuid[])`, [
+      lost.map(({ task }) => task.id),
+    ])
     const there = new Set(rows.map((row) => row.id))
     for (const { task } of lost) if (!there.has(task.id)) runner.stop(task.id, 'gone')
   }

@@ -1,5 +1,5 @@
-import { endOverdue, showUp, sourcesToTend, turnAway } from '@automagik-spark/db'
 import type { SourcesToTend, Sql } from '@automagik-spark/db'
+import { endOverdue, showUp, sourcesToTend, turnAway } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 
 type Deps = { sql: Sql; logger: Logger }
@@ -22,7 +22,8 @@ export const makeHolds = ({ sql, logger }: Deps) => {
     turnAway: (): Promise<string[]> => turnAway(sql),
     /** Now and then. */
     async endOverdue(): Promise<void> {
-      for (const task_id of await endOverdue(sql)) logger.warn({ task_id }, 'task failed: its server was down for longer than it may be late')
+      for (const task_id of await endOverdue(sql))
+        logger.warn({ task_id }, 'task failed: its server was down for longer than it may be late')
     },
   }
 }

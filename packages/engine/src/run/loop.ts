@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Does `work` again and again, `everyMs` apart (a tenth earlier or later, so that workers do not march in step), until it is stopped. */
-export const loop = (everyMs: number, random: () => number, work: () => Promise<void>, onError: (error: unknown) => void) => {
+export const loop = (
+  everyMs: number,
+  random: () => number,
+  work: () => Promise<void>,
+  onError: (error: unknown) => void,
+) => {
   const end = new AbortController()
   const done = (async () => {
     while (!end.signal.aborted) {

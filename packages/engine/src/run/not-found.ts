@@ -18,7 +18,9 @@ export const makeConfirmNotFound = ({ openSource }: { openSource: OpenSource }) 
   const flowsOf = (source: Target['source']): Promise<Set<string>> => {
     const known = lists.get(source.source_id)
     if (known?.source === source && performance.now() < known.until) return known.flows
-    const flows = openSource(source).listFlows(AbortSignal.timeout(LIST_MS)).then((list) => new Set(list.map((flow) => `${flow.flow_type}:${flow.id}`)))
+    const flows = openSource(source)
+      .listFlows(AbortSignal.timeout(LIST_MS))
+      .then((list) => new Set(list.map((flow) => `${flow.flow_type}:${flow.id}`)))
     flows.catch(() => undefined) // whoever waits for it hears of it
     lists.set(source.source_id, { source, until: performance.now() + LIST_MS, flows })
     for (const [id, { until }] of lists) if (performance.now() >= until) lists.delete(id)
@@ -26,14 +28,28 @@ export const makeConfirmNotFound = ({ openSource }: { openSource: OpenSource }) 
   }
 
   return async (error: SourceError, { flow, source }: Target): Promise<SourceError> => {
-    const unreachable = (why: string) => new SourceError('source_unreachable', 'not_sent', `${error.message} But ${why}, so the flow is not taken to be deleted.`, { cause: error })
+    const unreachable = (why: string) =>
+      new SourceError(
+        'source_unreachable',
+        'not_sent',
+        `${error.message} But ${why}, so the flow is not taken to be deleted.`,
+        { cause: error },
+      )
     try {
-      if ((await flowsOf(source)).has(`${flow.flow_type}:${flow.remote_flow_id}`)) return unreachable("the server's list of flows has it")
+      if ((await flowsOf(source)).has(`${flow.flow_type}:${flow.remote_flow_id}`))
+        return unreachable("the server's list of flows has it")
       // A list may leave flows out, such as examples.
-      const found = await openSource(source).getFlow({ id: flow.remote_flow_id, flow_type: flow.flow_type }, AbortSignal.timeout(LIST_MS))
+      const found = await openSource(source).getFlow(
+        { id: flow.remote_flow_id, flow_type: flow.flow_type },
+        AbortSignal.timeout(LIST_MS),
+      )
       return found ? unreachable('the server shows it') : error
     } catch (failure) {
-      return unreachable(failure instanceof SourceError ? `the server cannot be asked for its flows (${failure.message})` : 'the server did not tell its flows in time')
+      return unreachable(
+        failure instanceof SourceError
+          ? `the server cannot be asked for its flows (${failure.message})`
+          : 'the server did not tell its flows in time',
+      )
     }
   }
 }

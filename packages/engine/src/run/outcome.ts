@@ -1,7 +1,7 @@
-import { startOf } from '@automagik-spark/core'
 import type { Decision, World } from '@automagik-spark/core'
-import { cancelOpen, moveSchedules, writeLedger } from '@automagik-spark/db'
+import { startOf } from '@automagik-spark/core'
 import type { LedgerEntry, LockedSchedule, OpenTasks, ScheduleMove, Sql } from '@automagik-spark/db'
+import { cancelOpen, moveSchedules, writeLedger } from '@automagik-spark/db'
 import { planOf } from '../decidable.ts'
 import type { Ids } from '../ids.ts'
 
@@ -28,7 +28,9 @@ const entriesOf = (schedule: LockedSchedule, decision: Decision, ids: Ids): Ledg
 /** Where the schedule goes after a decision. A next time that is not later than the last would loop: that is a bug, and it throws. */
 const moveOf = (schedule: LockedSchedule, decision: Decision): ScheduleMove => {
   if (decision.next_due_at && decision.decided_until && decision.next_due_at <= decision.decided_until) {
-    throw new RangeError(`the next due time ${decision.next_due_at.toISOString()} is not after ${decision.decided_until.toISOString()}`)
+    throw new RangeError(
+      `the next due time ${decision.next_due_at.toISOString()} is not after ${decision.decided_until.toISOString()}`,
+    )
   }
   return {
     id: schedule.id,
@@ -49,12 +51,26 @@ export const outcomeOf = (schedule: LockedSchedule, decision: Decision, ids: Ids
 })
 
 /** Writes and announces decisions in the transaction that holds their schedules' locks. Returns how many tasks were made. */
-export const writeOutcomes = async (tx: Sql, outcomes: Outcome[], now: Date, default_timeout: number): Promise<number> => {
+export const writeOutcomes = async (
+  tx: Sql,
+  outcomes: Outcome[],
+  now: Date,
+  default_timeout: number,
+): Promise<number> => {
   // Before the new tasks are there, which are not meant.
   const cancelling = outcomes.filter((outcome) => outcome.cancelsOpen).map((outcome) => outcome.move.id)
   if (cancelling.length > 0) await cancelOpen(tx, cancelling)
-  const made = await writeLedger(tx, outcomes.flatMap((outcome) => outcome.entries), now, default_timeout)
-  await moveSchedules(tx, outcomes.map((outcome) => outcome.move), now)
+  const made = await writeLedger(
+    tx,
+    outcomes.flatMap((outcome) => outcome.entries),
+    now,
+    default_timeout,
+  )
+  await moveSchedules(
+    tx,
+    outcomes.map((outcome) => outcome.move),
+    now,
+  )
   if (made.length > 0) await tx.query(`SELECT pg_notify('spark_ready', '')`)
   return made.length
 }

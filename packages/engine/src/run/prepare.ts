@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doubt, JsonValue, RemoteFlow, Source } from '@automagik-spark/adapters'
 import { SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, FlowTarget } from '@automagik-spark/db'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FlowReads } from '../flow-reads.ts'
 import type { Logger } from '../logger.ts'
 import type { OpenSource } from '../remote.ts'
@@ -11,7 +11,15 @@ import type { Target } from './targets.ts'
 export type Prepared = { target: Target; notes: string[]; refusal: SourceError | null }
 
 /** A flow that was changed so that its runs go elsewhere than its copy says. */
-export type DriftedFlow = { task: ClaimedTask; target: Target; remote: Source; flow: RemoteFlow; chosen_input: string | null; chosen_output: string | null; change: string }
+export type DriftedFlow = {
+  task: ClaimedTask
+  target: Target
+  remote: Source
+  flow: RemoteFlow
+  chosen_input: string | null
+  chosen_output: string | null
+  change: string
+}
 
 type Deps = {
   openSource: OpenSource
@@ -23,7 +31,8 @@ type Deps = {
   onLost: (workflow_id: string, why: string) => void
 }
 
-const STREAMS = 'The flow was changed at its server since it was synced: a component of it only streams its text, which was lost in this run. Its next runs are streamed.'
+const STREAMS =
+  'The flow was changed at its server since it was synced: a component of it only streams its text, which was lost in this run. Its next runs are streamed.'
 
 /** Of a run's timeout, how much the reading may take; and at most. */
 const SHARE = 0.5
@@ -38,10 +47,23 @@ type Found = { remote: Source; found: RemoteFlow | Error | null | 'late' }
  * `before` returns null where nothing has to be looked at.
  */
 export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps) => {
-  const read = async (remote: Source, { task, target: { flow, source }, signal, when }: { task: ClaimedTask; target: Target; signal: AbortSignal; when: string }): Promise<Found['found']> => {
+  const read = async (
+    remote: Source,
+    {
+      task,
+      target: { flow, source },
+      signal,
+      when,
+    }: { task: ClaimedTask; target: Target; signal: AbortSignal; when: string },
+  ): Promise<Found['found']> => {
     const ending = new AbortController()
-    const inTime = sleep(Math.min(MOST_MS, task.timeout * 1000 * SHARE), 'late' as const, { signal: AbortSignal.any([signal, ending.signal]) })
-    const reading = reads.read(remote, `${when}:${source.source_id}:${source.version}:${flow.changed_at.getTime()}`, { id: flow.remote_flow_id, flow_type: flow.flow_type })
+    const inTime = sleep(Math.min(MOST_MS, task.timeout * 1000 * SHARE), 'late' as const, {
+      signal: AbortSignal.any([signal, ending.signal]),
+    })
+    const reading = reads.read(remote, `${when}:${source.source_id}:${source.version}:${flow.changed_at.getTime()}`, {
+      id: flow.remote_flow_id,
+      flow_type: flow.flow_type,
+    })
     return Promise.race([reading, inTime]).finally(() => {
       ending.abort()
       inTime.catch(() => undefined)
@@ -49,7 +71,13 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
   }
 
   /** The target as the flow is now, and what that changes; a SourceError where the input would be lost. */
-  const follow = (remote: Source, task: ClaimedTask, target: Target, found: RemoteFlow, more: string | null = null): { target: Target; change: string | null } => {
+  const follow = (
+    remote: Source,
+    task: ClaimedTask,
+    target: Target,
+    found: RemoteFlow,
+    more: string | null = null,
+  ): { target: Target; change: string | null } => {
     const drift = found.data === null ? undefined : remote.driftOf?.(useOf(task, target.flow), found)
     if (!drift) return { target, change: null }
     const { input_component: chosen_input, output_component: chosen_output } = drift
@@ -68,15 +96,29 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
   const prepare = async (remote: Source, task: ClaimedTask, target: Target, signal: AbortSignal): Promise<Prepared> => {
     const as = (more: Partial<Prepared>): Prepared => ({ target, notes: [], refusal: null, ...more })
     const found = await read(remote, { task, target, signal, when: 'before' })
-    if (found === 'late') return as({ notes: ['The flow could not be read in time before this run: it was run as it was synced.'] })
-    if (found instanceof Error) return as({ notes: [`The flow could not be read before this run, and was run as it was synced. ${found.message}`] })
-    if (found === null) return as({ refusal: new SourceError('flow_not_found', 'refused', `The flow was not found at ${target.source.url} when it was read before the run: it was deleted, or this key may not see it.`) })
+    if (found === 'late')
+      return as({ notes: ['The flow could not be read in time before this run: it was run as it was synced.'] })
+    if (found instanceof Error)
+      return as({
+        notes: [`The flow could not be read before this run, and was run as it was synced. ${found.message}`],
+      })
+    if (found === null)
+      return as({
+        refusal: new SourceError(
+          'flow_not_found',
+          'refused',
+          `The flow was not found at ${target.source.url} when it was read before the run: it was deleted, or this key may not see it.`,
+        ),
+      })
     try {
       const { target: now, change } = follow(remote, task, target, found)
       return as({ target: now, notes: change === null ? [] : [change] })
     } catch (error) {
       if (!(error instanceof SourceError)) throw error
-      logger.warn({ task_id: task.id, workflow_id: task.workflow_id }, 'a flow was changed at its server, and a run of it refused')
+      logger.warn(
+        { task_id: task.id, workflow_id: task.workflow_id },
+        'a flow was changed at its server, and a run of it refused',
+      )
       onLost(task.workflow_id, error.message)
       return as({ refusal: error })
     }
@@ -94,7 +136,12 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
     },
 
     /** After a run whose answer did not come from where the copy says, was made by what the copy does not have, or is an empty text. A SourceError: the flow ran without the input, or another part of it did. */
-    async after(task: ClaimedTask, target: Target, signal: AbortSignal, { from, is_elsewhere, is_empty, strangers }: Doubt): Promise<{ notes: string[]; lost: SourceError | null }> {
+    async after(
+      task: ClaimedTask,
+      target: Target,
+      signal: AbortSignal,
+      { from, is_elsewhere, is_empty, strangers }: Doubt,
+    ): Promise<{ notes: string[]; lost: SourceError | null }> {
       const nothing = { notes: [], lost: null }
       try {
         const met = strangers.map((id) => `${task.workflow_id}:${target.flow.changed_at.getTime()}:${id}`)
@@ -119,7 +166,8 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
         return { notes: [], lost: why === null ? null : new SourceError('bad_answer', 'bad_answer', why) }
       } catch (error) {
         // The answer is here: nothing that happens now may lose it.
-        if (!signal.aborted) logger.warn({ task_id: task.id, err: error }, 'a flow could not be looked at after its run')
+        if (!signal.aborted)
+          logger.warn({ task_id: task.id, err: error }, 'a flow could not be looked at after its run')
         return nothing
       }
     },
@@ -128,6 +176,9 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
 export type Prepare = ReturnType<typeof makePrepare>
 
 const useOf = (task: ClaimedTask, flow: FlowTarget) => ({
-  input_value: task.input, tweaks: task.tweaks, input_component: flow.chosen_input, output_component: flow.chosen_output,
+  input_value: task.input,
+  tweaks: task.tweaks,
+  input_component: flow.chosen_input,
+  output_component: flow.chosen_output,
   data: flow.data as JsonValue, // out of a jsonb column
 })

@@ -1,7 +1,7 @@
-import { askedBy, dueSeconds, markExpired, takeOver, whatIsToDo } from '@automagik-spark/db'
-import type { Asker, Db, Sql, ToDo } from '@automagik-spark/db'
-import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Clock } from '@automagik-spark/core'
+import { MINUTE, SECOND } from '@automagik-spark/core'
+import type { Asker, Db, Sql, ToDo } from '@automagik-spark/db'
+import { askedBy, dueSeconds, markExpired, takeOver, whatIsToDo } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 import type { Queue } from '../queue.ts'
 import type { Checks } from './checks.ts'
@@ -45,7 +45,26 @@ const PURGE_BATCH = 2_000
  * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
  * done twice, and each is limited.
  */
-export const makeReconcile = ({ db, sql, queue, clock, logger, troubles, fire, pump, onRetries, holds, checks, checkMs, pauseFailing, asker, adopt, random, watch, graceMs }: Deps) => {
+export const makeReconcile = ({
+  db,
+  sql,
+  queue,
+  clock,
+  logger,
+  troubles,
+  fire,
+  pump,
+  onRetries,
+  holds,
+  checks,
+  checkMs,
+  pauseFailing,
+  asker,
+  adopt,
+  random,
+  watch,
+  graceMs,
+}: Deps) => {
   let round = 0
 
   /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
@@ -64,13 +83,19 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, troubles, fire, p
     await markExpired(sql)
     const taken = await takeOver(sql, graceMs, random, asker)
     if (taken.some(({ status }) => status === 'running')) await adopt(await askedBy(sql, asker.worker_id))
-    for (const task of taken) logger.warn({ task_id: task.id, status: task.status }, 'task taken over from a dead worker')
+    for (const task of taken)
+      logger.warn({ task_id: task.id, status: task.status }, 'task taken over from a dead worker')
     const retries = taken.flatMap((task) => task.next_retry_at ?? [])
     if (retries.length > 0) onRetries(retries)
   }
 
   /** `when`: by what was found, left out: always. `every`: in so many rounds once. What may take long comes last. */
-  const steps: { name: string; when?: (found: ToDo) => boolean; every?: number; run: (found: ToDo) => Promise<unknown> }[] = [
+  const steps: {
+    name: string
+    when?: (found: ToDo) => boolean
+    every?: number
+    run: (found: ToDo) => Promise<unknown>
+  }[] = [
     { name: 'waking the claim', when: ({ tasks }) => tasks, run: async () => pump() },
     { name: 'taking over', when: ({ leases }) => leases, run: takeOverDead },
     { name: 'checking sources', when: ({ checks }) => checks, run: checks.look },
@@ -79,7 +104,12 @@ export const makeReconcile = ({ db, sql, queue, clock, logger, troubles, fire, p
     { name: 'pausing schedules', every: PAUSE_EVERY, run: pauseFailing },
     { name: 'arming wake-ups', every: ARM_EVERY, run: arm },
     { name: 'firing', when: ({ schedules }) => schedules, run: fire },
-    { name: 'purging', when: ({ deleted }) => deleted, every: PURGE_EVERY, run: () => db.tasks.purgeHidden(PURGE_BATCH) },
+    {
+      name: 'purging',
+      when: ({ deleted }) => deleted,
+      every: PURGE_EVERY,
+      run: () => db.tasks.purgeHidden(PURGE_BATCH),
+    },
     { name: 'pruning workers', every: PRUNE_EVERY, run: () => db.workers.prune() },
   ]
 

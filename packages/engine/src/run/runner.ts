@@ -1,15 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doubt } from '@automagik-spark/adapters'
 import { SourceError } from '@automagik-spark/core'
-import { claim, claimedBy, markAsking, markCalling, settlementOf } from '@automagik-spark/db'
 import type { AskedTask, ClaimedTask, Sql } from '@automagik-spark/db'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { claim, claimedBy, markAsking, markCalling, settlementOf } from '@automagik-spark/db'
 import { makeBatcher } from '../batcher.ts'
 import { mayBeCommitted } from '../doubt.ts'
 import type { Ids } from '../ids.ts'
 import type { Logger } from '../logger.ts'
-import { makeEnds, Stopped } from './attempt.ts'
-import type { Attempt, AttemptEnd } from './attempt.ts'
 import type { Ask } from './ask.ts'
+import type { Attempt, AttemptEnd } from './attempt.ts'
+import { makeEnds, Stopped } from './attempt.ts'
 import type { ConfirmNotFound } from './not-found.ts'
 import type { Prepare } from './prepare.ts'
 import type { Settler } from './settler.ts'
@@ -58,7 +58,22 @@ const RETRY_MS = 250
 
 /** Claims what is ready, calls it, settles it: as many at once as there are slots. */
 export const makeRunner = (deps: Deps) => {
-  const { worker_id, claimSql, intendSql, targets, prepare, attempt, ask, unsent, settler, troubles, ids, logger, concurrency, leaseMs } = deps
+  const {
+    worker_id,
+    claimSql,
+    intendSql,
+    targets,
+    prepare,
+    attempt,
+    ask,
+    unsent,
+    settler,
+    troubles,
+    ids,
+    logger,
+    concurrency,
+    leaseMs,
+  } = deps
   const held = new Map<string, Held>()
   let open = true
   let claiming: Promise<void> | null = null
@@ -90,13 +105,19 @@ export const makeRunner = (deps: Deps) => {
     const { status, error_code, retry_in_ms } = settlement
     if (error_code === 'flow_not_found') deps.onGone(task.workflow_id)
     if (retry_in_ms === null) logger.info({ task_id: task.id, status, error_code, written }, 'task finished')
-    else logger.info({ task_id: task.id, error_code, retry_in_ms, try: task.tries, written }, 'attempt failed and will be repeated')
+    else
+      logger.info(
+        { task_id: task.id, error_code, retry_in_ms, try: task.tries, written },
+        'attempt failed and will be repeated',
+      )
   }
 
   const askFor = async (entry: Held, target: Target, lost: SourceError, untilMs: number): Promise<AttemptEnd> => {
     entry.phase = 'asking'
     // That it is being asked for is for others to see; a worker that dies here is taken over as one that died during the call.
-    await markAsking(intendSql, entry.task).catch((error: unknown) => logger.warn({ task_id: entry.task.id, err: error }, 'asking could not be written'))
+    await markAsking(intendSql, entry.task).catch((error: unknown) =>
+      logger.warn({ task_id: entry.task.id, err: error }, 'asking could not be written'),
+    )
     return ask(entry.task, target, entry.abort.signal, { lost, untilMs })
   }
 
@@ -104,7 +125,10 @@ export const makeRunner = (deps: Deps) => {
   const runAsked = async (entry: Held, target: Target, leftMs: number) => {
     try {
       const lost = new SourceError('outcome_unknown', 'unknown', 'The worker was stopped or died during the call.')
-      await finish(entry.task, await ask(entry.task, target, entry.abort.signal, { lost, untilMs: performance.now() + leftMs }))
+      await finish(
+        entry.task,
+        await ask(entry.task, target, entry.abort.signal, { lost, untilMs: performance.now() + leftMs }),
+      )
     } finally {
       drop(entry)
     }
@@ -123,9 +147,15 @@ export const makeRunner = (deps: Deps) => {
       if (!(await intend(task))) return void (await settleUnsent(entry))
       // No await from here to the call: the intent stands, and the lease is looked at once more.
       if (entry.abort.signal.aborted) return void (await settleUnsent(entry))
-      if (performance.now() >= entry.leaseEndsAt) return void (await settler.handBack([task], 'the lease ended before the call was sent'))
+      if (performance.now() >= entry.leaseEndsAt)
+        return void (await settler.handBack([task], 'the lease ended before the call was sent'))
       entry.phase = 'calling'
-      let end = await attempt(task, target, entry.abort.signal, ready ? Math.max(1, Math.round(untilMs - performance.now())) : undefined)
+      let end = await attempt(
+        task,
+        target,
+        entry.abort.signal,
+        ready ? Math.max(1, Math.round(untilMs - performance.now())) : undefined,
+      )
       if (ready) end.notes = [...ready.notes, ...end.notes]
       // A flow that was read for this run is known as it is.
       if (end.doubt && (end.doubt.is_elsewhere || !ready)) end = await lookedAt(entry, target, end, end.doubt)
@@ -146,7 +176,12 @@ export const makeRunner = (deps: Deps) => {
   }
 
   /** The end of a run whose answer gives reason to doubt the copy: a flow that was changed may have run without its input. */
-  const lookedAt = async ({ task, abort }: Held, target: Target, end: AttemptEnd, doubt: Doubt): Promise<AttemptEnd> => {
+  const lookedAt = async (
+    { task, abort }: Held,
+    target: Target,
+    end: AttemptEnd,
+    doubt: Doubt,
+  ): Promise<AttemptEnd> => {
     const { notes, lost } = await prepare.after(task, target, abort.signal, doubt)
     const said = [...end.notes, ...notes]
     return lost ? { ...makeEnds(task, deps.random).failed(lost), notes: said } : { ...end, notes: said }
@@ -243,9 +278,16 @@ export const makeRunner = (deps: Deps) => {
       for (const { left_ms, ...task } of fresh) {
         const target = found.get(task.id)
         if (!target || held.has(task.id)) continue // what it calls has just been deleted, and so is it
-        const entry: Held = { task, phase: 'asking', abort: new AbortController(), leaseEndsAt: performance.now() + leaseMs }
+        const entry: Held = {
+          task,
+          phase: 'asking',
+          abort: new AbortController(),
+          leaseEndsAt: performance.now() + leaseMs,
+        }
         held.set(task.id, entry)
-        void runAsked(entry, target, left_ms).catch((error: unknown) => logger.error({ task_id: task.id, err: error }, 'asking threw'))
+        void runAsked(entry, target, left_ms).catch((error: unknown) =>
+          logger.error({ task_id: task.id, err: error }, 'asking threw'),
+        )
       }
     },
     /** Claims nothing more. What is in hand goes on. */

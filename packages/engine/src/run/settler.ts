@@ -1,6 +1,6 @@
-import { addEvent, giveBackUnsent, handBack, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
-import type { Settlement, Sql, Unsent, UnsentTask } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Settlement, Sql, Unsent, UnsentTask } from '@automagik-spark/db'
+import { addEvent, giveBackUnsent, handBack, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
 import { makeBatcher } from '../batcher.ts'
 import type { Logger } from '../logger.ts'
 import type { Troubles } from './troubles.ts'
@@ -55,7 +55,13 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
       }
     }
   }
-  const settleOne = makeBatcher<Settlement, boolean>({ max: SETTLE_BATCH, maxWeight: SETTLE_CHARS, weightOf: charsOf, parallel: 2, run: settleAll })
+  const settleOne = makeBatcher<Settlement, boolean>({
+    max: SETTLE_BATCH,
+    maxWeight: SETTLE_CHARS,
+    weightOf: charsOf,
+    parallel: 2,
+    run: settleAll,
+  })
 
   const giveBackOne = makeBatcher<Unsent, UnsentTask | null>({
     max: SETTLE_BATCH,
@@ -84,9 +90,12 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
       const written = await settleOne(settlement)
       if (!written) {
         logger.warn({ task_id: settlement.id, status: settlement.status }, 'late answer kept in the log only')
-        await addEvent(sql, { task_id: settlement.id, type: 'late_answer', message: lateMessage(settlement), try: attempt }).catch((error: unknown) =>
-          logger.warn({ task_id: settlement.id, err: error }, 'late answer lost'),
-        )
+        await addEvent(sql, {
+          task_id: settlement.id,
+          type: 'late_answer',
+          message: lateMessage(settlement),
+          try: attempt,
+        }).catch((error: unknown) => logger.warn({ task_id: settlement.id, err: error }, 'late answer lost'))
       }
       return written
     },
@@ -99,7 +108,8 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
           await handBack(sql, pairs, why)
           return
         } catch (error) {
-          if (tries === HAND_BACK_TRIES) return logger.warn({ err: error, tasks: pairs.length }, 'handing back failed; the lease will run out')
+          if (tries === HAND_BACK_TRIES)
+            return logger.warn({ err: error, tasks: pairs.length }, 'handing back failed; the lease will run out')
           await sleep(waitMs)
         }
       }

@@ -1,5 +1,5 @@
-import { flowTargets, sourceTargets } from '@automagik-spark/db'
 import type { ClaimedTask, FlowTarget, SourceTarget, Sql } from '@automagik-spark/db'
+import { flowTargets, sourceTargets } from '@automagik-spark/db'
 
 export type Target = { flow: FlowTarget; source: SourceTarget }
 
@@ -23,10 +23,18 @@ export const makeTargets = (sql: Sql) => {
   return {
     /** What these tasks call; a task whose workflow or source has just been deleted has no entry. */
     async of(tasks: ClaimedTask[]): Promise<Map<string, Target>> {
-      const missingFlows = [...new Set(tasks.filter((task) => !flows.has(flowKey(task))).map((task) => task.workflow_id))]
-      const missingSources = [...new Set(tasks.filter((task) => !sources.has(sourceKey(task))).map((task) => task.source_id))]
-      if (missingFlows.length > 0) for (const flow of await flowTargets(sql, missingFlows)) keep(flows, `${flow.workflow_id}:${flow.changed_at.getTime()}`, flow)
-      if (missingSources.length > 0) for (const source of await sourceTargets(sql, missingSources)) keep(sources, `${source.source_id}:${source.version}`, source)
+      const missingFlows = [
+        ...new Set(tasks.filter((task) => !flows.has(flowKey(task))).map((task) => task.workflow_id)),
+      ]
+      const missingSources = [
+        ...new Set(tasks.filter((task) => !sources.has(sourceKey(task))).map((task) => task.source_id)),
+      ]
+      if (missingFlows.length > 0)
+        for (const flow of await flowTargets(sql, missingFlows))
+          keep(flows, `${flow.workflow_id}:${flow.changed_at.getTime()}`, flow)
+      if (missingSources.length > 0)
+        for (const source of await sourceTargets(sql, missingSources))
+          keep(sources, `${source.source_id}:${source.version}`, source)
       const targets = new Map<string, Target>()
       for (const task of tasks) {
         // A version that moved on between claim and look: the newest is what is called.

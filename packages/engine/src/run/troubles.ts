@@ -63,7 +63,14 @@ export const makeTroubles = ({ logger, onChange }: Deps) => {
     /** What others should know, or null. */
     current(): string | null {
       const told = [...open].filter(([, { told }]) => told)
-      return told.map(([work, { failures, sinceMs, reason }]) => `${work} has failed for ${secondsSince(sinceMs)} s (${failures} times): ${reason}`).join('; ') || null
+      return (
+        told
+          .map(
+            ([work, { failures, sinceMs, reason }]) =>
+              `${work} has failed for ${secondsSince(sinceMs)} s (${failures} times): ${reason}`,
+          )
+          .join('; ') || null
+      )
     },
   }
 }

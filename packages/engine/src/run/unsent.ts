@@ -1,7 +1,7 @@
-import type { SourceError } from '@automagik-spark/core'
-import { verdictSince } from '@automagik-spark/db'
-import type { ClaimedTask, Sql } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { SourceError } from '@automagik-spark/core'
+import type { ClaimedTask, Sql } from '@automagik-spark/db'
+import { verdictSince } from '@automagik-spark/db'
 import type { Logger } from '../logger.ts'
 import { storableText } from '../output.ts'
 import type { Checks } from './checks.ts'
@@ -21,7 +21,7 @@ const VERDICT_EVERY_MS = 150
  */
 export const makeUnsent = ({ sql, settler, checks, logger }: Deps) => {
   const verdict = async ({ source_id }: ClaimedTask, since: Date, signal: AbortSignal): Promise<'down' | 'up'> => {
-    for (const until = performance.now() + VERDICT_WITHIN_MS; performance.now() < until; ) {
+    for (const until = performance.now() + VERDICT_WITHIN_MS; performance.now() < until;) {
       signal.throwIfAborted()
       const found = await verdictSince(sql, source_id, since).catch(() => null) // PostgreSQL is away: later
       if (found !== null) return found
@@ -35,9 +35,22 @@ export const makeUnsent = ({ sql, settler, checks, logger }: Deps) => {
     // Nothing is out any more: a worker that stops gives it back.
     entry.phase = 'claimed'
     const { id, token, source_id } = task
-    const found = await settler.giveBackUnsent({ id, token, source_id, error: storableText(error.message), error_code: error.error_code })
-    logger.info({ task_id: id, error_code: error.error_code, becomes: found?.becomes ?? 'not ours any more' }, 'call was not sent')
-    void checks.look().catch((failure: unknown) => logger.warn({ source_id, err: failure }, 'source could not be checked; the reconciler tries again'))
+    const found = await settler.giveBackUnsent({
+      id,
+      token,
+      source_id,
+      error: storableText(error.message),
+      error_code: error.error_code,
+    })
+    logger.info(
+      { task_id: id, error_code: error.error_code, becomes: found?.becomes ?? 'not ours any more' },
+      'call was not sent',
+    )
+    void checks
+      .look()
+      .catch((failure: unknown) =>
+        logger.warn({ source_id, err: failure }, 'source could not be checked; the reconciler tries again'),
+      )
     if (found?.becomes !== 'last') return false
     if ((await verdict(task, found.at, abort.signal)) === 'up') return true
     await settler.handBack([task], `${error.message} No flow ran, so the try is given back; the server is down.`)

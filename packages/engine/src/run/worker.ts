@@ -1,9 +1,9 @@
-import { CAN_BE_ASKED } from '@automagik-spark/adapters'
-import { ceilToSecond } from '@automagik-spark/core'
-import type { SourceType } from '@automagik-spark/core'
-import { addEvent, listen, makeHotDb } from '@automagik-spark/db'
-import type { Db } from '@automagik-spark/db'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CAN_BE_ASKED } from '@automagik-spark/adapters'
+import type { SourceType } from '@automagik-spark/core'
+import { ceilToSecond } from '@automagik-spark/core'
+import type { Db } from '@automagik-spark/db'
+import { addEvent, listen, makeHotDb } from '@automagik-spark/db'
 import { announceDue } from '../announce.ts'
 import type { DbClock } from '../clock.ts'
 import { GONE, makeFlowCopies } from '../flow-copies.ts'
@@ -19,9 +19,9 @@ import { makeFire } from './fire.ts'
 import { makeGuard } from './guard.ts'
 import { makeHeartbeat } from './heartbeat.ts'
 import { makeHolds } from './holds.ts'
-import { makeConfirmNotFound } from './not-found.ts'
 import { loop } from './loop.ts'
-import { makePrepare, type DriftedFlow } from './prepare.ts'
+import { makeConfirmNotFound } from './not-found.ts'
+import { type DriftedFlow, makePrepare } from './prepare.ts'
 import { makeReconcile } from './reconcile.ts'
 import { makeRunner } from './runner.ts'
 import { makeSettler } from './settler.ts'
@@ -75,39 +75,88 @@ export const startWorker = async (deps: WorkerDeps) => {
   const announce = announceDue({ sql: db.sql, queue, clock })
   const onReleased = () => void announce(clock.now())
   const holds = makeHolds({ sql: db.sql, logger: log })
-  const checks = makeChecks({ sql: db.sql, openSource: deps.openSource, logger: log, random, everyMs: times.checkMs, arm, onReleased, onDown: holds.turnAway })
+  const checks = makeChecks({
+    sql: db.sql,
+    openSource: deps.openSource,
+    logger: log,
+    random,
+    everyMs: times.checkMs,
+    arm,
+    onReleased,
+    onDown: holds.turnAway,
+  })
   const pauseFailing = async () => {
-    for (const schedule_id of await db.schedules.pauseFailing()) log.warn({ schedule_id }, 'schedule is paused: its runs failed too often, or its flow is gone')
+    for (const schedule_id of await db.schedules.pauseFailing())
+      log.warn({ schedule_id }, 'schedule is paused: its runs failed too often, or its flow is gone')
   }
   const troubles = makeTroubles({ logger: log, onChange: () => void beatQuietly() })
   const settler = makeSettler({
-    sql: hot.settle, logger: log, troubles, onRetries: arm, onFailed: () => void pauseFailing().catch(warn('schedules could not be paused; the reconciler tries again')),
+    sql: hot.settle,
+    logger: log,
+    troubles,
+    onRetries: arm,
+    onFailed: () => void pauseFailing().catch(warn('schedules could not be paused; the reconciler tries again')),
     onOutcomes: () => holds.look().catch(warn('sources could not be looked through; the reconciler tries again')),
   })
   const targets = makeTargets(db.sql)
   const confirmNotFound = makeConfirmNotFound({ openSource: deps.openSource })
   const copies = makeFlowCopies({ db, clock, ids })
   const mendCopy = ({ target: { source }, remote, flow, chosen_input, chosen_output, change }: DriftedFlow) =>
-    copies.mend({ source_id: source.source_id, remote, flow }, { input_component: chosen_input ?? undefined, output_component: chosen_output ?? undefined, said: [change] })
+    copies.mend(
+      { source_id: source.source_id, remote, flow },
+      { input_component: chosen_input ?? undefined, output_component: chosen_output ?? undefined, said: [change] },
+    )
   const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
-    worker_id, claimSql: hot.claim, intendSql: hot.intend, targets, settler, troubles, ids, logger: log, concurrency: deps.concurrency, leaseMs: times.leaseMs,
-    random, confirmNotFound,
+    worker_id,
+    claimSql: hot.claim,
+    intendSql: hot.intend,
+    targets,
+    settler,
+    troubles,
+    ids,
+    logger: log,
+    concurrency: deps.concurrency,
+    leaseMs: times.leaseMs,
+    random,
+    confirmNotFound,
     prepare: makePrepare({
-      openSource: deps.openSource, reads: makeFlowReads(), logger: log,
-      onDrift: (drifted) => void mendCopy(drifted).catch(warn('the copy of a changed flow could not be mended; the next run tries again')),
+      openSource: deps.openSource,
+      reads: makeFlowReads(),
+      logger: log,
+      onDrift: (drifted) =>
+        void mendCopy(drifted).catch(warn('the copy of a changed flow could not be mended; the next run tries again')),
       onLost: (workflow_id, why) => void db.workflows.addWarning(workflow_id, why).catch(warn('a warning was lost')),
     }),
-    attempt: makeAttempt({ openSource: deps.openSource, confirmNotFound, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
+    attempt: makeAttempt({
+      openSource: deps.openSource,
+      confirmNotFound,
+      logger: log,
+      random,
+      maxOutputBytes: deps.maxOutputBytes,
+    }),
     ask: makeAsk({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
     unsent: makeUnsent({ sql: db.sql, settler, checks, logger: log }),
-    onStreamsOnly: (...learnt) => void db.workflows.markStreamsOnly(...learnt).catch(warn('a flow could not be marked')),
+    onStreamsOnly: (...learnt) =>
+      void db.workflows.markStreamsOnly(...learnt).catch(warn('a flow could not be marked')),
     onGone: (workflow_id) => void db.workflows.addWarning(workflow_id, GONE).catch(warn('a warning was lost')),
-    onNote: (task, message) => addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
+    onNote: (task, message) =>
+      addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
   const heartbeat = makeHeartbeat({
-    sql: hot.beat, clock, logger: log, runner, troubles, leaseMs: times.leaseMs,
-    worker: { id: worker_id, hostname: deps.hostname, pid: deps.pid, concurrency: deps.concurrency, version: deps.version },
+    sql: hot.beat,
+    clock,
+    logger: log,
+    runner,
+    troubles,
+    leaseMs: times.leaseMs,
+    worker: {
+      id: worker_id,
+      hostname: deps.hostname,
+      pid: deps.pid,
+      concurrency: deps.concurrency,
+      version: deps.version,
+    },
   })
   const beatQuietly = () => troubles.during('heartbeat', heartbeat.once).catch(() => undefined)
   const fireQuietly = () => troubles.during('firing', fire).catch(() => undefined) // the reconciler tries again
@@ -120,13 +169,32 @@ export const startWorker = async (deps: WorkerDeps) => {
   }
   const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
-    db, sql: hot.beat, queue, clock, logger: log, troubles, fire, pump: runner.pump, onRetries: arm, holds, checks, checkMs: times.checkMs, pauseFailing, adopt: runner.adopt,
-    asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? CAN_BE_ASKED }, random, watch: guard.watch, graceMs: times.graceMs,
+    db,
+    sql: hot.beat,
+    queue,
+    clock,
+    logger: log,
+    troubles,
+    fire,
+    pump: runner.pump,
+    onRetries: arm,
+    holds,
+    checks,
+    checkMs: times.checkMs,
+    pauseFailing,
+    adopt: runner.adopt,
+    asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? CAN_BE_ASKED },
+    random,
+    watch: guard.watch,
+    graceMs: times.graceMs,
   })
 
   await heartbeat.once() // it can be counted, and its clock is right, before it does anything
   const listener = listen({
-    url, name: 'spark-worker-listen', channels: ['spark_ready', 'spark_due', 'spark_cancel'], onError: warn('listening broke; connecting again'),
+    url,
+    name: 'spark-worker-listen',
+    channels: ['spark_ready', 'spark_due', 'spark_cancel'],
+    onError: warn('listening broke; connecting again'),
     onMessage(channel, payload) {
       if (channel === 'spark_ready') runner.pump()
       else if (channel === 'spark_cancel') for (const id of payload.split(',')) runner.stop(id, 'cancelled')
@@ -138,7 +206,14 @@ export const startWorker = async (deps: WorkerDeps) => {
     },
   })
   const beating = loop(times.leaseMs / 4, random, beatQuietly, () => undefined)
-  const looking = nets ? loop(times.reconcileMs, random, () => troubles.during('reconciling', reconcile), () => undefined) : null
+  const looking = nets
+    ? loop(
+        times.reconcileMs,
+        random,
+        () => troubles.during('reconciling', reconcile),
+        () => undefined,
+      )
+    : null
   await queue.listen(async () => void (await look()))
   log.info({ concurrency: deps.concurrency, store: queue.backend }, 'worker started')
 
@@ -148,7 +223,8 @@ export const startWorker = async (deps: WorkerDeps) => {
     heartbeat.setStatus('draining')
     await beatQuietly()
     const until = performance.now() + times.drainMs
-    if (runner.count() > 0) log.info({ tasks: runner.count(), at_most_s: times.drainMs / 1000 }, 'waiting for the runs in hand')
+    if (runner.count() > 0)
+      log.info({ tasks: runner.count(), at_most_s: times.drainMs / 1000 }, 'waiting for the runs in hand')
     while (runner.count() > 0 && performance.now() < until) await sleep(Math.min(50, times.drainMs))
     const rest = runner.held()
     if (rest.length === 0) return
@@ -157,9 +233,15 @@ export const startWorker = async (deps: WorkerDeps) => {
     for (const { task } of rest) runner.stop(task.id, 'gone')
     const goneBy = performance.now() + LAST_WAIT_MS
     while (runner.count() > 0 && performance.now() < goneBy) await sleep(20)
-    await settler.handBack(rest.filter((held) => held.phase === 'claimed').map(({ task }) => task), 'the worker was shut down before the call')
+    await settler.handBack(
+      rest.filter((held) => held.phase === 'claimed').map(({ task }) => task),
+      'the worker was shut down before the call',
+    )
     await hot.beat
-      .query(`UPDATE tasks SET lease_until = spark_now() WHERE id = ANY ($1::uuid[]) AND worker_id = $2 AND status = 'running'`, [rest.map(({ task }) => task.id), worker_id])
+      .query(
+        `UPDATE tasks SET lease_until = spark_now() WHERE id = ANY ($1::uuid[]) AND worker_id = $2 AND status = 'running'`,
+        [rest.map(({ task }) => task.id), worker_id],
+      )
       .catch(warn('leases could not be ended; they will run out'))
   }
 

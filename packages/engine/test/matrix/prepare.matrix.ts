@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import pg from 'pg'
-import { inject, it, expect } from 'vitest'
 import { freshDatabase, startTemporaryServer } from '@automagik-spark/db/testing'
+import pg from 'pg'
+import { expect, inject, it } from 'vitest'
 import { makeDbClock } from '../../src/clock.ts'
 import { agendaSchema, makeAgendaPool } from '../../src/queue/agenda-pool.ts'
 import { makePostgresWakeStore } from '../../src/queue/postgres-wake-store.ts'
@@ -13,7 +13,9 @@ const CAN_BE_PREPARED = /^\s*(?:--[^\n]*\n\s*)*(select|insert|update|delete|with
 /** Every text that the suites sent, once. */
 const collected = (): string[] => {
   const folder = process.env.SPARK_COLLECTED_SQL ?? ''
-  const lines = folder.split(':').flatMap((one) => readdirSync(one).flatMap((name) => readFileSync(join(one, name), 'utf8').trim().split('\n')))
+  const lines = folder
+    .split(':')
+    .flatMap((one) => readdirSync(one).flatMap((name) => readFileSync(join(one, name), 'utf8').trim().split('\n')))
   return [...new Set(lines.map((line) => JSON.parse(line) as string))].filter((text) => CAN_BE_PREPARED.test(text)) // written by collect-sql.ts
 }
 
@@ -21,14 +23,20 @@ const collected = (): string[] => {
 const refusals = async (adminUrl: string, texts: string[]): Promise<Map<string, string>> => {
   const database = await freshDatabase(adminUrl)
   const agenda = makeAgendaPool({ databaseUrl: database.url, max: 1, onError: () => undefined })
-  await makePostgresWakeStore({ pool: agenda, schema: agendaSchema(database.url), clock: makeDbClock(Date.now) }).prepare()
+  await makePostgresWakeStore({
+    pool: agenda,
+    schema: agendaSchema(database.url),
+    clock: makeDbClock(Date.now),
+  }).prepare()
   await agenda.end()
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   await client.query(`SET search_path = public, ${agendaSchema(database.url)}`)
   const refused = new Map<string, string>()
   for (const text of texts) {
-    await client.query(`PREPARE one AS ${text}`).catch((error: unknown) => refused.set(text, (error as pg.DatabaseError).message)) // pg throws nothing else
+    await client
+      .query(`PREPARE one AS ${text}`)
+      .catch((error: unknown) => refused.set(text, (error as pg.DatabaseError).message)) // pg throws nothing else
     await client.query('DEALLOCATE ALL')
   }
   await client.end()
@@ -41,8 +49,17 @@ it('every SQL text that the suites sent can be prepared here, if it can be on th
   // Whoever collects nothing finds nothing wrong: Prisma's texts and the four forms of the settling statement are known to be sent.
   expect(texts.filter((text) => text.includes('"public"."sources"')).length).toBeGreaterThan(3)
   const settling = texts.filter((text) => text.includes('INSERT INTO source_outcomes AS o'))
-  for (const [again, large] of [[false, false], [false, true], [true, false], [true, true]]) {
-    expect(settling.filter((text) => text.includes('attempt_failed') === again && text.includes('INSERT INTO task_outputs') === large)).not.toEqual([])
+  for (const [again, large] of [
+    [false, false],
+    [false, true],
+    [true, false],
+    [true, true],
+  ]) {
+    expect(
+      settling.filter(
+        (text) => text.includes('attempt_failed') === again && text.includes('INSERT INTO task_outputs') === large,
+      ),
+    ).not.toEqual([])
   }
 
   const embedded = await startTemporaryServer()

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import pg from 'pg'
 import { patient } from '@automagik-spark/testing'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { makeChecker } from '../../src/check/check.ts'
-import { newSchedule, openStack, until } from '../stack.ts'
 import type { Stack } from '../stack.ts'
+import { newSchedule, openStack, until } from '../stack.ts'
 
 const FINISHED = 60_000
 const RUNS = 100
@@ -37,7 +37,9 @@ describe(`with ${FINISHED} finished tasks`, () => {
   it('the server compiles statements (JIT) where it should, or nothing would be seen of it', async () => {
     const client = new pg.Client({ connectionString: inject('postgresUrl') })
     await client.connect()
-    const { rows } = await client.query<{ jit: boolean }>(`SELECT pg_jit_available() AND current_setting('jit') = 'on' AS jit`)
+    const { rows } = await client.query<{ jit: boolean }>(
+      `SELECT pg_jit_available() AND current_setting('jit') = 'on' AS jit`,
+    )
     await client.end()
     expect(rows[0]!.jit).toBe(process.env.SPARK_TEST_POSTGRES_JIT === '1')
   })
@@ -48,7 +50,8 @@ describe(`with ${FINISHED} finished tasks`, () => {
     const answers = await Promise.all(
       Array.from({ length: CALLERS }, async (_, caller) => {
         const mine = []
-        for (const input of inputs.filter((__, i) => i % CALLERS === caller)) mine.push(await stack.engine.workflows.run(workflow_id, input, { wait: true }))
+        for (const input of inputs.filter((__, i) => i % CALLERS === caller))
+          mine.push(await stack.engine.workflows.run(workflow_id, input, { wait: true }))
         return mine
       }),
     )
@@ -59,9 +62,18 @@ describe(`with ${FINISHED} finished tasks`, () => {
   it('a schedule of 1 s starts at each due time, and none is lost or called twice', async () => {
     stack.stub.clearCalls()
     const since = stack.clock.now()
-    const { id } = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1s', max_runs: DUE_TIMES, overlap: 'allow' }))
-    await until(() => stack.engine.schedules.get(id), ({ status }) => status === 'completed', 30_000)
-    const page = await until(() => stack.engine.tasks.list({ limit: 50, offset: 0, schedule_id: id }), ({ items }) => items.every(({ finished_at }) => finished_at !== null))
+    const { id } = await stack.engine.schedules.create(
+      newSchedule({ workflow_id, schedule_expr: '1s', max_runs: DUE_TIMES, overlap: 'allow' }),
+    )
+    await until(
+      () => stack.engine.schedules.get(id),
+      ({ status }) => status === 'completed',
+      30_000,
+    )
+    const page = await until(
+      () => stack.engine.tasks.list({ limit: 50, offset: 0, schedule_id: id }),
+      ({ items }) => items.every(({ finished_at }) => finished_at !== null),
+    )
     expect(page.items.map(({ status }) => status)).toEqual(Array.from({ length: DUE_TIMES }, () => 'completed'))
     expect(stack.stub.calls).toHaveLength(DUE_TIMES)
     expect(await makeChecker({ sql: stack.db.sql })({ since })).toEqual([])

@@ -3,8 +3,10 @@ import { dataOf, type RequestOptions, type Send } from '../request.ts'
 
 export const makeService = (send: Send) => ({
   /** How the service is; needs no key. */
-  health: (options?: RequestOptions) => dataOf(send<Health>({ method: 'get', path: ['health'], root: true, ...options })),
+  health: (options?: RequestOptions) =>
+    dataOf(send<Health>({ method: 'get', path: ['health'], root: true, ...options })),
   /** Whether requests can be served; needs no key. */
-  ready: (options?: RequestOptions) => dataOf(send<Ready>({ method: 'get', path: ['ready'], root: true, alsoStatus: [503], ...options })),
+  ready: (options?: RequestOptions) =>
+    dataOf(send<Ready>({ method: 'get', path: ['ready'], root: true, alsoStatus: [503], ...options })),
   info: (options?: RequestOptions) => dataOf(send<ServiceInfo>({ method: 'get', path: [], root: true, ...options })),
 })

@@ -7,7 +7,8 @@ export const makeSources = (send: Send) => ({
   create: (source: CreateSource, options?: RequestOptions) =>
     dataOf(send<Source>({ method: 'post', path: ['sources'], body: source, ...options })),
   list: (query?: SourcesListQuery, options?: RequestOptions) => makeList<Source>(send, ['sources'], query, options),
-  get: (id: string, options?: RequestOptions) => dataOf(send<Source>({ method: 'get', path: ['sources', id], ...options })),
+  get: (id: string, options?: RequestOptions) =>
+    dataOf(send<Source>({ method: 'get', path: ['sources', id], ...options })),
   /** Changes what is given. */
   update: (id: string, changes: UpdateSource, options?: RequestOptions) =>
     dataOf(send<Source>({ method: 'patch', path: ['sources', id], body: changes, ...options })),
@@ -18,5 +19,6 @@ export const makeSources = (send: Send) => ({
   validate: (id: string, options?: RequestOptions) =>
     dataOf(send<Source>({ method: 'post', path: ['sources', id, 'validate'], ...options })),
   /** Its workflows, schedules and tasks are gone with it. */
-  delete: (id: string, options?: RequestOptions) => dataOf(send<SourceDeleted>({ method: 'delete', path: ['sources', id], ...options })),
+  delete: (id: string, options?: RequestOptions) =>
+    dataOf(send<SourceDeleted>({ method: 'delete', path: ['sources', id], ...options })),
 })

@@ -20,12 +20,16 @@ export const isFinished = ({ status }: Pick<Task, 'status'>): boolean =>
 
 /** The text that a person wants from a finished task; null when there is none. */
 export const resultText = ({ output_data }: Pick<Task, 'output_data'>): string | null =>
-  typeof output_data === 'object' && output_data !== null && 'result' in output_data && typeof output_data.result === 'string'
+  typeof output_data === 'object' &&
+  output_data !== null &&
+  'result' in output_data &&
+  typeof output_data.result === 'string'
     ? output_data.result
     : null
 
 export const makeTasks = (send: Send) => {
-  const get = (id: string, options?: RequestOptions) => dataOf(send<Task>({ method: 'get', path: ['tasks', id], ...options }))
+  const get = (id: string, options?: RequestOptions) =>
+    dataOf(send<Task>({ method: 'get', path: ['tasks', id], ...options }))
 
   const wait = async (
     id: string,
@@ -44,10 +48,12 @@ export const makeTasks = (send: Send) => {
         heardAt = performance.now()
         seen = task.status
       } catch (error) {
-        const passing = error instanceof ConnectionError || error instanceof ServerError || error instanceof TimeoutError
+        const passing =
+          error instanceof ConnectionError || error instanceof ServerError || error instanceof TimeoutError
         if (!passing || (leftMs() > 0 && performance.now() - heardAt > OUTAGE_MS)) throw error
       }
-      if (leftMs() <= 0) throw new TimeoutError(`Task ${id} is not finished after ${timeout / 1000} s (${seen}); it goes on`)
+      if (leftMs() <= 0)
+        throw new TimeoutError(`Task ${id} is not finished after ${timeout / 1000} s (${seen}); it goes on`)
       await sleep(Math.max(0, Math.min(pauseMs, leftMs())), signal)
       pauseMs = Math.max(pollMs, Math.min(LONGEST_PAUSE_MS, pauseMs * 1.5))
     }
@@ -57,11 +63,14 @@ export const makeTasks = (send: Send) => {
     list: (query?: TasksListQuery, options?: RequestOptions) => makeList<Task>(send, ['tasks'], query, options),
     get,
     /** Answers with the task as it was; a running one is asked to stop. */
-    delete: (id: string, options?: RequestOptions) => dataOf(send<Task>({ method: 'delete', path: ['tasks', id], ...options })),
+    delete: (id: string, options?: RequestOptions) =>
+      dataOf(send<Task>({ method: 'delete', path: ['tasks', id], ...options })),
     /** A pending task is cancelled at once, a running one is asked to stop: see the answer's `status`. */
-    cancel: (id: string, options?: RequestOptions) => dataOf(send<Task>({ method: 'post', path: ['tasks', id, 'cancel'], ...options })),
+    cancel: (id: string, options?: RequestOptions) =>
+      dataOf(send<Task>({ method: 'post', path: ['tasks', id, 'cancel'], ...options })),
     /** A failed or cancelled task goes back to pending, with a fresh `max_retries`; `tries` goes on. After `outcome_unknown` the flow may run twice. */
-    retry: (id: string, options?: RequestOptions) => dataOf(send<Task>({ method: 'post', path: ['tasks', id, 'retry'], ...options })),
+    retry: (id: string, options?: RequestOptions) =>
+      dataOf(send<Task>({ method: 'post', path: ['tasks', id, 'retry'], ...options })),
     /** A new task with the options of this one, and its input unless `input_value` is given. */
     replay: (id: string, changes: ReplayTask = {}, options?: RequestOptions) =>
       dataOf(send<Task>({ method: 'post', path: ['tasks', id, 'replay'], body: changes, ...options })),

@@ -13,7 +13,15 @@ const makeServer = (
   const send: Send = async <T>(call: Call) => {
     asked.push(call)
     const cutShort = headers.has('preference-applied')
-    return { data: { id: 't1', timeout: 3600, status: call.query?.wait === false ? 'pending' : cutShort ? 'running' : 'completed' } as T, status: 200, headers }
+    return {
+      data: {
+        id: 't1',
+        timeout: 3600,
+        status: call.query?.wait === false ? 'pending' : cutShort ? 'running' : 'completed',
+      } as T,
+      status: 200,
+      headers,
+    }
   }
   return { workflows: makeWorkflows(send, async (_, options) => (await waited(options)) as Task), asked }
 }

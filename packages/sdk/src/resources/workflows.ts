@@ -35,11 +35,17 @@ const SYNC_ALL_TIMEOUT_MS = 600_000
 
 export const makeWorkflows = (send: Send, waitForTask: (id: string, options: WaitOptions) => Promise<Task>) => {
   /** Copies one flow to Spark, or refreshes the copy. */
-  function sync(flowId: '*', query: WorkflowsSyncQuery & { source_url: string }, options?: RequestOptions): Promise<SyncedFlows>
+  function sync(
+    flowId: '*',
+    query: WorkflowsSyncQuery & { source_url: string },
+    options?: RequestOptions,
+  ): Promise<SyncedFlows>
   function sync(flowId: string, query?: WorkflowsSyncQuery, options?: RequestOptions): Promise<Workflow>
   function sync(flowId: string, query?: WorkflowsSyncQuery, options?: RequestOptions): Promise<Workflow | SyncedFlows> {
     const timeout = options?.timeout ?? (flowId === '*' ? SYNC_ALL_TIMEOUT_MS : undefined)
-    return dataOf(send<Workflow | SyncedFlows>({ method: 'post', path: ['workflows', 'sync', flowId], query, ...options, timeout }))
+    return dataOf(
+      send<Workflow | SyncedFlows>({ method: 'post', path: ['workflows', 'sync', flowId], query, ...options, timeout }),
+    )
   }
 
   /** Waits for the end of a run that took longer than one call may. After its own timeout it is what it is, as the server would answer. */
@@ -54,15 +60,22 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
   }
 
   return {
-    list: (query?: WorkflowsListQuery, options?: RequestOptions) => makeList<WorkflowItem>(send, ['workflows'], query, options),
-    get: (id: string, options?: RequestOptions) => dataOf(send<Workflow>({ method: 'get', path: ['workflows', id], ...options })),
+    list: (query?: WorkflowsListQuery, options?: RequestOptions) =>
+      makeList<WorkflowItem>(send, ['workflows'], query, options),
+    get: (id: string, options?: RequestOptions) =>
+      dataOf(send<Workflow>({ method: 'get', path: ['workflows', id], ...options })),
     /** With its schedules and tasks. */
     delete: (id: string, options?: RequestOptions) =>
       dataOf(send<WorkflowDeleted>({ method: 'delete', path: ['workflows', id], ...options })),
 
     /** The flows of the connected servers, synced or not. */
     remote: async (query?: WorkflowsRemoteListQuery, options?: RequestOptions): Promise<RemoteFlows> => {
-      const { data, headers } = await send<RemoteFlow[]>({ method: 'get', path: ['workflows', 'remote'], query, ...options })
+      const { data, headers } = await send<RemoteFlow[]>({
+        method: 'get',
+        path: ['workflows', 'remote'],
+        query,
+        ...options,
+      })
       const unreachable = (headers.get('x-spark-unreachable') ?? '')
         .split(',')
         .map((name) => name.trim())
@@ -80,7 +93,12 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
      * The task is still pending when no worker is alive, and not finished when it isn't over soon after its timeout.
      * `run.timeout` is in seconds and belongs to the run; without `options.timeout` (milliseconds) the call waits as long as the run may take.
      */
-    run: async (id: string, input?: unknown, { wait = true, ...run }: RunOptions = {}, options: RequestOptions = {}): Promise<Task> => {
+    run: async (
+      id: string,
+      input?: unknown,
+      { wait = true, ...run }: RunOptions = {},
+      options: RequestOptions = {},
+    ): Promise<Task> => {
       const startedAt = performance.now()
       const { data: task, headers } = await send<Task>({
         method: 'post',
@@ -88,7 +106,7 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
         body: { input_value: input, ...run },
         ...(wait ? { prefer: `wait=${ONE_CALL_S}` } : { query: { wait: false } }),
         ...options,
-        timeout: options.timeout ?? (wait ? (ONE_CALL_S * 1000) + GRACE_MS : undefined),
+        timeout: options.timeout ?? (wait ? ONE_CALL_S * 1000 + GRACE_MS : undefined),
       })
       // Only a server that waited says so: without a worker there is nothing to wait for.
       const cutShort = wait && !isFinished(task) && (headers.get('preference-applied') ?? '').includes('wait=')

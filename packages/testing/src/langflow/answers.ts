@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
-import { makeFlows, type Flows } from './flows.ts'
+import { type Flows, makeFlows } from './flows.ts'
 import { makeRecognise, type Recognised, type Values } from './recognise.ts'
-import { asAsked, readRecorded, type Asked, type LangflowVersion, type Recorded } from './recorded.ts'
+import { asAsked, type Asked, type LangflowVersion, readRecorded, type Recorded } from './recorded.ts'
 import { compile, compileQuote, compileStream } from './template.ts'
 
 export type Answer = {
@@ -63,7 +63,11 @@ export const loadAnswers = ({ version, key, frontend }: Deps): Answers => {
     const ran = one.request.body as object // the body of a run
     const like = { ...one, request: { ...one.request, body: { ...ran, ...body } } }
     const mine = recogniseRecorded(asAsked(like, RECORDED_KEY))
-    if (mine) answers.set(mine.key, makeAnswer(one, { ...mine, values: { ...mine.values, input: came_out ?? mine.values.input } }))
+    if (mine)
+      answers.set(
+        mine.key,
+        makeAnswer(one, { ...mine, values: { ...mine.values, input: came_out ?? mine.values.input } }),
+      )
   }
   fillLists(answers, flows)
 
@@ -89,7 +93,11 @@ export const loadAnswers = ({ version, key, frontend }: Deps): Answers => {
 
 const makeAnswer = ({ case: from, response }: Recorded, { key, values }: Recognised): Answer => {
   const { 'transfer-encoding': _, 'content-encoding': encoding, ...headers } = response.headers
-  const head = { from, status: response.status, headers: encoding ? { ...headers, 'content-encoding': encoding } : headers }
+  const head = {
+    from,
+    status: response.status,
+    headers: encoding ? { ...headers, 'content-encoding': encoding } : headers,
+  }
   if (response.events) return { ...head, body: compileStream(response.events, values) }
   if (response.text !== undefined) return { ...head, body: always(response.text) }
   if (response.body === null || response.body === undefined) return { ...head, body: () => [] }
@@ -124,7 +132,12 @@ const fillLists = (answers: Map<string, Answer>, flows: Flows): void => {
 const htmlOf = (recorded: Recorded[]): Answer => {
   const page = recorded.find((one) => one.case === 'frontend_unknown_path')
   if (page?.response.text === undefined) throw new Error('the stub needs the recording frontend_unknown_path')
-  return { from: page.case, status: page.response.status, headers: page.response.headers, body: always(page.response.text) }
+  return {
+    from: page.case,
+    status: page.response.status,
+    headers: page.response.headers,
+    body: always(page.response.text),
+  }
 }
 
 /** The server without a key was another one: its echo flow is ours by another id. */

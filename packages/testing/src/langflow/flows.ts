@@ -15,7 +15,11 @@ type Shape = {
   /** The text of the answer is the input itself, so an empty input gives another kind of answer (no messages). */
   passes?: true
 }
-type Spec = Shape & { recorded_as: string; others?: Record<string, Record<string, unknown>>; stored?: Record<string, string> }
+type Spec = Shape & {
+  recorded_as: string
+  others?: Record<string, Record<string, unknown>>
+  stored?: Record<string, string>
+}
 
 /**
  * The flows of the recorded servers, and the one table that says when types don't matter: a run's types count only for what they
@@ -49,8 +53,18 @@ const specs = {
     stored: { 'TextInput-noinput1': 'stored text' },
   },
   nooutput: { recorded_as: 'run_nooutput', inputs: ['ChatInput-nooutput1'], outputs: [] },
-  data: { recorded_as: 'run_data', inputs: ['ChatInput-data1'], outputs: ['ChatOutput-data3'], others: { 'RigData-data2': {} } },
-  fail: { recorded_as: 'run_fail', inputs: ['ChatInput-fail1'], outputs: ['ChatOutput-fail3'], others: { 'RigFail-fail2': {} } },
+  data: {
+    recorded_as: 'run_data',
+    inputs: ['ChatInput-data1'],
+    outputs: ['ChatOutput-data3'],
+    others: { 'RigData-data2': {} },
+  },
+  fail: {
+    recorded_as: 'run_fail',
+    inputs: ['ChatInput-fail1'],
+    outputs: ['ChatOutput-fail3'],
+    others: { 'RigFail-fail2': {} },
+  },
   slow: {
     recorded_as: 'run_slow',
     inputs: ['ChatInput-slow1'],
@@ -91,7 +105,12 @@ export const makeFlows = (recorded: Recorded[]) => {
     const row = byId.get(id) ?? putBack(short_name, id, spec, whole)
     return { short_name, row, inputs: spec.inputs, outputs: spec.outputs, ...(spec.passes && { passes: spec.passes }) }
   })
-  const byRef = new Map(flows.flatMap((flow) => [[flow.row.id, flow], [flow.row.endpoint_name, flow]]))
+  const byRef = new Map(
+    flows.flatMap((flow) => [
+      [flow.row.id, flow],
+      [flow.row.endpoint_name, flow],
+    ]),
+  )
   const headerKeys = Object.keys(headers[0])
 
   return {
@@ -101,7 +120,9 @@ export const makeFlows = (recorded: Recorded[]) => {
     /** Flows of another user of the same server. */
     of_others: [idInPath(find('run_of_other_user')), idInPath(find('run_of_other_user_by_name'))],
     rows: flows.map(({ row }) => row),
-    headers: flows.map(({ row }) => Object.fromEntries(headerKeys.map((key) => [key, key === 'data' ? null : row[key]]))),
+    headers: flows.map(({ row }) =>
+      Object.fromEntries(headerKeys.map((key) => [key, key === 'data' ? null : row[key]])),
+    ),
   }
 }
 export type Flows = ReturnType<typeof makeFlows>
@@ -122,9 +143,11 @@ const putBack = (short_name: string, id: string, spec: Spec, whole: FlowRow[]): 
   const text = (id: string): boolean => id.startsWith('Text')
   const chat = (id: string): boolean => !text(id)
   const edges =
-    middle.length > 0 ? [...all(inputs, middle), ...all(middle, outputs)]
-    : inputs.length > 1 ? [...all(inputs.filter(chat), outputs.filter(chat)), ...all(inputs.filter(text), outputs.filter(text))]
-    : all(inputs, outputs)
+    middle.length > 0
+      ? [...all(inputs, middle), ...all(middle, outputs)]
+      : inputs.length > 1
+        ? [...all(inputs.filter(chat), outputs.filter(chat)), ...all(inputs.filter(text), outputs.filter(text))]
+        : all(inputs, outputs)
 
   return {
     ...model,
@@ -133,11 +156,20 @@ const putBack = (short_name: string, id: string, spec: Spec, whole: FlowRow[]): 
     endpoint_name: `rig-${short_name}`,
     description: `test rig flow: ${short_name}`,
     ...('version_token' in model && { version_token: id }),
-    data: { ...model.data, nodes: nodes.map((node) => putBackNode(node, known, others[node] ?? {}, stored[node])), edges },
+    data: {
+      ...model.data,
+      nodes: nodes.map((node) => putBackNode(node, known, others[node] ?? {}, stored[node])),
+      edges,
+    },
   }
 }
 
-const putBackNode = (id: string, known: FlowNode[], fields: Record<string, unknown>, stored: string | undefined): FlowNode => {
+const putBackNode = (
+  id: string,
+  known: FlowNode[],
+  fields: Record<string, unknown>,
+  stored: string | undefined,
+): FlowNode => {
   const type = id.split('-')[0] ?? id
   const model = known.find((node) => node.data.type === type)
   if (!model) {
@@ -146,6 +178,7 @@ const putBackNode = (id: string, known: FlowNode[], fields: Record<string, unkno
     return { id, data: { id, type, node: { display_name: type.replace(/(?<=[a-z])(?=[A-Z])/g, ' '), template } } }
   }
   const node = JSON.parse(JSON.stringify(model).replaceAll(model.id, id)) as FlowNode // a copy of a FlowNode
-  if (stored !== undefined) node.data.node.template.input_value = { ...node.data.node.template.input_value, value: stored }
+  if (stored !== undefined)
+    node.data.node.template.input_value = { ...node.data.node.template.input_value, value: stored }
   return node
 }

@@ -21,7 +21,18 @@ type Deps = { version: LangflowVersion; flows: Flows; key: string | null }
 const nothing: Values = { input: null, session_id: '', tweaks: [], ref: '', location: '' }
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
 /** Langflow's own first path segments: below others there is nothing, whatever is asked. */
-const OWN_PATHS = new Set(['', 'api', 'health', 'health_check', 'healthz', 'logs', 'logs-stream', 'docs', 'redoc', 'openapi.json'])
+const OWN_PATHS = new Set([
+  '',
+  'api',
+  'health',
+  'health_check',
+  'healthz',
+  'logs',
+  'logs-stream',
+  'docs',
+  'redoc',
+  'openapi.json',
+])
 const LIST_PARAMETERS = new Set(['get_all', 'header_flows', 'remove_example_flows', 'x-api-key'])
 /** Booleans of a query, as pydantic reads them. */
 const TRUE = new Set(['true', '1', 'yes', 'on', 't', 'y'])
@@ -51,7 +62,8 @@ export const makeRecognise = ({ version, flows, key }: Deps) => {
     const search = query.size > 0 ? `?${query}` : ''
     if (path === '/health') return plain('health')
     if (path === '/api/v1/version') return plain('version')
-    if (path === '/api/v1/nonsense' || /^\/api\/v1\/flows\/[^/]+\/components\/$/.test(path)) return plain('unknown path')
+    if (path === '/api/v1/nonsense' || /^\/api\/v1\/flows\/[^/]+\/components\/$/.test(path))
+      return plain('unknown path')
     if (path === '/api/v1/flows') return plain('flows without slash', { location: `/api/v1/flows/${search}` })
     if (path === '/api/v1/folders/') return plain('folders', { location: '/api/v1/projects/' })
     if (/^\/api\/v1\/run\/[^/]+$/.test(path)) return plain('run by GET')
@@ -64,23 +76,31 @@ export const makeRecognise = ({ version, flows, key }: Deps) => {
     const refused = state === 'good' ? null : plain(`flows, key ${state}`) // one guard for all that only users may read
     if (path === '/api/v1/projects/') return refused ?? plain('projects')
     if (path === '/api/v1/flows/') {
-      if ([...query.keys()].some((name) => !LIST_PARAMETERS.has(name)) || FALSE.has(query.get('get_all') ?? '')) return null
+      if ([...query.keys()].some((name) => !LIST_PARAMETERS.has(name)) || FALSE.has(query.get('get_all') ?? ''))
+        return null
       return refused ?? plain(TRUE.has(query.get('header_flows') ?? '') ? 'flows, headers' : 'flows, whole')
     }
     const ref = /^\/api\/v1\/flows\/([^/]+)$/.exec(path)?.[1]
     // Folders of the server's own (basic_examples, public_flow, upload, download) aren't flow ids; they end in a slash.
-    return ref === undefined ? null : (refused ?? plain(recogniseFlow(decodeURIComponent(ref)), { ref: decodeURIComponent(ref) }))
+    return ref === undefined
+      ? null
+      : (refused ?? plain(recogniseFlow(decodeURIComponent(ref)), { ref: decodeURIComponent(ref) }))
   }
 
   const recogniseRun = (asked: Asked, ref: string): Asks | null => {
     const values = { ...nothing, ref }
     const state = keyState(asked)
     const flow = flows.find(ref)
-    const otherwise = flow ? null : flows.of_others.includes(ref) ? 'run of another user’s flow' : 'run of an unknown flow'
+    const otherwise = flow
+      ? null
+      : flows.of_others.includes(ref)
+        ? 'run of another user’s flow'
+        : 'run of an unknown flow'
     if (otherwise === 'run of an unknown flow' && version === '1.7.3') return { key: otherwise, values } // looked up before the key
     if (state !== 'good') return { key: `run, key ${state === 'bearer' ? 'missing' : state}`, values }
     const stream = asked.query.get('stream') ?? 'false'
-    if (!TRUE.has(stream) && !FALSE.has(stream)) return { key: 'run with a bad stream', values: { ...values, ref: stream } }
+    if (!TRUE.has(stream) && !FALSE.has(stream))
+      return { key: 'run with a bad stream', values: { ...values, ref: stream } }
     if (!flow) return { key: otherwise ?? '', values }
 
     const body = readBody(asked.body, version)
@@ -97,7 +117,8 @@ export const makeRecognise = ({ version, flows, key }: Deps) => {
       const found = recogniseRun(asked, decodeURIComponent(run[1] ?? ''))
       return found && { ...found, run: true }
     }
-    if (!OWN_PATHS.has(path.split('/')[1] ?? '') || /^\/(docs|redoc)\/./.test(path)) return { key: 'unknown path', values: nothing, run: false }
+    if (!OWN_PATHS.has(path.split('/')[1] ?? '') || /^\/(docs|redoc)\/./.test(path))
+      return { key: 'unknown path', values: nothing, run: false }
     const found = method === 'GET' ? recogniseGet(asked) : null
     return found && { ...found, run: false }
   }
@@ -137,20 +158,35 @@ export const readBody = (text: string, version: LangflowVersion): RunBody | 'bad
   if (Array.isArray(parsed)) return 'array'
   if (!isRecord(parsed)) return null
   const body = isRecord(parsed.input_request) ? parsed.input_request : parsed
-  const { input_value = null, input_type = 'chat', output_type = 'chat', session_id = null, output_component = '' } = body
+  const {
+    input_value = null,
+    input_type = 'chat',
+    output_type = 'chat',
+    session_id = null,
+    output_component = '',
+  } = body
   const tweaks = body.tweaks ?? {}
   const texts = isTextOrNull(input_value) && isTextOrNull(session_id) && typeof output_component === 'string'
   const types = isOneOf(input_type, ['chat', 'text', 'any']) && isOneOf(output_type, ['chat', 'text', 'any', 'debug'])
   if (!texts || !types || !isRecord(tweaks)) return defaults
-  if (version === '1.7.3' && Object.values(tweaks).some((tweak) => typeof tweak !== 'string' && !isRecord(tweak))) return defaults
+  if (version === '1.7.3' && Object.values(tweaks).some((tweak) => typeof tweak !== 'string' && !isRecord(tweak)))
+    return defaults
   return { input_value, input_type, output_type, session_id, tweaks, output_component }
 }
 
-const recogniseBody = (flow: Flow, body: RunBody, values: Values, how: string, version: LangflowVersion): Asks | null => {
+const recogniseBody = (
+  flow: Flow,
+  body: RunBody,
+  values: Values,
+  how: string,
+  version: LangflowVersion,
+): Asks | null => {
   const tweaks = effectiveTweaks(body.tweaks, flow.row.data.nodes, version)
   if (tweaks.some(({ fits }) => !fits)) return null
   const all = { ...values, input: body.input_value, session_id: body.session_id || flow.row.id, tweaks }
-  const strange = tweaks.find((tweak) => nameOf(tweak).startsWith('Webhook') && tweak.field === 'data' && !isJsonObject(tweak.value))
+  const strange = tweaks.find(
+    (tweak) => nameOf(tweak).startsWith('Webhook') && tweak.field === 'data' && !isJsonObject(tweak.value),
+  )
   if (strange) return { key: `run with ${nameOf(strange)} that is no JSON object`, values: all }
   if (tweaks.some(({ field }) => field === 'code')) return { key: 'run that tweaks code', values: all }
 
@@ -158,16 +194,24 @@ const recogniseBody = (flow: Flow, body: RunBody, values: Values, how: string, v
   const twice = tweaks.some(({ component, field }) => field === 'input_value' && reached.includes(component))
   if (twice) return { key: `run with an input beside a tweak of it, ${body.input_type}`, values: all }
 
-  const input = body.input_value === '' && flow.passes && reached.length > 0 ? 'an empty one' : reached.join('+') || 'nobody'
+  const input =
+    body.input_value === '' && flow.passes && reached.length > 0 ? 'an empty one' : reached.join('+') || 'nobody'
   const chosen = flow.outputs.filter((id) => isReached(id, body.output_type))
-  const output = body.output_type === 'debug' ? 'debug'
-    : body.output_component !== '' ? (flow.outputs.find((id) => id === body.output_component) ?? 'an unknown component')
-    : (chosen.length > 0 ? chosen : flow.outputs).join('+') || 'nobody'
+  const output =
+    body.output_type === 'debug'
+      ? 'debug'
+      : body.output_component !== ''
+        ? (flow.outputs.find((id) => id === body.output_component) ?? 'an unknown component')
+        : (chosen.length > 0 ? chosen : flow.outputs).join('+') || 'nobody'
   const tweaked = tweaks.map(nameOf).join('+') || 'none'
-  return { key: `${how} run of ${flow.short_name}, input for ${input}, output of ${output}, tweaks ${tweaked}`, values: all }
+  return {
+    key: `${how} run of ${flow.short_name}, input for ${input}, output of ${output}, tweaks ${tweaked}`,
+    values: all,
+  }
 }
 
-export const isReached = (component: string, type: string): boolean => type === 'any' || component.toLowerCase().includes(type)
+export const isReached = (component: string, type: string): boolean =>
+  type === 'any' || component.toLowerCase().includes(type)
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const isJsonObject = (text: unknown): boolean => {
@@ -178,4 +222,5 @@ const isJsonObject = (text: unknown): boolean => {
   }
 }
 const isTextOrNull = (value: unknown): value is string | null => value === null || typeof value === 'string'
-const isOneOf = (value: unknown, allowed: string[]): value is string => typeof value === 'string' && allowed.includes(value)
+const isOneOf = (value: unknown, allowed: string[]): value is string =>
+  typeof value === 'string' && allowed.includes(value)

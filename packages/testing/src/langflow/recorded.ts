@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { packageRoot } from '../package-root.ts'
 
 export const langflowVersions = ['1.7.3', '1.13.0'] as const
@@ -27,7 +27,14 @@ export const readRecorded = (version: LangflowVersion): Recorded[] => {
 }
 
 /** What a request is, freed of node:http: a recorded one and a live one look the same. */
-export type Asked = { method: string; path: string; query: URLSearchParams; api_key: string | null; bearer: boolean; body: string }
+export type Asked = {
+  method: string
+  path: string
+  query: URLSearchParams
+  api_key: string | null
+  bearer: boolean
+  body: string
+}
 
 /** A recorded request as it would arrive at a server whose key is `key`. */
 export const asAsked = ({ request }: Recorded, key: string): Asked => {

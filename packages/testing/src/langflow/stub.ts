@@ -1,8 +1,8 @@
-import { readJson, shownPath, type Prepared, type StubRequest } from '../server/http.ts'
-import { startStubServer, type Manners, type ServerOptions } from '../server/stub-server.ts'
-import { loadAnswers, type Answer } from './answers.ts'
+import { type Prepared, readJson, shownPath, type StubRequest } from '../server/http.ts'
+import { type Manners, type ServerOptions, startStubServer } from '../server/stub-server.ts'
+import { type Answer, loadAnswers } from './answers.ts'
 import type { FlowName } from './flows.ts'
-import { madeId, madeRow, runMade, type MadeFlow, type MadeGraph } from './made.ts'
+import { type MadeFlow, type MadeGraph, madeId, madeRow, runMade } from './made.ts'
 import { isStreamed, type Values } from './recognise.ts'
 import type { Asked, LangflowVersion } from './recorded.ts'
 
@@ -24,8 +24,14 @@ export type MadeFlows = {
 const EMPTY: Values = { input: null, session_id: '', tweaks: [], ref: '', location: '' }
 
 /** A Langflow server that knows only what real ones were heard to say. */
-export const startStubLangflow = async ({ version = '1.13.0', frontend = false, key = 'sk-stub', ...options }: StubLangflowOptions = {}) => {
-  if (key === null && version !== '1.7.3') throw new Error(`Langflow ${version} was not recorded without a key; use version 1.7.3`)
+export const startStubLangflow = async ({
+  version = '1.13.0',
+  frontend = false,
+  key = 'sk-stub',
+  ...options
+}: StubLangflowOptions = {}) => {
+  if (key === null && version !== '1.7.3')
+    throw new Error(`Langflow ${version} was not recorded without a key; use version 1.7.3`)
   const all = loadAnswers({ version, key, frontend }).flows.all
   const flows = Object.fromEntries(all.map(({ short_name, row }) => [short_name, row.id])) as Record<FlowName, string>
   const made = new Map<string, MadeFlow>()
@@ -38,7 +44,11 @@ export const startStubLangflow = async ({ version = '1.13.0', frontend = false, 
     },
     remove: (name) => void made.delete(madeId(name)),
   }
-  return Object.assign(await startStubServer({ name: `Langflow ${version}`, key, manners, flows }, options), { version, flows, made: more })
+  return Object.assign(await startStubServer({ name: `Langflow ${version}`, key, manners, flows }, options), {
+    version,
+    flows,
+    made: more,
+  })
 }
 export type StubLangflow = Awaited<ReturnType<typeof startStubLangflow>>
 
@@ -48,7 +58,13 @@ const makeManners = ({ version, key, frontend, made }: Deps): Manners => {
   const answers = loadAnswers({ version, key, frontend })
   const prepare = (answer: Answer, values: Values, host = ''): Prepared => {
     const { from, status, headers } = answer
-    const located = headers.location === undefined ? headers : { ...headers, location: (headers.location.startsWith('/') ? '' : `http://${host}`) + (values.location || '/') }
+    const located =
+      headers.location === undefined
+        ? headers
+        : {
+            ...headers,
+            location: (headers.location.startsWith('/') ? '' : `http://${host}`) + (values.location || '/'),
+          }
     return { from, status, headers: located, pieces: answer.body(values) }
   }
   return {
@@ -58,33 +74,56 @@ const makeManners = ({ version, key, frontend, made }: Deps): Manners => {
       const asked = askedOf(request)
       const recognised = answers.recognise(asked)
       const described = describe(asked)
-      const flow_id = described.flow_id === null ? null : (answers.flows.find(described.flow_id)?.row.id ?? described.flow_id)
+      const flow_id =
+        described.flow_id === null ? null : (answers.flows.find(described.flow_id)?.row.id ?? described.flow_id)
       const answer = recognised && answers.find(recognised.key)
       const key_ok = key === null ? asked.api_key === null : asked.api_key === key
       return {
         call: { ...described, flow_id, key_ok },
         streamed: isStreamed(asked),
         asked_for: recognised?.key ?? 'nothing that was recorded',
-        answer: (key_ok ? hearMade(asked, made, version, answers.flows.headers) : null) ?? (answer && prepare(answer, recognised?.values ?? EMPTY, request.headers['host'])),
+        answer:
+          (key_ok ? hearMade(asked, made, version, answers.flows.headers) : null) ??
+          (answer && prepare(answer, recognised?.values ?? EMPTY, request.headers['host'])),
       }
     },
   }
 }
 
 /** What is asked of the flows that were made, and the list that they stand in. */
-const hearMade = (asked: Asked, made: ReadonlyMap<string, MadeFlow>, version: LangflowVersion, headers: unknown[]): Prepared | null => {
+const hearMade = (
+  asked: Asked,
+  made: ReadonlyMap<string, MadeFlow>,
+  version: LangflowVersion,
+  headers: unknown[],
+): Prepared | null => {
   const { method, path, query, body } = asked
   const [, , , kind, ref] = path.split('/')
-  const flow = [...made.values()].find(({ id, endpoint_name }) => ref !== undefined && [id, endpoint_name].includes(decodeURIComponent(ref)))
-  const json = (value: unknown): Prepared => ({ from: 'made', status: 200, headers: { 'content-type': 'application/json' }, pieces: [JSON.stringify(value)] })
+  const flow = [...made.values()].find(
+    ({ id, endpoint_name }) => ref !== undefined && [id, endpoint_name].includes(decodeURIComponent(ref)),
+  )
+  const json = (value: unknown): Prepared => ({
+    from: 'made',
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    pieces: [JSON.stringify(value)],
+  })
   if (method === 'POST' && kind === 'run' && flow) return runMade(flow, { body, streamed: isStreamed(asked) }, version)
   if (method !== 'GET' || kind !== 'flows' || made.size === 0) return null
   if (flow && flow.id === ref) return json(madeRow(flow, true))
-  return ref === '' && query.get('header_flows') === 'true' ? json([...headers, ...[...made.values()].map((one) => madeRow(one, false))]) : null
+  return ref === '' && query.get('header_flows') === 'true'
+    ? json([...headers, ...[...made.values()].map((one) => madeRow(one, false))])
+    : null
 }
 
-const askedOf = ({ method, path, query, headers, body }: StubRequest): Asked =>
-  ({ method, path, query, body, api_key: headers['x-api-key'] ?? query.get('x-api-key'), bearer: headers['authorization'] !== undefined })
+const askedOf = ({ method, path, query, headers, body }: StubRequest): Asked => ({
+  method,
+  path,
+  query,
+  body,
+  api_key: headers['x-api-key'] ?? query.get('x-api-key'),
+  bearer: headers['authorization'] !== undefined,
+})
 
 /** What the log keeps of a request. */
 const describe = ({ method, path, query, body }: Asked) => {

@@ -1,5 +1,5 @@
-import type { StreamedEvent } from './recorded.ts'
 import type { Values } from './recognise.ts'
+import type { StreamedEvent } from './recorded.ts'
 import type { Tweak } from './tweaks.ts'
 
 /** An answer's text with holes, cut once: to fill it is to join strings. */
@@ -45,7 +45,10 @@ export const compile = (body: unknown, from: Values): Template => {
   const whole = (name: string, fill: Hole): string => `\u0003${hole(name, fill)}\u0004`
   const own = (name: keyof typeof holes): string => inText(name, holes[name])
   const ofTweak = (name: keyof typeof tweakHoles, at: number): string =>
-    inText(`${name} ${at}`, ({ tweaks }) => { const tweak = tweaks[at]; return tweak ? tweakHoles[name](tweak) : '' })
+    inText(`${name} ${at}`, ({ tweaks }) => {
+      const tweak = tweaks[at]
+      return tweak ? tweakHoles[name](tweak) : ''
+    })
 
   const inputIn = (text: string, doubled: boolean): string => {
     const input = from.input ?? ''
@@ -55,14 +58,18 @@ export const compile = (body: unknown, from: Values): Template => {
         .replaceAll(`"${escape(input)}"`, () => `"${own('inputInJson')}"`)
         .replace(`"length": ${[...input].length}`, () => `"length": ${own('inputLength')}`)
     }
-    return doubled ? text.replaceAll(double(input), () => own('inputDoubled')) : text.replaceAll(input, () => own('input'))
+    return doubled
+      ? text.replaceAll(double(input), () => own('inputDoubled'))
+      : text.replaceAll(input, () => own('input'))
   }
   const tweaksIn = (text: string, doubled: boolean): string =>
     from.tweaks.reduce((so_far, { field, value }, at) => {
       if (field === 'seconds') return so_far.replaceAll(`slept ${value} s`, () => `slept ${ofTweak('tweak', at)} s`)
       if (so_far.startsWith('```json') && field === 'data') {
         const json = prettyJson(value)
-        return so_far.replace(doubled ? double(json) : json, () => ofTweak(doubled ? 'tweakJsonDoubled' : 'tweakJson', at))
+        return so_far.replace(doubled ? double(json) : json, () =>
+          ofTweak(doubled ? 'tweakJsonDoubled' : 'tweakJson', at),
+        )
       }
       return so_far.replaceAll(String(value), () => ofTweak(doubled ? 'tweakDoubled' : 'tweak', at))
     }, text)
@@ -98,7 +105,9 @@ export const compileStream = (events: StreamedEvent[], from: Values) => {
     if (isToken(line)) {
       if (at !== firstToken) return []
       const token = compile({ ...line, data: { ...line.data, chunk: '\u0005' } }, from)
-      return [(values) => chunksOf(values.input ?? '').map((chunk) => token(values).replace('\\u0005', () => escape(chunk)))]
+      return [
+        (values) => chunksOf(values.input ?? '').map((chunk) => token(values).replace('\\u0005', () => escape(chunk))),
+      ]
     }
     // The message that announces the first token holds it already.
     const announces = at === firstToken - 1
@@ -122,7 +131,10 @@ const join = (marked: string, found: Hole[]): Template => {
   const parts = marked.split(/\\u0001(\d+)\\u0002|"\\u0003(\d+)\\u0004"/)
   // Every third part is text, the two between are the numbers of the two kinds of holes, one of them undefined.
   const text = parts.filter((_, at) => at % 3 === 0)
-  const numbers = parts.filter((_, at) => at % 3 !== 0).filter((part) => part !== undefined).map(Number)
+  const numbers = parts
+    .filter((_, at) => at % 3 !== 0)
+    .filter((part) => part !== undefined)
+    .map(Number)
   return (values) => {
     const filled = found.map((fill) => fill(values))
     let whole = text[0] ?? ''

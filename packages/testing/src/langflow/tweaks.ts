@@ -16,7 +16,11 @@ export type Tweak = {
  * at the top. `code` is ignored by 1.7.3 and refused by 1.13.0. Not on record, and seen on both: a backslash and an n in a tweak
  * become a line break, which they don't in an input.
  */
-export const effectiveTweaks = (tweaks: Record<string, unknown>, nodes: FlowNode[], version: LangflowVersion): Tweak[] => {
+export const effectiveTweaks = (
+  tweaks: Record<string, unknown>,
+  nodes: FlowNode[],
+  version: LangflowVersion,
+): Tweak[] => {
   const found = Object.entries(tweaks).flatMap(([name, given]): Tweak[] => {
     if (typeof given !== 'object' || given === null) {
       const having = typeof given === 'string' ? nodes.filter((node) => name in node.data.node.template) : []

@@ -9,17 +9,21 @@ const KINDS: Record<string, string> = { agents: 'agent', teams: 'team', workflow
 
 /** A message is any text, but for those with which the recorded model failed. */
 const classOf = (message: string): string =>
-  message === '' ? 'an empty message'
-  : message.includes('[[fail]]') ? 'a message on which the model fails'
-  : message.includes('[[auth]]') ? 'a message on which the model wants a key'
-  : 'a message'
+  message === ''
+    ? 'an empty message'
+    : message.includes('[[fail]]')
+      ? 'a message on which the model fails'
+      : message.includes('[[auth]]')
+        ? 'a message on which the model wants a key'
+        : 'a message'
 
 type Body = { fields: Record<string, unknown>; kind: 'form' | 'multipart' | 'json' | 'none' }
 const readBody = ({ headers, body }: StubRequest): Body => {
   const type = headers['content-type'] ?? ''
   if (body === '') return { fields: {}, kind: 'none' }
   if (type.startsWith('multipart/')) return { fields: {}, kind: 'multipart' }
-  if (type.startsWith('application/x-www-form-urlencoded')) return { fields: Object.fromEntries(new URLSearchParams(body)), kind: 'form' }
+  if (type.startsWith('application/x-www-form-urlencoded'))
+    return { fields: Object.fromEntries(new URLSearchParams(body)), kind: 'form' }
   return { fields: readJson(body), kind: 'json' }
 }
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
@@ -29,7 +33,9 @@ const listedIds = (version: HiveVersion): Set<string> =>
   new Set(
     readFixtures(`hive-${version}`).flatMap(({ case: name, response }) => {
       const kind = KINDS[name]
-      return kind && Array.isArray(response.json) ? response.json.map((one: Record<string, unknown>) => `${kind} ${String(one['id'] ?? one[`${kind}_id`])}`) : []
+      return kind && Array.isArray(response.json)
+        ? response.json.map((one: Record<string, unknown>) => `${kind} ${String(one['id'] ?? one[`${kind}_id`])}`)
+        : []
     }),
   )
 
@@ -58,10 +64,18 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
     const message = textOf(input['message'])
     const session = textOf(fields['session_id'])
     const flag = fields['stream'] === undefined ? null : String(fields['stream']).toLowerCase()
-    const asked = (what: string, more: Partial<AskedMessage> = {}): AskedMessage =>
-      ({ key: `run of ${what}`, run: true, id, message, session, streamed: flag === 'true', ...more })
+    const asked = (what: string, more: Partial<AskedMessage> = {}): AskedMessage => ({
+      key: `run of ${what}`,
+      run: true,
+      id,
+      message,
+      session,
+      streamed: flag === 'true',
+      ...more,
+    })
     if (body === 'multipart') return asked(`${kind} with a part that is too long`)
-    if (playground && kind === 'workflow' ? body !== 'json' : body === 'json') return asked(`${kind} with a body of the wrong type`)
+    if (playground && kind === 'workflow' ? body !== 'json' : body === 'json')
+      return asked(`${kind} with a body of the wrong type`)
     if (message === null) return asked(`${kind} without a message`)
     if (flag !== null && flag !== 'true' && flag !== 'false') return asked(`${kind} with a bad stream`)
     if (id === 'nope') return asked(`${kind} that does not exist`)
@@ -77,21 +91,29 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
       // Of 0.1 nobody asked what stands at the root.
       return playground && path === '/' ? null : plain(path)
     }
-    const [, first = '', id, runs, run, cancel, ...rest] = path.slice(path.startsWith(base) ? base.length : 0).split('/')
+    const [, first = '', id, runs, run, cancel, ...rest] = path
+      .slice(path.startsWith(base) ? base.length : 0)
+      .split('/')
     const kind = KINDS[first]
     const own = path.startsWith(`${base}/`) && (kind !== undefined || ['config', 'sessions', 'status'].includes(first))
     // A path that no version knows is answered as the recorded ones are: without a look at the key, whatever the method.
     if (!own) return plain('unknown path', { run: method === 'POST' && /\/runs$/.test(path) })
     const state = keyState(request, key)
     // One guard for all that only holders of the key may see; in 0.1 it says the same of both.
-    if (state !== 'good') return plain(`key ${playground ? 'refused' : state}`, { run: method === 'POST' && runs === 'runs' })
+    if (state !== 'good')
+      return plain(`key ${playground ? 'refused' : state}`, { run: method === 'POST' && runs === 'runs' })
     if (first === 'sessions') return recogniseSession(id ?? '', query)
     if (kind === undefined) return plain(path)
     if (id === undefined) return method === 'GET' ? plain(`list of ${first}`) : null
     if (id === '') return plain(`list of ${first} with a slash`)
     if (runs === undefined) return method === 'GET' ? plain(`${kind} ${known(kind, decodeURIComponent(id))}`) : null
     if (runs !== 'runs' || rest.length > 0) return null
-    if (run === undefined) return method === 'POST' ? recogniseRun(request, kind, known(kind, decodeURIComponent(id))) : method === 'GET' ? plain('runs by GET') : null
+    if (run === undefined)
+      return method === 'POST'
+        ? recogniseRun(request, kind, known(kind, decodeURIComponent(id)))
+        : method === 'GET'
+          ? plain('runs by GET')
+          : null
     return cancel === 'cancel' && method === 'POST' ? plain('cancel of an unknown run') : null
   }
 
@@ -123,9 +145,11 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
     },
     late(asked) {
       // Over, and stored: also for a client that has left.
-      if (asked.key === 'run of agent echo-agent with a message, plain' && asked.session) sessions.set(asked.session, asked.message ?? '')
+      if (asked.key === 'run of agent echo-agent with a message, plain' && asked.session)
+        sessions.set(asked.session, asked.message ?? '')
       return null
     },
-    fill: ({ key, session }) => (key === 'session that is known' && session ? { message: sessions.get(session) ?? 'hello', session } : null),
+    fill: ({ key, session }) =>
+      key === 'session that is known' && session ? { message: sessions.get(session) ?? 'hello', session } : null,
   }
 }

@@ -1,6 +1,6 @@
-import { shownPath, type Prepared, type StubRequest } from '../server/http.ts'
+import { type Prepared, shownPath, type StubRequest } from '../server/http.ts'
 import type { Manners } from '../server/stub-server.ts'
-import { readFixtures, recordedPieces, refilled, type RecordedMessage } from './recorded.ts'
+import { readFixtures, type RecordedMessage, recordedPieces, refilled } from './recorded.ts'
 
 /** What a request asks. Requests with one `key` have one answer. */
 export type AskedMessage = {
@@ -32,9 +32,19 @@ const RECORDED_KEY = '<KEY>'
 
 const asRequest = ({ request }: RecordedMessage): StubRequest => {
   const [path = '', query = ''] = request.path.split('?')
-  const body = request.form ? new URLSearchParams(request.form).toString() : request.json !== undefined ? JSON.stringify(request.json) : (request.body ?? '')
+  const body = request.form
+    ? new URLSearchParams(request.form).toString()
+    : request.json !== undefined
+      ? JSON.stringify(request.json)
+      : (request.body ?? '')
   const type = request.form ? 'application/x-www-form-urlencoded' : 'application/json'
-  return { method: request.method, path, query: new URLSearchParams(query), body, headers: { ...(body !== '' && { 'content-type': type }), ...request.headers } }
+  return {
+    method: request.method,
+    path,
+    query: new URLSearchParams(query),
+    body,
+    headers: { ...(body !== '' && { 'content-type': type }), ...request.headers },
+  }
 }
 
 type Deps = { folders: string[]; key: string | null; recogniser: Recogniser; html: Prepared }
@@ -77,8 +87,14 @@ export const loadMessages = ({ folders, key, recogniser, html }: Deps): { manner
       const host = request.headers['host'] ?? ''
       return {
         call: {
-          method: request.method, path: shownPath(request), run: asked?.run ?? false, flow_id: asked?.id ?? null, session_id: asked?.session ?? null,
-          input_value: asked?.message ?? null, tweaks: null, key_ok: recogniser.key_ok(request, key),
+          method: request.method,
+          path: shownPath(request),
+          run: asked?.run ?? false,
+          flow_id: asked?.id ?? null,
+          session_id: asked?.session ?? null,
+          input_value: asked?.message ?? null,
+          tweaks: null,
+          key_ok: recogniser.key_ok(request, key),
         },
         streamed: asked?.streamed ?? false,
         asked_for: asked?.key ?? 'nothing that was recorded',

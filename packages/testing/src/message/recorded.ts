@@ -1,10 +1,17 @@
-import { readFileSync, readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { packageRoot } from '../package-root.ts'
 
 /** One request to a real Hive or Agents server and its answer, as the recorder wrote it. */
 export type RecordedMessage = {
   case: string
-  request: { method: string; path: string; headers?: Record<string, string>; form?: Record<string, string>; json?: unknown; body?: string }
+  request: {
+    method: string
+    path: string
+    headers?: Record<string, string>
+    form?: Record<string, string>
+    json?: unknown
+    body?: string
+  }
   response: {
     status: number
     headers: Record<string, string>
@@ -27,19 +34,27 @@ export const readFixtures = (folder: string): RecordedMessage[] => {
 
 /** The body of an answer, in the pieces in which it was sent. */
 export const recordedPieces = ({ response }: RecordedMessage): string[] => {
-  if (response.events) return response.events.map(({ event, data }) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+  if (response.events)
+    return response.events.map(({ event, data }) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
   if (response.concatenated_json) return response.concatenated_json.map((one) => JSON.stringify(one, null, 2))
   if (response.json !== undefined) return [JSON.stringify(response.json)]
   return response.text === undefined ? [] : [response.text]
 }
 
 /** The recorded answer with another message and session in it: each text in which the recorded message stood, upper case included. */
-export const refilled = (recorded: RecordedMessage, from: { message: string | null; session: string | null }, to: { message: string; session: string | null }): RecordedMessage => {
+export const refilled = (
+  recorded: RecordedMessage,
+  from: { message: string | null; session: string | null },
+  to: { message: string; session: string | null },
+): RecordedMessage => {
   const swap = (value: unknown, name: string): unknown => {
     if (typeof value === 'string') {
       if (/session_(id|name)$/.test(name)) return to.session !== null && value === from.session ? to.session : value
       if (!from.message) return value
-      return value.split(from.message).map((part) => part.split(from.message!.toUpperCase()).join(to.message.toUpperCase())).join(to.message)
+      return value
+        .split(from.message)
+        .map((part) => part.split(from.message!.toUpperCase()).join(to.message.toUpperCase()))
+        .join(to.message)
     }
     if (Array.isArray(value)) return value.map((one) => swap(one, name))
     if (typeof value !== 'object' || value === null) return value

@@ -1,8 +1,8 @@
 import { loadAnswers } from '../langflow/answers.ts'
 import type { Prepared } from '../server/http.ts'
-import { startStubServer, type ServerOptions, type StubServer } from '../server/stub-server.ts'
-import { makeAgentsRecogniser, type AgentsVersion } from './agents.ts'
-import { makeHiveRecogniser, type HiveVersion } from './hive.ts'
+import { type ServerOptions, startStubServer, type StubServer } from '../server/stub-server.ts'
+import { type AgentsVersion, makeAgentsRecogniser } from './agents.ts'
+import { type HiveVersion, makeHiveRecogniser } from './hive.ts'
 import { loadMessages, type Recogniser } from './manners.ts'
 
 type Options = ServerOptions & {
@@ -19,25 +19,55 @@ const page = (): Prepared => {
 }
 
 type Named<Version> = StubServer & { version: Version }
-type Start<Version> = { name: string; version: Version; folders: string[]; key: string | null; recogniser: Recogniser; options: ServerOptions }
+type Start<Version> = {
+  name: string
+  version: Version
+  folders: string[]
+  key: string | null
+  recogniser: Recogniser
+  options: ServerOptions
+}
 
-const start = async <Version extends string>({ name, version, folders, key, recogniser, options }: Start<Version>): Promise<Named<Version>> => {
+const start = async <Version extends string>({
+  name,
+  version,
+  folders,
+  key,
+  recogniser,
+  options,
+}: Start<Version>): Promise<Named<Version>> => {
   const html = page()
   const manners = (good: string | null) => loadMessages({ folders, key: good, recogniser, html }).manners
-  return Object.assign(await startStubServer({ name: `${name} ${version}`, key, manners, flows: {} }, options), { version })
+  return Object.assign(await startStubServer({ name: `${name} ${version}`, key, manners, flows: {} }, options), {
+    version,
+  })
 }
 
 /** An Automagik Hive that knows only what real ones were heard to say. */
-export const startStubHive = ({ version = '1.0.0rc6', key = 'hive-stub', ...options }: StubHiveOptions = {}): Promise<Named<HiveVersion>> => {
-  if (key === null && version !== '0.2.0') throw new Error(`Hive ${version} was not recorded without a key; use version 0.2.0`)
+export const startStubHive = ({ version = '1.0.0rc6', key = 'hive-stub', ...options }: StubHiveOptions = {}): Promise<
+  Named<HiveVersion>
+> => {
+  if (key === null && version !== '0.2.0')
+    throw new Error(`Hive ${version} was not recorded without a key; use version 0.2.0`)
   const folders = key === null ? ['hive-0.2.0-auth-off', 'hive-0.2.0'] : [`hive-${version}`]
   return start({ name: 'Hive', version, folders, key, recogniser: makeHiveRecogniser(version), options })
 }
 export type StubHive = Named<HiveVersion>
 
 /** An Automagik Agents server, likewise. */
-export const startStubAgents = ({ version = '0.6.19', key = 'agents-stub', ...options }: StubAgentsOptions = {}): Promise<Named<AgentsVersion>> => {
+export const startStubAgents = ({
+  version = '0.6.19',
+  key = 'agents-stub',
+  ...options
+}: StubAgentsOptions = {}): Promise<Named<AgentsVersion>> => {
   if (key === null) throw new Error(`Agents ${version} was not recorded without a key`)
-  return start({ name: 'Agents', version, folders: [`agents-${version}`], key, recogniser: makeAgentsRecogniser(version), options })
+  return start({
+    name: 'Agents',
+    version,
+    folders: [`agents-${version}`],
+    key,
+    recogniser: makeAgentsRecogniser(version),
+    options,
+  })
 }
 export type StubAgents = Named<AgentsVersion>

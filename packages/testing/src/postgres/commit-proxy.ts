@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
-import { boundName, makeReader, parsedText, queryText, startupParameters } from './messages.ts'
+import { connect, createServer } from 'node:net'
 import type { Message } from './messages.ts'
+import { boundName, makeReader, parsedText, queryText, startupParameters } from './messages.ts'
 import { writesOf } from './writes.ts'
 
 /** A commit that changes something: of a transaction, or of a statement on its own. */
@@ -122,7 +122,10 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
       if (struck) return // its answer is kept back
       for (const piece of held.splice(0)) inside.write(piece)
     })
-    for (const [from, to] of [[inside, outside], [outside, inside]] as const) {
+    for (const [from, to] of [
+      [inside, outside],
+      [outside, inside],
+    ] as const) {
       sockets.add(from)
       if (frozen) from.pause()
       from.on('error', () => to.destroy()).on('close', () => sockets.delete(from) && to.destroy())

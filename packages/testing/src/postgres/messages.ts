@@ -21,7 +21,8 @@ export const makeReader = ({ startsWithStartup }: { startsWithStartup: boolean }
       const type = isStartup ? 'startup' : String.fromCharCode(bytes[0]!)
       rest = rest.subarray(end)
       // A question about encryption is answered with one byte, and the startup comes after it. We never say yes to it.
-      if (type === 'startup' && ![SSL_REQUEST, GSS_REQUEST].includes(body.length >= 4 ? body.readInt32BE(0) : 0)) isStartup = false
+      if (type === 'startup' && ![SSL_REQUEST, GSS_REQUEST].includes(body.length >= 4 ? body.readInt32BE(0) : 0))
+        isStartup = false
       messages.push({ type, body, bytes })
     }
   }
@@ -35,7 +36,7 @@ const textTo = (body: Buffer, from: number): { text: string; end: number } => {
 /** The parameters of a startup message. */
 export const startupParameters = (body: Buffer): Map<string, string> => {
   const found = new Map<string, string>()
-  for (let at = 4; at < body.length - 1; ) {
+  for (let at = 4; at < body.length - 1;) {
     const name = textTo(body, at)
     const value = textTo(body, name.end)
     found.set(name.text, value.text)

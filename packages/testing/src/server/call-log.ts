@@ -32,16 +32,24 @@ export type NewCall = Omit<StubCall, 'id' | 'at' | 'in_flight' | 'from' | 'statu
 export const makeCallLog = (file: string | undefined) => {
   let lastId = file !== undefined && existsSync(file) ? Math.max(0, ...readCallLog(file).map(({ id }) => id)) : 0
   let fd = file === undefined ? null : openSync(file, 'a')
-  const write = (line: object): void => { if (fd !== null) writeSync(fd, `${JSON.stringify(line)}\n`) }
+  const write = (line: object): void => {
+    if (fd !== null) writeSync(fd, `${JSON.stringify(line)}\n`)
+  }
   const started = new Map<number, number>()
   let calls: StubCall[] = []
   let inFlight = 0
   let maxInFlight = 0
 
   return {
-    get calls() { return calls },
-    get maxInFlight() { return maxInFlight },
-    get inFlight() { return inFlight },
+    get calls() {
+      return calls
+    },
+    get maxInFlight() {
+      return maxInFlight
+    },
+    get inFlight() {
+      return inFlight
+    },
     begin(call: NewCall): StubCall {
       if (call.run) maxInFlight = Math.max(maxInFlight, ++inFlight)
       const open = { in_flight: inFlight, from: null, status: null, ended: null, took_ms: null }

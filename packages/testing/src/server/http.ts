@@ -1,13 +1,21 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** What a request is, freed of node:http. Header names are lower case. */
-export type StubRequest = { method: string; path: string; query: URLSearchParams; headers: Record<string, string>; body: string }
+export type StubRequest = {
+  method: string
+  path: string
+  query: URLSearchParams
+  headers: Record<string, string>
+  body: string
+}
 
 export const readRequest = async (request: IncomingMessage): Promise<StubRequest> => {
   const body = await readText(request)
   const target = request.url ?? '/'
   const mark = target.indexOf('?')
-  const headers = Object.fromEntries(Object.entries(request.headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])))
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  )
   return {
     method: request.method ?? 'GET',
     path: mark < 0 ? target : target.slice(0, mark),

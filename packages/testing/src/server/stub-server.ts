@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { createServer, STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { makeCallLog, type Ended, type NewCall, type StubCall } from './call-log.ts'
+import { type Ended, makeCallLog, type NewCall, type StubCall } from './call-log.ts'
 import { makeGate } from './gate.ts'
-import { readRequest, send, type Prepared, type StubRequest } from './http.ts'
+import { type Prepared, readRequest, send, type StubRequest } from './http.ts'
 import { makeSwitches, type ServerSwitches, type Switches, type Where } from './switches.ts'
 
 export type ServerOptions = {
@@ -49,7 +49,10 @@ type Deps = {
 }
 
 /** A server that knows only what real ones were heard to say. */
-export const startStubServer = async ({ name, key: firstKey, manners: mannersFor, flows }: Deps, options: ServerOptions) => {
+export const startStubServer = async (
+  { name, key: firstKey, manners: mannersFor, flows }: Deps,
+  options: ServerOptions,
+) => {
   const { host = '127.0.0.1', latencyMs = 0, control = false } = options
   let key = firstKey
   let manners = mannersFor(key)
@@ -158,9 +161,13 @@ export const startStubServer = async ({ name, key: firstKey, manners: mannersFor
     if (what === 'GET /__stub/calls') {
       return reply(200, { calls: log.calls, max_in_flight: log.maxInFlight, in_flight: log.inFlight, unrecorded })
     }
-    if (what === 'GET /__stub/count') return reply(200, { runs: log.calls.filter(({ run }) => run).length, in_flight: log.inFlight })
+    if (what === 'GET /__stub/count')
+      return reply(200, { runs: log.calls.filter(({ run }) => run).length, in_flight: log.inFlight })
     if (what === 'POST /__stub/release') return reply(200, { released: gate.release() })
-    if (what === 'POST /__stub/clear') { clearCalls(); return reply(200, {}) }
+    if (what === 'POST /__stub/clear') {
+      clearCalls()
+      return reply(200, {})
+    }
     if (what !== 'POST /__stub/set') return reply(404, { error: 'there are set, release, clear, count and calls' })
     const { where, ...change } = JSON.parse(body) as Switches & ServerSwitches & { where?: Where } // our own tests send it
     if (change.unreachable === true) {
@@ -177,22 +184,38 @@ export const startStubServer = async ({ name, key: firstKey, manners: mannersFor
     if (!down) await hang()
     log.close()
   }
-  const clearCalls = (): void => { log.clear(); unrecorded.length = 0 }
+  const clearCalls = (): void => {
+    log.clear()
+    unrecorded.length = 0
+  }
 
   return {
-    url, port,
-    get key() { return key },
+    url,
+    port,
+    get key() {
+      return key
+    },
     /** All calls since the start or the last `clearCalls`, oldest first; they are updated as they go on. */
-    get calls(): readonly StubCall[] { return log.calls },
-    get runs(): readonly StubCall[] { return log.calls.filter(({ run }) => run) },
+    get calls(): readonly StubCall[] {
+      return log.calls
+    },
+    get runs(): readonly StubCall[] {
+      return log.calls.filter(({ run }) => run)
+    },
     /** The most runs at once that the server worked on. */
-    get maxInFlight() { return log.maxInFlight },
-    get inFlight() { return log.inFlight },
+    get maxInFlight() {
+      return log.maxInFlight
+    },
+    get inFlight() {
+      return log.inFlight
+    },
     /** Requests that no recording answers: they got 599. */
     unrecorded: unrecorded as readonly Unrecorded[],
     assertOnlyRecorded(): void {
       if (unrecorded.length === 0) return
-      const lines = unrecorded.map(({ method, path, body, asked_for }) => `${method} ${path} ${body.slice(0, 300)} (${asked_for})`)
+      const lines = unrecorded.map(
+        ({ method, path, body, asked_for }) => `${method} ${path} ${body.slice(0, 300)} (${asked_for})`,
+      )
       throw new Error(`${name} was never recorded answering:\n${lines.join('\n')}`)
     },
     set,

@@ -9,7 +9,11 @@ const last = (field: Field) => field.values.at(-1)!
 
 /** The first matching time of day at or after `time`, -1 when none is left. */
 const nextTime = ({ hours, minutes, seconds }: Cron, time: number): number => {
-  const [hour, minute, second] = [Math.floor(time / HOUR), Math.floor((time % HOUR) / MINUTE), Math.floor((time % MINUTE) / SECOND)]
+  const [hour, minute, second] = [
+    Math.floor(time / HOUR),
+    Math.floor((time % HOUR) / MINUTE),
+    Math.floor((time % MINUTE) / SECOND),
+  ]
   const h = hours.next[hour]!
   if (h === hour) {
     const m = minutes.next[minute]!
@@ -23,7 +27,11 @@ const nextTime = ({ hours, minutes, seconds }: Cron, time: number): number => {
 
 /** The last matching time of day at or before `time`, -1 when there is none. */
 const previousTime = ({ hours, minutes, seconds }: Cron, time: number): number => {
-  const [hour, minute, second] = [Math.floor(time / HOUR), Math.floor((time % HOUR) / MINUTE), Math.floor((time % MINUTE) / SECOND)]
+  const [hour, minute, second] = [
+    Math.floor(time / HOUR),
+    Math.floor((time % HOUR) / MINUTE),
+    Math.floor((time % MINUTE) / SECOND),
+  ]
   const h = hours.previous[hour]!
   if (h === hour) {
     const m = minutes.previous[minute]!
@@ -91,9 +99,14 @@ export const previousLocal = (cron: Cron, local: number): number | null => {
 
 /** How many matching times of day lie before `time`. */
 const timesBefore = ({ hours, minutes, seconds }: Cron, time: number): number => {
-  const [hour, minute, second] = [Math.floor(time / HOUR), Math.floor((time % HOUR) / MINUTE), Math.floor((time % MINUTE) / SECOND)]
+  const [hour, minute, second] = [
+    Math.floor(time / HOUR),
+    Math.floor((time % HOUR) / MINUTE),
+    Math.floor((time % MINUTE) / SECOND),
+  ]
   const inMinute = minutes.below[minute + 1]! > minutes.below[minute]! ? seconds.below[second]! : 0
-  const inHour = hours.below[hour + 1]! > hours.below[hour]! ? minutes.below[minute]! * seconds.values.length + inMinute : 0
+  const inHour =
+    hours.below[hour + 1]! > hours.below[hour]! ? minutes.below[minute]! * seconds.values.length + inMinute : 0
   return hours.below[hour]! * minutes.values.length * seconds.values.length + inHour
 }
 
@@ -101,7 +114,11 @@ const timesBefore = ({ hours, minutes, seconds }: Cron, time: number): number =>
 export const countLocal = (cron: Cron, from: number, to: number, cap: number): number => {
   const perDay = cron.hours.values.length * cron.minutes.values.length * cron.seconds.values.length
   let count = 0
-  for (let day = nextDay(cron, dayStart(from)); day !== null && day < to && count <= cap; day = nextDay(cron, day + DAY)) {
+  for (
+    let day = nextDay(cron, dayStart(from));
+    day !== null && day < to && count <= cap;
+    day = nextDay(cron, day + DAY)
+  ) {
     count += to - day < DAY ? timesBefore(cron, to - day) : perDay
     if (day < from) count -= timesBefore(cron, from - day)
   }

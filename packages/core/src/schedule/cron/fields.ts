@@ -26,9 +26,24 @@ export const FIELDS: readonly [FieldRule, FieldRule, FieldRule, FieldRule, Field
   { name: 'second', ...sixty },
   { name: 'minute', ...sixty },
   { name: 'hour', min: 0, max: 23, size: 24, like: '8, 8,20, 9-17 or */2', ...none },
-  { name: 'day of month', min: 1, max: 31, size: 31, like: '1, 1,15, 1-7, L (the last day) or 15W (the weekday nearest the 15th)', ...none },
+  {
+    name: 'day of month',
+    min: 1,
+    max: 31,
+    size: 31,
+    like: '1, 1,15, 1-7, L (the last day) or 15W (the weekday nearest the 15th)',
+    ...none,
+  },
   { name: 'month', min: 1, max: 12, size: 12, like: '1, JAN, 1,7, 6-8 or */3', names: MONTHS, first: 1 },
-  { name: 'day of week', min: 0, max: 7, size: 7, like: 'MON, 1-5, MON,THU, MON#2 (the second Monday) or 5L (the last Friday)', names: WEEKDAYS, first: 0 },
+  {
+    name: 'day of week',
+    min: 0,
+    max: 7,
+    size: 7,
+    like: 'MON, 1-5, MON,THU, MON#2 (the second Monday) or 5L (the last Friday)',
+    names: WEEKDAYS,
+    first: 0,
+  },
 ]
 
 export const DAY_OF_MONTH = 3

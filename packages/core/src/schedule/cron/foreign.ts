@@ -1,7 +1,7 @@
 import { shortestInterval } from '../interval.ts'
 import { DAY_OF_WEEK, NICKNAMES, WEEKDAYS } from './fields.ts'
-import { parseExpression } from './parse.ts'
 import type { ParseProblem } from './parse.ts'
+import { parseExpression } from './parse.ts'
 
 // Expressions of other schedulers, which cannot be read and are often pasted: what they mean, as it is written here.
 
@@ -49,7 +49,9 @@ const awsForm = (fields: string[]): string | null => {
   const weekday = namedWeekdays(fields[4]!.replace('?', '*'), 1)
   if (weekday === null) return null
   const write = [...fields.slice(0, 4), weekday].join(' ').replace('?', '*')
-  return reads(write) ? `is AWS's form, with the minute first and the year last: write "${write}"${yearNote(fields[5]!)}` : null
+  return reads(write)
+    ? `is AWS's form, with the minute first and the year last: write "${write}"${yearNote(fields[5]!)}`
+    : null
 }
 
 /** Second first and year last. */
@@ -72,7 +74,8 @@ const yearForm = (fields: string[]): string | null => {
 /** A line of a crontab: five fields (six in /etc/crontab, with a user) and what to run. */
 const crontabLine = (fields: string[]): string | null => {
   const five = fields.slice(0, 5).join(' ')
-  if (fields.length < 6 || !reads(five) || !/[a-z/#]/i.test(fields[5]!) || reads(fields.slice(0, 6).join(' '))) return null
+  if (fields.length < 6 || !reads(five) || !/[a-z/#]/i.test(fields[5]!) || reads(fields.slice(0, 6).join(' ')))
+    return null
   return `is a line of a crontab: write only its five fields, "${five}"; what runs is the workflow`
 }
 
@@ -108,16 +111,28 @@ const calendarForm = (fields: string[]): string | null => {
 }
 
 const WORDS: ReadonlyMap<string, string> = new Map([
-  ['minutely', '* * * * *'], ['every_minute', '* * * * *'], ['secondly', '* * * * * *'], ['every_second', '* * * * * *'],
-  ['hour', '@hourly'], ['day', '@daily'], ['week', '@weekly'], ['month', '@monthly'], ['year', '@yearly'], ['weekday', '0 0 * * MON-FRI'],
-  ['quarterly', '0 0 1 1,4,7,10 *'], ['semiannually', '0 0 1 1,7 *'], ['weekdays', '0 0 * * MON-FRI'], ['weekends', '0 0 * * SAT,SUN'],
+  ['minutely', '* * * * *'],
+  ['every_minute', '* * * * *'],
+  ['secondly', '* * * * * *'],
+  ['every_second', '* * * * * *'],
+  ['hour', '@hourly'],
+  ['day', '@daily'],
+  ['week', '@weekly'],
+  ['month', '@monthly'],
+  ['year', '@yearly'],
+  ['weekday', '0 0 * * MON-FRI'],
+  ['quarterly', '0 0 1 1,4,7,10 *'],
+  ['semiannually', '0 0 1 1,7 *'],
+  ['weekdays', '0 0 * * MON-FRI'],
+  ['weekends', '0 0 * * SAT,SUN'],
 ])
 
 const word = (given: string): string | null => {
   const name = given.replace(/^(?:@|every\s+)/i, '').toLowerCase()
   const nickname = NICKNAMES.has(`@${name}`) ? `@${name}` : WORDS.get(name)
   if (nickname) return `is not known: write "${nickname}"`
-  if (name === 'reboot') return 'has no time: Spark does not run a flow because a machine starts; write when it is to run, or start a run by hand'
+  if (name === 'reboot')
+    return 'has no time: Spark does not run a flow because a machine starts; write when it is to run, or start a run by hand'
   if (!given.startsWith('@')) return null
   return `is not one of ${[...NICKNAMES.keys()].join(', ')}`
 }
@@ -135,13 +150,22 @@ const wrapped = (given: string): string | null => {
   const quoted = /^(["'`])(.+)\1$/s.exec(given)?.[2]
   if (quoted) return `is in quotes: write it without them, "${quoted.trim()}"`
   const aws = /^cron\((.+)\)$/is.exec(given)?.[1]?.trim()
-  if (aws) return awsForm(aws.split(/\s+/)) ?? (reads(aws) ? `is in brackets: write "${aws}"` : `is AWS's form: write minute, hour, day of month, month and day of week as they are here, such as "0 8 * * MON-FRI"`)
-  if (/\n/.test(given) && given.split(/\n+/).every((line) => reads(line))) return 'has several lines: make a schedule of each'
+  if (aws)
+    return (
+      awsForm(aws.split(/\s+/)) ??
+      (reads(aws)
+        ? `is in brackets: write "${aws}"`
+        : `is AWS's form: write minute, hour, day of month, month and day of week as they are here, such as "0 8 * * MON-FRI"`)
+    )
+  if (/\n/.test(given) && given.split(/\n+/).every((line) => reads(line)))
+    return 'has several lines: make a schedule of each'
   const rate = /^rate\((.+)\)$/is.exec(given)?.[1]
   if (rate) return intervalForm(rate)
   const at = /^at\((.+)\)$/is.exec(given)?.[1] ?? (/^\d{4}-\d\d-\d\d(?:[T ]|$)/i.test(given) ? given : null)
   if (at) return `is one time: set schedule_type to "one-time" and write "${at}"`
-  return /^@every\b/i.test(given) ? (intervalForm(given.slice(6)) ?? 'is an interval: set schedule_type to "interval" and write it like "15m"') : null
+  return /^@every\b/i.test(given)
+    ? (intervalForm(given.slice(6)) ?? 'is an interval: set schedule_type to "interval" and write it like "15m"')
+    : null
 }
 
 /** What an expression that cannot be read is elsewhere, and what to write for it, as the end of a sentence; null for what is known nowhere. */

@@ -1,8 +1,8 @@
 import { CronPattern } from 'croner'
 import { makeMemo } from '../memo.ts'
 import { nextLocal } from './calendar.ts'
-import { byMonth, makeField, readCron } from './pattern.ts'
 import type { Cron } from './pattern.ts'
+import { byMonth, makeField, readCron } from './pattern.ts'
 
 // Cron as it was read before it was read as Debian's: by croner. Only for what was stored then: a schedule that today's reader refuses
 // keeps these times until somebody changes them, and a span of the ledger is counted as when it was written.
@@ -12,7 +12,15 @@ const ANY = 63
 
 type DayRule = Pick<
   CronPattern,
-  'month' | 'day' | 'dayOfWeek' | 'lastDayOfMonth' | 'lastWeekday' | 'nearestWeekdays' | 'starDOM' | 'starDOW' | 'useAndLogic'
+  | 'month'
+  | 'day'
+  | 'dayOfWeek'
+  | 'lastDayOfMonth'
+  | 'lastWeekday'
+  | 'nearestWeekdays'
+  | 'starDOM'
+  | 'starDOW'
+  | 'useAndLogic'
 >
 
 /** Which days of a month matched: either day was enough, unless one of them was nothing but `*`. */
@@ -47,8 +55,22 @@ const makeOld = (expression: string): Cron => {
   const pattern = new CronPattern(expression, undefined, { mode: '5-or-6-parts' })
   // Not the pattern itself: it holds ten thousand years.
   const { month, day, dayOfWeek, lastDayOfMonth, lastWeekday, nearestWeekdays, starDOM, starDOW, useAndLogic } = pattern
-  const rule: DayRule = { month, day, dayOfWeek, lastDayOfMonth, lastWeekday, nearestWeekdays, starDOM, starDOW, useAndLogic }
-  const field = (allowed: number[]) => makeField(allowed.flatMap((on, value) => (on ? [value] : [])), allowed.length)
+  const rule: DayRule = {
+    month,
+    day,
+    dayOfWeek,
+    lastDayOfMonth,
+    lastWeekday,
+    nearestWeekdays,
+    starDOM,
+    starDOW,
+    useAndLogic,
+  }
+  const field = (allowed: number[]) =>
+    makeField(
+      allowed.flatMap((on, value) => (on ? [value] : [])),
+      allowed.length,
+    )
   const [seconds, minutes, hours] = [field(pattern.second), field(pattern.minute), field(pattern.hour)]
   const fixed = seconds.values.length === 1 && minutes.values.length === 1 && hours.values.length === 1
   return { seconds, minutes, hours, fixed, days: byMonth((year, number) => matchDays(rule, year, number)) }

@@ -1,11 +1,12 @@
-import { DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, NICKNAMES } from './fields.ts'
 import type { FieldRule } from './fields.ts'
+import { DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, NICKNAMES } from './fields.ts'
 
 // The one reader of cron expressions. Times, words and warnings are all made from what it returns, so none of them can contradict another.
 
 /** From one value to another in steps. A value alone has from = to. */
 export type Range = { kind: 'range'; from: number; to: number; step: number; form: 'star' | 'value' | 'range' | 'open' }
-export type DatePart = Range | { kind: 'last day' } | { kind: 'last weekday' } | { kind: 'nearest weekday'; day: number }
+export type DatePart =
+  Range | { kind: 'last day' } | { kind: 'last weekday' } | { kind: 'nearest weekday'; day: number }
 /** `MON#2`, `1-5#1`, `FRI#L`; `nth` is 0 for the last. */
 export type WeekdayPart = Range | { kind: 'nth'; from: number; to: number; nth: number }
 export type Part = DatePart | WeekdayPart
@@ -64,7 +65,14 @@ const parseRange = (rule: FieldRule, text: string): Range | null => {
   const [first = '', last, ...others] = range.split('-')
   const from = valueOf(rule, first)
   if (from === null || others.length > 0) return null
-  if (last === undefined) return { kind: 'range', from, to: stepText === undefined ? from : rule.max, step, form: stepText === undefined ? 'value' : 'open' }
+  if (last === undefined)
+    return {
+      kind: 'range',
+      from,
+      to: stepText === undefined ? from : rule.max,
+      step,
+      form: stepText === undefined ? 'value' : 'open',
+    }
   // `SAT-SUN` ends with the week: Sunday is 7, too.
   const to = from > 0 && rule.max === 7 && /^sun$/i.test(last) ? 7 : valueOf(rule, last)
   return to === null || to < from ? null : { kind: 'range', from, to, step, form: 'range' }
@@ -99,7 +107,10 @@ export const parseExpression = (expression: string): ParsedCron | ParseProblem =
   if (marked.length > 1) return { problem: 'two question marks' }
 
   let broken = -1
-  const read = <P extends Part>(index: number, parsePart: (rule: FieldRule, text: string) => P | null): ParsedField<P> => {
+  const read = <P extends Part>(
+    index: number,
+    parsePart: (rule: FieldRule, text: string) => P | null,
+  ): ParsedField<P> => {
     const text = texts[index]!.replace('?', '*').replace(index === DAY_OF_WEEK ? /^\+/ : '', '')
     const parts = text.split(',').flatMap((one) => parsePart(FIELDS[index]!, one) ?? [])
     if (parts.length < text.split(',').length && broken < 0) broken = index
@@ -109,9 +120,15 @@ export const parseExpression = (expression: string): ParsedCron | ParseProblem =
   const [dates, month, weekdays] = [read(DAY_OF_MONTH, parseDate), read(4, parseRange), read(DAY_OF_WEEK, parseWeekday)]
   if (broken >= 0) return { problem: 'field', index: broken, text: texts[broken]! }
   // Beside a `?`, Quartz and AWS count the weekdays from Sunday = 1: a number would mean another day to them.
-  if (texts[DAY_OF_MONTH] === '?' && /\d/.test(weekdays.text.replace(/[/#]\d+/g, ''))) return { problem: 'weekday numbers', text: texts[DAY_OF_WEEK]! }
+  if (texts[DAY_OF_MONTH] === '?' && /\d/.test(weekdays.text.replace(/[/#]\d+/g, '')))
+    return { problem: 'weekday numbers', text: texts[DAY_OF_WEEK]! }
   return {
-    second, minute, hour, dates, month, weekdays,
+    second,
+    minute,
+    hour,
+    dates,
+    month,
+    weekdays,
     both: texts[DAY_OF_WEEK]!.startsWith('+') || begins(dates.text) || begins(weekdays.text),
     fixed: !begins(second.text) && !begins(minute.text) && !begins(hour.text),
   }

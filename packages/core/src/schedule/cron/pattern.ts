@@ -1,6 +1,6 @@
 import { makeMemo } from '../memo.ts'
-import { parseExpression } from './parse.ts'
 import type { DatePart, ParsedCron, Part, Range, WeekdayPart } from './parse.ts'
+import { parseExpression } from './parse.ts'
 
 // From what an expression says to tables of what matches, in which calendar.ts searches.
 
@@ -25,7 +25,8 @@ export const valuesOf = (parts: readonly Range[]): number[] => {
 
 export const isRange = (part: Part): part is Range => part.kind === 'range'
 
-const asWeekdays = (values: number[]): number[] => [...new Set(values.map((day) => day % 7))].sort((one, other) => one - other)
+const asWeekdays = (values: number[]): number[] =>
+  [...new Set(values.map((day) => day % 7))].sort((one, other) => one - other)
 
 /** Weekdays that match in every week; Sunday is 0. */
 export const plainWeekdays = (parts: readonly WeekdayPart[]): number[] => asWeekdays(valuesOf(parts.filter(isRange)))
@@ -82,15 +83,23 @@ const onWeekdays = (weekdays: readonly number[], first: number): number => {
 const weekdayBits = (parts: WeekdayPart[]): Bits => {
   const byFirst = (weekdays: readonly number[]) => [0, 1, 2, 3, 4, 5, 6].map((first) => onWeekdays(weekdays, first))
   const plain = byFirst(plainWeekdays(parts))
-  const nths = parts.flatMap((part) => (part.kind === 'nth' ? [{ nth: part.nth, days: byFirst(weekdaysOf(part)) }] : []))
+  const nths = parts.flatMap((part) =>
+    part.kind === 'nth' ? [{ nth: part.nth, days: byFirst(weekdaysOf(part)) }] : [],
+  )
   return ({ first, length }) =>
-    nths.reduce((bits, { nth, days }) => bits | (days[first]! & (nth === 0 ? 0x7f << (length - 7) : 0x7f << (7 * (nth - 1)))), plain[first]!)
+    nths.reduce(
+      (bits, { nth, days }) => bits | (days[first]! & (nth === 0 ? 0x7f << (length - 7) : 0x7f << (7 * (nth - 1)))),
+      plain[first]!,
+    )
 }
 
 const monthBits = ({ dates, weekdays, both }: ParsedCron): Cron['days'] => {
   const [byDate, byWeekday] = [dateBits(dates.parts), weekdayBits(weekdays.parts)]
   return (year, number) => {
-    const month: Month = { length: new Date(Date.UTC(year, number + 1, 0)).getUTCDate(), first: new Date(Date.UTC(year, number, 1)).getUTCDay() }
+    const month: Month = {
+      length: new Date(Date.UTC(year, number + 1, 0)).getUTCDate(),
+      first: new Date(Date.UTC(year, number, 1)).getUTCDay(),
+    }
     const bits = both ? byDate(month) & byWeekday(month) : byDate(month) | byWeekday(month)
     return bits & (2 ** month.length - 1)
   }

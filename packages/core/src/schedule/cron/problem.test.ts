@@ -20,19 +20,44 @@ describe('an expression of AWS is refused with the five fields that mean it', ()
     expect(problem(expression)).toContain(`is AWS's form, with the minute first and the year last: write ${write}`)
   })
 
-  it.each([['rate(5 minutes)', '5m'], ['rate(1 day)', '1d'], ['rate(2 hours)', '2h']])('%s is the interval %s', (expression, interval) => {
+  it.each([
+    ['rate(5 minutes)', '5m'],
+    ['rate(1 day)', '1d'],
+    ['rate(2 hours)', '2h'],
+  ])('%s is the interval %s', (expression, interval) => {
     expect(problem(expression)).toContain(`set schedule_type to "interval" and write "${interval}"`)
   })
   it('at(…) is one time', () => {
-    expect(problem('at(2027-01-01T00:00:00)')).toContain('set schedule_type to "one-time" and write "2027-01-01T00:00:00"')
+    expect(problem('at(2027-01-01T00:00:00)')).toContain(
+      'set schedule_type to "one-time" and write "2027-01-01T00:00:00"',
+    )
   })
 })
 
 describe('? stands for one day field only', () => {
-  it.each(['0 ? * * *', '? * * * *', '0 0 * ? *', '0 0 8 ? * ?', '0 0 1,? * *', '0 0 ?/2 * *', '? 0 8 * * *', '0 0 ? * ?', '0 8 ? ? MON'])('%s is refused', (expression) => {
+  it.each([
+    '0 ? * * *',
+    '? * * * *',
+    '0 0 * ? *',
+    '0 0 8 ? * ?',
+    '0 0 1,? * *',
+    '0 0 ?/2 * *',
+    '? 0 8 * * *',
+    '0 0 ? * ?',
+    '0 8 ? ? MON',
+  ])('%s is refused', (expression) => {
     expect(problem(expression)).toMatch(/"\?" stands|"\?" in both day fields/)
   })
-  it.each(['0 10 ? * MON', '0 0 12 * * ?', '0 0 12 ? * WED', '0 10 1 * ?', '0 10 ? * */2', '0 10 ? * FRI#L', '0 10 ? * *', '0 10 * * ?'])('%s is read', (expression) => {
+  it.each([
+    '0 10 ? * MON',
+    '0 0 12 * * ?',
+    '0 0 12 ? * WED',
+    '0 10 1 * ?',
+    '0 10 ? * */2',
+    '0 10 ? * FRI#L',
+    '0 10 ? * *',
+    '0 10 * * ?',
+  ])('%s is read', (expression) => {
     expect(problem(expression)).toBeNull()
   })
 
@@ -57,7 +82,10 @@ describe('? stands for one day field only', () => {
 
 describe('a form of another scheduler is refused with what it is here', () => {
   it.each([
-    ['0 15 10 ? * 6L 2027-2029', 'leave the year out and bound the schedule with start_at and end_at; write "15 10 * * FRI#L"'],
+    [
+      '0 15 10 ? * 6L 2027-2029',
+      'leave the year out and bound the schedule with start_at and end_at; write "15 10 * * FRI#L"',
+    ],
     ['0 0 12 * * ? *', 'leave the year out and bound the schedule with start_at and end_at; write "0 12 * * *"'],
     ['30 0 8 * * 1-5 2027', 'write "30 0 8 * * 1-5"'],
     ['0 8 * * 1 2027', 'has a year as its sixth field: six fields have the second first; write "0 8 * * 1", and bound'],
@@ -96,7 +124,7 @@ describe('a form of another scheduler is refused with what it is here', () => {
     ['0 8 * * * # every morning', '"0 8 * * *"'],
     ['"0 8 * * *"', 'write it without them, "0 8 * * *"'],
     ["- cron: '0 8 * * *'", 'write "0 8 * * *"'],
-    ['cron(0 10 L-2 * ? *)', 'is AWS\'s form: write minute, hour,'],
+    ['cron(0 10 L-2 * ? *)', "is AWS's form: write minute, hour,"],
     ['0 9 * * *\n0 18 * * *', 'has several lines: make a schedule of each'],
     ['0 0 * * L', 'write "SAT", or "FRI#L"'],
     ['0 0 * * monday-friday', 'write "MON-FRI"'],
@@ -106,8 +134,21 @@ describe('a form of another scheduler is refused with what it is here', () => {
   })
 
   it('whatever is refused, what a sentence says to write can be written', () => {
-    for (const expression of ['0 10 * * ? *', '0 18 ? * 2-6 *', '0 10 ? * 2', '0 15 10 ? * 6L 2027', '0 8 * * MON *', '0 0 */100,1-7 * MON', 'H/15 * * * *', 'Mon..Fri *-*-* 08:00:00', '@minutely', '0 22-2 * * *']) {
-      const written = [...problem(expression)!.matchAll(/write (?:only its five fields, |the \w+ such weekday as )?"([^"]+)"/g)].map(([, text]) => text!)
+    for (const expression of [
+      '0 10 * * ? *',
+      '0 18 ? * 2-6 *',
+      '0 10 ? * 2',
+      '0 15 10 ? * 6L 2027',
+      '0 8 * * MON *',
+      '0 0 */100,1-7 * MON',
+      'H/15 * * * *',
+      'Mon..Fri *-*-* 08:00:00',
+      '@minutely',
+      '0 22-2 * * *',
+    ]) {
+      const written = [
+        ...problem(expression)!.matchAll(/write (?:only its five fields, |the \w+ such weekday as )?"([^"]+)"/g),
+      ].map(([, text]) => text!)
       expect(written.length).toBeGreaterThan(0)
       for (const text of written) expect(problem(text.includes(' ') ? text : `0 ${text} * * *`)).toBeNull()
     }

@@ -1,9 +1,9 @@
-import { DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, MONTHS, WEEKDAYS } from './fields.ts'
-import type { FieldRule } from './fields.ts'
-import { foreignForm, namedWeekdays } from './foreign.ts'
-import { fieldsOf, parseExpression } from './parse.ts'
-import type { ParseProblem } from './parse.ts'
 import { nextLocal } from './calendar.ts'
+import type { FieldRule } from './fields.ts'
+import { DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, MONTHS, WEEKDAYS } from './fields.ts'
+import { foreignForm, namedWeekdays } from './foreign.ts'
+import type { ParseProblem } from './parse.ts'
+import { fieldsOf, parseExpression } from './parse.ts'
 import { readCron } from './pattern.ts'
 
 /** `22-2` runs over the end of its field: the same as two ranges. */
@@ -22,7 +22,9 @@ const splitRange = ({ min, max, names }: FieldRule, text: string): string | null
 
 /** `january` and `Tues` as the three letters that cron knows. */
 const shortName = ({ names }: FieldRule, text: string): string =>
-  text.replace(/[a-z]{4,}/gi, (word) => (names.includes(word.slice(0, 3).toUpperCase()) ? word.slice(0, 3).toUpperCase() : word))
+  text.replace(/[a-z]{4,}/gi, (word) =>
+    names.includes(word.slice(0, 3).toUpperCase()) ? word.slice(0, 3).toUpperCase() : word,
+  )
 
 const INTERVALS = ['s', 'm', 'h', 'd'] as const
 
@@ -44,7 +46,9 @@ const trickProblem = (fields: string[]): string | null => {
   const weekday = fields[DAY_OF_WEEK]!
   if (nth === 0 || !/^\w+(?:-\w+)?$/.test(weekday)) return null
   const named = namedWeekdays(weekday, 0) ?? weekday
-  const write = fields.map((text, index) => (index === DAY_OF_MONTH ? '*' : index === DAY_OF_WEEK ? `${named}#${nth}` : text)).slice(fields[0] === '0' ? 1 : 0)
+  const write = fields
+    .map((text, index) => (index === DAY_OF_MONTH ? '*' : index === DAY_OF_WEEK ? `${named}#${nth}` : text))
+    .slice(fields[0] === '0' ? 1 : 0)
   return `the day of month "${fields[DAY_OF_MONTH]}" cannot be read: write the ${['first', 'second', 'third', 'fourth', 'fifth'][nth - 1]} such weekday as "${write.join(' ')}"`
 }
 
@@ -58,11 +62,16 @@ const fieldProblem = (fields: string[], index: number, text: string): string => 
   const works = fix !== text && !('problem' in parseExpression(alone))
   const numbers = rule.names.length > 0 ? `${rule.min}-${rule.max} or names` : `${rule.min}-${rule.max}`
   const isLastWeekday = index === DAY_OF_WEEK && /^L$/i.test(text)
-  const write = isLastWeekday ? 'write "SAT", or "FRI#L" for the last Friday of the month' : works ? `write "${fix}"` : `it takes ${numbers}, such as ${rule.like}`
+  const write = isLastWeekday
+    ? 'write "SAT", or "FRI#L" for the last Friday of the month'
+    : works
+      ? `write "${fix}"`
+      : `it takes ${numbers}, such as ${rule.like}`
   return stepProblem(fields, index) ?? trickProblem(fields) ?? `the ${rule.name} "${text}" cannot be read: ${write}`
 }
 
-const FORM = 'a cron expression has five fields (minute, hour, day of month, month, day of week), or six with the second first, such as "0 8 * * 1-5"'
+const FORM =
+  'a cron expression has five fields (minute, hour, day of month, month, day of week), or six with the second first, such as "0 8 * * 1-5"'
 
 /** Both readings of a number beside `?`. */
 const weekdayProblem = (given: string, text: string): string => {
@@ -70,7 +79,9 @@ const weekdayProblem = (given: string, text: string): string => {
   const [asCron, asQuartz] = [namedWeekdays(text, 0), namedWeekdays(text, 1)]
   const readings = [
     ...(asCron ? [`"${whole(asCron)}" (${text} as cron counts, from Sunday = 0)`] : []),
-    ...(asQuartz && asQuartz !== asCron ? [`"${whole(asQuartz)}" (${text} as Quartz and AWS count, from Sunday = 1)`] : []),
+    ...(asQuartz && asQuartz !== asCron
+      ? [`"${whole(asQuartz)}" (${text} as Quartz and AWS count, from Sunday = 1)`]
+      : []),
   ]
   return `the day of week "${text}" means different days to different readers beside "?": write ${readings.join(' or ') || 'names, such as "MON-FRI"'}`
 }

@@ -1,6 +1,6 @@
 import { DAY, SECOND } from '../../clock.ts'
-import { FIRST_TIME, LAST_TIME, segmentAt, shownBefore } from '../local-time.ts'
 import type { Segment } from '../local-time.ts'
+import { FIRST_TIME, LAST_TIME, segmentAt, shownBefore } from '../local-time.ts'
 import { countLocal, nextLocal, previousLocal } from './calendar.ts'
 import type { Cron } from './pattern.ts'
 
@@ -64,7 +64,7 @@ export const previousCron = (cron: Cron, zone: string, before: number): number |
 export const countCron = (cron: Cron, zone: string, after: number, until: number, cap: number): number => {
   let count = 0
   const end = secondAfter(Math.min(until, LAST_TIME))
-  for (let at = Math.max(secondAfter(after), FIRST_TIME); at < end && count <= cap; ) {
+  for (let at = Math.max(secondAfter(after), FIRST_TIME); at < end && count <= cap;) {
     const segment = segmentAt(zone, at)
     const reach = reachOf(cron, zone, segment)
     const from = Math.max(at, reach.from) + segment.offset

@@ -1,12 +1,12 @@
 import { DAY, HOUR } from '../../clock.ts'
-import { localOf, localText, transitionsBetween } from '../local-time.ts'
 import type { Transition } from '../local-time.ts'
+import { localOf, localText, transitionsBetween } from '../local-time.ts'
 import { nextLocal } from './calendar.ts'
-import { DAY_OF_MONTH, FIELDS } from './fields.ts'
 import type { FieldName } from './fields.ts'
+import { DAY_OF_MONTH, FIELDS } from './fields.ts'
 import type { ParsedCron, Part, Range } from './parse.ts'
-import { isRange, valuesOf } from './pattern.ts'
 import type { Cron, ReadCron } from './pattern.ts'
+import { isRange, valuesOf } from './pattern.ts'
 import { coversDates, coversWeekdays } from './words.ts'
 
 const spoken = (text: string) => text.replace('T', ' at ')
@@ -21,20 +21,34 @@ const clockWarning = (cron: Cron, zone: string, { at, before, after }: Transitio
   if (touched === null || touched >= high) return null
   const [from, to] = [localText(at + before), localText(at + after)]
   const shown = from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : spoken(to)
-  if (after < before) return `The clock of ${zone} goes back from ${spoken(from)} to ${shown}: ${fixed ? 'what comes twice runs once, at its first' : 'times that come twice run twice'}.`
+  if (after < before)
+    return `The clock of ${zone} goes back from ${spoken(from)} to ${shown}: ${fixed ? 'what comes twice runs once, at its first' : 'times that come twice run twice'}.`
   const isMadeGood = fixed && high - low < DAY
   return `The clock of ${zone} goes from ${spoken(from)} to ${shown}: ${isMadeGood ? `what lies in between runs once, at ${to.slice(11)}` : 'times in between do not run that day'}.`
 }
 
 /** The changes of the clock within a year that touch the schedule. */
 const clockWarnings = (cron: Cron, zone: string, now: Date): string[] =>
-  transitionsBetween(zone, now.getTime(), now.getTime() + 366 * DAY).flatMap((change) => clockWarning(cron, zone, change) ?? [])
+  transitionsBetween(zone, now.getTime(), now.getTime() + 366 * DAY).flatMap(
+    (change) => clockWarning(cron, zone, change) ?? [],
+  )
 
-const WHOLE: Record<FieldName, string> = { second: 'minute', minute: 'hour', hour: 'day', 'day of month': 'month', month: 'year', 'day of week': 'week' }
+const WHOLE: Record<FieldName, string> = {
+  second: 'minute',
+  minute: 'hour',
+  hour: 'day',
+  'day of month': 'month',
+  month: 'year',
+  'day of week': 'week',
+}
 
 /** A step that starts anew before it is complete: `*\/25` in minutes. Months differ in length, so no step of days is even. */
 const isUneven = (part: Part, index: number): part is Range =>
-  isRange(part) && (part.form === 'star' || part.form === 'open') && part.step > 1 && part.from + part.step <= part.to && (index === DAY_OF_MONTH || FIELDS[index]!.size % part.step !== 0)
+  isRange(part) &&
+  (part.form === 'star' || part.form === 'open') &&
+  part.step > 1 &&
+  part.from + part.step <= part.to &&
+  (index === DAY_OF_MONTH || FIELDS[index]!.size % part.step !== 0)
 
 const UNITS = ['s', 'm', 'h', 'd'] as const
 
@@ -49,7 +63,9 @@ const stepWarnings = ({ second, minute, hour, dates, month, weekdays }: ParsedCr
     const isAlone = fields.every(({ text }, other) => other === index || (other < index ? text === '0' : text === '*'))
     const unit = UNITS[index]
     const even = unit && isAlone ? ` For an even distance use the interval "${part.step}${unit}".` : ''
-    return [`"${field.text}" is not an even step: it means ${name} ${listed}, and starts again with every ${WHOLE[name]}.${even}`]
+    return [
+      `"${field.text}" is not an even step: it means ${name} ${listed}, and starts again with every ${WHOLE[name]}.${even}`,
+    ]
   })
 }
 
@@ -63,7 +79,9 @@ const dayWarnings = (parsed: ParsedCron): string[] => {
   if (!both) return allDates && allWeekdays ? [] : [EITHER]
   if (allDates || allWeekdays) return []
   const star = [dates, weekdays].find((field) => field.text.startsWith('*'))
-  return star ? [`Day of month and day of week must both match, since "${star.text}" begins with *, as in Debian's cron.`] : []
+  return star
+    ? [`Day of month and day of week must both match, since "${star.text}" begins with *, as in Debian's cron.`]
+    : []
 }
 
 const lengthOf = (month: number) => (month === 2 ? 28 : [4, 6, 9, 11].includes(month) ? 30 : 31)
@@ -73,18 +91,28 @@ const shortWarnings = ({ dates, month, both }: ParsedCron): string[] => {
   const days = valuesOf(dates.parts.filter(isRange))
   const [first] = days
   if (!both || first === undefined || !dates.parts.every(isRange)) return []
-  return valuesOf(month.parts).some((one) => lengthOf(one) < first) ? [`It skips the months that have no day ${first}.`] : []
+  return valuesOf(month.parts).some((one) => lengthOf(one) < first)
+    ? [`It skips the months that have no day ${first}.`]
+    : []
 }
 
 /** `0 9 * * 1-5 *` is five fields and a year elsewhere, and here at minute 9 of every hour. */
 const yearWarnings = ({ hour, month, weekdays }: ParsedCron, expression: string): string[] => {
   const fields = expression.trim().split(/\s+/)
   if (fields.length !== 6 || hour.text !== '*' || month.text === '*' || weekdays.text !== '*') return []
-  return [`Six fields have the second first. If the last "*" is meant as a year, write "${fields.slice(0, 5).join(' ')}".`]
+  return [
+    `Six fields have the second first. If the last "*" is meant as a year, write "${fields.slice(0, 5).join(' ')}".`,
+  ]
 }
 
 /** What a user might not expect of an expression, from `now` on. */
 export const cronWarnings = (expression: string, { parsed, cron }: ReadCron, zone: string, now: Date): string[] => {
   if (nextLocal(cron, localOf(zone, now.getTime())) === null) return ['It never fires: no year has such a date.']
-  return [...yearWarnings(parsed, expression), ...stepWarnings(parsed), ...dayWarnings(parsed), ...shortWarnings(parsed), ...clockWarnings(cron, zone, now)]
+  return [
+    ...yearWarnings(parsed, expression),
+    ...stepWarnings(parsed),
+    ...dayWarnings(parsed),
+    ...shortWarnings(parsed),
+    ...clockWarnings(cron, zone, now),
+  ]
 }

@@ -4,14 +4,28 @@ import { isRange, plainWeekdays, valuesOf, weekdaysOf } from './pattern.ts'
 // An expression in words, from the values that it allows: what the times do not show is not said. packages/core/test/description.test.ts
 // reads the sentences back.
 
-const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December']
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+]
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const NTH = ['last', 'first', 'second', 'third', 'fourth', 'fifth']
 
 const two = (value: number) => String(value).padStart(2, '0')
 
 /** `a`, `a and b`, `a, b and c`. */
-export const list = (texts: string[], and = 'and'): string => (texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} ${and} ${texts.at(-1)}`)
+export const list = (texts: string[], and = 'and'): string =>
+  texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} ${and} ${texts.at(-1)}`
 
 /** Neighbouring values together: `[[1, 5], [9, 9]]`. */
 const runsOf = (values: readonly number[]): [number, number][] => {
@@ -26,12 +40,18 @@ const runsOf = (values: readonly number[]): [number, number][] => {
 
 /** `0, 15 and 20 to 30`. */
 const numbers = (values: readonly number[]): string =>
-  list(runsOf(values).flatMap(([from, to]) => (to - from > 1 ? [`${from} to ${to}`] : from === to ? [String(from)] : [String(from), String(to)])))
+  list(
+    runsOf(values).flatMap(([from, to]) =>
+      to - from > 1 ? [`${from} to ${to}`] : from === to ? [String(from)] : [String(from), String(to)],
+    ),
+  )
 
 /** The step of values that go from 0 to the end of their field evenly, else null. */
 const evenStep = (values: readonly number[], size: number): number | null => {
   const step = size / values.length
-  return values.length > 1 && Number.isInteger(step) && values.every((value, index) => value === index * step) ? step : null
+  return values.length > 1 && Number.isInteger(step) && values.every((value, index) => value === index * step)
+    ? step
+    : null
 }
 
 /** "Every second", "Every 5 minutes"; null when the values are not even. */
@@ -46,7 +66,8 @@ const past = (values: readonly number[], unit: string, whole: string): string =>
 const hourWords = (hours: readonly number[]): string => {
   if (hours.length === 24) return ''
   const runs = runsOf(hours)
-  if (runs.length > 3) return `in the hours ${list(runs.map(([from, to]) => (from === to ? two(from) : `${two(from)} to ${two(to)}`)))}`
+  if (runs.length > 3)
+    return `in the hours ${list(runs.map(([from, to]) => (from === to ? two(from) : `${two(from)} to ${two(to)}`)))}`
   return list(runs.map(([from, to]) => `between ${two(from)}:00 and ${two(to)}:59`))
 }
 
@@ -58,7 +79,11 @@ const timeWords = (seconds: readonly number[], minutes: readonly number[], hours
   const onTheMinute = seconds.length === 1 && seconds[0] === 0
   const within = seconds.length * minutes.length
   if (within <= MAX_WITHIN && within * hours.length <= MAX_LISTED) {
-    const times = hours.flatMap((hour) => minutes.flatMap((minute) => seconds.map((second) => `${two(hour)}:${two(minute)}${onTheMinute ? '' : `:${two(second)}`}`)))
+    const times = hours.flatMap((hour) =>
+      minutes.flatMap((minute) =>
+        seconds.map((second) => `${two(hour)}:${two(minute)}${onTheMinute ? '' : `:${two(second)}`}`),
+      ),
+    )
     return `At ${list(times)}`
   }
   const inHours = hourWords(hours)
@@ -70,7 +95,11 @@ const timeWords = (seconds: readonly number[], minutes: readonly number[], hours
     return join(onTheHour ? 'Every hour' : (every(minutes, 'minute') ?? past(minutes, 'minute', 'hour')), inHours)
   }
   const ofMinute = every(seconds, 'second') ?? past(seconds, 'second', 'minute')
-  return join(ofMinute, minutes.length === 60 ? '' : `in ${minutes.length === 1 ? 'minute' : 'minutes'} ${numbers(minutes)} of the hour`, inHours)
+  return join(
+    ofMinute,
+    minutes.length === 60 ? '' : `in ${minutes.length === 1 ? 'minute' : 'minutes'} ${numbers(minutes)} of the hour`,
+    inHours,
+  )
 }
 
 const dateWords = (parts: readonly DatePart[]): string => {
@@ -94,12 +123,26 @@ const dayNames = (days: readonly number[], and: string): string => {
   const run = weekRun(days)
   // A week begins with Monday for a reader.
   const inOrder = [...days].sort((one, other) => ((one + 6) % 7) - ((other + 6) % 7))
-  return run ? `${DAYS[run[0]]} through ${DAYS[run[1]]}` : list(inOrder.map((day) => DAYS[day]!), and)
+  return run
+    ? `${DAYS[run[0]]} through ${DAYS[run[1]]}`
+    : list(
+        inOrder.map((day) => DAYS[day]!),
+        and,
+      )
 }
 
 const weekdayWords = (parts: readonly WeekdayPart[], and: string): string => {
   const plain = plainWeekdays(parts)
-  const nths = parts.flatMap((part) => (part.kind === 'nth' ? [`on the ${NTH[part.nth]} ${list(weekdaysOf(part).map((day) => DAYS[day]!), and)} of the month`] : []))
+  const nths = parts.flatMap((part) =>
+    part.kind === 'nth'
+      ? [
+          `on the ${NTH[part.nth]} ${list(
+            weekdaysOf(part).map((day) => DAYS[day]!),
+            and,
+          )} of the month`,
+        ]
+      : [],
+  )
   const plainText = plain.length === 0 ? [] : [weekRun(plain) ? dayNames(plain, and) : `on ${dayNames(plain, and)}`]
   return list([...new Set(nths), ...plainText], and)
 }
@@ -113,7 +156,10 @@ const dayWords = (parsed: ParsedCron): string | null => {
   const [allDates, allWeekdays] = [coversDates(parsed), coversWeekdays(parsed)]
   if (allDates && allWeekdays) return null
   const isBoth = parsed.both && !allDates && !allWeekdays
-  const [byDate, byWeekday] = [dateWords(parsed.dates.parts), weekdayWords(parsed.weekdays.parts, isBoth ? 'or' : 'and')]
+  const [byDate, byWeekday] = [
+    dateWords(parsed.dates.parts),
+    weekdayWords(parsed.weekdays.parts, isBoth ? 'or' : 'and'),
+  ]
   if (!parsed.both) return allDates || allWeekdays ? null : `${byDate} or ${byWeekday}`
   if (allDates) return byWeekday.startsWith('on ') && !byWeekday.startsWith('on the ') ? `only ${byWeekday}` : byWeekday
   return allWeekdays ? byDate : `${byDate} if it is also ${byWeekday.replace(/(^|, | or )on /g, '$1')}`
