@@ -7,19 +7,36 @@ const mayImport = {
   'packages/core': [],
   'packages/db': ['core'],
   'packages/adapters': ['core'],
+  'packages/embedded-postgres': [],
   'packages/engine': ['core', 'db', 'adapters'],
+  'packages/runtime': ['core', 'db', 'adapters', 'engine', 'embedded-postgres'],
+  'packages/checker': ['core', 'db'],
   'packages/sdk': [],
   'packages/testing': [],
-  'apps/api': ['core', 'engine'],
-  'apps/worker': ['core', 'engine'],
-  'apps/cli': ['core', 'sdk', 'engine', 'api', 'worker'],
+  'apps/api': ['core', 'engine', 'runtime'],
+  'apps/worker': ['core', 'db', 'adapters', 'engine', 'runtime'],
+  'apps/cli': ['core', 'sdk', 'runtime', 'api', 'worker'],
 }
-const ours = ['core', 'db', 'adapters', 'engine', 'sdk', 'testing', 'api', 'worker']
+const ours = [
+  'core',
+  'db',
+  'embedded-postgres',
+  'adapters',
+  'engine',
+  'runtime',
+  'checker',
+  'sdk',
+  'testing',
+  'api',
+  'worker',
+]
+/** What only tests use, though it lies beside the code. */
+const FOR_TESTS = ['**/*.test.ts', 'packages/testing/**', '**/testing.ts', '**/src/testing/**']
 /** Libraries that belong to one place. */
 const ownedBy = {
   '@prisma/client': 'packages/db',
   '@prisma/adapter-pg': 'packages/db',
-  'embedded-postgres': 'packages/db',
+  'embedded-postgres': 'packages/embedded-postgres',
   agenda: 'packages/engine',
   mongodb: 'packages/engine',
   '@agendajs/mongo-backend': 'packages/engine',
@@ -32,7 +49,7 @@ const ownedBy = {
 
 const arrows = Object.entries(mayImport).map(([dir, allowed]) => ({
   files: [`${dir}/src/**/*.ts`],
-  ignores: ['**/*.test.ts', '**/testing.ts'],
+  ignores: FOR_TESTS,
   rules: {
     'no-restricted-imports': [
       'error',
@@ -47,7 +64,7 @@ const arrows = Object.entries(mayImport).map(([dir, allowed]) => ({
           ...Object.entries(ownedBy)
             .filter(([, owner]) => owner !== dir)
             .map(([lib, owner]) => ({
-              group: [lib, `${lib}/*`],
+              regex: `^${lib}(/|$)`,
               message: `Only ${owner} imports ${lib}.`,
             })),
           ...(dir === 'packages/core' ? [{ group: ['node:*'], message: 'core is pure: no Node imports.' }] : []),
@@ -82,7 +99,7 @@ export default tseslint.config(
   },
   {
     files: ['{packages,apps}/*/src/**/*.ts'],
-    ignores: ['**/*.test.ts', 'packages/testing/**', '**/testing.ts'],
+    ignores: FOR_TESTS,
     rules: {
       'no-restricted-properties': [
         'error',
@@ -101,7 +118,7 @@ export default tseslint.config(
   },
   {
     files: ['**/src/**/*.ts'],
-    ignores: ['**/main.ts', '**/*.test.ts', 'packages/testing/**', '**/testing.ts'],
+    ignores: ['**/main.ts', ...FOR_TESTS],
     rules: {
       'no-restricted-globals': [
         'error',
@@ -128,7 +145,7 @@ export default tseslint.config(
   },
   ...arrows,
   {
-    files: ['packages/core/src/oracle.ts'],
+    files: ['packages/checker/src/oracle.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } f
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startEmbedded } from '@automagik-spark/db'
+import { startEmbedded } from '@automagik-spark/embedded-postgres'
 import { Spark } from '@automagik-spark/sdk'
 import pg from 'pg'
 import type { CpuMeter } from './cpu.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { startEmbedded } from '@automagik-spark/db'
+import { startEmbedded } from '@automagik-spark/embedded-postgres'
 import type { Source, Workflow } from '@automagik-spark/sdk'
 import type { StubLangflow } from '@automagik-spark/testing'
 import { startStubLangflow } from '@automagik-spark/testing'

@@ -1,4 +1,4 @@
-import { startEmbedded } from '@automagik-spark/db'
+import { startEmbedded } from '@automagik-spark/embedded-postgres'
 import { requireMongo } from '@automagik-spark/testing'
 import { MongoClient } from 'mongodb'
 import pg from 'pg'

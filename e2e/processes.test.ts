@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { startEmbedded } from '@automagik-spark/db'
+import { startEmbedded } from '@automagik-spark/embedded-postgres'
 import { Spark } from '@automagik-spark/sdk'
 import type { StubLangflow } from '@automagik-spark/testing'
 import { patient, startStubLangflow } from '@automagik-spark/testing'

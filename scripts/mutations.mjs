@@ -7,48 +7,48 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const hot = (name) => `packages/db/src/hot/${name}.ts`
+const queue = (name) => `packages/db/src/queue/${name}.ts`
 const migration = (name) => `packages/db/prisma/migrations/${name}/migration.sql`
 const CLAIM = 'packages/db/test/claim.test.ts'
 const LEDGER = 'packages/db/test/ledger.test.ts'
 const RETRY = 'packages/db/test/retry.test.ts'
-const LOST = 'packages/engine/test/lost.test.ts'
-const HOLDS = 'packages/db/test/holds.test.ts'
+const LOST = 'apps/worker/test/lost.test.ts'
+const HOLDS = 'packages/db/test/circuit-breaker.test.ts'
 const CLAIM_FUNCTION = migration('20261129032000_checks_decide')
 
 /** What is taken away: `from` must stand in the file exactly once from `after` on. */
 const mutations = [
   {
     name: 'the token of settle',
-    file: hot('settle'),
+    file: queue('settle'),
     after: 'UPDATE tasks t SET phase = NULL',
     from: 'AND t.token = r.token',
     tests: [CLAIM],
   },
   {
     name: 'the status of settle',
-    file: hot('settle'),
+    file: queue('settle'),
     from: "AND (t.status = 'running' OR",
     to: 'AND (true OR',
     tests: [CLAIM],
   },
   {
     name: 'the token of reading a settlement back',
-    file: hot('settle'),
+    file: queue('settle'),
     after: 'ON t.id = r.id',
     from: 'AND t.token = r.token',
-    tests: [CLAIM, RETRY, 'packages/engine/test/settler.test.ts', LOST],
+    tests: [CLAIM, RETRY, 'apps/worker/test/settle.test.ts', LOST],
   },
   {
     name: 'the token of handing back',
-    file: hot('settle'),
+    file: queue('settle'),
     after: 'token = NULL',
     from: 'AND t.token = h.token',
     tests: [CLAIM],
   },
   {
     name: 'the token of giving back what was not sent',
-    file: hot('unsent'),
+    file: queue('unsent'),
     from: 'AND t.token = r.token',
     tests: [HOLDS],
   },
@@ -61,7 +61,7 @@ const mutations = [
   },
   {
     name: 'one check at a time',
-    file: hot('check'),
+    file: queue('health-check'),
     after: 'const TO_CHECK',
     from: 's.checking_until <= spark_now() OR',
     to: 'true OR',
@@ -69,7 +69,7 @@ const mutations = [
   },
   {
     name: 'one check a second',
-    file: hot('check'),
+    file: queue('health-check'),
     after: 'const TO_CHECK',
     from: "s.check_began_at <= spark_now() - interval '1 second' OR",
     to: 'true OR',
@@ -77,7 +77,7 @@ const mutations = [
   },
   {
     name: 'the fence of what a check reports',
-    file: hot('check'),
+    file: queue('health-check'),
     after: 'const MINE',
     from: 's.check_began_at = $2',
     to: 's.check_began_at >= $2',
@@ -85,50 +85,50 @@ const mutations = [
   },
   {
     name: 'the row lock of checks',
-    file: hot('check'),
+    file: queue('health-check'),
     after: 'const claimChecks',
     from: ' FOR NO KEY UPDATE OF s SKIP LOCKED',
     tests: [HOLDS],
   },
   {
     name: 'the token of the intent',
-    file: hot('claim'),
+    file: queue('claim'),
     after: "SET phase = 'calling'",
     from: 'AND t.token = h.token',
     tests: [CLAIM, LOST],
   },
   {
     name: 'the cancel that an intent minds',
-    file: hot('claim'),
+    file: queue('claim'),
     from: 'AND t.cancel_requested_at IS NULL',
-    tests: [CLAIM, LOST, 'packages/engine/test/calls.test.ts'],
+    tests: [CLAIM, LOST, 'apps/worker/test/calls.test.ts'],
   },
   {
     name: 'the token of reading a claim back',
-    file: hot('claim'),
+    file: queue('claim'),
     from: "t.token = $1 AND t.status = 'running'",
     to: "t.status = 'running' AND $1::uuid IS NOT NULL",
     tests: [CLAIM, LOST],
   },
   {
     name: 'the token of asking for a lost call',
-    file: hot('claim'),
+    file: queue('claim'),
     after: "SET phase = 'asking'",
     from: ' AND token = $2',
     to: ' AND $2::uuid IS NOT NULL',
     tests: [CLAIM],
   },
-  { name: 'the token of a heartbeat', file: hot('lease'), from: 'AND t.token = h.token', tests: [CLAIM] },
+  { name: 'the token of a heartbeat', file: queue('lease'), from: 'AND t.token = h.token', tests: [CLAIM] },
   {
     name: 'the mark of a heartbeat',
-    file: hot('lease'),
+    file: queue('lease'),
     from: ', marked_at = NULL\n       FROM unnest',
     to: '\n       FROM unnest',
     tests: [CLAIM],
   },
   {
     name: 'the lease of a take-over',
-    file: hot('lease'),
+    file: queue('lease'),
     after: 'AS MATERIALIZED',
     from: 'lease_until < spark_now() AND marked_at',
     to: 'marked_at',
@@ -136,7 +136,7 @@ const mutations = [
   },
   {
     name: 'the wait before a take-over',
-    file: hot('lease'),
+    file: queue('lease'),
     after: 'AS MATERIALIZED',
     from: "- $1 * interval '1 millisecond'",
     to: "- 0 * $1 * interval '1 millisecond'",
@@ -144,7 +144,7 @@ const mutations = [
   },
   {
     name: 'the row lock of a take-over',
-    file: hot('lease'),
+    file: queue('lease'),
     after: 'AS MATERIALIZED',
     from: 'FOR NO KEY UPDATE SKIP LOCKED',
     tests: [CLAIM],
@@ -175,13 +175,13 @@ const mutations = [
   },
   {
     name: 'the row lock of what is due',
-    file: hot('ledger'),
+    file: queue('ledger'),
     from: ' FOR NO KEY UPDATE OF s SKIP LOCKED',
     tests: [LEDGER],
   },
   {
     name: 'the row lock of one schedule',
-    file: hot('ledger'),
+    file: queue('ledger'),
     after: 'lockSchedule =',
     from: ' FOR NO KEY UPDATE OF s',
     tests: [LEDGER],
@@ -195,7 +195,7 @@ const mutations = [
   },
   {
     name: 'ON CONFLICT of the ledger',
-    file: hot('ledger'),
+    file: queue('ledger'),
     from: 'ON CONFLICT (schedule_id, scheduled_for) DO NOTHING',
     tests: [LEDGER],
   },

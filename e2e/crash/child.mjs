@@ -1,6 +1,7 @@
 // The built worker or API as a process of its own, with short leases. It is loaded ahead, and starts when it is told what to be.
 import { startApi } from '@automagik-spark/api'
-import { runProcess, startWorker, VERSION } from '@automagik-spark/engine'
+import { runProcess, VERSION } from '@automagik-spark/runtime'
+import { startWorker } from '@automagik-spark/worker'
 
 const starts = {
   api: (foundation) => startApi(foundation).then((api) => ({ told: { url: api.url }, stop: api.close })),
@@ -17,7 +18,7 @@ const starts = {
       times,
     })
     const stop = async () => {
-      await foundation.queue.stop()
+      await foundation.wakeUps.stop()
       await worker.stop()
     }
     return { told: {}, stop }

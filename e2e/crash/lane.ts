@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import type { Finding } from '@automagik-spark/checker'
+import { makeChecker } from '@automagik-spark/checker'
 import { freshDatabase } from '@automagik-spark/db/testing'
-import type { Finding, WorkerTimes } from '@automagik-spark/engine'
-import { boot, loadConfig, makeChecker, startEngine, startWorker, VERSION } from '@automagik-spark/engine'
+import { startEngine } from '@automagik-spark/engine'
+import { boot, loadConfig, VERSION } from '@automagik-spark/runtime'
 import { startStubHive, startStubLangflow } from '@automagik-spark/testing'
+import type { WorkerTimes } from '@automagik-spark/worker'
+import { startWorker } from '@automagik-spark/worker'
 import { until } from '../spark.ts'
 
 /** Short, so that a dead worker is noticed within seconds. */
@@ -44,7 +48,7 @@ export const openLane = async (postgresUrl: string, mongodbUri?: string) => {
   const source = await engine.sources.create({ url: stub.url, api_key: FLOW_KEY, max_concurrency: 40 })
   const synced = await engine.workflows.sync(stub.flows.echo, { source_url: stub.url }) // the newest
   if (!('workflow' in synced && 'workflow' in agent)) throw new Error('one flow was asked for')
-  const check = makeChecker({ sql: foundation.db.sql, armed: foundation.queue.armed })
+  const check = makeChecker({ sql: foundation.db.sql, armed: foundation.wakeUps.armed })
   const sql = async <T>(text: string, values: unknown[] = []) => (await foundation.db.sql.query<T>(text, values)).rows
 
   return {
@@ -75,9 +79,9 @@ export const openLane = async (postgresUrl: string, mongodbUri?: string) => {
         maxOutputBytes: 1_048_576,
         times: TIMES,
       })
-      await engine.service.look()
+      await engine.health.check()
       return async () => {
-        await own.queue.stop()
+        await own.wakeUps.stop()
         await worker.stop()
         await own.close()
       }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { WorkerTimes } from '@automagik-spark/engine'
+import type { WorkerTimes } from '@automagik-spark/worker'
 import { cleanEnv } from '../spark.ts'
 
 // From here and from e2e/dist alike.

@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startEmbedded } from '@automagik-spark/db'
+import { startEmbedded } from '@automagik-spark/embedded-postgres'
 import { requireMongo, startFaultProxy } from '@automagik-spark/testing'
 import { MongoClient } from 'mongodb'
 import pg from 'pg'

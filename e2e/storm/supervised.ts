@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { WorkerTimes } from '@automagik-spark/engine'
+import type { WorkerTimes } from '@automagik-spark/worker'
 import type { Victim, Victims } from '../crash/victims.ts'
 
 type Deps = { name: string; role: 'api' | 'worker'; victims: Victims; env: Record<string, string>; times: WorkerTimes }

@@ -13,8 +13,8 @@ import { makeServer } from './http/server.ts'
 import { makeSignals } from './http/signals.ts'
 import type { Patience } from './http/slow-reader.ts'
 import type { Logger } from './logger.ts'
+import { healthRoutes } from './routes/health.ts'
 import { scheduleRoutes } from './routes/schedules.ts'
-import { serviceRoutes } from './routes/service.ts'
 import { sourceRoutes } from './routes/sources.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { workerRoutes } from './routes/workers.ts'
@@ -51,7 +51,7 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
   )
 
   const routes = [
-    ...serviceRoutes({ service: engine.service, version: config.version, clock, isStopping }),
+    ...healthRoutes({ health: engine.health, version: config.version, clock, isStopping }),
     ...sourceRoutes(engine),
     ...workflowRoutes(engine),
     ...taskRoutes(engine),
@@ -71,7 +71,7 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
   mount(app, routes, signals.signalOf)
   docs.mount(app)
   app.use((_req, res) => send(res, 404, NOT_FOUND_TEXT))
-  app.use(makeErrorHandler({ logger, isStopping, noteFailure: engine.service.noteFailure }))
+  app.use(makeErrorHandler({ logger, isStopping, noteFailure: engine.health.noteFailure }))
 
   const openPaths = new Set([
     ...endpoints.filter(({ open, root }) => open && root).map(({ path }) => path),

@@ -97,9 +97,9 @@ export type ApiEngine = {
     occurrences(id: string, query: Query<typeof listOccurrences>): Promise<Page<Occurrence>>
   }
   workers: { list(query: Query<typeof listWorkers>): Promise<Page<Worker>> }
-  service: {
+  health: {
     /** From what the process knows already: no store is asked. */
-    health(): Health
+    report(): Health
     ready(): Ready
     /** Notes what failed a request, for `/health`. Why PostgreSQL could not do it, as a sentence; null: it is a bug. */
     noteFailure(error: unknown): string | null

@@ -1,4 +1,4 @@
-import { runProcess } from '@automagik-spark/engine'
+import { runProcess } from '@automagik-spark/runtime'
 import { startApi } from './start.ts'
 
 await runProcess({

@@ -1,5 +1,6 @@
-import type { Foundation } from '@automagik-spark/engine'
-import { startDiscovery, startEngine, VERSION } from '@automagik-spark/engine'
+import { startDiscovery, startEngine } from '@automagik-spark/engine'
+import type { Foundation } from '@automagik-spark/runtime'
+import { VERSION } from '@automagik-spark/runtime'
 import { makeApi } from './api.ts'
 
 /** The API on what `boot` opened, listening. */
@@ -22,13 +23,13 @@ export const startApi = async (
     let leaving: Promise<void> | undefined
     /** Says that it is not ready, and serves on while load balancers notice. */
     const leave = (): Promise<void> => {
-      engine.service.shutDown()
+      engine.health.shutDown()
       return (leaving ??= api.leave({ delayMs: config.shutdown_delay_seconds * 1000 }))
     }
     return {
       url,
       /** Sees at once what changed around it, such as a worker that has just started. */
-      look: engine.service.look,
+      look: engine.health.check,
       leave,
       async close() {
         await leave()

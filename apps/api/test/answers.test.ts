@@ -93,7 +93,7 @@ describe('a failure', () => {
     ])
   })
   it('of a handler that throws at once is the same', async () => {
-    api.engine.service.health = () => {
+    api.engine.health.report = () => {
       throw new Error(CANARY)
     }
     expect((await api.call('GET', '/health')).text).toBe('{"detail":"Internal Server Error"}')
@@ -217,7 +217,7 @@ describe('the log', () => {
 
 describe('service', () => {
   it('is not ready with a 503', async () => {
-    api.engine.service.ready = () => ({ status: 'not ready', reason: 'the database cannot be reached' })
+    api.engine.health.ready = () => ({ status: 'not ready', reason: 'the database cannot be reached' })
     const answer = await api.call('GET', '/ready', { key: null })
     expect([answer.status, answer.json]).toEqual([
       503,

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { makeLogger } from '@automagik-spark/engine'
+import { makeLogger } from '@automagik-spark/runtime'
 import { holdsEventLoop, patient } from '@automagik-spark/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { docsPaths } from '../src/http/docs.ts'

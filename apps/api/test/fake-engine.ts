@@ -264,8 +264,8 @@ export const makeFakeEngine = () => {
           },
         ]),
     },
-    service: {
-      health: () => health,
+    health: {
+      report: () => health,
       ready: () => ({ status: 'ready', reason: null }),
       noteFailure: (error) =>
         error instanceof Error && error.message === 'the database is away'

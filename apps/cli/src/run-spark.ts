@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { startApi } from '@automagik-spark/api'
-import type { Foundation } from '@automagik-spark/engine'
+import type { Foundation } from '@automagik-spark/runtime'
 import {
   migrationStatus,
   prepareDatabase,
@@ -8,7 +8,7 @@ import {
   startFailure,
   withDatabase,
   writeApiUrl,
-} from '@automagik-spark/engine'
+} from '@automagik-spark/runtime'
 import { makeWorker } from '@automagik-spark/worker'
 import { CliError } from './errors.ts'
 import type { Overrides, Processes } from './processes.ts'

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withDotEnv } from '@automagik-spark/engine'
+import { withDotEnv } from '@automagik-spark/runtime'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { readEnvFile } from '../src/env-file.ts'
 import { invoke } from './invoke.ts'

@@ -1,12 +1,11 @@
 import type { Doubt, JsonValue } from '@automagik-spark/adapters'
 import { nextRetryMs, SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
-import { settlementOf } from '@automagik-spark/db'
-import type { Logger } from '../logger.ts'
-import { keepAnswer, storableText } from '../output.ts'
-import type { OpenSource } from '../remote.ts'
-import { VaultError } from '../vault.ts'
-import type { ConfirmNotFound } from './not-found.ts'
+import { settlementOf, storableText } from '@automagik-spark/db'
+import type { Logger, OpenSource } from '@automagik-spark/engine'
+import { VaultError } from '@automagik-spark/engine'
+import type { ConfirmNotFound } from './confirm-not-found.ts'
+import { keepAnswer } from './keep-answer.ts'
 import type { Target } from './targets.ts'
 
 /** Why a call was aborted by us. */

@@ -1,6 +1,6 @@
 import type { SourcesToTend, Sql } from '@automagik-spark/db'
 import { endOverdue, showUp, sourcesToTend, turnAway } from '@automagik-spark/db'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '@automagik-spark/engine'
 
 type Deps = { sql: Sql; logger: Logger }
 

@@ -1,5 +1,5 @@
 import { SourceError } from '@automagik-spark/core'
-import type { OpenSource } from '../remote.ts'
+import type { OpenSource } from '@automagik-spark/engine'
 import type { Target } from './targets.ts'
 
 /** What a server's list said is believed for so long, and a list may take as long. */

@@ -2,17 +2,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { decide } from '@automagik-spark/core'
 import type { LockedSchedule, ScheduleMove, Sql, SqlPool } from '@automagik-spark/db'
 import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow } from '@automagik-spark/db'
-import { decidable } from '../decidable.ts'
-import type { Ids } from '../ids.ts'
-import type { Logger } from '../logger.ts'
-import type { Queue } from '../queue.ts'
-import type { Outcome } from './outcome.ts'
-import { outcomeOf, worldOf, writeOutcomes } from './outcome.ts'
+import type { Ids, Logger, Outcome, WakeUps } from '@automagik-spark/engine'
+import { decidable, outcomeOf, worldOf, writeOutcomes } from '@automagik-spark/engine'
 
 type Deps = {
   /** A connection of its own: one batch is under way per process. */
   sql: SqlPool
-  queue: Pick<Queue, 'wakeAtAll'>
+  wakeUps: Pick<WakeUps, 'wakeAtAll'>
   ids: Ids
   logger: Logger
   /** Seconds, for schedules without a timeout of their own. */
@@ -26,7 +22,7 @@ const FIRST_BATCH = 32
 const TURN = 25
 
 /** Starts what is due, whoever's wake-up it was. */
-export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => {
+export const makeFire = ({ sql, wakeUps, ids, logger, default_timeout }: Deps) => {
   const decideBatch = async (tx: Sql, due: LockedSchedule[]): Promise<{ started: number; next: Date[] }> => {
     const now = await sqlNow(tx)
     const open = new Map(
@@ -99,7 +95,7 @@ export const makeFire = ({ sql, queue, ids, logger, default_timeout }: Deps) => 
     for (let size = FIRST_BATCH; ; size = Math.min(size * 2, BATCH)) {
       const { locked, started, next } = await batch(size)
       total += started
-      if (next.length > 0) void queue.wakeAtAll(next)
+      if (next.length > 0) void wakeUps.wakeAtAll(next)
       if (locked === 0) return total
     }
   }

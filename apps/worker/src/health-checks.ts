@@ -1,9 +1,8 @@
 import { SourceError } from '@automagik-spark/core'
 import type { Check, Sql } from '@automagik-spark/db'
 import { checkedDown, checkedUp, checkNotMade, claimChecks } from '@automagik-spark/db'
-import type { Logger } from '../logger.ts'
-import type { OpenSource } from '../remote.ts'
-import { VaultError } from '../vault.ts'
+import type { Logger, OpenSource } from '@automagik-spark/engine'
+import { VaultError } from '@automagik-spark/engine'
 
 type Deps = {
   sql: Sql

@@ -1,7 +1,6 @@
 import type { Sql, WorkerRow } from '@automagik-spark/db'
 import { beat, prolong } from '@automagik-spark/db'
-import type { DbClock } from '../clock.ts'
-import type { Logger } from '../logger.ts'
+import type { DbClock, Logger } from '@automagik-spark/engine'
 import type { Runner } from './runner.ts'
 import type { Troubles } from './troubles.ts'
 

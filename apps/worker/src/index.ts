@@ -1,1 +1,3 @@
-export { makeWorker } from './worker.ts'
+export { makeWorker } from './start.ts'
+export type { RunningWorker, WorkerDeps, WorkerTimes } from './worker.ts'
+export { startWorker, WORKER_TIMES } from './worker.ts'

@@ -1,6 +1,7 @@
 import { jsonText } from '@automagik-spark/core'
+import { storableJson, storableText } from '@automagik-spark/db'
 import { describe, expect, it } from 'vitest'
-import { keepAnswer, storableJson, storableText } from './output.ts'
+import { keepAnswer } from './keep-answer.ts'
 
 const MAX = 20_000
 const parsed = (text: string | null) => JSON.parse(text!) as Record<string, unknown>

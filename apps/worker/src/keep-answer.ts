@@ -5,19 +5,6 @@ import { jsonText, objectText } from '@automagik-spark/core'
 const INLINE_BYTES = 8 * 1024
 const PREVIEW_CHARS = 2_000
 
-/** Written as visible escapes: PostgreSQL refuses NUL and half surrogate pairs in text (error 22021). */
-export const storableText = (text: string): string =>
-  text
-    .replaceAll('\u0000', '\\u0000')
-    .replace(
-      /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
-      (half) => `\\u${half.charCodeAt(0).toString(16)}`,
-    )
-
-/** The same for what goes into a jsonb column (error 22P05), where such characters stand as escapes: one more backslash makes them visible text. */
-export const storableJson = (json: string): string =>
-  json.replace(/(?<!\\)((?:\\\\)*)\\u(0000|d[89a-f][0-9a-f]{2})/gi, '$1\\\\u$2')
-
 const bytesOf = (text: string) => Buffer.byteLength(text)
 /** Cuts text to so many bytes, never inside a character. */
 const cutToBytes = (text: string, bytes: number): string => {

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
-import { runProcess } from '@automagik-spark/engine'
-import { makeWorker } from './worker.ts'
+import { runProcess } from '@automagik-spark/runtime'
+import { makeWorker } from './start.ts'
 
 await runProcess({
   proc: process,

@@ -2,9 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doubt, JsonValue, RemoteFlow, Source } from '@automagik-spark/adapters'
 import { SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, FlowTarget } from '@automagik-spark/db'
-import type { FlowReads } from '../flow-reads.ts'
-import type { Logger } from '../logger.ts'
-import type { OpenSource } from '../remote.ts'
+import type { FlowReads, Logger, OpenSource } from '@automagik-spark/engine'
 import type { Target } from './targets.ts'
 
 /** What a run was made ready for: its target as it is now, or why it is not sent. */

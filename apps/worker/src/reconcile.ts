@@ -2,17 +2,16 @@ import type { Clock } from '@automagik-spark/core'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Asker, Db, Sql, ToDo } from '@automagik-spark/db'
 import { askedBy, dueSeconds, markExpired, takeOver, whatIsToDo } from '@automagik-spark/db'
-import type { Logger } from '../logger.ts'
-import type { Queue } from '../queue.ts'
-import type { Checks } from './checks.ts'
-import type { Holds } from './holds.ts'
+import type { Logger, WakeUps } from '@automagik-spark/engine'
+import type { Holds } from './circuit-breakers.ts'
+import type { Checks } from './health-checks.ts'
 import type { Runner } from './runner.ts'
 import type { Troubles } from './troubles.ts'
 
 type Deps = {
   db: Db
   sql: Sql
-  queue: Queue
+  wakeUps: WakeUps
   clock: Clock
   logger: Logger
   troubles: Troubles
@@ -48,7 +47,7 @@ const PURGE_BATCH = 2_000
 export const makeReconcile = ({
   db,
   sql,
-  queue,
+  wakeUps,
   clock,
   logger,
   troubles,
@@ -73,10 +72,10 @@ export const makeReconcile = ({
     const to = new Date(from.getTime() + MINUTE + ARM_EVERY * 2 * SECOND)
     const seconds = await dueSeconds(sql, from, to)
     watch(seconds)
-    if (seconds.length === 0 || !queue.isUp()) return
-    const armed = new Set((await queue.armed(from, to)).map((second) => second.getTime()))
+    if (seconds.length === 0 || !wakeUps.isUp()) return
+    const armed = new Set((await wakeUps.armed(from, to)).map((second) => second.getTime()))
     const missing = seconds.filter((second) => !armed.has(second.getTime()))
-    if (missing.length > 0) await queue.wakeAtAll(missing)
+    if (missing.length > 0) await wakeUps.wakeAtAll(missing)
   }
 
   const takeOverDead = async () => {

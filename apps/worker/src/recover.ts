@@ -2,11 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonValue, LostCall, Recovery } from '@automagik-spark/adapters'
 import { nextRetryMs, SourceError } from '@automagik-spark/core'
 import type { ClaimedTask } from '@automagik-spark/db'
-import type { Logger } from '../logger.ts'
-import { keepAnswer } from '../output.ts'
-import type { OpenSource } from '../remote.ts'
+import type { Logger, OpenSource } from '@automagik-spark/engine'
 import type { AttemptEnd } from './attempt.ts'
 import { makeEnds, Stopped } from './attempt.ts'
+import { keepAnswer } from './keep-answer.ts'
 import type { Target } from './targets.ts'
 
 type Deps = { openSource: OpenSource; logger: Logger; random: () => number; maxOutputBytes: number }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Settlement, Sql, Unsent, UnsentTask } from '@automagik-spark/db'
 import { addEvent, giveBackUnsent, handBack, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
-import { makeBatcher } from '../batcher.ts'
-import type { Logger } from '../logger.ts'
+import type { Logger } from '@automagik-spark/engine'
+import { makeBatcher } from '@automagik-spark/engine'
 import type { Troubles } from './troubles.ts'
 
 type Deps = {

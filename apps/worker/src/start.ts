@@ -1,12 +1,14 @@
-import type { Foundation, RunningWorker } from '@automagik-spark/engine'
-import { startWorker, VERSION, WORKER_TIMES } from '@automagik-spark/engine'
+import type { Foundation } from '@automagik-spark/runtime'
+import { VERSION } from '@automagik-spark/runtime'
+import type { RunningWorker } from './worker.ts'
+import { startWorker, WORKER_TIMES } from './worker.ts'
 
-/** A worker on what `boot` opened. Its queue is stopped first, so that nothing is fired while it drains. */
+/** A worker on what `boot` opened. Its wake-ups are stopped first, so that nothing is fired while it drains. */
 export const makeWorker = async (
   foundation: Foundation,
   { hostname, pid }: { hostname: string; pid: number },
 ): Promise<{ stop: () => Promise<void> }> => {
-  const { config, queue } = foundation
+  const { config, wakeUps } = foundation
   const worker: RunningWorker = await startWorker({
     ...foundation,
     hostname,
@@ -18,7 +20,7 @@ export const makeWorker = async (
   })
   return {
     async stop() {
-      await queue.stop()
+      await wakeUps.stop()
       await worker.stop()
     },
   }

@@ -1,5 +1,5 @@
-import type { Logger } from '../logger.ts'
-import { isOurBug, kindOf, whyUnavailable } from '../unavailable.ts'
+import type { Logger } from '@automagik-spark/engine'
+import { isOurBug, kindOf, whyUnavailable } from '@automagik-spark/engine'
 
 type Deps = {
   logger: Logger

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, Sql } from '@automagik-spark/db'
-import { verdictSince } from '@automagik-spark/db'
-import type { Logger } from '../logger.ts'
-import { storableText } from '../output.ts'
-import type { Checks } from './checks.ts'
+import { storableText, verdictSince } from '@automagik-spark/db'
+import type { Logger } from '@automagik-spark/engine'
+import type { Checks } from './health-checks.ts'
 import type { Held } from './runner.ts'
-import type { Settler } from './settler.ts'
+import type { Settler } from './settle.ts'
 
 type Deps = { sql: Sql; settler: Settler; checks: Pick<Checks, 'look'>; logger: Logger }
 

@@ -4,27 +4,20 @@ import type { SourceType } from '@automagik-spark/core'
 import { ceilToSecond } from '@automagik-spark/core'
 import type { Db } from '@automagik-spark/db'
 import { addEvent, listen, makeHotDb } from '@automagik-spark/db'
-import { announceDue } from '../announce.ts'
-import type { DbClock } from '../clock.ts'
-import { GONE, makeFlowCopies } from '../flow-copies.ts'
-import { makeFlowReads } from '../flow-reads.ts'
-import type { Ids } from '../ids.ts'
-import type { Logger } from '../logger.ts'
-import type { Queue } from '../queue.ts'
-import type { OpenSource } from '../remote.ts'
-import { makeAsk } from './ask.ts'
+import type { DbClock, Ids, Logger, OpenSource, WakeUps } from '@automagik-spark/engine'
+import { announceDue, GONE, loop, makeFlowCopies, makeFlowReads } from '@automagik-spark/engine'
 import { makeAttempt } from './attempt.ts'
-import { makeChecks } from './checks.ts'
+import { makeHolds } from './circuit-breakers.ts'
+import { makeConfirmNotFound } from './confirm-not-found.ts'
 import { makeFire } from './fire.ts'
-import { makeGuard } from './guard.ts'
+import { makeChecks } from './health-checks.ts'
 import { makeHeartbeat } from './heartbeat.ts'
-import { makeHolds } from './holds.ts'
-import { loop } from './loop.ts'
-import { makeConfirmNotFound } from './not-found.ts'
 import { type DriftedFlow, makePrepare } from './prepare.ts'
 import { makeReconcile } from './reconcile.ts'
+import { makeAsk } from './recover.ts'
 import { makeRunner } from './runner.ts'
-import { makeSettler } from './settler.ts'
+import { makeGuard } from './second-timers.ts'
+import { makeSettler } from './settle.ts'
 import { makeTargets } from './targets.ts'
 import { makeTroubles } from './troubles.ts'
 import { makeUnsent } from './unsent.ts'
@@ -39,7 +32,7 @@ const LAST_WAIT_MS = 1_000
 export type WorkerDeps = {
   url: string
   db: Db
-  queue: Queue
+  wakeUps: WakeUps
   clock: DbClock
   ids: Ids
   logger: Logger
@@ -61,7 +54,7 @@ export type WorkerDeps = {
 
 /** A worker: fires what is due, runs what is ready, takes over what dead workers left. */
 export const startWorker = async (deps: WorkerDeps) => {
-  const { url, db, queue, clock, ids, logger, random, times, nets = true } = deps
+  const { url, db, wakeUps, clock, ids, logger, random, times, nets = true } = deps
   const worker_id = ids.next()
   const log = logger.child({ worker_id })
   const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message)
@@ -70,9 +63,9 @@ export const startWorker = async (deps: WorkerDeps) => {
   const arm = (at: Date[]) => {
     if (nets) guard.watch(at)
     // Agenda knows whole seconds.
-    void queue.wakeAtAll(at.map(ceilToSecond))
+    void wakeUps.wakeAtAll(at.map(ceilToSecond))
   }
-  const announce = announceDue({ sql: db.sql, queue, clock })
+  const announce = announceDue({ sql: db.sql, wakeUps, clock })
   const onReleased = () => void announce(clock.now())
   const holds = makeHolds({ sql: db.sql, logger: log })
   const checks = makeChecks({
@@ -106,7 +99,7 @@ export const startWorker = async (deps: WorkerDeps) => {
       { source_id: source.source_id, remote, flow },
       { input_component: chosen_input ?? undefined, output_component: chosen_output ?? undefined, said: [change] },
     )
-  const fire = makeFire({ sql: hot.fire, queue, ids, logger: log, default_timeout: deps.default_timeout })
+  const fire = makeFire({ sql: hot.fire, wakeUps, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
     worker_id,
     claimSql: hot.claim,
@@ -171,7 +164,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   const reconcile = makeReconcile({
     db,
     sql: hot.beat,
-    queue,
+    wakeUps,
     clock,
     logger: log,
     troubles,
@@ -214,8 +207,8 @@ export const startWorker = async (deps: WorkerDeps) => {
         () => undefined,
       )
     : null
-  await queue.listen(async () => void (await look()))
-  log.info({ concurrency: deps.concurrency, store: queue.backend }, 'worker started')
+  await wakeUps.listen(async () => void (await look()))
+  log.info({ concurrency: deps.concurrency, store: wakeUps.backend }, 'worker started')
 
   /** What is in hand gets `drainMs` to end; then what was not sent goes back, and the leases of the rest end now. */
   const drain = async () => {
@@ -252,7 +245,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     reconcile,
     heartbeat,
     runner,
-    /** The queue no longer calls when this is called. Fires and claims nothing more, drains, and closes its connections. */
+    /** To be called when wake-ups are stopped. Fires and claims nothing more, drains, and closes its connections. */
     async stop() {
       guard.stop()
       await looking?.stop()

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import type { Checker, CheckOptions, LoggedCall } from '@automagik-spark/checker'
+import { makeChecker } from '@automagik-spark/checker'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { LoggedCall } from '../src/check/calls.ts'
-import type { Checker, CheckOptions } from '../src/check/check.ts'
-import { makeChecker } from '../src/check/check.ts'
-import type { RunningWorker } from '../src/run/worker.ts'
+import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
 import { newSchedule, openStack, until } from './stack.ts'
 
@@ -23,7 +22,7 @@ beforeAll(async () => {
   worker = await stack.addWorker()
 })
 beforeEach(() => {
-  armed = stack.queue.armed
+  armed = stack.wakeUps.armed
   check = makeChecker({ sql: stack.db.sql, armed: (from, to) => armed(from, to) })
 })
 afterEach(async () => {

@@ -2,7 +2,7 @@ import type { Task } from '@automagik-spark/core'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import { openDoorForChecks } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { RunningWorker } from '../src/run/worker.ts'
+import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
 import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 

@@ -1,9 +1,9 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
+import { makeWire } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { RunningWorker } from '../src/run/worker.ts'
+import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
 import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
-import { makeWire } from './wire.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 let stack: Stack

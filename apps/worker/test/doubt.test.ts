@@ -1,13 +1,11 @@
 import { makeDb } from '@automagik-spark/db'
+import { isDatabaseAway, makeOpenSource, startEngine } from '@automagik-spark/engine'
+import { asClient } from '@automagik-spark/engine/testing'
+import type { Wire } from '@automagik-spark/testing'
+import { makeWire } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { startEngine } from '../src/engine.ts'
-import { makeOpenSource } from '../src/remote.ts'
-import { isDatabaseAway } from '../src/unavailable.ts'
-import { asClient } from './as-client.ts'
 import type { Stack } from './stack.ts'
 import { newSchedule, openStack, until } from './stack.ts'
-import type { Wire } from './wire.ts'
-import { makeWire } from './wire.ts'
 
 const INSERT = 'INSERT INTO tasks AS t'
 let stack: Stack
@@ -30,7 +28,7 @@ beforeEach(async () => {
     await startEngine({
       url: wire.url,
       db,
-      queue: stack.queue,
+      wakeUps: stack.wakeUps,
       clock,
       ids,
       vault,

@@ -1,12 +1,12 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { listen } from '@automagik-spark/db'
+import type { Wire } from '@automagik-spark/testing'
+import { makeWire } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { BATCH } from '../src/run/fire.ts'
-import type { RunningWorker } from '../src/run/worker.ts'
+import { BATCH } from '../src/fire.ts'
+import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
 import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
-import type { Wire } from './wire.ts'
-import { makeWire } from './wire.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const NEVER_MS = HOUR

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { claim, markCalling, markExpired, prolong, settle, settlementOf, takeOver } from '@automagik-spark/db'
+import { makeIds } from '@automagik-spark/engine'
+import { makeLogger } from '@automagik-spark/runtime'
 import { patient } from '@automagik-spark/testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { makeIds } from '../src/ids.ts'
-import { makeLogger } from '../src/logger.ts'
-import { makeFire } from '../src/run/fire.ts'
+import { makeFire } from '../src/fire.ts'
 import type { Model, ModelSchedule, ModelTask } from './model.ts'
 import * as model from './model.ts'
 import type { Stack } from './stack.ts'
@@ -32,7 +32,7 @@ beforeAll(async () => {
   )
   fire = makeFire({
     sql: stack.db.sql,
-    queue: { wakeAtAll: async () => {} },
+    wakeUps: { wakeAtAll: async () => {} },
     ids: makeIds(stack.clock),
     logger: makeLogger({ level: 'silent', format: 'json' }),
     default_timeout: 30,

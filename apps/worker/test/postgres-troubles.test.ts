@@ -10,10 +10,10 @@ import type { Stack } from './stack.ts'
 import { newSchedule, openStack, until } from './stack.ts'
 
 type Line = Record<string, unknown>
-const reasons = (stack: Stack) => stack.engine.service.health().reasons.join('\n')
+const reasons = (stack: Stack) => stack.engine.health.report().reasons.join('\n')
 const isHealthy = (stack: Stack) =>
   until(
-    async () => stack.engine.service.health(),
+    async () => stack.engine.health.report(),
     ({ status }) => status === 'healthy',
     30_000,
   )
@@ -44,7 +44,7 @@ describe('a claim or a settle that keeps failing', () => {
       async () => reasons(stack),
       (text) => /claiming has failed .* refuses a statement of Spark \(SQLSTATE 42883\)/.test(text),
     )
-    expect(stack.engine.service.health().status).toBe('degraded')
+    expect(stack.engine.health.report().status).toBe('degraded')
     await until(
       async () =>
         Number(
@@ -132,7 +132,7 @@ describe('a PostgreSQL that is frozen', () => {
       try {
         expect(
           await until(
-            async () => stack.engine.service.ready(),
+            async () => stack.engine.health.ready(),
             ({ status }) => status === 'not ready',
             5_000,
           ),
@@ -140,7 +140,7 @@ describe('a PostgreSQL that is frozen', () => {
           status: 'not ready',
           reason: 'The database does not answer; try again in a moment',
         })
-        expect(stack.engine.service.health()).toMatchObject({
+        expect(stack.engine.health.report()).toMatchObject({
           status: 'degraded',
           services: { database: { status: 'down' } },
         })
@@ -152,7 +152,7 @@ describe('a PostgreSQL that is frozen', () => {
           stack.engine.workers.list({ limit: 10, offset: 0 }),
         ]
         const told = (await Promise.allSettled(asked)).map((one) =>
-          one.status === 'rejected' ? stack.engine.service.noteFailure(one.reason) : 'answered',
+          one.status === 'rejected' ? stack.engine.health.noteFailure(one.reason) : 'answered',
         )
         expect(told).toEqual(asked.map(() => 'The database does not answer; try again in a moment'))
       } finally {
@@ -222,13 +222,13 @@ if (process.getuid?.() === 0 && process.platform === 'linux') {
                 await create()
                 return 'stored'
               } catch (error) {
-                return stack.engine.service.noteFailure(error)
+                return stack.engine.health.noteFailure(error)
               }
             },
             (answer) => answer !== 'stored' && answer !== 'The database does not answer; try again in a moment',
           )
           expect(told).toBe("PostgreSQL's disk is full: make room on it, then try again")
-          await stack.engine.service.look()
+          await stack.engine.health.check()
           expect(reasons(stack)).toContain("PostgreSQL's disk is full")
           expect((await stack.engine.schedules.list({ limit: 1, offset: 0 })).items).toHaveLength(1)
 

@@ -1,6 +1,6 @@
+import { makeWaiters } from '@automagik-spark/engine/testing'
+import { makeLogger } from '@automagik-spark/runtime'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeLogger } from '../src/logger.ts'
-import { makeWaiters } from '../src/waiters.ts'
 import type { Stack } from './stack.ts'
 import { newSchedule, openStack, until } from './stack.ts'
 

@@ -1,6 +1,6 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { RunningWorker } from '../src/run/worker.ts'
+import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
 import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
 

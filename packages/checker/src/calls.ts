@@ -1,5 +1,5 @@
-import type { CheckedTask } from '@automagik-spark/db'
 import type { Finding } from './finding.ts'
+import type { CheckedTask } from './queries.ts'
 
 /** A run that a flow server logged. */
 export type LoggedCall = {

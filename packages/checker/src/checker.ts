@@ -1,25 +1,24 @@
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Sql, SqlPool } from '@automagik-spark/db'
-import {
-  badEnds,
-  checkedOccurrences,
-  checkedSchedules,
-  checkedTasks,
-  concurrencyLimits,
-  dueSeconds,
-  ledgerAndTasks,
-  sharedTokens,
-  sqlNow,
-  staleLeases,
-  tooManyRunning,
-  unclaimed,
-} from '@automagik-spark/db'
+import { dueSeconds, sqlNow } from '@automagik-spark/db'
 import type { LoggedCall } from './calls.ts'
 import { checkAtOnce, checkCalls, groupBy } from './calls.ts'
 import type { Finding } from './finding.ts'
 import { findings } from './finding.ts'
 import type { Watermarks } from './ledger.ts'
 import { checkLedger, checkOrder } from './ledger.ts'
+import {
+  badEnds,
+  checkedOccurrences,
+  checkedSchedules,
+  checkedTasks,
+  concurrencyLimits,
+  ledgerAndTasks,
+  sharedTokens,
+  staleLeases,
+  tooManyRunning,
+  unclaimed,
+} from './queries.ts'
 
 type Deps = {
   sql: SqlPool

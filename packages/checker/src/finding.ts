@@ -1,4 +1,4 @@
-import type { Wrong } from '@automagik-spark/db'
+import type { Wrong } from './queries.ts'
 
 /**
  * What must hold at any moment, whatever was killed before:

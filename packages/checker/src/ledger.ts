@@ -1,6 +1,7 @@
-import { dueTimesByClock, floorToSecond, isReadByOldOnly, SECOND } from '@automagik-spark/core'
-import type { CheckedOccurrence, CheckedSchedule } from '@automagik-spark/db'
+import { floorToSecond, isReadByOldOnly, SECOND } from '@automagik-spark/core'
 import type { Finding } from './finding.ts'
+import { dueTimesByClock } from './oracle.ts'
+import type { CheckedOccurrence, CheckedSchedule } from './queries.ts'
 
 export type Period = {
   /** Nothing before it is looked at. */

@@ -1,5 +1,4 @@
-import type { ScheduleRow } from './rows.ts'
-import type { Sql } from './sql.ts'
+import type { ScheduleRow, Sql } from '@automagik-spark/db'
 
 // What the invariant checker reads. Nothing here writes, and each query is limited to what it is asked about.
 

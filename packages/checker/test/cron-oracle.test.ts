@@ -1,8 +1,8 @@
+import type { Plan } from '@automagik-spark/core'
+import { countDue, dueTimesBetween, previousDue } from '@automagik-spark/core'
+import { randomExpressions, usualExpressions } from '@automagik-spark/testing'
 import { describe, expect, it } from 'vitest'
 import { oracle } from '../src/oracle.ts'
-import type { Plan } from '../src/schedule/plan.ts'
-import { countDue, dueTimesBetween, previousDue } from '../src/schedule/plan.ts'
-import { randomExpressions, usualExpressions } from './expressions.ts'
 
 // Thousands of expressions around the changes of the clock, against a program that looks at every second of it and shares no code.
 

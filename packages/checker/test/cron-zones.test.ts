@@ -1,7 +1,7 @@
+import type { Plan } from '@automagik-spark/core'
+import { countDue, dueTimesBetween, nextDue, previousDue } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
 import { dueTimesByClock, oracle } from '../src/oracle.ts'
-import type { Plan } from '../src/schedule/plan.ts'
-import { countDue, dueTimesBetween, nextDue, previousDue } from '../src/schedule/plan.ts'
 
 const cron = (schedule_expr: string, timezone: string): Plan => ({
   schedule_type: 'cron',

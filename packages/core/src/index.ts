@@ -5,6 +5,7 @@ export { ErrorAnswer, Json, Text, Timestamp } from './contract/common.ts'
 export type { Endpoint, Method, Tag } from './contract/endpoint.ts'
 export { endpoint } from './contract/endpoint.ts'
 export { endpoints } from './contract/endpoints.ts'
+export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from './contract/health.ts'
 export {
   Backfill,
   BackfillSchedule,
@@ -34,7 +35,6 @@ export {
   UpdateSchedule,
   updateSchedule,
 } from './contract/schedules.ts'
-export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from './contract/service.ts'
 export {
   CreateSource,
   createSource,
@@ -103,8 +103,6 @@ export {
   readJson,
 } from './json/text.ts'
 export { wellFormedJson } from './json/well-formed.ts'
-export type { OraclePlan } from './oracle.ts'
-export { dueTimesByClock } from './oracle.ts'
 export { backfillSpan, chooseBackfill, splitSpan } from './schedule/backfill.ts'
 export type { CheckedPlan, OptionsInput, PlanInput } from './schedule/check.ts'
 export { checkOptions, checkPlan } from './schedule/check.ts'
@@ -113,7 +111,7 @@ export type { Decidable, Decision, LedgerRow, World } from './schedule/decide.ts
 export { decide, defaultCatchupWindow } from './schedule/decide.ts'
 export { describe, descriptionOf, warningsOf } from './schedule/describe.ts'
 export type { Plan } from './schedule/plan.ts'
-export { nextDue, startOf } from './schedule/plan.ts'
+export { countDue, dueTimesBetween, nextDue, previousDue, startOf } from './schedule/plan.ts'
 export type { PreviewInput } from './schedule/preview.ts'
 export { preview } from './schedule/preview.ts'
 export type { Reread } from './schedule/reread.ts'

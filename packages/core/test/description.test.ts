@@ -1,8 +1,8 @@
+import { randomExpressions, usualExpressions } from '@automagik-spark/testing'
 import { describe, expect, it } from 'vitest'
 import { nextLocal } from '../src/schedule/cron/calendar.ts'
 import { readCron } from '../src/schedule/cron/pattern.ts'
 import { descriptionOf, warningsOf } from '../src/schedule/describe.ts'
-import { randomExpressions, usualExpressions } from './expressions.ts'
 
 // Reads a description back, by the words alone, and holds what it claims against the times.
 

@@ -1,4 +1,4 @@
-import { CANCELLED } from './hot/settle.ts'
+import { CANCELLED } from './queue/settle.ts'
 import type { PageArgs, RowPage, ScheduleRow, ScheduleView } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
 

@@ -1,7 +1,7 @@
-import { HELD, RELEASED, SENT_ANEW } from './hot/hold.ts'
-import { CANCELLED } from './hot/settle.ts'
 import type { Client } from './prisma.ts'
 import { isDuplicate, json } from './prisma.ts'
+import { HELD, RELEASED, SENT_ANEW } from './queue/circuit-breaker.ts'
+import { CANCELLED } from './queue/settle.ts'
 import type { PageArgs, RowPage, SourceRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
 

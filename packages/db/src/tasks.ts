@@ -1,7 +1,7 @@
 import type { JsonText, RetryOn, TaskQuery } from '@automagik-spark/core'
 import { Task } from '@automagik-spark/core'
-import { CANCELLED } from './hot/settle.ts'
 import { jsonColumns } from './json-columns.ts'
+import { CANCELLED } from './queue/settle.ts'
 import type { JsonRow, PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
 

@@ -1,6 +1,6 @@
-import type { SourceTarget } from './hot/claim.ts'
 import type { Client } from './prisma.ts'
 import { json } from './prisma.ts'
+import type { SourceTarget } from './queue/claim.ts'
 import type { PageArgs, RowPage, SourceRow, WorkflowRow, WorkflowView } from './rows.ts'
 import { stopTasks } from './sources.ts'
 import type { SqlPool } from './sql.ts'

@@ -13,10 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort, isRoot, runAs, unprivilegedAccount } from '@automagik-spark/embedded-postgres'
 import pg from 'pg'
-import { runAs, unprivilegedAccount } from '../src/embedded/account.ts'
-import { isRoot } from '../src/embedded/place.ts'
-import { freePort } from '../src/embedded/server.ts'
 import type { TemporaryServer } from '../src/testing.ts'
 
 const PASSWORD = 'spark'

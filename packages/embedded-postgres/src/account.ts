@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
-import { DatabaseError } from '../database-error.ts'
+import { EmbeddedError } from './embedded-error.ts'
 
 /** The user that PostgreSQL runs under when Spark itself is root. */
 export type Account = { name: string; uid: number; gid: number }
@@ -23,7 +23,7 @@ export const unprivilegedAccount = (): Account => {
     (account) => account && account.uid !== 0,
   )
   if (found) return found
-  throw new DatabaseError(
+  throw new EmbeddedError(
     `PostgreSQL refuses to run as root, and this system has none of the users ${CANDIDATES.join(', ')}: add one, start Spark as an ordinary user, or set DATABASE_URL.`,
   )
 }

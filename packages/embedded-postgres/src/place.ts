@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { accessSync, constants, mkdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { getuid } from 'node:process'
-import { DatabaseError } from '../database-error.ts'
 import { type Account, accountOwning, canEnter, unprivilegedAccount } from './account.ts'
 import { checkVersion, giveTo, hasCluster } from './cluster.ts'
+import { EmbeddedError } from './embedded-error.ts'
 import { clusterPath, decideState, readState, type State, statePath } from './state.ts'
 
 /** Where the database files are, and the user that runs PostgreSQL on them (null: the one we are). */
@@ -20,7 +20,7 @@ export const prepareFolder = (dataDir: string): string => {
     accessSync(dataDir, constants.W_OK | constants.X_OK)
     return realpathSync(dataDir)
   } catch (cause) {
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `The data directory ${dataDir} cannot be written (${(cause as Error).message}): choose another with SPARK_DATA_DIR.`,
       { cause },
     )
@@ -35,13 +35,13 @@ const newPlace = (account: Account | null, { dataDir, systemDir, log }: Options)
   try {
     mkdirSync(elsewhere, { recursive: true, mode: 0o755 })
   } catch (cause) {
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `The database has no place: ${reason}, and ${elsewhere} cannot be made (${(cause as Error).message}).`,
       { cause },
     )
   }
   if (!canEnter(account, elsewhere)) {
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `The database has no place: ${reason}, nor ${elsewhere}; choose a SPARK_DATA_DIR that this user can enter.`,
     )
   }
@@ -54,14 +54,14 @@ const ownerOf = (cluster: string): Account | null => {
   const owner = accountOwning(cluster)
   if (!isRoot()) {
     if (owner?.uid === getuid?.()) return null
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `The database in ${cluster} belongs to user ${owner?.name ?? 'root'}: start Spark as the user who made it, or as root.`,
     )
   }
   const account = owner ?? unprivilegedAccount()
   if (!owner) giveTo(account, cluster)
   if (!canEnter(account, cluster)) {
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `User ${account.name}, who owns the database, cannot enter ${cluster}: let this user pass through the folders above it.`,
     )
   }
@@ -72,7 +72,7 @@ export const findPlace = (options: Options): Place => {
   const { dataDir } = options
   const known = readState(dataDir)
   if (!known && hasCluster(join(dataDir, 'postgres'))) {
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `${statePath(dataDir)}, which holds the password of the database beside it, is missing: restore it from a backup.`,
     )
   }
@@ -85,7 +85,7 @@ export const findPlace = (options: Options): Place => {
     return { cluster, account, state }
   }
   if (!state.created) return { cluster, account: newcomer(), state }
-  throw new DatabaseError(
+  throw new EmbeddedError(
     `The database of ${dataDir} should be in ${cluster}, but is not there: bring it back, or remove ${statePath(dataDir)} to begin with an empty one.`,
   )
 }

@@ -4,8 +4,8 @@ import { platform } from 'node:os'
 import { join } from 'node:path'
 import { kill, pid as ourPid } from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DatabaseError } from '../database-error.ts'
 import { type Account, runAs } from './account.ts'
+import { EmbeddedError } from './embedded-error.ts'
 
 /** What PostgreSQL says about itself in the data directory's postmaster.pid. */
 export type Postmaster = { pid: number; port: number; status: string; text: string }
@@ -68,7 +68,7 @@ const stop = async (cluster: string, pid: number): Promise<void> => {
     throw error
   }
   if (await untilGone(cluster, pid, STOP_MS)) return
-  throw new DatabaseError(`PostgreSQL (process ${pid}) still runs on ${cluster} and does not stop: end that process.`)
+  throw new EmbeddedError(`PostgreSQL (process ${pid}) still runs on ${cluster} and does not stop: end that process.`)
 }
 
 /** After the last share is given up the supervisor stops its server; should somebody have killed the supervisor, we do. */
@@ -90,7 +90,7 @@ export const clearOrphan = async ({ cluster, account, isServed, log }: Options):
   const folder = workingFolder(found.pid, account)
   if (!isAlive(found.pid)) return
   if (folder === null) {
-    throw new DatabaseError(
+    throw new EmbeddedError(
       `Process ${found.pid} may be a PostgreSQL on ${cluster}: end it; if it is something else, remove ${join(cluster, 'postmaster.pid')}.`,
     )
   }

@@ -3,9 +3,9 @@ import { closeSync, copyFileSync, existsSync, openSync, readFileSync, statSync, 
 import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { Client } from 'pg'
-import { DatabaseError } from '../database-error.ts'
 import { type Account, runAs } from './account.ts'
 import { cleanEnv, DATABASE } from './cluster.ts'
+import { EmbeddedError } from './embedded-error.ts'
 
 /**
  * Runs PostgreSQL for as long as the pipe on its standard input has a writer, and starts it again when it ends before that. In the
@@ -81,7 +81,7 @@ export const freePort = async (wanted: number | null): Promise<number> => {
       })
     })
   const port = (wanted ? await probe(wanted) : null) ?? (await probe(0))
-  if (port === null) throw new DatabaseError('PostgreSQL finds no free port on 127.0.0.1.')
+  if (port === null) throw new EmbeddedError('PostgreSQL finds no free port on 127.0.0.1.')
   return port
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { pid } from 'node:process'
-import { DatabaseError } from '../database-error.ts'
+import { EmbeddedError } from './embedded-error.ts'
 
 /** What every process on one data directory must agree on; kept there with mode 0600. */
 export type State = {
@@ -39,7 +39,7 @@ export const readState = (dataDir: string): State | null => {
     text = readFileSync(path, 'utf8')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new DatabaseError(`${path} cannot be read (${(cause as Error).message}).`, { cause })
+    throw new EmbeddedError(`${path} cannot be read (${(cause as Error).message}).`, { cause })
   }
   try {
     const value: unknown = JSON.parse(text)
@@ -47,7 +47,7 @@ export const readState = (dataDir: string): State | null => {
   } catch {
     // told below
   }
-  throw new DatabaseError(
+  throw new EmbeddedError(
     `${path} is damaged: restore it from a backup; it holds the password of the database beside it.`,
   )
 }

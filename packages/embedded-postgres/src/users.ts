@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { pid } from 'node:process'
-import { DatabaseError } from '../database-error.ts'
+import { EmbeddedError } from './embedded-error.ts'
 import { isAlive } from './postmaster.ts'
 
 export type Lease = ReturnType<typeof makeLease>
@@ -38,7 +38,7 @@ export const makeLease = (dataDir: string) => {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'ENXIO' || code === 'ENOENT') return null
-      throw new DatabaseError(`${pipe} cannot be opened (${(error as Error).message}).`, { cause: error })
+      throw new EmbeddedError(`${pipe} cannot be opened (${(error as Error).message}).`, { cause: error })
     }
   }
 
@@ -57,7 +57,7 @@ export const makeLease = (dataDir: string) => {
       if (!existsSync(pipe)) {
         const { status, stderr, error } = spawnSync('mkfifo', ['-m', '600', pipe], { encoding: 'utf8' })
         if (status !== 0 && !existsSync(pipe)) {
-          throw new DatabaseError(
+          throw new EmbeddedError(
             `No named pipe can be made in ${dataDir} (${error?.message ?? stderr.trim()}): put SPARK_DATA_DIR on a local disk, or set DATABASE_URL.`,
           )
         }

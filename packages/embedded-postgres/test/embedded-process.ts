@@ -32,7 +32,7 @@ try {
   embedded = await startEmbedded({ ...JSON.parse(process.argv[2]), log: (log) => say({ log }) })
   say({ url: embedded.url, joined: embedded.joined })
 } catch (error) {
-  say({ error: error.name === 'DatabaseError' ? error.message : error.stack })
+  say({ error: error.name === 'EmbeddedError' ? error.message : error.stack })
   process.exit(1)
 }
 `

@@ -2,8 +2,8 @@ import type { Decision, World } from '@automagik-spark/core'
 import { startOf } from '@automagik-spark/core'
 import type { LedgerEntry, LockedSchedule, OpenTasks, ScheduleMove, Sql } from '@automagik-spark/db'
 import { cancelOpen, moveSchedules, writeLedger } from '@automagik-spark/db'
-import { planOf } from '../decidable.ts'
-import type { Ids } from '../ids.ts'
+import { planOf } from './decidable.ts'
+import type { Ids } from './ids.ts'
 
 /** What a decision writes for one locked schedule. */
 export type Outcome = { entries: LedgerEntry[]; move: ScheduleMove; cancelsOpen: boolean }

@@ -3,14 +3,20 @@ import { detectSourceType, makeSource, SERVER_NAMES } from '@automagik-spark/ada
 import type { Clock, SourceType } from '@automagik-spark/core'
 import { SourceError } from '@automagik-spark/core'
 import type { Db, SourceRow } from '@automagik-spark/db'
-import type { Config, Discovery } from './config.ts'
 import type { Ids } from './ids.ts'
 import type { Logger } from './logger.ts'
-import { keyPlace } from './remote.ts'
+import { keyPlace } from './open-source.ts'
 import type { Vault } from './vault.ts'
 
+/** Where to look for flow servers on this machine, and the keys to try on them. */
+export type Discovery = {
+  places: { source_type: SourceType; port: number }[]
+  keys: Partial<Record<SourceType, string>>
+}
+
 type Deps = {
-  config: Pick<Config, 'discovery'>
+  /** Null: it is turned off. */
+  config: { discovery: Discovery | null }
   db: Db
   clock: Clock
   ids: Ids

@@ -4,25 +4,25 @@ import { listen } from '@automagik-spark/db'
 import { makeBackfill } from './backfill.ts'
 import type { DbClock } from './clock.ts'
 import { makeFlows } from './flows.ts'
+import { makeHealth } from './health.ts'
 import type { Ids } from './ids.ts'
 import type { Logger } from './logger.ts'
-import type { Queue } from './queue.ts'
-import type { OpenSource } from './remote.ts'
-import { makeRunCheck } from './run-check.ts'
+import type { OpenSource } from './open-source.ts'
 import { makeRuns } from './runs.ts'
 import { makeSchedules } from './schedules.ts'
-import { makeService } from './service.ts'
 import { makeSources } from './sources.ts'
 import { makeTasks } from './tasks.ts'
+import { makeRunCheck } from './validate-run.ts'
 import type { Vault } from './vault.ts'
 import { makeWaiters } from './waiters.ts'
+import type { WakeUps } from './wake-ups/wake-ups.ts'
 import { makeWorkers } from './workers.ts'
 import { makeWorkflows } from './workflows.ts'
 
 export type EngineDeps = {
   url: string
   db: Db
-  queue: Queue
+  wakeUps: WakeUps
   clock: DbClock
   ids: Ids
   logger: Logger
@@ -38,11 +38,11 @@ export type EngineDeps = {
 
 /** What users can do, each call of the contract a function. */
 export const startEngine = async (deps: EngineDeps) => {
-  const { url, db, queue, clock, ids, logger, random, vault, pool, openSource, addSecret, version, default_timeout } =
+  const { url, db, wakeUps, clock, ids, logger, random, vault, pool, openSource, addSecret, version, default_timeout } =
     deps
   const waiters = makeWaiters({ db, logger })
-  const service = makeService({ db, queue, clock, logger, random, version })
-  await service.look()
+  const health = makeHealth({ db, wakeUps, clock, logger, random, version })
+  await health.check()
   const listener = listen({
     url,
     name: 'spark-api-listen',
@@ -52,22 +52,22 @@ export const startEngine = async (deps: EngineDeps) => {
     onError: (error) => logger.warn({ err: error }, 'listening broke; connecting again'),
   })
   const check = makeRunCheck({ db, openSource })
-  const runs = makeRuns({ db, ids, waiters, check, workersAlive: service.workersAlive, default_timeout })
+  const runs = makeRuns({ db, ids, waiters, check, workersAlive: health.workersAlive, default_timeout })
   const flows = makeFlows({ db, openSource })
 
   return {
-    sources: makeSources({ db, queue, clock, ids, vault, pool, addSecret }),
+    sources: makeSources({ db, wakeUps, clock, ids, vault, pool, addSecret }),
     workflows: { ...makeWorkflows({ db, clock, ids, flows }), run: runs.run },
     tasks: makeTasks({ db, ids, waiters, check }),
     schedules: {
-      ...makeSchedules({ db, queue, clock, ids, runs, check, default_timeout }),
+      ...makeSchedules({ db, wakeUps, clock, ids, runs, check, default_timeout }),
       backfill: makeBackfill({ db, ids, default_timeout }),
     },
     workers: makeWorkers({ db, clock }),
-    service,
+    health,
     async close() {
       waiters.close()
-      await service.close()
+      await health.close()
       await listener.close()
     },
   }

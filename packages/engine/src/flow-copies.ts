@@ -3,8 +3,8 @@ import type { RemoteFlow, Source } from '@automagik-spark/adapters'
 import type { Clock } from '@automagik-spark/core'
 import { invalid } from '@automagik-spark/core'
 import type { Db, WorkflowSync } from '@automagik-spark/db'
+import { storableJson, storableText } from '@automagik-spark/db'
 import type { Ids } from './ids.ts'
-import { storableJson, storableText } from './output.ts'
 
 type Wanted = {
   input_component?: string | undefined

@@ -3,7 +3,7 @@ import { addressesToTry, normalizeSourceUrl } from '@automagik-spark/adapters'
 import type { RemoteFlowItem } from '@automagik-spark/core'
 import { DomainError, invalid, SourceError } from '@automagik-spark/core'
 import type { Db, SourceRow } from '@automagik-spark/db'
-import type { OpenSource } from './remote.ts'
+import type { OpenSource } from './open-source.ts'
 import { VaultError } from './vault.ts'
 
 export type OpenedSource = { row: SourceRow; remote: RemoteSource }

@@ -2,14 +2,14 @@ import type { Health, Ready } from '@automagik-spark/core'
 import type { Db } from '@automagik-spark/db'
 import type { DbClock } from './clock.ts'
 import type { Logger } from './logger.ts'
-import type { Queue } from './queue.ts'
-import { loop } from './run/loop.ts'
+import { loop } from './loop.ts'
 import { cannotStore, isDatabaseAway, isOurBug, kindOf, whyUnavailable } from './unavailable.ts'
+import type { WakeUps } from './wake-ups/wake-ups.ts'
 import { within } from './within.ts'
 
 type Deps = {
   db: Db
-  queue: Pick<Queue, 'isUp' | 'backend'>
+  wakeUps: Pick<WakeUps, 'isUp' | 'backend'>
   clock: DbClock
   logger: Logger
   random: () => number
@@ -23,7 +23,7 @@ const ANSWER_MS = 2_000
 const REMEMBER_MS = 30_000
 
 /** How the service is. It looks once a second, so that `/health` answers from memory. */
-export const makeService = ({ db, queue, clock, logger, random, version, everyMs = 1_000 }: Deps) => {
+export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyMs = 1_000 }: Deps) => {
   /** Why PostgreSQL does not answer; null while it does. */
   let down: string | null = null
   let workers = 0
@@ -50,7 +50,7 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
     }
   }
 
-  const look = async () => {
+  const check = async () => {
     try {
       const askedAt = performance.now()
       const seen = await within(ANSWER_MS, db.workers.look({ limitMs: ANSWER_MS }))
@@ -69,7 +69,7 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
     }
     await forgetFailures()
   }
-  const looking = loop(everyMs, random, look, () => undefined)
+  const checking = loop(everyMs, random, check, () => undefined)
 
   /** Every reason why not all is well. */
   const reasons = (): string[] => [
@@ -78,14 +78,14 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
     ...failures.keys(),
     ...(workers > 0 ? [] : ['No worker is alive: start one with automagik-spark worker start']),
     ...troubles.map((trouble) => `A worker: ${trouble}`),
-    ...(queue.isUp() ? [] : [`The store of wake-ups (${queue.backend}) does not answer`]),
+    ...(wakeUps.isUp() ? [] : [`The store of wake-ups (${wakeUps.backend}) does not answer`]),
   ]
 
   return {
-    look,
+    check,
     workersAlive: () => workers,
 
-    health(): Health {
+    report(): Health {
       const why = reasons()
       return {
         status: why.length === 0 ? 'healthy' : 'degraded',
@@ -95,7 +95,7 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
           api: { status: stopping ? 'stopping' : 'healthy', version },
           worker: { status: workers > 0 ? 'healthy' : 'down', active_workers: workers },
           database: { status: down === null ? 'healthy' : 'down' },
-          scheduler: { status: queue.isUp() ? 'healthy' : 'down', backend: queue.backend },
+          scheduler: { status: wakeUps.isUp() ? 'healthy' : 'down', backend: wakeUps.backend },
         },
       }
     },
@@ -125,7 +125,7 @@ export const makeService = ({ db, queue, clock, logger, random, version, everyMs
       stopping = true
     },
 
-    close: looking.stop,
+    close: checking.stop,
   }
 }
-export type Service = ReturnType<typeof makeService>
+export type HealthOfService = ReturnType<typeof makeHealth>

@@ -4,9 +4,9 @@ import type { RereadRow, Sql, UnreadRow } from '@automagik-spark/db'
 import { findUnread, sqlNow, writeReread } from '@automagik-spark/db'
 import { planOf } from './decidable.ts'
 import type { Logger } from './logger.ts'
-import type { Queue } from './queue.ts'
+import type { WakeUps } from './wake-ups/wake-ups.ts'
 
-type Deps = { sql: Sql; queue: Pick<Queue, 'wakeAtAll'>; logger: Logger }
+type Deps = { sql: Sql; wakeUps: Pick<WakeUps, 'wakeAtAll'>; logger: Logger }
 
 const BATCH = 100
 /** So many are read in one turn of the event loop. */
@@ -28,7 +28,7 @@ const reread = (row: UnreadRow, now: Date): RereadRow => {
  * Reads the cron schedules again that were stored before cron was read as Debian's: their next times, and a warning where their times
  * differ. In the background, by every process that starts. No lock is held while they are read; whoever writes first has done it.
  */
-export const startReread = ({ sql, queue, logger }: Deps) => {
+export const startReread = ({ sql, wakeUps, logger }: Deps) => {
   const stopping = new AbortController()
 
   /** How many there were, and how many of them are done. */
@@ -49,7 +49,7 @@ export const startReread = ({ sql, queue, logger }: Deps) => {
     const next = done.flatMap(({ id, next_run_at }) =>
       next_run_at && next_run_at.getTime() !== before.get(id) ? [next_run_at] : [],
     )
-    if (next.length > 0) await queue.wakeAtAll(next)
+    if (next.length > 0) await wakeUps.wakeAtAll(next)
     return { found: rows.length, done: done.length }
   }
 

@@ -4,9 +4,9 @@ import type { Db, NewRun, ScheduleRow, TaskRow } from '@automagik-spark/db'
 import { makeBatcher } from './batcher.ts'
 import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
-import type { RunCheck } from './run-check.ts'
 import { sourceInactive, toTask } from './tasks.ts'
 import { isDatabaseAway } from './unavailable.ts'
+import type { RunCheck } from './validate-run.ts'
 import type { Waiters } from './waiters.ts'
 
 type Deps = {

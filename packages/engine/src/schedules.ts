@@ -45,19 +45,19 @@ import {
   updateSchedule,
   writeLedger,
 } from '@automagik-spark/db'
-import { announceDue } from './announce.ts'
 import { decidable, planOf } from './decidable.ts'
+import { outcomeOf, worldOf, writeOutcomes } from './decisions.ts'
 import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
-import type { Queue } from './queue.ts'
-import { outcomeOf, worldOf, writeOutcomes } from './run/outcome.ts'
-import type { RunCheck } from './run-check.ts'
 import type { Runs } from './runs.ts'
+import type { RunCheck } from './validate-run.ts'
+import { announceDue } from './wake-ups/announce.ts'
+import type { WakeUps } from './wake-ups/wake-ups.ts'
 
 type Deps = {
   db: Db
-  queue: Pick<Queue, 'wakeAt'>
+  wakeUps: Pick<WakeUps, 'wakeAt'>
   clock: Clock
   ids: Ids
   runs: Runs
@@ -77,8 +77,8 @@ export const toSchedule = (row: ScheduleView, now: Date): Schedule => {
   }
 }
 
-export const makeSchedules = ({ db, queue, clock, ids, runs, check, default_timeout }: Deps) => {
-  const announce = announceDue({ sql: db.sql, queue, clock })
+export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_timeout }: Deps) => {
+  const announce = announceDue({ sql: db.sql, wakeUps, clock })
   const asShown = (row: ScheduleView) => toSchedule(row, clock.now())
   const view = async (sql: Sql, id: string): Promise<ScheduleView> => {
     const row = await findSchedule(sql, id)

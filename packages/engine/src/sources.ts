@@ -9,16 +9,16 @@ import {
 import type { Clock, CreateSource, Page, PageQuery, Source, SourceType, UpdateSource } from '@automagik-spark/core'
 import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Db, SourceChange, SourceRow } from '@automagik-spark/db'
-import { announceDue } from './announce.ts'
 import type { Ids } from './ids.ts'
+import { keyPlace } from './open-source.ts'
 import { pageArgs, toPage } from './page.ts'
-import type { Queue } from './queue.ts'
-import { keyPlace } from './remote.ts'
 import type { Vault } from './vault.ts'
+import { announceDue } from './wake-ups/announce.ts'
+import type { WakeUps } from './wake-ups/wake-ups.ts'
 
 type Deps = {
   db: Db
-  queue: Pick<Queue, 'wakeAt'>
+  wakeUps: Pick<WakeUps, 'wakeAt'>
   clock: Clock
   ids: Ids
   vault: Vault
@@ -30,8 +30,8 @@ const toSource = ({ hold_from: _, hold_until: __, version: ___, api_key: ____, .
 
 type Server = { source_type: SourceType | undefined; url: string; api_key: string | null }
 
-export const makeSources = ({ db, queue, clock, ids, vault, pool, addSecret }: Deps) => {
-  const announce = announceDue({ sql: db.sql, queue, clock })
+export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }: Deps) => {
+  const announce = announceDue({ sql: db.sql, wakeUps, clock })
   const found = async (id: string): Promise<SourceRow> => {
     const row = await db.sources.find(id)
     if (!row) throw notFound('Source')

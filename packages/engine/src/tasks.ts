@@ -4,8 +4,8 @@ import type { Db, TaskRow } from '@automagik-spark/db'
 import { inDoubt, lookAt } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
-import type { RunCheck } from './run-check.ts'
 import { taskLog } from './task-log.ts'
+import type { RunCheck } from './validate-run.ts'
 import type { Waiters } from './waiters.ts'
 
 type Deps = { db: Db; ids: Ids; waiters: Waiters; check: RunCheck }

@@ -3,7 +3,7 @@ import type { FieldError, JsonText } from '@automagik-spark/core'
 import { DomainError, invalid, isStringText, membersOf } from '@automagik-spark/core'
 import type { CheckedFlow, Db } from '@automagik-spark/db'
 import { makeFlowReads } from './flow-reads.ts'
-import type { OpenSource } from './remote.ts'
+import type { OpenSource } from './open-source.ts'
 import { VaultError } from './vault.ts'
 
 type Run = { workflow_id: string; input: JsonText | null; tweaks: JsonText | null }

@@ -1,13 +1,13 @@
 import { makeHttpPool, parseSourcePolicy } from '@automagik-spark/adapters'
 import { startStubAgents, startStubHive, startStubLangflow } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Discovery } from '../src/config.ts'
+import type { Discovery } from '../src/discovery.ts'
 import { startDiscovery } from '../src/discovery.ts'
-import { openStack, type Stack } from './stack.ts'
+import { type EngineStack, openEngineStack } from '../src/testing/index.ts'
 
-let stack: Stack
+let stack: EngineStack
 beforeAll(async () => {
-  stack = await openStack()
+  stack = await openEngineStack()
 })
 afterAll(() => stack.close())
 

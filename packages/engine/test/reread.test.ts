@@ -7,14 +7,14 @@ import { emptyDatabase, readMigrations } from '@automagik-spark/db/testing'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { planOf } from '../src/decidable.ts'
 import { startReread } from '../src/reread.ts'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack } from './stack.ts'
+import type { EngineStack } from '../src/testing/index.ts'
+import { newSchedule, openEngineStack } from '../src/testing/index.ts'
 
 const MIGRATION = '20261129031700_cron_as_debian'
 
 let database: TemporaryDatabase
 let old: SqlPool
-let stack: Stack
+let stack: EngineStack
 let workflow_id: string
 
 /** A cron schedule as an earlier release stored it; its next time is an hour from now, whatever it says. */
@@ -61,14 +61,14 @@ beforeAll(async () => {
     saved: await addOld('0 9 */1 * 1-5'),
   }
   await migrate({ url: database.url })
-  stack = await openStack({ database })
+  stack = await openEngineStack({ database })
 })
 afterAll(async () => {
   await old.close()
   await stack.close()
 })
 
-const start = () => startReread({ sql: stack.db.sql, queue: stack.queue, logger: stack.parts.logger })
+const start = () => startReread({ sql: stack.db.sql, wakeUps: stack.wakeUps, logger: stack.parts.logger })
 const get = (id: string) => stack.engine.schedules.get(id)
 const byRule = async (id: string) => {
   const {

@@ -1,15 +1,15 @@
 import type { StubLangflow } from '@automagik-spark/testing'
 import { startStubLangflow } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { openStack } from './stack.ts'
+import type { EngineStack } from '../src/testing/index.ts'
+import { openEngineStack } from '../src/testing/index.ts'
 
 const KEY = 'sk-stack-test'
 const MANY = 20
-let stack: Stack
+let stack: EngineStack
 let other: StubLangflow
 beforeAll(async () => {
-  stack = await openStack()
+  stack = await openEngineStack()
   other = await startStubLangflow({ key: KEY })
 })
 afterAll(async () => {

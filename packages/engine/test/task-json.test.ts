@@ -4,8 +4,8 @@ import { listTasks, Task, writeJson } from '@automagik-spark/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { toTask } from '../src/tasks.ts'
-import type { Stack } from './stack.ts'
-import { openStack } from './stack.ts'
+import type { EngineStack } from '../src/testing/index.ts'
+import { openEngineStack } from '../src/testing/index.ts'
 
 // `GET /tasks` and `GET /tasks/{id}` are JSON that PostgreSQL makes. It must be what the schema would have made of the same rows.
 
@@ -78,7 +78,7 @@ const CASES: Record<string, { input?: unknown; output?: unknown; columns?: Recor
 }
 
 describe('runs as JSON from PostgreSQL', () => {
-  let stack: Stack
+  let stack: EngineStack
   let source: Source
   let workflow: Workflow
   const ids = new Map<string, string>()
@@ -110,7 +110,7 @@ describe('runs as JSON from PostgreSQL', () => {
   }
 
   beforeAll(async () => {
-    stack = await openStack()
+    stack = await openEngineStack()
     ;({ source, workflow } = await stack.sync())
     for (const [name, values] of Object.entries(CASES)) await add(name, values)
   })

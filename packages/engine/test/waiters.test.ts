@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { jsonText } from '@automagik-spark/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeLogger } from '../src/logger.ts'
+import type { EngineStack } from '../src/testing/index.ts'
+import { openEngineStack, silentLogger } from '../src/testing/index.ts'
 import { makeWaiters } from '../src/waiters.ts'
-import type { Stack } from './stack.ts'
-import { openStack } from './stack.ts'
 
 const NEVER_MS = 3_600_000
 const LONG_MS = 60_000
-let stack: Stack
+let stack: EngineStack
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openStack()
+  stack = await openEngineStack()
   workflow_id = (await stack.sync()).workflow.id
 })
 afterAll(() => stack.close())
@@ -21,7 +20,7 @@ const withWaiters = async <T>(
   pollMs: number,
   work: (waiters: ReturnType<typeof makeWaiters>) => Promise<T>,
 ): Promise<T> => {
-  const waiters = makeWaiters({ db: stack.db, logger: makeLogger({ level: 'silent', format: 'json' }), pollMs })
+  const waiters = makeWaiters({ db: stack.db, logger: silentLogger, pollMs })
   try {
     return await work(waiters)
   } finally {

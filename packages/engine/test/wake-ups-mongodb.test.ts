@@ -3,7 +3,7 @@ import { emptyDatabase } from '@automagik-spark/db/testing'
 import { requireMongo } from '@automagik-spark/testing'
 import { MongoClient } from 'mongodb'
 import { afterAll, describe, inject } from 'vitest'
-import { queueSuite, type Store } from './queue-suite.ts'
+import { type Store, wakeUpsSuite } from './wake-ups-suite.ts'
 
 const database = await emptyDatabase(inject('postgresUrl'))
 const mongo = await requireMongo({
@@ -35,5 +35,5 @@ const makeStore = async (databaseUrl: string): Promise<Store> => {
 }
 
 describe.skipIf(!mongo)('with a Mongo server', () => {
-  queueSuite('mongodb', makeStore)
+  wakeUpsSuite('mongodb', makeStore)
 })

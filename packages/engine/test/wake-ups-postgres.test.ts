@@ -1,6 +1,6 @@
-import { query, queueSuite } from './queue-suite.ts'
+import { query, wakeUpsSuite } from './wake-ups-suite.ts'
 
-queueSuite('postgres', async (databaseUrl) => ({
+wakeUpsSuite('postgres', async (databaseUrl) => ({
   urls: { databaseUrl },
   count: async () => Number((await query(databaseUrl, 'SELECT count(*) FROM spark_agenda.agenda_jobs'))[0]?.['count']),
   empty: async () => void (await query(databaseUrl, 'DELETE FROM spark_agenda.agenda_jobs')),

@@ -1,12 +1,11 @@
 import { ceilToSecond, type Clock, SECOND } from '@automagik-spark/core'
 import { emptyDatabase } from '@automagik-spark/db/testing'
-import { patient } from '@automagik-spark/testing'
+import { type Door, makeDoor, patient } from '@automagik-spark/testing'
 import { Client } from 'pg'
 import { describe, expect, inject, it, vi } from 'vitest'
-import { makeAgendaQueue } from '../src/agenda-queue.ts'
-import { makeLogger } from '../src/logger.ts'
-import type { Queue } from '../src/queue.ts'
-import { type Door, makeDoor } from './door.ts'
+import { makeListLogger } from '../src/testing/index.ts'
+import { makeAgendaWakeUps } from '../src/wake-ups/agenda.ts'
+import type { WakeUps } from '../src/wake-ups/wake-ups.ts'
 
 /** Longer than a test: what arrives all the same was announced, and not found when Agenda looked again. */
 const NEVER_MS = 120_000
@@ -22,7 +21,7 @@ export const query = async (url: string, sql: string): Promise<Record<string, un
   }
 }
 
-/** The same questions to either store, past the queue. */
+/** The same questions to either store, past the code under test. */
 export type Store = {
   urls: { databaseUrl: string; mongodbUri?: string }
   count(): Promise<number>
@@ -39,19 +38,15 @@ type MakeStore = (databaseUrl: string) => Promise<Store>
 const makeRoom = async (makeStore: MakeStore) => {
   const database = await emptyDatabase(inject('postgresUrl'))
   const store = await makeStore(database.url)
-  const queues: Queue[] = []
+  const opened: WakeUps[] = []
   const doors: Door[] = []
   const log: { level: string; msg: string }[] = []
   const time = { offsetMs: 0 }
   const clock: Clock = { now: () => new Date(Date.now() + time.offsetMs) }
 
-  const makeQueue = (more: Partial<Parameters<typeof makeAgendaQueue>[0]> = {}): Queue => {
-    const logger = makeLogger({
-      level: 'debug',
-      format: 'json',
-      destination: { write: (line) => void log.push(JSON.parse(line)) },
-    })
-    const queue = makeAgendaQueue({
+  const makeWakeUps = (more: Partial<Parameters<typeof makeAgendaWakeUps>[0]> = {}): WakeUps => {
+    const logger = makeListLogger(log)
+    const wakeUps = makeAgendaWakeUps({
       ...store.urls,
       clock,
       logger,
@@ -59,8 +54,8 @@ const makeRoom = async (makeStore: MakeStore) => {
       lockLifetimeMs: 2 * NEVER_MS,
       ...more,
     })
-    queues.push(queue)
-    return queue
+    opened.push(wakeUps)
+    return wakeUps
   }
 
   return {
@@ -68,7 +63,7 @@ const makeRoom = async (makeStore: MakeStore) => {
     log,
     time,
     clock,
-    makeQueue,
+    makeWakeUps,
     secondsAhead: (seconds: number) => ceilToSecond(new Date(clock.now().getTime() + seconds * SECOND)),
     problems: () => log.filter(({ level }) => level === 'warn' || level === 'error').map(({ msg }) => msg),
     async makeDoor(url: string): Promise<Door> {
@@ -76,18 +71,18 @@ const makeRoom = async (makeStore: MakeStore) => {
       doors.push(door)
       return door
     },
-    /** A queue that is up and listens, and what it was woken for. */
-    async makeListener(more: Parameters<typeof makeQueue>[0] = {}) {
-      const queue = makeQueue(more)
+    /** Wake-ups that are up and listen, and what they were woken for. */
+    async makeListener(more: Parameters<typeof makeWakeUps>[0] = {}) {
+      const wakeUps = makeWakeUps(more)
       const woken: { second: Date; at: Date }[] = []
-      await queue.listen(async (second) => void woken.push({ second, at: clock.now() }))
-      await isUp(queue)
+      await wakeUps.listen(async (second) => void woken.push({ second, at: clock.now() }))
+      await isUp(wakeUps)
       const wasWokenFor = (second: Date) =>
         vi.waitUntil(() => woken.find((wake) => wake.second.getTime() === second.getTime()), soon)
-      return { queue, woken, wasWokenFor }
+      return { wakeUps, woken, wasWokenFor }
     },
     async close() {
-      await Promise.all(queues.map((queue) => queue.stop()))
+      await Promise.all(opened.map((wakeUps) => wakeUps.stop()))
       await Promise.all(doors.map((door) => door.shut()))
       await store.close()
       await database.drop()
@@ -96,11 +91,11 @@ const makeRoom = async (makeStore: MakeStore) => {
 }
 type Room = Awaited<ReturnType<typeof makeRoom>>
 
-const isUp = (queue: Queue) => vi.waitUntil(() => queue.isUp(), soon)
+const isUp = (wakeUps: WakeUps) => vi.waitUntil(() => wakeUps.isUp(), soon)
 
-/** What every queue does, whichever store its wake-ups are in. */
-export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
-  describe.concurrent(`the queue on ${backend}`, () => {
+/** What wake-ups do, whichever store they are in. */
+export const wakeUpsSuite = (backend: WakeUps['backend'], makeStore: MakeStore) =>
+  describe.concurrent(`wake-ups on ${backend}`, () => {
     const test = (name: string, body: (room: Room) => Promise<void>) =>
       it(name, async () => {
         const room = await makeRoom(makeStore)
@@ -117,9 +112,9 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
       problems,
       makeListener,
     }) => {
-      const { queue, wasWokenFor } = await makeListener()
+      const { wakeUps, wasWokenFor } = await makeListener()
       const second = secondsAhead(1)
-      await queue.wakeAt(new Date(second.getTime() - 300))
+      await wakeUps.wakeAt(new Date(second.getTime() - 300))
 
       const { at } = await wasWokenFor(second)
       expect(at.getTime()).toBeGreaterThanOrEqual(second.getTime())
@@ -128,25 +123,25 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
     })
 
     test('wakes for a second that has passed', async ({ secondsAhead, makeListener }) => {
-      const { queue, wasWokenFor } = await makeListener()
+      const { wakeUps, wasWokenFor } = await makeListener()
       const second = secondsAhead(-3600)
-      await queue.wakeAt(second)
+      await wakeUps.wakeAt(second)
       await wasWokenFor(second)
     })
 
     test('finds what is ahead by looking, without being told', async ({ secondsAhead, makeListener }) => {
-      const { queue, wasWokenFor } = await makeListener({ processEveryMs: 1000, lockLifetimeMs: 6000 })
+      const { wakeUps, wasWokenFor } = await makeListener({ processEveryMs: 1000, lockLifetimeMs: 6000 })
       const second = secondsAhead(3)
-      await queue.wakeAt(second)
+      await wakeUps.wakeAt(second)
       await wasWokenFor(second)
     })
 
     test('wakes a worker for what a process that does not listen has armed', async ({
-      makeQueue,
+      makeWakeUps,
       secondsAhead,
       makeListener,
     }) => {
-      const arming = makeQueue()
+      const arming = makeWakeUps()
       const { wasWokenFor } = await makeListener()
       const second = secondsAhead(1)
       await arming.wakeAt(second)
@@ -155,11 +150,11 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
 
     test('keeps one job for a second that two processes arm forty times at once', async ({
       store,
-      makeQueue,
+      makeWakeUps,
       secondsAhead,
       problems,
     }) => {
-      const [one, other] = [makeQueue(), makeQueue()]
+      const [one, other] = [makeWakeUps(), makeWakeUps()]
       await Promise.all([isUp(one), isUp(other)])
       const second = secondsAhead(3600)
       await Promise.all(Array.from({ length: 40 }, (_, i) => (i % 2 ? one : other).wakeAt(second)))
@@ -169,50 +164,55 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
       expect(problems()).toEqual([])
     })
 
-    test('arms many seconds at once, and only those that are missing', async ({ store, makeQueue, secondsAhead }) => {
-      const queue = makeQueue()
-      await isUp(queue)
+    test('arms many seconds at once, and only those that are missing', async ({ store, makeWakeUps, secondsAhead }) => {
+      const wakeUps = makeWakeUps()
+      await isUp(wakeUps)
       const seconds = Array.from({ length: 20 }, (_, i) => secondsAhead(3600 + i))
-      await queue.wakeAt(seconds[7] as Date)
-      await queue.wakeAtAll(seconds)
+      await wakeUps.wakeAt(seconds[7] as Date)
+      await wakeUps.wakeAtAll(seconds)
 
-      expect(await queue.armed(seconds[0] as Date, seconds[19] as Date)).toEqual(seconds.slice(0, 19))
+      expect(await wakeUps.armed(seconds[0] as Date, seconds[19] as Date)).toEqual(seconds.slice(0, 19))
       expect(await store.count()).toBe(20)
     })
 
-    test('wakes again for a second that is armed while its handler runs', async ({ makeQueue, secondsAhead }) => {
-      const queue = makeQueue()
-      await isUp(queue)
+    test('wakes again for a second that is armed while its handler runs', async ({ makeWakeUps, secondsAhead }) => {
+      const wakeUps = makeWakeUps()
+      await isUp(wakeUps)
       const second = secondsAhead(-1)
       let calls = 0
       let finish = () => {}
       const held = new Promise<void>((resolve) => {
         finish = resolve
       })
-      await queue.listen(async () => {
+      await wakeUps.listen(async () => {
         calls += 1
         if (calls === 1) await held
       })
-      await queue.wakeAt(second)
+      await wakeUps.wakeAt(second)
       // More than one when the store delivers twice, as FerretDB may.
       await vi.waitUntil(() => calls > 0, soon)
       // The handler doesn't wait for a slow store to say that it runs; until then its second is taken.
-      await vi.waitUntil(async () => (await queue.armed(second, secondsAhead(1))).length === 0, soon)
+      await vi.waitUntil(async () => (await wakeUps.armed(second, secondsAhead(1))).length === 0, soon)
       const before = calls
-      await queue.wakeAt(second)
+      await wakeUps.wakeAt(second)
       finish()
       await vi.waitUntil(() => calls > before, soon)
     })
 
-    test('logs a failed handler once and does not try again', async ({ store, makeQueue, secondsAhead, problems }) => {
-      const queue = makeQueue()
-      await isUp(queue)
+    test('logs a failed handler once and does not try again', async ({
+      store,
+      makeWakeUps,
+      secondsAhead,
+      problems,
+    }) => {
+      const wakeUps = makeWakeUps()
+      await isUp(wakeUps)
       let calls = 0
-      await queue.listen(async () => {
+      await wakeUps.listen(async () => {
         calls += 1
         throw new Error('nothing works')
       })
-      await queue.wakeAt(secondsAhead(-1))
+      await wakeUps.wakeAt(secondsAhead(-1))
       await vi.waitUntil(async () => calls > 0 && (await store.count()) === 0, soon)
       expect(problems().filter((msg) => msg.startsWith('a wake-up failed'))).toHaveLength(calls)
       expect(problems()).toHaveLength(calls)
@@ -228,9 +228,9 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
         makeListener,
       }) => {
         time.offsetMs = seconds * SECOND
-        const { queue, wasWokenFor } = await makeListener()
+        const { wakeUps, wasWokenFor } = await makeListener()
         const second = secondsAhead(1)
-        await queue.wakeAt(second)
+        await wakeUps.wakeAt(second)
         const { at } = await wasWokenFor(second)
         expect(at.getTime()).toBeGreaterThanOrEqual(second.getTime())
       })
@@ -241,9 +241,9 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
       secondsAhead,
       makeListener,
     }) => {
-      const { queue, woken, wasWokenFor } = await makeListener()
+      const { wakeUps, woken, wasWokenFor } = await makeListener()
       const second = secondsAhead(1)
-      await queue.wakeAt(second)
+      await wakeUps.wakeAt(second)
       await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
       time.offsetMs = -3 * SECOND
       await wasWokenFor(second)
@@ -251,17 +251,17 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
     })
 
     test('restores what was lost when the store is emptied', async ({ store, secondsAhead, makeListener }) => {
-      const { queue, wasWokenFor } = await makeListener()
+      const { wakeUps, wasWokenFor } = await makeListener()
       const [second, later] = [secondsAhead(3), secondsAhead(60)]
-      await queue.wakeAt(later)
+      await wakeUps.wakeAt(later)
       await store.empty()
-      expect(await queue.armed(second, secondsAhead(120))).toEqual([])
-      await queue.wakeAt(later)
-      expect(await queue.armed(second, secondsAhead(120))).toEqual([later])
+      expect(await wakeUps.armed(second, secondsAhead(120))).toEqual([])
+      await wakeUps.wakeAt(later)
+      expect(await wakeUps.armed(second, secondsAhead(120))).toEqual([later])
 
-      await queue.wakeAt(second)
+      await wakeUps.wakeAt(second)
       await store.empty()
-      await queue.wakeAtAll([second, later])
+      await wakeUps.wakeAtAll([second, later])
       expect(await store.count()).toBe(2)
       await wasWokenFor(second)
     })
@@ -272,9 +272,9 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
       secondsAhead,
       makeListener,
     }) => {
-      const { queue, wasWokenFor } = await makeListener()
+      const { wakeUps, wasWokenFor } = await makeListener()
       const second = secondsAhead(2)
-      await queue.wakeAt(second)
+      await wakeUps.wakeAt(second)
       await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
       await store.empty()
       await wasWokenFor(second)
@@ -285,79 +285,85 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
       const toPostgres = await makeDoor(databaseUrl)
       const toMongo = mongodbUri ? await makeDoor(mongodbUri) : undefined
       const doors = [toPostgres, ...(toMongo ? [toMongo] : [])]
-      const { queue, wasWokenFor } = await makeListener({
+      const { wakeUps, wasWokenFor } = await makeListener({
         databaseUrl: toPostgres.url,
         ...(toMongo ? { mongodbUri: toMongo.url } : {}),
       })
       const before = secondsAhead(-1)
-      await queue.wakeAt(before)
+      await wakeUps.wakeAt(before)
       await wasWokenFor(before)
 
       await Promise.all(doors.map((each) => each.shut()))
-      await vi.waitUntil(() => !queue.isUp(), soon)
+      await vi.waitUntil(() => !wakeUps.isUp(), soon)
       const missed = secondsAhead(-2)
-      await queue.wakeAt(missed)
+      await wakeUps.wakeAt(missed)
       expect(problems().at(-1)).toMatch(/^not armed/)
-      await expect(queue.armed(missed, secondsAhead(0))).rejects.toThrow()
+      await expect(wakeUps.armed(missed, secondsAhead(0))).rejects.toThrow()
 
       await Promise.all(doors.map((each) => each.open()))
-      await isUp(queue)
+      await isUp(wakeUps)
       const after = secondsAhead(-3)
-      await queue.wakeAt(after)
+      await wakeUps.wakeAt(after)
       await wasWokenFor(after)
-      await queue.wakeAtAll([missed])
+      await wakeUps.wakeAtAll([missed])
       await wasWokenFor(missed)
     })
 
     test('starts while its servers are away and begins when they are there', async ({
       store,
-      makeQueue,
+      makeWakeUps,
       secondsAhead,
       problems,
       makeDoor,
     }) => {
       const door = await makeDoor(store.urls.mongodbUri ?? store.urls.databaseUrl)
       await door.shut()
-      const queue = makeQueue(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
+      const wakeUps = makeWakeUps(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
       const woken: Date[] = []
-      await queue.listen(async (second) => void woken.push(second))
+      await wakeUps.listen(async (second) => void woken.push(second))
       const second = secondsAhead(-1)
-      await queue.wakeAt(second)
-      expect(queue.isUp()).toBe(false)
+      await wakeUps.wakeAt(second)
+      expect(wakeUps.isUp()).toBe(false)
       expect(problems().at(-1)).toMatch(/^not armed/)
 
       await door.open()
-      await isUp(queue)
-      await queue.wakeAt(second)
+      await isUp(wakeUps)
+      await wakeUps.wakeAt(second)
       await vi.waitUntil(() => woken.length > 0, soon)
     })
 
-    test('lets nobody wait for a server that hangs', async ({ store, makeQueue, secondsAhead, problems, makeDoor }) => {
+    test('lets nobody wait for a server that hangs', async ({
+      store,
+      makeWakeUps,
+      secondsAhead,
+      problems,
+      makeDoor,
+    }) => {
       const door = await makeDoor(store.urls.mongodbUri ?? store.urls.databaseUrl)
-      const queue = makeQueue(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
-      await isUp(queue)
+      const wakeUps = makeWakeUps(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
+      await isUp(wakeUps)
       door.freeze()
       const tooLong = new Promise((resolve) => setTimeout(resolve, patient(4 * SECOND), 'too long'))
 
-      expect(await Promise.race([queue.wakeAt(secondsAhead(60)), tooLong])).toBeUndefined()
+      expect(await Promise.race([wakeUps.wakeAt(secondsAhead(60)), tooLong])).toBeUndefined()
       expect(problems().at(-1)).toMatch(/^not armed/)
-      await vi.waitUntil(() => !queue.isUp(), soon)
+      await vi.waitUntil(() => !wakeUps.isUp(), soon)
       await door.shut()
       await door.open()
     })
 
-    test('makes its store again when it is gone', async ({ store, makeQueue, secondsAhead }) => {
-      const queue = makeQueue()
-      await isUp(queue)
+    test('makes its store again when it is gone', async ({ store, makeWakeUps, secondsAhead }) => {
+      const wakeUps = makeWakeUps()
+      await isUp(wakeUps)
       await store.remove()
       await vi.waitUntil(async () => {
-        await queue.wakeAtAll([secondsAhead(60)])
+        await wakeUps.wakeAtAll([secondsAhead(60)])
         return (await store.count().catch(() => 0)) === 1
       }, soon)
     })
 
-    test('takes over what a dead worker has locked', async ({ store, makeQueue, secondsAhead, makeListener }) => {
-      const arming = makeQueue()
+    test('takes over what a dead worker has locked', async ({ store, makeWakeUps, secondsAhead, makeListener }) => {
+      const arming = makeWakeUps()
       await isUp(arming)
       const second = secondsAhead(1)
       await arming.wakeAt(second)
@@ -367,19 +373,19 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
     })
 
     test('survives the end of all its connections to PostgreSQL', async ({ store, secondsAhead, makeListener }) => {
-      const { queue, wasWokenFor } = await makeListener()
+      const { wakeUps, wasWokenFor } = await makeListener()
       await query(
         store.urls.databaseUrl,
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spark-agenda' AND datname = current_database()`,
       )
       const second = secondsAhead(1)
-      await queue.wakeAt(second)
+      await wakeUps.wakeAt(second)
       await wasWokenFor(second)
-      await isUp(queue)
+      await isUp(wakeUps)
     })
 
-    test('can be created by several processes at once', async ({ makeQueue, problems }) => {
-      const made = Array.from({ length: 6 }, () => makeQueue())
+    test('can be created by several processes at once', async ({ makeWakeUps, problems }) => {
+      const made = Array.from({ length: 6 }, () => makeWakeUps())
       await Promise.all(made.map(isUp))
       expect(problems()).toEqual([])
     })
@@ -392,10 +398,10 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
     }) => {
       const stopping = await makeListener()
       const second = secondsAhead(3)
-      await stopping.queue.wakeAt(second)
+      await stopping.wakeUps.wakeAt(second)
       await vi.waitUntil(() => log.some(({ msg }) => msg === 'a wake-up is locked'), soon)
-      await stopping.queue.stop()
-      expect(stopping.queue.isUp()).toBe(false)
+      await stopping.wakeUps.stop()
+      expect(stopping.wakeUps.isUp()).toBe(false)
       await vi.waitUntil(
         async () =>
           (
@@ -412,31 +418,31 @@ export const queueSuite = (backend: Queue['backend'], makeStore: MakeStore) =>
       expect(stopping.woken).toEqual([])
     })
 
-    test('waits for a running handler when it stops', async ({ store, makeQueue, secondsAhead }) => {
-      const queue = makeQueue()
-      await isUp(queue)
+    test('waits for a running handler when it stops', async ({ store, makeWakeUps, secondsAhead }) => {
+      const wakeUps = makeWakeUps()
+      await isUp(wakeUps)
       let started = false
       let finish = () => {}
       const held = new Promise<void>((resolve) => {
         finish = resolve
       })
-      await queue.listen(async () => {
+      await wakeUps.listen(async () => {
         started = true
         await held
       })
-      await queue.wakeAt(secondsAhead(-1))
+      await wakeUps.wakeAt(secondsAhead(-1))
       await vi.waitUntil(() => started, soon)
-      const stopped = queue.stop()
+      const stopped = wakeUps.stop()
       finish()
       await stopped
       expect(await store.count()).toBe(0)
     })
 
-    test(`keeps its jobs in ${backend} alone`, async ({ store, makeQueue, secondsAhead }) => {
-      const queue = makeQueue()
-      await isUp(queue)
-      await queue.wakeAt(secondsAhead(3600))
-      expect(queue.backend).toBe(backend)
+    test(`keeps its jobs in ${backend} alone`, async ({ store, makeWakeUps, secondsAhead }) => {
+      const wakeUps = makeWakeUps()
+      await isUp(wakeUps)
+      await wakeUps.wakeAt(secondsAhead(3600))
+      expect(wakeUps.backend).toBe(backend)
       expect(await store.count()).toBe(1)
       const found = await query(
         store.urls.databaseUrl,

@@ -1,17 +1,20 @@
 import { makeHttpPool } from '@automagik-spark/adapters'
-import { makeDb, migrate, startEmbedded } from '@automagik-spark/db'
-import { makeAgendaQueue } from './agenda-queue.ts'
-import { makeDbClock } from './clock.ts'
-import type { Config } from './config.ts'
-import { keyTexts, secretsOf } from './config.ts'
+import { makeDb, migrate } from '@automagik-spark/db'
+import { startEmbedded } from '@automagik-spark/embedded-postgres'
+import {
+  makeAgendaWakeUps,
+  makeDbClock,
+  makeIds,
+  makeOpenSource,
+  makeVault,
+  startReread,
+} from '@automagik-spark/engine'
+import type { Config } from './config/config.ts'
+import { keyTexts, secretsOf } from './config/config.ts'
 import type { StoredKey } from './data-dir.ts'
 import { openDataDir } from './data-dir.ts'
-import { makeIds } from './ids.ts'
-import type { Logger } from './logger.ts'
-import { makeLogger, openLogOutput } from './logger.ts'
-import { makeOpenSource } from './remote.ts'
-import { startReread } from './reread.ts'
-import { makeVault } from './vault.ts'
+import type { Logger } from './log/logger.ts'
+import { makeLogger, openLogOutput } from './log/logger.ts'
 
 /** What `boot` takes from the process. */
 export type Surroundings = {
@@ -47,7 +50,7 @@ const openMigrated: typeof openDatabase = async (config, log) => {
 
 const AMPLE_CALLS = 1_000
 
-/** What API and worker both stand on: keys, stores, the queue, the way to the flow servers. */
+/** What API and worker both stand on: keys, stores, the wake-ups, the way to the flow servers. */
 export const boot = async (config: Config, { isTerminal, wallNow, random, atExit }: Surroundings) => {
   const secrets = secretsOf(config)
   const addSecret = (secret: string) => void secrets.add(secret)
@@ -80,13 +83,13 @@ export const boot = async (config: Config, { isTerminal, wallNow, random, atExit
   const onError = (error: Error) => logger.warn({ err: error }, 'a connection to PostgreSQL broke')
   const db = makeDb({ url: database.url, name: 'main', onError })
   const clock = makeDbClock(wallNow)
-  const queue = makeAgendaQueue({
+  const wakeUps = makeAgendaWakeUps({
     databaseUrl: database.url,
     ...(config.mongodb_uri !== null && { mongodbUri: config.mongodb_uri }),
     clock,
     logger,
   })
-  const reread = startReread({ sql: db.sql, queue, logger })
+  const reread = startReread({ sql: db.sql, wakeUps, logger })
   const vault = makeVault({ key: encryptionKey, previous: config.previous_encryption_keys })
   const pool = makeHttpPool({
     policy: config.source_policy,
@@ -106,7 +109,7 @@ export const boot = async (config: Config, { isTerminal, wallNow, random, atExit
     data_dir: keys && { dir: keys.dir, isNew: keys.isNew },
     url: database.url,
     db,
-    queue,
+    wakeUps,
     clock,
     ids: makeIds(clock),
     random,
@@ -118,7 +121,7 @@ export const boot = async (config: Config, { isTerminal, wallNow, random, atExit
     async close() {
       await pool.close()
       await reread.close()
-      await queue.stop() // once more does no harm: a worker stops it before it drains
+      await wakeUps.stop() // once more does no harm: a worker stops it before it drains
       await db.close()
       await database.close()
       await log.drain()

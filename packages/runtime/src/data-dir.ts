@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, link, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { getuid, platform } from 'node:process'
-import { KEY_BYTES, parseEncryptionKey } from './vault.ts'
+import { KEY_BYTES, parseEncryptionKey } from '@automagik-spark/engine'
 
 /** The data directory cannot be used. The message names the file and the way out. */
 export class DataDirError extends Error {

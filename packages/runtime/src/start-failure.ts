@@ -1,8 +1,15 @@
-import { ConfigError } from './config.ts'
-import { isDatabaseAway, whyUnavailable } from './unavailable.ts'
+import { isDatabaseAway, whyUnavailable } from '@automagik-spark/engine'
+import { ConfigError } from './config/config.ts'
 
 /** Errors whose message says all: no stack is needed. */
-const FOR_PEOPLE = new Set(['DataDirError', 'DatabaseError', 'ListenError', 'DomainError', 'VaultError'])
+const FOR_PEOPLE = new Set([
+  'DataDirError',
+  'DatabaseError',
+  'EmbeddedError',
+  'ListenError',
+  'DomainError',
+  'VaultError',
+])
 
 const OWN_AUTHORITY =
   'for an authority of your own add sslrootcert=/path/ca.pem to it (or set NODE_EXTRA_CA_CERTS); sslmode=no-verify encrypts without looking'

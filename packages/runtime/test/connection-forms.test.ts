@@ -19,12 +19,11 @@ import { join } from 'node:path'
 import { claim, listen, makeDb, makeHotDb, migrate as migrateWith } from '@automagik-spark/db'
 import type { TemporaryServer } from '@automagik-spark/db/testing'
 import { emptyDatabase, startTemporaryServer } from '@automagik-spark/db/testing'
+import { makeAgendaWakeUps, makeDbClock } from '@automagik-spark/engine'
 import { certificate, until } from '@automagik-spark/testing'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { makeAgendaQueue } from '../src/agenda-queue.ts'
-import { makeDbClock } from '../src/clock.ts'
-import { makeLogger } from '../src/logger.ts'
+import { makeLogger } from '../src/log/logger.ts'
 import { prepareDatabase } from '../src/prepare-database.ts'
 import { withDatabase } from '../src/run-process.ts'
 import { startFailure } from '../src/start-failure.ts'
@@ -51,7 +50,11 @@ const use = async (url: string): Promise<string | null> => {
   const db = makeDb({ url, name: 'forms', onError })
   const hot = makeHotDb({ url, name: 'forms', onError })
   const clock = makeDbClock(Date.now)
-  const queue = makeAgendaQueue({ databaseUrl: url, clock, logger: makeLogger({ level: 'silent', format: 'json' }) })
+  const wakeUps = makeAgendaWakeUps({
+    databaseUrl: url,
+    clock,
+    logger: makeLogger({ level: 'silent', format: 'json' }),
+  })
   let heard: (payload: string) => void
   const hears = new Promise<string>((resolve) => {
     heard = resolve
@@ -77,12 +80,12 @@ const use = async (url: string): Promise<string | null> => {
       expect(Object.values((await hot.claim.query<Record<string, string>>(`SHOW ${name}`)).rows[0]!)).toEqual([value])
     }
     await until(
-      () => listener.isUp() && queue.isUp(),
+      () => listener.isUp() && wakeUps.isUp(),
       (up) => up,
     )
     await db.sql.query(`SELECT pg_notify('spark_done', 'told')`)
     expect(await hears).toBe('told')
-    await queue.wakeAt(new Date(clock.now().getTime() + 3_600_000))
+    await wakeUps.wakeAt(new Date(clock.now().getTime() + 3_600_000))
     return (
       await db.sql.query<{ schema: string }>(
         `SELECT n.nspname AS schema FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'tasks'::regclass`,
@@ -90,7 +93,7 @@ const use = async (url: string): Promise<string | null> => {
     ).rows[0]!.schema
   } finally {
     await listener.close()
-    await queue.stop()
+    await wakeUps.stop()
     await hot.close()
     await db.close()
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '@automagik-spark/testing'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { makeLogOutput } from '../src/log-output.ts'
+import { makeLogOutput } from '../src/log/output.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'spark-log-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))

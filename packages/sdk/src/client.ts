@@ -1,6 +1,6 @@
 import { type Fetch, makeSend, type OnAnswer } from './request.ts'
+import { makeHealth } from './resources/health.ts'
 import { makeSchedules } from './resources/schedules.ts'
-import { makeService } from './resources/service.ts'
 import { makeSources } from './resources/sources.ts'
 import { makeTasks } from './resources/tasks.ts'
 import { makeWorkers } from './resources/workers.ts'
@@ -42,7 +42,7 @@ export class Spark {
   readonly tasks: ReturnType<typeof makeTasks>
   readonly schedules: ReturnType<typeof makeSchedules>
   readonly workers: ReturnType<typeof makeWorkers>
-  readonly service: ReturnType<typeof makeService>
+  readonly service: ReturnType<typeof makeHealth>
 
   constructor({
     baseUrl = 'http://localhost:8883',
@@ -63,6 +63,6 @@ export class Spark {
     this.workflows = makeWorkflows(send, this.tasks.wait)
     this.schedules = makeSchedules(send)
     this.workers = makeWorkers(send)
-    this.service = makeService(send)
+    this.service = makeHealth(send)
   }
 }

@@ -4,16 +4,16 @@ import type { ApiEngine } from '../engine-port.ts'
 import { docsPaths } from '../http/docs.ts'
 import { handle, reply } from '../http/handle.ts'
 
-type Deps = Pick<ApiEngine, 'service'> & { version: string; clock: Clock; isStopping(): boolean }
+type Deps = Pick<ApiEngine, 'health'> & { version: string; clock: Clock; isStopping(): boolean }
 
-export const serviceRoutes = ({ service, version, clock, isStopping }: Deps) => [
+export const healthRoutes = ({ health, version, clock, isStopping }: Deps) => [
   handle(getHealth, () => {
-    const health = service.health()
-    if (!isStopping()) return health
-    return { ...health, services: { ...health.services, api: { ...health.services.api, status: 'stopping' as const } } }
+    const report = health.report()
+    if (!isStopping()) return report
+    return { ...report, services: { ...report.services, api: { ...report.services.api, status: 'stopping' as const } } }
   }),
   handle(getReady, () => {
-    const ready = service.ready()
+    const ready = health.ready()
     return reply(ready, { status: ready.status === 'ready' ? 200 : 503 })
   }),
   handle(getServiceInfo, ({ prefix }) => ({

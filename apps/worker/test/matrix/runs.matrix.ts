@@ -1,7 +1,7 @@
+import { makeChecker } from '@automagik-spark/checker'
 import { patient } from '@automagik-spark/testing'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { makeChecker } from '../../src/check/check.ts'
 import type { Stack } from '../stack.ts'
 import { newSchedule, openStack, until } from '../stack.ts'
 

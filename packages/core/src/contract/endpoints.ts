@@ -1,6 +1,6 @@
 import type { Endpoint } from './endpoint.ts'
+import { getHealth, getReady, getServiceInfo } from './health.ts'
 import * as schedules from './schedules.ts'
-import { getHealth, getReady, getServiceInfo } from './service.ts'
 import * as sources from './sources.ts'
 import * as tasks from './tasks.ts'
 import { listWorkers } from './workers.ts'

@@ -1,6 +1,6 @@
 import type { SourceType } from '@automagik-spark/core'
 import type { Sql } from '../sql.ts'
-import { BY_HAND, CHECK_LEASE, DOWN, DOWN_AFTER, HELD, NOT_COUNTED, RELEASED, SENT_ANEW } from './hold.ts'
+import { BY_HAND, CHECK_LEASE, DOWN, DOWN_AFTER, HELD, NOT_COUNTED, RELEASED, SENT_ANEW } from './circuit-breaker.ts'
 
 /**
  * A check that is due, or wanted: a call could not be sent, or somebody asked for a run of a held source after the last one began. One at a time and

@@ -1,6 +1,6 @@
 import type { ScheduleRow } from '../rows.ts'
 import type { Sql } from '../sql.ts'
-import { DOWN, HELD } from './hold.ts'
+import { DOWN, HELD } from './circuit-breaker.ts'
 import { CANCELLED, wholeSecond } from './settle.ts'
 
 /** A schedule whose row is locked, with what the decider must know of its surroundings. */

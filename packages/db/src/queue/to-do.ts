@@ -1,7 +1,7 @@
 import type { Sql } from '../sql.ts'
-import { CHECKS_DUE } from './check.ts'
-import type { SourcesToTend } from './hold.ts'
-import { SEEN_UP, SOMETHING_WAITS } from './hold.ts'
+import type { SourcesToTend } from './circuit-breaker.ts'
+import { SEEN_UP, SOMETHING_WAITS } from './circuit-breaker.ts'
+import { CHECKS_DUE } from './health-check.ts'
 import { DUE } from './ledger.ts'
 
 /** What there is to do at this moment. */

@@ -1,6 +1,6 @@
 import type { TaskErrorCode } from '@automagik-spark/core'
 import type { Sql } from '../sql.ts'
-import { HELD } from './hold.ts'
+import { HELD } from './circuit-breaker.ts'
 import { wholeSecond } from './settle.ts'
 
 /** So many outcomes in a row that could not be sent, each beside a check that went well, are an ordinary failed try. */

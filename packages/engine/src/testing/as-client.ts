@@ -1,7 +1,7 @@
 import type { CreateSchedule, ReplaceSchedule, TaskQuery } from '@automagik-spark/core'
 import { listTasks, ReplayTask, RunRequest, Schedule, Task, UpdateSchedule, writeJson } from '@automagik-spark/core'
 import { z } from 'zod'
-import type { Engine } from '../src/engine.ts'
+import type { Engine } from '../engine.ts'
 
 const shownTask = (task: Task): Task =>
   z.decode(Task, JSON.parse(writeJson(z.encode(Task, task))) as z.input<typeof Task>)

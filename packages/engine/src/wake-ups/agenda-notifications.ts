@@ -11,7 +11,7 @@ import {
 import type { PoolClient } from 'pg'
 import type { Logger } from '../logger.ts'
 import { makeAgendaPool } from './agenda-pool.ts'
-import { WAKE } from './wake-store.ts'
+import { WAKE } from './store.ts'
 
 const CHANNEL = 'spark_agenda'
 const FIRST_RETRY_MS = 100

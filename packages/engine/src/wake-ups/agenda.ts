@@ -3,16 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ceilToSecond, type Clock } from '@automagik-spark/core'
 import { Agenda } from 'agenda'
 import { z } from 'zod'
-import type { Logger } from './logger.ts'
-import type { Queue } from './queue.ts'
-import { agendaSchema, makeAgendaPool } from './queue/agenda-pool.ts'
-import { makeAnnouncements } from './queue/announcements.ts'
-import { makeArmedSeconds } from './queue/armed-seconds.ts'
-import { makeMongoWakeStore } from './queue/mongo-wake-store.ts'
-import { makePostgresWakeStore } from './queue/postgres-wake-store.ts'
-import { WAKE, type WakeStore } from './queue/wake-store.ts'
-import { makeWatchedJobs } from './queue/watched-jobs.ts'
-import { within } from './within.ts'
+import type { Logger } from '../logger.ts'
+import { within } from '../within.ts'
+import { makeAnnouncements } from './agenda-notifications.ts'
+import { agendaSchema, makeAgendaPool } from './agenda-pool.ts'
+import { makeArmedSeconds } from './armed-seconds.ts'
+import { makeMongoWakeStore } from './mongo-store.ts'
+import { makePostgresWakeStore } from './postgres-store.ts'
+import { WAKE, type WakeStore } from './store.ts'
+import type { WakeUps } from './wake-ups.ts'
+import { makeWatchedJobs } from './watched-jobs.ts'
 
 type Deps = {
   databaseUrl: string
@@ -44,15 +44,15 @@ const WakeData = z.object({ second: z.iso.datetime() })
  * Wake-ups as Agenda jobs, in MongoDB when it is given, else in PostgreSQL. It connects in the background and goes on trying for ever.
  * Agenda's own watch over each job that it ran holds a timer for up to half of lockLifetimeMs, also after `stop`: a process ends by `exit`.
  */
-export const makeAgendaQueue = ({
+export const makeAgendaWakeUps = ({
   databaseUrl,
   mongodbUri,
   clock,
   logger,
   processEveryMs = 5_000,
   lockLifetimeMs = 30_000,
-}: Deps): Queue => {
-  const onError = (error: Error) => logger.debug({ err: error }, 'a connection of the queue failed')
+}: Deps): WakeUps => {
+  const onError = (error: Error) => logger.debug({ err: error }, 'a connection of the store of wake-ups failed')
   const pool = makeAgendaPool({ databaseUrl, max: POOL_MAX, onError })
   const store: WakeStore = mongodbUri
     ? makeMongoWakeStore({ mongodbUri, pool, clock, onError })

@@ -2,8 +2,8 @@ import { MongoJobRepository } from '@agendajs/mongo-backend'
 import type { Clock } from '@automagik-spark/core'
 import { MongoBulkWriteError, MongoClient, ObjectId } from 'mongodb'
 import type { Pool } from 'pg'
-import { announcement } from './announcements.ts'
-import { WAKE, type WakeStore } from './wake-store.ts'
+import { announcement } from './agenda-notifications.ts'
+import { WAKE, type WakeStore } from './store.ts'
 
 const COLLECTION = 'spark_agenda_jobs'
 const DUPLICATE_KEY = 11000

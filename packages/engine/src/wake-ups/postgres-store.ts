@@ -1,8 +1,9 @@
 import { getCreateIndexesSQL, getCreateTableSQL, PostgresJobRepository } from '@agendajs/postgres-backend'
 import type { Clock } from '@automagik-spark/core'
 import type { Pool } from 'pg'
-import { announcement } from './announcements.ts'
-import { WAKE, type WakeStore } from './wake-store.ts'
+import { announcement } from './agenda-notifications.ts'
+import { agendaSchema, makeAgendaPool } from './agenda-pool.ts'
+import { WAKE, type WakeStore } from './store.ts'
 
 const TABLE = 'agenda_jobs'
 const UNIQUE = 'agenda_jobs_wake_idx'
@@ -32,7 +33,7 @@ const WAITING = `SELECT next_run_at FROM ${TABLE} WHERE name = '${WAKE}' AND dis
 type Deps = { pool: Pool; schema: string; clock: Clock }
 
 /** Makes what is missing, which a role without the right to make anything cannot: `db migrate` does it, too. */
-export const prepareWakeUps = async (pool: Pool, schema: string): Promise<void> => {
+const makeMissing = async (pool: Pool, schema: string): Promise<void> => {
   const found = await pool.query<{ ready: boolean }>('SELECT to_regclass($1) IS NOT NULL AS ready', [
     `"${schema}".${UNIQUE}`,
   ])
@@ -42,7 +43,7 @@ export const prepareWakeUps = async (pool: Pool, schema: string): Promise<void> 
 export const makePostgresWakeStore = ({ pool, schema, clock }: Deps): WakeStore => ({
   backend: 'postgres',
   jobs: new PostgresJobRepository({ pool, tableName: TABLE, ensureSchema: false }),
-  prepare: () => prepareWakeUps(pool, schema),
+  prepare: () => makeMissing(pool, schema),
   async ping() {
     // Of the table: it fails when that is gone, and is made again.
     await pool.query(`SELECT 1 FROM ${TABLE} LIMIT 1`)
@@ -59,3 +60,13 @@ export const makePostgresWakeStore = ({ pool, schema, clock }: Deps): WakeStore 
   },
   close: () => pool.end(),
 })
+
+/** Makes Agenda's table ahead of the processes, so that they can run under a role that may make nothing. */
+export const prepareWakeUps = async (databaseUrl: string): Promise<void> => {
+  const pool = makeAgendaPool({ databaseUrl, max: 1, onError: () => undefined }) // told by the statement that it belongs to
+  try {
+    await makeMissing(pool, agendaSchema(databaseUrl))
+  } finally {
+    await pool.end()
+  }
+}

@@ -2,7 +2,7 @@
  * Says when to look; never what is true. Wake-ups may come late, twice or never, and the whole store may be emptied at any time:
  * whoever is woken asks PostgreSQL what is due, and the reconciler arms what is missing.
  */
-export type Queue = {
+export type WakeUps = {
   readonly backend: 'mongodb' | 'postgres'
   /**
    * Arms one wake-up for this second (rounded up to a whole one). To be called after the commit.

@@ -2,7 +2,7 @@ import type { Clock } from '@automagik-spark/core'
 import type { JobParameters, JobRepository } from 'agenda'
 import type { Logger } from '../logger.ts'
 import { within } from '../within.ts'
-import { WAKE, type WakeStore } from './wake-store.ts'
+import { WAKE, type WakeStore } from './store.ts'
 
 /** Later than the 3 ms by which Agenda's timers were seen to be early. */
 const FORGOTTEN_AFTER_MS = 5

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, loadConfig, secretsOf } from './config.ts'
-import type { Role } from './config-variables.ts'
+import type { Role } from './variables.ts'
 
 const API_KEY = 'spark_' + randomBytes(32).toString('base64url')
 const KEY = randomBytes(32)

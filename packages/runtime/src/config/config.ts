@@ -1,14 +1,8 @@
 import type { AddressPolicy } from '@automagik-spark/adapters'
-import type { SourceType } from '@automagik-spark/core'
+import type { Discovery } from '@automagik-spark/engine'
 import type { z } from 'zod'
-import { aboutVariable, ALIASES, Environment, type Role, type Variable, VARIABLES } from './config-variables.ts'
-import type { LogFormat, LogLevel } from './logger.ts'
-
-/** Where to look for flow servers on this machine, and the keys to try on them. */
-export type Discovery = {
-  places: { source_type: SourceType; port: number }[]
-  keys: Partial<Record<SourceType, string>>
-}
+import type { LogFormat, LogLevel } from '../log/logger.ts'
+import { aboutVariable, ALIASES, Environment, type Role, type Variable, VARIABLES } from './variables.ts'
 
 export type Config = {
   /** No DATABASE_URL: Spark brings its own PostgreSQL, and keys that are null are made in the data directory. */

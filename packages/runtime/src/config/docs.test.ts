@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, loadConfig } from './config.ts'
-import { envExample, markdownTable } from './config-docs.ts'
-import { VARIABLES } from './config-variables.ts'
+import { envExample, markdownTable } from './docs.ts'
+import { VARIABLES } from './variables.ts'
 
-const file = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+const file = (path: string) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
 
 // After a change of the schema: npx vitest run --project unit packages/engine/src/config-docs.test.ts -u
 describe('the documents made from the schema', () => {

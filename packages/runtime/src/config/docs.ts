@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { aboutVariable, ALIASES, Environment, type Variable, VARIABLES } from './config-variables.ts'
+import { aboutVariable, ALIASES, Environment, type Variable, VARIABLES } from './variables.ts'
 
 // The docs' view of the environment: made from the schema, so that it cannot say anything else.
 

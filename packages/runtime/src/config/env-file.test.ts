@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ConfigError } from './config.ts'
-import { readDotEnv, withDotEnv } from './config-file.ts'
+import { readDotEnv, withDotEnv } from './env-file.ts'
 
 let folder: string
 beforeEach(() => {

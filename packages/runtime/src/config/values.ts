@@ -2,8 +2,8 @@ import { isIP } from 'node:net'
 import { type AddressPolicy, parseSourcePolicy } from '@automagik-spark/adapters'
 import { SourceType } from '@automagik-spark/core'
 import { readAddress } from '@automagik-spark/db'
+import { parseEncryptionKey } from '@automagik-spark/engine'
 import { z } from 'zod'
-import { parseEncryptionKey } from './vault.ts'
 
 // What each kind of variable accepts. A message goes on from the variable's name and never repeats a secret.
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LOG_FORMATS, LOG_LEVELS } from '../log/logger.ts'
 import {
   apiKey,
   corsOrigins,
@@ -15,8 +16,7 @@ import {
   sourcePolicy,
   wholeNumber,
   yesNo,
-} from './config-values.ts'
-import { LOG_FORMATS, LOG_LEVELS } from './logger.ts'
+} from './values.ts'
 
 /** Which command reads the environment: API and worker in one process, one of them alone, or a command on the database. */
 export type Role = 'start' | 'api' | 'worker' | 'db'

@@ -1,7 +1,7 @@
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import { type LogOutput, makeLogOutput } from './log-output.ts'
-import { makeScrubber } from './log-scrubber.ts'
+import { type LogOutput, makeLogOutput } from './output.ts'
+import { makeScrubber } from './scrubber.ts'
 
 export type { Logger } from 'pino'
 

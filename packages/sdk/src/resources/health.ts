@@ -1,7 +1,7 @@
 import type { Health, Ready, ServiceInfo } from '../contract-types.ts'
 import { dataOf, type RequestOptions, type Send } from '../request.ts'
 
-export const makeService = (send: Send) => ({
+export const makeHealth = (send: Send) => ({
   /** How the service is; needs no key. */
   health: (options?: RequestOptions) =>
     dataOf(send<Health>({ method: 'get', path: ['health'], root: true, ...options })),

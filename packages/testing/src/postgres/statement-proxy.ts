@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { makeStatementReader } from '@automagik-spark/testing'
+import { makeStatementReader } from './messages.ts'
 
 /** What is to happen to one statement, when it comes by. */
 type Rule = {

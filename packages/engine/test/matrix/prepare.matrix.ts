@@ -3,9 +3,8 @@ import { join } from 'node:path'
 import { freshDatabase, startTemporaryServer } from '@automagik-spark/db/testing'
 import pg from 'pg'
 import { expect, inject, it } from 'vitest'
-import { makeDbClock } from '../../src/clock.ts'
-import { agendaSchema, makeAgendaPool } from '../../src/queue/agenda-pool.ts'
-import { makePostgresWakeStore } from '../../src/queue/postgres-wake-store.ts'
+import { agendaSchema } from '../../src/wake-ups/agenda-pool.ts'
+import { prepareWakeUps } from '../../src/wake-ups/postgres-store.ts'
 
 /** Only these can be prepared; what else there is, such as SET and what migrations say, was carried out. */
 const CAN_BE_PREPARED = /^\s*(?:--[^\n]*\n\s*)*(select|insert|update|delete|with|values)\b/i
@@ -22,13 +21,7 @@ const collected = (): string[] => {
 /** What each text that cannot be prepared there is told, in a database as the suites have it. */
 const refusals = async (adminUrl: string, texts: string[]): Promise<Map<string, string>> => {
   const database = await freshDatabase(adminUrl)
-  const agenda = makeAgendaPool({ databaseUrl: database.url, max: 1, onError: () => undefined })
-  await makePostgresWakeStore({
-    pool: agenda,
-    schema: agendaSchema(database.url),
-    clock: makeDbClock(Date.now),
-  }).prepare()
-  await agenda.end()
+  await prepareWakeUps(database.url)
   const client = new pg.Client({ connectionString: database.url })
   await client.connect()
   await client.query(`SET search_path = public, ${agendaSchema(database.url)}`)

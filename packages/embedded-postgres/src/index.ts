@@ -1,0 +1,6 @@
+export { runAs, unprivilegedAccount } from './account.ts'
+export type { Embedded, EmbeddedOptions } from './embedded.ts'
+export { startEmbedded } from './embedded.ts'
+export { isRoot } from './place.ts'
+export { freePort } from './server.ts'
+export { hasDatabase } from './state.ts'

@@ -1,0 +1,7 @@
+export { makeWaiters } from '../waiters.ts'
+export { asClient } from './as-client.ts'
+export { clear, moveClock } from './database.ts'
+export type { EngineStack, EngineStackOptions } from './engine-stack.ts'
+export { openEngineStack } from './engine-stack.ts'
+export { makeListLogger, silentLogger } from './logger.ts'
+export { newSchedule } from './schedules.ts'
