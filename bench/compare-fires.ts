@@ -1,17 +1,17 @@
-import { allAt, createSchedules, names } from './create.ts'
-import type { Fired } from './fire.ts'
-import { OPEN_TASKS, watchFire } from './fire.ts'
+import { allAt, createSchedules, names } from './create-schedules.ts'
 import { fireFloor, REST_MS } from './floors.ts'
 import type { FlowLog } from './flow-log.ts'
 import type { Target } from './part.ts'
+import type { Stack } from './stack.ts'
 import { mean } from './statistics.ts'
-import type { Surroundings } from './surroundings.ts'
 import { figure, table } from './table.ts'
 import { atMost } from './targets.ts'
+import type { Fired } from './watch-fire.ts'
+import { OPEN_TASKS, watchFire } from './watch-fire.ts'
 
 export type Kind = 'cron' | 'one-time'
-/** Two fires of the table, before and after Spark: whatever else the machine does then hits both alike. */
-export type Beside = {
+/** `table` fires before and after Spark, so that other work on the machine hits both. */
+export type FireComparison = {
   kind: Kind
   concurrency: number
   created_per_second: number
@@ -21,18 +21,18 @@ export type Beside = {
 }
 
 const MINUTE = 60_000
-/** A one-time schedule may name any second; a round one is easier to read. */
+/** A one-time schedule may be due at any second; a round one is easier to read. */
 const ONE_TIME_STEP = 5_000
-/** Time to create them, and to rest after it: they are due at the first such time that lies at least so far ahead. */
+/** Time to create the schedules and to rest afterwards: they are due at the first minute or round second after it. */
 const aheadMs = (count: number) => REST_MS + count * 5
-/** Below this many runs, CPU for one of them is what an idle server uses meanwhile. */
+/** With fewer runs, the CPU of a run is mostly what an idle server uses meanwhile. */
 const ENOUGH_FOR_CPU = 100
-/** The issue sets its times for this many and more. */
+/** The targets for time and CPU hold for this many schedules and more. */
 export const MANY = 1_000
 
-/** Creates them over REST, all due at one time, and watches that time. `pids`: of Spark's processes. */
+/** Creates schedules over REST that are all due at one time, and watches their fire. @param pids Spark's processes */
 export const fireSpark = async (
-  surroundings: Surroundings,
+  stack: Stack,
   flows: FlowLog,
   kind: Kind,
   count: number,
@@ -43,41 +43,41 @@ export const fireSpark = async (
   const at = new Date(due)
   const schedule_expr = kind === 'cron' ? `${at.getUTCMinutes()} ${at.getUTCHours()} * * *` : at.toISOString()
   const sessions = names(`${kind}-${count}-${due}`, count)
-  surroundings.progress(`creating ${count} ${kind} schedules that are due at ${at.toISOString()}`)
+  stack.progress(`creating ${count} ${kind} schedules that are due at ${at.toISOString()}`)
   const created_per_second = await createSchedules(
-    surroundings,
+    stack,
     sessions.map((session_id) => ({ session_id, schedule_type: kind, schedule_expr })),
   )
-  if (Date.now() > due - 2_000) throw new Error('creating the schedules took until they were due: try fewer of them')
-  surroundings.progress('waiting for that time')
+  if (Date.now() > due - 2_000) throw new Error('the schedules were due before all of them were created: try fewer')
+  stack.progress('waiting for that time')
   await flows.clear()
   return {
     created_per_second,
-    fired: await watchFire({ surroundings, flows, due: allAt(sessions, due), pids, left: OPEN_TASKS }),
+    fired: await watchFire({ stack, flows, due: allAt(sessions, due), pids, left: OPEN_TASKS }),
   }
 }
 
-/** Spark, and each floor with as many jobs. */
-export const fireBeside = async (
-  surroundings: Surroundings,
+/** Fires Spark's schedules, and as many jobs of each floor. */
+export const compareFires = async (
+  stack: Stack,
   flows: FlowLog,
   kind: Kind,
   count: number,
-): Promise<Beside> => {
-  const { spark, concurrency, progress } = surroundings
-  progress(`${count} jobs of a table that is asked once a second`)
-  const before = await fireFloor(surroundings, flows, 'table', count)
-  const { created_per_second, fired } = await fireSpark(surroundings, flows, kind, count, [spark.pid])
+): Promise<FireComparison> => {
+  const { spark, concurrency, progress } = stack
+  progress(`${count} jobs of a table that is read once a second`)
+  const before = await fireFloor(stack, flows, 'table', count)
+  const { created_per_second, fired } = await fireSpark(stack, flows, kind, count, [spark.pid])
   progress('the table once more')
-  const after = await fireFloor(surroundings, flows, 'table', count)
-  progress('the same for Agenda with a job for each')
+  const after = await fireFloor(stack, flows, 'table', count)
+  progress('the same with Agenda, one job for each')
   return {
     kind,
     concurrency,
     created_per_second,
     spark: fired,
     table: [before, after],
-    agenda: await fireFloor(surroundings, flows, 'agenda', count),
+    agenda: await fireFloor(stack, flows, 'agenda', count),
   }
 }
 
@@ -85,7 +85,14 @@ export const meanOf = (fires: readonly Fired[], value: (fired: Fired) => number)
 export const lastStart = ({ last_start_ms }: Fired) => last_start_ms
 const cpuTotal = ({ cpu_ms }: Fired): number => (cpu_ms ? cpu_ms.node + cpu_ms.postgres : Number.NaN)
 
-export const firesTable = ({ kind, concurrency, created_per_second, spark, table: floor, agenda }: Beside): string => {
+export const firesTable = ({
+  kind,
+  concurrency,
+  created_per_second,
+  spark,
+  table: floor,
+  agenda,
+}: FireComparison): string => {
   const row = (name: string, value: (fired: Fired) => number, withRatio = false) => [
     name,
     figure(value(spark)),
@@ -123,7 +130,7 @@ export const firesTable = ({ kind, concurrency, created_per_second, spark, table
   ].join('\n')
 }
 
-export const firesTargets = ({ kind, concurrency, spark, table: floor }: Beside): Target[] => {
+export const firesTargets = ({ kind, concurrency, spark, table: floor }: FireComparison): Target[] => {
   const name = (what: string) => `${spark.due} ${kind}, ${concurrency} at once: ${what}`
   return [
     atMost(name('missed'), spark.missed, 0),

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cpuBetween } from './cpu.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Stack } from './stack.ts'
 
 /** Percent of one core. */
-export type Load = { node: number; postgres: number; both: number }
+export type CpuLoad = { node: number; postgres: number; both: number }
 
-/** What processes and PostgreSQL use over a while. Null where the system doesn't tell. */
-export const loadOver = async ({ cpu, signal }: Surroundings, pids: number[], ms: number): Promise<Load | null> => {
+/** CPU of these processes and of PostgreSQL over `ms`. Null on systems other than Linux. */
+export const cpuLoadOver = async ({ cpu, signal }: Stack, pids: number[], ms: number): Promise<CpuLoad | null> => {
   const began = performance.now()
   const before = cpu(...pids)
   await sleep(ms, undefined, { signal })

@@ -4,10 +4,10 @@ import { sum } from './statistics.ts'
 /** Milliseconds of CPU that a server and PostgreSQL have used so far. */
 export type Cpu = { node_ms: number; postgres_ms: number }
 
-/** Linux counts in hundredths of a second on every machine that Node runs on. */
+/** Linux counts CPU in hundredths of a second on every machine that Node runs on. */
 const TICK_MS = 10
 
-/** In milliseconds: by itself, and by children that have ended. */
+/** Milliseconds: its own, and those of its children that have ended. */
 type Stat = { parent: number; own: number; reaped: number }
 
 const statOf = (pid: number): Stat | null => {
@@ -15,9 +15,9 @@ const statOf = (pid: number): Stat | null => {
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8')
   } catch {
-    return null // it is gone
+    return null // it has ended
   }
-  // The name before it may hold anything, spaces and brackets included.
+  // The program's name comes first and may contain anything, spaces and brackets included.
   const fields = text
     .slice(text.lastIndexOf(')') + 2)
     .split(' ')
@@ -26,7 +26,7 @@ const statOf = (pid: number): Stat | null => {
   return { parent, own: (utime + stime) * TICK_MS, reaped: (cutime + cstime) * TICK_MS }
 }
 
-/** To the nanosecond, but of a process with one thread alone: a dozen backends rounded to ticks would hide what an idle minute costs. */
+/** To the nanosecond, but only for a process with one thread. A dozen backends rounded to ticks would hide the cost of an idle minute. */
 const exactMsOf = (pid: number): number | null => {
   try {
     return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6
@@ -35,7 +35,7 @@ const exactMsOf = (pid: number): number | null => {
   }
 }
 
-/** Reads what servers' processes and PostgreSQL, all its backends included, have used. Null where the system doesn't tell. */
+/** Reads the CPU of these processes and of PostgreSQL with all its backends. Null on systems other than Linux. */
 export const makeCpuMeter = (postgresBackend: number) => {
   const postmaster = process.platform === 'linux' ? statOf(postgresBackend)?.parent : undefined
   return (...pids: number[]): Cpu | null => {
@@ -55,6 +55,6 @@ export const makeCpuMeter = (postgresBackend: number) => {
 }
 export type CpuMeter = ReturnType<typeof makeCpuMeter>
 
-/** What was used between two readings. */
+/** CPU used between two readings. */
 export const cpuBetween = (before: Cpu | null, after: Cpu | null): Cpu | null =>
   before && after && { node_ms: after.node_ms - before.node_ms, postgres_ms: after.postgres_ms - before.postgres_ms }

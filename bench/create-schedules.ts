@@ -1,7 +1,7 @@
 import { makeCaller } from './load.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Stack } from './stack.ts'
 
-/** Created so many at once. */
+/** Requests at once. */
 const CREATORS = 16
 
 /** `session_id` names the schedule in the flow server's log. */
@@ -9,9 +9,9 @@ export type NewSchedule = { session_id: string; schedule_expr: string } & (
   { schedule_type: 'cron' | 'one-time' } | { schedule_type: 'interval'; start_at: string; max_runs: number }
 )
 
-/** Over REST. How many a second they were. */
+/** Creates the schedules over REST. Returns how many were created a second. */
 export const createSchedules = async (
-  { spark, workflow_id, signal }: Surroundings,
+  { spark, workflow_id, signal }: Stack,
   schedules: readonly NewSchedule[],
 ): Promise<number> => {
   const api = makeCaller(spark.url, { connections: CREATORS, headers: { 'x-api-key': spark.key } })
@@ -40,7 +40,7 @@ export const names = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}-${i + 1}`)
 export const allAt = (sessions: readonly string[], due: number): Map<string, number> =>
   new Map(sessions.map((session) => [session, due]))
-/** Evenly spread in whole seconds, as the floors spread their jobs. */
+/** Spreads due times evenly in whole seconds, as the floors do. */
 export const spreadFrom = (sessions: readonly string[], firstMs: number, spreadMs: number): Map<string, number> =>
   new Map(
     sessions.map((session, i) => [session, firstMs + Math.floor((i * spreadMs) / sessions.length / 1_000) * 1_000]),

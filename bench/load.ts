@@ -7,7 +7,7 @@ import { spreadOf, sum } from './statistics.ts'
 export type Answer = { status: number; body: Buffer }
 export type Caller = { call: (path: string, body?: string) => Promise<Answer>; close: () => Promise<void> }
 
-/** Calls one server over kept connections, the body read to its end. The same for Spark and for its floors. */
+/** Calls one server over kept connections and reads each body to its end. The same for Spark and for its floors. */
 export const makeCaller = (
   url: string,
   { connections, headers }: { connections: number; headers: Record<string, string> },
@@ -28,19 +28,19 @@ export const makeCaller = (
   }
 }
 
-/** Callers at once, in parts that measure how fast requests are answered. */
+/** How many callers at once the parts `tasks`, `runs` and `overhead` use. */
 export const AT_ONCE = [1, 16, 64] as const
 
 /** One of the two that are compared. */
 export type Target = {
-  /** One request, checked: a wrong answer throws. */
+  /** Makes one request. @throws when the answer is wrong */
   once: () => Promise<void>
   cpu: () => Cpu | null
 }
 type Slice = { times: number[]; ms: number; cpu: Cpu | null }
 export type Measured = Spread & { count: number; per_second: number; cpu_ms: { node: number; postgres: number } | null }
 
-/** So many callers, each asking again as soon as it has its answer. */
+/** Runs `atOnce` callers for `ms`; each sends its next request as soon as it has its answer. */
 const slice = async ({ once, cpu }: Target, atOnce: number, ms: number, signal: AbortSignal): Promise<Slice> => {
   const times: number[] = []
   const before = cpu()
@@ -73,14 +73,14 @@ const measured = (slices: Slice[]): Measured => {
 const WARM_UP_MS = 4_000
 const WARM_UP_AT_ONCE = 32
 
-/** Lets compilers and caches settle before anything counts: Node runs new code several times slower. */
+/** Warms compilers and caches before anything counts: Node runs new code several times slower. */
 export const warmUp = async (targets: Target[], signal: AbortSignal): Promise<void> => {
   for (const target of targets) await slice(target, WARM_UP_AT_ONCE, WARM_UP_MS, signal)
 }
 
 export type Compared = { at_once: number; spark: Measured; floor: Measured }
 
-/** Both, in halves as floor, Spark, Spark, floor: whatever else the machine does then hits both alike. */
+/** Measures in halves (floor, Spark, Spark, floor), so that other work on the machine hits both. */
 export const compare = async (args: {
   spark: Target
   floor: Target

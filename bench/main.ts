@@ -3,8 +3,8 @@ import type { Options } from './options.ts'
 import { readOptions, usage } from './options.ts'
 import type { Bench, Target } from './part.ts'
 import { PARTS } from './parts.ts'
+import { withStack } from './stack.ts'
 import { roundedAll } from './statistics.ts'
-import { withSurroundings } from './surroundings.ts'
 import { targetsTable } from './targets.ts'
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
@@ -47,13 +47,10 @@ const bench: Bench = {
   progress,
   signal: stopping.signal,
   open: (setup, work) =>
-    withSurroundings(
-      { ...setup, signal: stopping.signal, cpuProf: options.cpuProf, progress },
-      async (surroundings) => {
-        version ??= (await surroundings.spark.client.service.health()).services.api.version
-        return work(surroundings)
-      },
-    ),
+    withStack({ ...setup, signal: stopping.signal, cpuProf: options.cpuProf, progress }, async (stack) => {
+      version ??= (await stack.spark.client.service.health()).services.api.version
+      return work(stack)
+    }),
 }
 
 const date = new Date().toISOString()
@@ -65,7 +62,7 @@ try {
     const measured = await measure(bench)
     results[name] = measured.result
     targets.push(...measured.targets)
-    print(measured.text) // at once: a run of many parts that is stopped has shown what it had
+    print(measured.text) // at once, so that a benchmark that is stopped has shown its finished parts
   }
 } catch (error) {
   const stopped = stopping.signal.aborted
@@ -75,7 +72,7 @@ try {
   if (!stopped) process.exitCode = 1
 }
 
-// Also when a later part failed, or was stopped: what was measured is worth reading.
+// Also when a later part failed or was stopped: the finished parts are worth reading.
 if (Object.keys(results).length > 0) {
   if (targets.length > 0) print(targetsTable(targets))
   const load_after = loadNow()

@@ -1,17 +1,17 @@
 import { parseArgs } from 'node:util'
 
-/** What the source allows at once. */
+/** How many runs the source allows at once. */
 export const MAX_CONCURRENCY = 100
 
 export type Options = {
   only: string[]
-  /** Of each measurement of Spark, and of each of its floor. */
+  /** Length of each measurement, of Spark and of its floor. */
   seconds: number
-  /** How many schedules are due at one minute: measured one after the other. */
+  /** How many schedules are due at one minute; each number is measured by itself. */
   schedules: number[]
-  /** Runs at once, in a worker and in its floors: measured one after the other. */
+  /** Runs at once in a worker and in its floors; each number is measured by itself. */
   concurrency: number[]
-  /** Where the CPU profile of Spark goes, to be opened in a browser's developer tools. */
+  /** Folder for a CPU profile of Spark, which a browser's developer tools open. */
   cpuProf: string | null
 }
 
@@ -19,13 +19,13 @@ export const usage = (
   parts: readonly string[],
 ): string => `usage: npm run bench -- [--only PARTS] [--seconds N] [--schedules N,…] [--concurrency N,…] [--cpu-prof FOLDER]
 
-  --only         which parts, separated by commas; all of them unless given: ${parts.join(', ')}
-  --seconds      how long each measurement of tasks and runs takes; 5 unless given
-  --schedules    how many schedules are due at one minute, several one after the other; 1,100,1000 unless given
-  --concurrency  runs at once, at most ${MAX_CONCURRENCY}, which the source allows; several one after the other; 100 unless given
-  --cpu-prof     writes a CPU profile of Spark there when it ends`
+  --only         the parts to measure, separated by commas; default all: ${parts.join(', ')}
+  --seconds      length of each measurement of tasks, runs and overhead; default 5
+  --schedules    how many schedules are due at one minute, separated by commas; default 1,100,1000
+  --concurrency  runs at once in a worker, separated by commas, at most ${MAX_CONCURRENCY} (the source allows no more); default 100
+  --cpu-prof     folder for a CPU profile of Spark, written when it ends`
 
-/** @throws Error with a sentence for people */
+/** @throws Error whose message is shown to the user */
 export const readOptions = (args: string[], parts: readonly string[]): Options | 'help' => {
   const { values } = parseArgs({
     args,

@@ -1,22 +1,22 @@
 import type { Options } from './options.ts'
-import type { Setup, Surroundings } from './surroundings.ts'
+import type { Setup, Stack } from './stack.ts'
 
 export type Bench = {
   options: Options
   signal: AbortSignal
   progress: (line: string) => void
-  /** A Spark of its own with all that belongs to it, as long as `work` takes: what one part leaves behind is nothing to the next. */
-  open: <T>(setup: Setup, work: (surroundings: Surroundings) => Promise<T>) => Promise<T>
+  /** Starts a Spark and all it needs, and stops them after `work`: no part sees what another one left behind. */
+  open: <T>(setup: Setup, work: (stack: Stack) => Promise<T>) => Promise<T>
 }
 
-/** A figure that Spark has set itself, beside what was measured. */
+/** A target that Spark has set itself, with the measured figure. */
 export type Target = { what: string; target: string; measured: string; reached: boolean }
 
 /** `result` is for the JSON line, `text` for people. */
 export type Measurement = { result: unknown; text: string; targets: Target[] }
 
 export type Part = {
-  /** As `--only` and the JSON line have it. */
+  /** Its name in `--only` and in the JSON line. */
   name: string
   measure: (bench: Bench) => Promise<Measurement>
 }

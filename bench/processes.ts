@@ -2,17 +2,17 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** The root of the repository: this file is built into `bench/dist`. */
+/** The root of the repository, seen from `bench/dist`, where this file is built to. */
 export const root = fileURLToPath(new URL('../../', import.meta.url))
-/** With it a program ends when we do, however that happens. */
+/** Imported by each program, so that it ends when this process ends, however that happens. */
 const TETHER = new URL('../../scripts/lib/tether.mjs', import.meta.url).href
 
 export type Running = {
   pid: number
-  /** What stood in the brackets of `ready`. */
+  /** What the group of the pattern `ready` matched. */
   said: string
   exited: Promise<number | null>
-  /** Asks it to end and waits; after a while it has to. */
+  /** Sends SIGTERM and waits; sends SIGKILL after STOP_MS. */
   stop: () => Promise<void>
 }
 type Start = {
@@ -21,19 +21,19 @@ type Start = {
   args?: string[]
   nodeArgs?: string[]
   env?: Record<string, string>
-  /** Said on standard output or standard error as soon as it can be used; null when it says nothing of the kind. */
+  /** Matches what it prints when it can be used; null: it prints nothing of the kind. */
   ready: RegExp | null
-  /** Where standard output goes when it is long. */
+  /** File for standard output, when that is long. */
   logFile?: string
   signal: AbortSignal
 }
 
-/** Agenda's floor saves 10,000 jobs one by one before it is ready. */
+/** The floor `agenda` saves 10,000 jobs one by one before it is ready. */
 const READY_MS = 180_000
 const STOP_MS = 40_000
 const KEPT_CHARS = 4_000
 
-/** Starts a Node program with nothing of our environment but what Node needs, and waits until it is ready. */
+/** Starts a Node program and waits until it is ready. Of our environment it gets only what Node needs. */
 export const startProcess = async ({
   name,
   script,
@@ -49,9 +49,9 @@ export const startProcess = async ({
     cwd: root,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
     stdio: ['ignore', log ?? 'pipe', 'pipe', 'ipc'],
-    detached: process.platform !== 'win32', // a Ctrl-C is ours to hand on
+    detached: process.platform !== 'win32', // Ctrl-C reaches this process only, which stops the others in order
   })
-  if (log !== null) closeSync(log) // it has its own
+  if (log !== null) closeSync(log) // the child has its own descriptor
   const exited = new Promise<number | null>((resolve) => child.once('close', resolve))
   const stop = async () => {
     child.kill('SIGTERM')
@@ -76,10 +76,10 @@ export const startProcess = async ({
       child.once('error', (error) => fail(`could not be started: ${error.message}`))
       timer = setTimeout(() => fail(`was not ready within ${READY_MS / 1000} s`), READY_MS)
       void exited.then((code) => fail(`ended with ${code} before it was ready`))
-      giveUp = () => fail('was not waited for')
+      giveUp = () => fail('was stopped before it was ready')
       signal.addEventListener('abort', giveUp)
     })
-    return { pid: child.pid!, said, exited, stop } // without a pid it could not have said anything
+    return { pid: child.pid!, said, exited, stop } // it was ready, so it has a pid
   } catch (error) {
     await stop()
     throw error

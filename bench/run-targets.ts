@@ -1,11 +1,11 @@
 import type { Target } from './load.ts'
 import { AT_ONCE, makeCaller } from './load.ts'
-import type { Surroundings } from './surroundings.ts'
+import type { Stack } from './stack.ts'
 
-type Runners = { spark: Target; floor: Target; close: () => Promise<void> }
+type RunTargets = { spark: Target; floor: Target; close: () => Promise<void> }
 
-/** Runs by hand, waited for, and the same client calling the flow server itself. */
-export const openRunners = ({ spark, stub, workflow_id, cpu }: Surroundings): Runners => {
+/** Manual runs that are waited for, and the same client calling the flow server directly. */
+export const openRunTargets = ({ spark, stub, workflow_id, cpu }: Stack): RunTargets => {
   const connections = Math.max(...AT_ONCE)
   const sparkCaller = makeCaller(spark.url, { connections, headers: { 'x-api-key': spark.key } })
   const stubCaller = makeCaller(stub.url, { connections, headers: { 'x-api-key': stub.key } })
@@ -36,7 +36,7 @@ export const openRunners = ({ spark, stub, workflow_id, cpu }: Surroundings): Ru
         )
         if (status !== 200) throw new Error(`a direct call failed: ${status} ${body.toString().slice(0, 500)}`)
       },
-      cpu: () => null, // there is nothing in between
+      cpu: () => null, // there is no process between client and flow server
     },
     close: async () => void (await Promise.all([sparkCaller.close(), stubCaller.close()])),
   }

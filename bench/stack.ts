@@ -12,32 +12,32 @@ import { MAX_CONCURRENCY } from './options.ts'
 import type { Running } from './processes.ts'
 import { root, startProcess } from './processes.ts'
 
-/** What every run takes at the flow server. */
+/** How long each run takes at the flow server. */
 export const LATENCY_MS = 20
-/** How often it is looked whether a second worker is there. */
-const LOOK_MS = 250
+/** How often the API is polled for the second worker. */
+const POLL_MS = 250
 const WORKER_MS = 60_000
 
 export type Setup = {
-  /** Runs at once, in each of Spark's workers and in its floors. The source allows more or as many. */
+  /** Runs at once in each of Spark's workers and in its floors; the source allows at least as many. */
   concurrency: number
 }
 
-export type Surroundings = {
+export type Stack = {
   signal: AbortSignal
   progress: (line: string) => void
   concurrency: number
   spark: Running & { url: string; key: string; client: Spark }
-  /** The stub Langflow, a process of its own. */
+  /** The stub Langflow, a separate process. */
   stub: Running & { url: string; key: string; flow_id: string }
-  /** A workflow of the stub that answers what it is given. */
+  /** A workflow of the stub that answers with its input. */
   workflow_id: string
-  /** Spark's PostgreSQL, which the floors use too. */
+  /** Spark's PostgreSQL; the floors use it too. */
   database: { url: string; client: pg.Client }
   cpu: CpuMeter
-  /** One worker more, as a process of its own beside `automagik-spark start`. */
+  /** Starts one more worker, as a process beside `automagik-spark start`. */
   startWorker: () => Promise<Running>
-  /** A process of ours from `bench/floor`, with the stores in its environment. */
+  /** Starts a program of `bench/floor`, with database and stub in its environment. */
   startFloor: (name: string, env?: Record<string, string>) => Promise<Running>
 }
 
@@ -45,10 +45,10 @@ type Args = Setup & { signal: AbortSignal; cpuProf: string | null; progress: (li
 
 const built = (path: string) => join(root, path)
 
-/** Starts everything in a temporary folder, hands it to `work`, and leaves nothing behind. */
-export const withSurroundings = async <T>(
+/** Starts everything in a temporary folder, passes it to `work`, then stops and removes it. */
+export const withStack = async <T>(
   { signal, cpuProf, progress, concurrency }: Args,
-  work: (surroundings: Surroundings) => Promise<T>,
+  work: (stack: Stack) => Promise<T>,
 ): Promise<T> => {
   const closers: (() => Promise<void> | void)[] = []
   const opened = <O>(thing: O, close: (thing: O) => Promise<void> | void): O => {
@@ -57,15 +57,15 @@ export const withSurroundings = async <T>(
   }
   const started = async (running: Promise<Running>): Promise<Running> => opened(await running, ({ stop }) => stop())
 
-  let whatSparkSaid = (): string[] => []
+  let sparkProblems = (): string[] => []
   try {
     const dir = opened(mkdtempSync(join(tmpdir(), 'spark-bench-')), (path) =>
       rmSync(path, { recursive: true, force: true }),
     )
-    chmodSync(dir, 0o711) // root's PostgreSQL runs as another user, who must get through
+    chmodSync(dir, 0o711) // PostgreSQL of root runs as another user, who must be able to enter
     const dataDir = join(dir, 'data')
     const logFile = join(dir, 'spark.log')
-    whatSparkSaid = () => complaintsIn(logFile)
+    sparkProblems = () => problemsIn(logFile)
     mkdirSync(dataDir, { mode: 0o711 })
 
     progress('starting a stub Langflow and Spark')
@@ -100,7 +100,7 @@ export const withSurroundings = async <T>(
       startProcess({ ...common, name: 'Spark', args: ['start'], ready: /Spark is ready at (http:\/\/\S+)/ }),
     )
     const spark = { ...process, url: process.said, key: apiKey, client: new Spark({ baseUrl: process.said, apiKey }) }
-    const embedded = opened(await startEmbedded({ dataDir }), ({ close }) => close()) // a share in Spark's
+    const embedded = opened(await startEmbedded({ dataDir }), ({ close }) => close()) // shares Spark's server
     const client = opened(new pg.Client({ connectionString: embedded.url }), (connection) => connection.end())
     await client.connect()
     const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
@@ -125,7 +125,7 @@ export const withSurroundings = async <T>(
       cpu: makeCpuMeter(rows[0]?.pid ?? 0),
       startWorker: () =>
         started(
-          untilAtWork(
+          untilListed(
             spark.client,
             startProcess({ ...common, name: 'a second worker', args: ['worker', 'start'], ready: null }),
             signal,
@@ -143,7 +143,7 @@ export const withSurroundings = async <T>(
         ),
     })
   } catch (error) {
-    if (!signal.aborted) for (const line of whatSparkSaid()) progress(`Spark said: ${line}`)
+    if (!signal.aborted) for (const line of sparkProblems()) progress(`Spark said: ${line}`)
     throw error
   } finally {
     progress('stopping')
@@ -155,15 +155,15 @@ export const withSurroundings = async <T>(
   }
 }
 
-/** The worker, once the API lists it. */
-const untilAtWork = async (client: Spark, starting: Promise<Running>, signal: AbortSignal): Promise<Running> => {
+/** Waits until the API lists the worker. */
+const untilListed = async (client: Spark, starting: Promise<Running>, signal: AbortSignal): Promise<Running> => {
   const worker = await starting
   try {
-    for (const began = performance.now(); ; await sleep(LOOK_MS, undefined, { signal })) {
+    for (const began = performance.now(); ; await sleep(POLL_MS, undefined, { signal })) {
       const { items } = await client.workers.list()
       if (items.some(({ pid }) => pid === worker.pid)) return worker
       if (performance.now() - began > WORKER_MS)
-        throw new Error(`the second worker was not at work within ${WORKER_MS / 1_000} s`)
+        throw new Error(`the second worker was not listed within ${WORKER_MS / 1_000} s`)
     }
   } catch (error) {
     await worker.stop()
@@ -171,13 +171,13 @@ const untilAtWork = async (client: Spark, starting: Promise<Running>, signal: Ab
   }
 }
 
-const KEPT_COMPLAINTS = 10
+const KEPT_PROBLEMS = 10
 
-/** The last warnings and errors of Spark's log, which goes with the folder. */
-const complaintsIn = (logFile: string): string[] => {
+/** The last warnings and errors of Spark's log, read before the folder is removed. */
+const problemsIn = (logFile: string): string[] => {
   if (!existsSync(logFile)) return []
   const lines = readFileSync(logFile, 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !/"level":"?(10|20|30|trace|debug|info)\b/.test(line))
-  return lines.slice(-KEPT_COMPLAINTS)
+  return lines.slice(-KEPT_PROBLEMS)
 }

@@ -1,7 +1,7 @@
 import type { Spread } from './statistics.ts'
 import { spreadOf } from './statistics.ts'
 
-/** How jobs began that were due, as the flow server saw it. */
+/** How the due jobs started, as the flow server saw it. */
 export type Starts = {
   due: number
   started: number
@@ -16,7 +16,7 @@ export type Starts = {
   last_start_ms: number
 }
 
-/** @param due when each job was due, by the session that names it; calls of other sessions are not counted */
+/** @param due when each job was due, by its session; calls of other sessions are not counted */
 export const startsOf = (
   calls: readonly { at: number; session_id: string | null }[],
   due: ReadonlyMap<string, number>,

@@ -1,4 +1,4 @@
-/** The smallest of these values that so many percent of them do not exceed (nearest rank); NaN of none. */
+/** The smallest value that `percent` of the values do not exceed (nearest rank); NaN when there are none. */
 export const percentile = (sorted: readonly number[], percent: number): number =>
   sorted[Math.min(Math.max(Math.ceil((percent / 100) * sorted.length), 1), sorted.length) - 1] ?? Number.NaN
 
@@ -12,11 +12,11 @@ export const spreadOf = (times: readonly number[]): Spread => {
 export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
 export const mean = (values: readonly number[]): number => sum(values) / values.length
 
-/** To three significant digits, as no measurement here is better than that; whole numbers stay whole. */
+/** Three significant digits: no measurement here is more exact. From 1,000 on, a whole number. */
 export const rounded = (value: number): number =>
   Math.abs(value) >= 1_000 ? Math.round(value) : Number(value.toPrecision(3))
 
-/** Every number of a result rounded, for the JSON line; what is no number (a division by nothing) becomes null. */
+/** Rounds every number of a result for the JSON line; NaN and infinity (a division by zero) become null. */
 export const roundedAll = (value: unknown): unknown => {
   if (typeof value === 'number') return Number.isFinite(value) ? rounded(value) : null
   if (Array.isArray(value)) return value.map(roundedAll)

@@ -1,13 +1,13 @@
 import { rounded } from './statistics.ts'
 
-/** A figure as people read it; what was not measured is a dash. */
+/** A figure for people; a dash when it was not measured. */
 export const figure = (value: number | null): string =>
   value === null || !Number.isFinite(value) ? '–' : String(rounded(value))
 
 export const cpuFigure = (cpu: { node: number; postgres: number } | null): string =>
   cpu ? `${figure(cpu.node)} + ${figure(cpu.postgres)}` : '–'
 
-/** Lines up columns: the first to the left, figures to the right. */
+/** Aligns columns: the first to the left, figures to the right. */
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
   const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => (row[column] ?? '').length)))
   const line = (cells: readonly string[]) =>

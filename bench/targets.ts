@@ -1,7 +1,7 @@
 import type { Target } from './part.ts'
 import { figure, table } from './table.ts'
 
-/** A figure that may be at most so large. What could not be measured is not reached. */
+/** A target with an upper limit. A figure that could not be measured does not reach it. */
 export const atMost = (what: string, measured: number, limit: number, unit = ''): Target => ({
   what,
   target: `≤ ${figure(limit)}${unit}`,

@@ -1,30 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createSchedules, names } from './create.ts'
-import { countLeft, OPEN_TASKS } from './fire.ts'
+import { createSchedules, names } from './create-schedules.ts'
 import { WARM_UP_JOBS } from './floor/env.ts'
 import { warmUp } from './load.ts'
-import { openRunners } from './runners.ts'
-import type { Surroundings } from './surroundings.ts'
+import { openRunTargets } from './run-targets.ts'
+import type { Stack } from './stack.ts'
+import { countLeft, OPEN_TASKS } from './watch-fire.ts'
 
 const FIRES = 3
 const EVERY_S = 5
 /** Time to create the schedules of the warm-up. */
 const AHEAD_MS = 15_000
-const PATIENCE_MS = 120_000
+const TIMEOUT_MS = 120_000
 
-/** Some runs by hand, so that the first measured ones are not the first of all. */
-export const warmUpRuns = async (surroundings: Surroundings): Promise<void> => {
-  const { spark, close } = openRunners(surroundings)
-  await warmUp([spark], surroundings.signal).finally(close)
+/** Makes some manual runs, so that the measured ones are not the first. */
+export const warmUpRuns = async (stack: Stack): Promise<void> => {
+  const { spark, close } = openRunTargets(stack)
+  await warmUp([spark], stack.signal).finally(close)
 }
 
-/** Some fires: schedules that are due together, several times. */
-export const warmUpFires = async (surroundings: Surroundings): Promise<void> => {
-  const { signal } = surroundings
+/** Makes some fires: schedules that are due together, several times. */
+export const warmUpFires = async (stack: Stack): Promise<void> => {
+  const { signal } = stack
   const start_at = new Date(Math.ceil((Date.now() + AHEAD_MS) / 1_000) * 1_000).toISOString()
   const sessions = names(`warm-up-${start_at}`, WARM_UP_JOBS / FIRES)
   await createSchedules(
-    surroundings,
+    stack,
     sessions.map((session_id) => ({
       session_id,
       schedule_type: 'interval',
@@ -33,13 +33,9 @@ export const warmUpFires = async (surroundings: Surroundings): Promise<void> => 
       max_runs: FIRES,
     })),
   )
-  // A schedule of the warm-up is active until it has run its last time.
+  // A schedule of the warm-up stays active until its last run.
   const left = `(${OPEN_TASKS}) + (SELECT count(*) FROM schedules WHERE status = 'active' AND max_runs = ${FIRES})`
-  for (
-    const began = performance.now();
-    (await countLeft(surroundings, left)) > 0;
-    await sleep(250, undefined, { signal })
-  ) {
-    if (performance.now() - began > PATIENCE_MS) throw new Error('the fires of the warm-up were not over in time')
+  for (const began = performance.now(); (await countLeft(stack, left)) > 0; await sleep(250, undefined, { signal })) {
+    if (performance.now() - began > TIMEOUT_MS) throw new Error('the fires of the warm-up did not end in time')
   }
 }

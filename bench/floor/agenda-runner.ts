@@ -2,16 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresBackend } from '@agendajs/postgres-backend'
 import { Agenda } from 'agenda'
 import pg from 'pg'
-import { afterFirst, env, firstDueMs, untilAskedToEnd, WARM_UP_JOBS } from './env.ts'
+import { afterFirst, env, firstDueMs, untilSigterm, WARM_UP_JOBS } from './env.ts'
 import { openFlow } from './flow-call.ts'
 
 /**
- * Agenda as its documentation shows it, with one job for each schedule: the call, and the answer kept by one write beside those that Agenda
- * makes for a job. But for the concurrency all is as Agenda has it by itself.
+ * The floor `agenda`: Agenda as its documentation shows it, with one job for each schedule. A job is the call and one write that keeps the
+ * answer, beside Agenda's own writes. Only the concurrency differs from Agenda's defaults.
  */
 const concurrency = Number(env('CONCURRENCY'))
 const jobs = Number(env('JOBS'))
-const WARM_UP_LOOK_MS = 100
+const WARM_UP_POLL_MS = 100
 const SAVED_AT_ONCE = 16
 const FAR_MS = 86_400_000
 const TABLE = 'bench_agenda'
@@ -26,7 +26,7 @@ const agenda = new Agenda({
   maxConcurrency: concurrency,
 })
 agenda.on('error', (error: Error) => process.stderr.write(`Agenda: ${error.message}\n`))
-// One parameter: with a second one Agenda would wait for a callback.
+// One parameter only: with a second one Agenda would wait for a callback.
 agenda.define<Data>('call', async (job) => {
   const { id, session_id } = job.attrs.data
   await database.query('INSERT INTO bench_agenda_outputs VALUES ($1, $2)', [
@@ -51,10 +51,10 @@ const countDone = async (): Promise<number> => {
 
 await agenda.start()
 await save(WARM_UP_JOBS, 'warm-up', new Date())
-while ((await countDone()) < WARM_UP_JOBS) await sleep(WARM_UP_LOOK_MS)
+while ((await countDone()) < WARM_UP_JOBS) await sleep(WARM_UP_POLL_MS)
 await database.query(`DELETE FROM ${TABLE}; TRUNCATE bench_agenda_outputs`)
 
-// Saved for another day and then put to their time in one go: however long saving takes, they lie ahead.
+// Saved for another day, then moved to their due time by one statement: however long saving takes, they are due in the future.
 await save(jobs, 'floor', new Date(Date.now() + FAR_MS))
 const first = firstDueMs(Number(env('AHEAD_MS')))
 await database.query(`UPDATE ${TABLE} SET next_run_at = $1::timestamptz + ${afterFirst(`(data->>'id')::int`)}`, [
@@ -65,8 +65,8 @@ await database.query(`UPDATE ${TABLE} SET next_run_at = $1::timestamptz + ${afte
 await database.query(`VACUUM (ANALYZE) ${TABLE}`)
 process.stdout.write(`ready ${first}\n`)
 
-await untilAskedToEnd()
+await untilSigterm()
 await agenda.stop()
 await database.query(`DROP TABLE ${TABLE}, bench_agenda_outputs`)
 await Promise.all([database.end(), flow.close()])
-process.exit(0) // Agenda watches each job by a timer that outlives it
+process.exit(0) // Agenda's timer for each job outlives the job and would keep the process alive

@@ -1,11 +1,11 @@
 import { Pool } from 'undici'
 import { env } from './env.ts'
 
-/** The same call for all floors, over as many connections as there may be runs at once. */
+/** The call of all floors, over as many connections as runs at once. */
 export const openFlow = (concurrency: number) => {
   const stub = new Pool(env('STUB_URL'), { connections: concurrency, pipelining: 1 })
   return {
-    /** The answer, read and parsed. */
+    /** Returns the parsed answer. */
     async call(session_id: string): Promise<unknown> {
       const answer = await stub.request({
         path: `/api/v1/run/${env('STUB_FLOW')}?stream=false`,

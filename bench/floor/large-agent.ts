@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { env, untilAskedToEnd } from './env.ts'
+import { env, untilSigterm } from './env.ts'
 
-/** An agno AgentOS with one agent, whose answer is as large as Spark takes, and which keeps every run waiting for the same time. */
+/** An agno AgentOS with one agent: each run takes the same time, and its answer is as large as Spark accepts. */
 const latencyMs = Number(env('LATENCY_MS'))
 const answer = Buffer.from(JSON.stringify({ status: 'COMPLETED', content: 'x'.repeat(Number(env('ANSWER_BYTES'))) }))
 const agent = { id: 'large', name: 'Large', description: 'Answers at length.' }
@@ -28,6 +28,6 @@ const server = createServer((request, response) => {
 }).listen(0, '127.0.0.1')
 await once(server, 'listening')
 process.stdout.write(`ready http://127.0.0.1:${(server.address() as AddressInfo).port}\n`) // listening on TCP
-await untilAskedToEnd()
+await untilSigterm()
 server.closeAllConnections()
 server.close()

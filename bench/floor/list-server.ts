@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 
-/** What answers `GET /tasks` with the least that Node can do: one statement, its rows as JSON. */
+/** The floor of `tasks`: the least that answers `GET /tasks` with Node, one statement and its rows as JSON. */
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: 10 })
 const SELECT = `SELECT id, workflow_id, schedule_id, status, trigger, scheduled_for, input, output, error, error_code, tries, max_retries, retry_on, timeout,
   next_retry_at, cancel_requested_at, started_at, finished_at, replay_of, created_at, updated_at FROM tasks ORDER BY id DESC LIMIT 50`

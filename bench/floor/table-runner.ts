@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { afterFirst, env, firstDueMs, untilAskedToEnd, WARM_UP_JOBS } from './env.ts'
+import { afterFirst, env, firstDueMs, untilSigterm, WARM_UP_JOBS } from './env.ts'
 import { openFlow } from './flow-call.ts'
 
 /**
- * What starts jobs at their time with the least that Node can do: a table of due times that is asked once a second, just after the full one,
- * two single writes for each job, one call. It goes on asking until it is ended.
+ * The floor `table`: the least that starts jobs at their time with Node. It reads a table of due times once a second, just after the full
+ * second, and makes two single writes and one call for each job, until SIGTERM.
  */
 const concurrency = Number(env('CONCURRENCY'))
 const jobs = Number(env('JOBS'))
@@ -48,7 +48,7 @@ await database.query('VACUUM (ANALYZE) bench_jobs')
 process.stdout.write(`ready ${first}\n`)
 
 const ending = new AbortController()
-void untilAskedToEnd().then(() => ending.abort())
+void untilSigterm().then(() => ending.abort())
 while (!ending.signal.aborted) {
   await sleep(1_000 - (Date.now() % 1_000), undefined, { signal: ending.signal }).catch(() => undefined)
   const { rows } = await database.query<{ id: number }>(

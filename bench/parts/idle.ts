@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createSchedules, names, spreadFrom } from '../create.ts'
+import type { CpuLoad } from '../cpu-load.ts'
+import { cpuLoadOver } from '../cpu-load.ts'
+import { createSchedules, names, spreadFrom } from '../create-schedules.ts'
 import type { Floor } from '../floors.ts'
 import { FLOORS, startJobs } from '../floors.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part } from '../part.ts'
-import type { Surroundings } from '../surroundings.ts'
+import type { Stack } from '../stack.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
 import { warmUpRuns } from '../warm-up.ts'
-import type { Load } from '../window.ts'
-import { loadOver } from '../window.ts'
 
-type Result = { schedules: number; seconds: number; loads: Record<'spark_without' | 'spark' | Floor, Load | null> }
+type Result = { schedules: number; seconds: number; loads: Record<'spark_without' | 'spark' | Floor, CpuLoad | null> }
 
 const SCHEDULES = 10_000
 const WINDOW_MS = 60_000
-/** Until nothing of what went before is still being tidied up: V8 collects what creating 10,000 schedules left half a minute later. */
-const SETTLE_MS = 60_000
+/** Rest before the measured minute: V8 collects the garbage of creating 10,000 schedules half a minute later. */
+const REST_MS = 60_000
 const HOUR = 3_600_000
-/** Due so far ahead that nothing has to be done about them yet. */
+/** Due so far ahead that Spark has nothing to do for them yet. */
 const AHEAD_MS = 6 * HOUR
 
-/** Once a day, at a second of its own, in an hour that is far away. */
-const farAway = (count: number) => {
+/** Each is due once a day, at its own second, hours from now. */
+const dueInHours = (count: number) => {
   const first = Math.ceil((Date.now() + AHEAD_MS) / 1_000) * 1_000
   return [...spreadFrom(names('idle', count), first, HOUR)].map(([session_id, due]) => {
     const at = new Date(due)
@@ -34,32 +34,32 @@ const farAway = (count: number) => {
   })
 }
 
-const floorLoad = async (surroundings: Surroundings, floor: Floor): Promise<Load | null> => {
-  const { pid, stop } = await startJobs(surroundings, floor, { count: SCHEDULES, spreadMs: HOUR, aheadMs: AHEAD_MS })
+const floorLoad = async (stack: Stack, floor: Floor): Promise<CpuLoad | null> => {
+  const { pid, stop } = await startJobs(stack, floor, { count: SCHEDULES, spreadMs: HOUR, aheadMs: AHEAD_MS })
   try {
-    await sleep(SETTLE_MS, undefined, { signal: surroundings.signal })
-    return await loadOver(surroundings, [pid], WINDOW_MS)
+    await sleep(REST_MS, undefined, { signal: stack.signal })
+    return await cpuLoadOver(stack, [pid], WINDOW_MS)
   } finally {
     await stop()
   }
 }
 
 const measure = ({ open, progress }: Bench): Promise<Result> =>
-  open({ concurrency: MAX_CONCURRENCY }, async (surroundings) => {
-    const { spark, signal, database } = surroundings
+  open({ concurrency: MAX_CONCURRENCY }, async (stack) => {
+    const { spark, signal, database } = stack
     const idle = async () => {
-      await database.client.query('VACUUM (ANALYZE)') // as autovacuum would within a minute, perhaps within the one that counts
-      await sleep(SETTLE_MS, undefined, { signal })
-      return loadOver(surroundings, [spark.pid], WINDOW_MS)
+      await database.client.query('VACUUM (ANALYZE)') // else autovacuum might do it in the measured minute
+      await sleep(REST_MS, undefined, { signal })
+      return cpuLoadOver(stack, [spark.pid], WINDOW_MS)
     }
     progress('idle: warming up, then a minute without schedules')
-    await warmUpRuns(surroundings)
+    await warmUpRuns(stack)
     const without = await idle()
     progress(`creating ${SCHEDULES} schedules that are not due for hours`)
-    await createSchedules(surroundings, farAway(SCHEDULES))
+    await createSchedules(stack, dueInHours(SCHEDULES))
     progress('a minute with them')
     const withThem = await idle()
-    await spark.stop() // the floors have its PostgreSQL to themselves
+    await spark.stop() // so that the floors have PostgreSQL alone
     progress('a minute with as many jobs for each floor')
     return {
       schedules: SCHEDULES,
@@ -67,14 +67,14 @@ const measure = ({ open, progress }: Bench): Promise<Result> =>
       loads: {
         spark_without: without,
         spark: withThem,
-        table: await floorLoad(surroundings, 'table'),
-        agenda: await floorLoad(surroundings, 'agenda'),
+        table: await floorLoad(stack, 'table'),
+        agenda: await floorLoad(stack, 'agenda'),
       },
     }
   })
 
 const idleTable = ({ schedules, seconds, loads }: Result): string => {
-  const row = (name: string, load: Load | null) => [
+  const row = (name: string, load: CpuLoad | null) => [
     name,
     figure(load?.node ?? null),
     figure(load?.postgres ?? null),
@@ -93,7 +93,7 @@ const idleTable = ({ schedules, seconds, loads }: Result): string => {
   ].join('\n')
 }
 
-/** What schedules cost that are not due. */
+/** CPU that schedules cost while they are not due. */
 export const idle: Part = {
   name: 'idle',
   async measure(bench) {

@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs'
 import { makeCaller } from '../load.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Part } from '../part.ts'
-import type { Surroundings } from '../surroundings.ts'
+import type { Stack } from '../stack.ts'
 import { figure, table } from '../table.ts'
 
 const RUNS = 64
 const MIB = 1024 * 1024
-/** Just under the 10 MiB that are read at all, with the JSON around it. */
+/** With the JSON around it, just under the 10 MiB that Spark reads. */
 const ANSWER_BYTES = 10 * MIB - 100
-/** So long that all of them wait at once, and then all come at once. */
+/** Long enough that all runs wait at once, so that all answers come at once. */
 const LATENCY_MS = 2_000
-const LOOK_MS = 20
+const POLL_MS = 20
 
 type Result = {
   runs: number
@@ -22,7 +22,7 @@ type Result = {
   rss_after_mib: number
 }
 
-/** What a process holds in memory, in MiB; NaN where the system doesn't tell. */
+/** Resident memory of a process in MiB; NaN on systems other than Linux. */
 const rssOf = (pid: number): number => {
   try {
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
@@ -31,7 +31,7 @@ const rssOf = (pid: number): number => {
   }
 }
 
-const measureLarge = async ({ spark, startFloor, progress }: Surroundings): Promise<Result> => {
+const measureLarge = async ({ spark, startFloor, progress }: Stack): Promise<Result> => {
   const server = await startFloor('large-agent', { ANSWER_BYTES: String(ANSWER_BYTES), LATENCY_MS: String(LATENCY_MS) })
   const source = await spark.client.sources.create({ url: server.said, max_concurrency: MAX_CONCURRENCY })
   const workflow = await spark.client.workflows.sync('large', { source_url: source.url })
@@ -42,15 +42,15 @@ const measureLarge = async ({ spark, startFloor, progress }: Surroundings): Prom
       throw new Error(`a run failed: ${status} ${body.toString().slice(0, 500)}`)
   }
   try {
-    await run() // the first of a kind is dearer
+    await run() // the first run costs more
     progress(`large: ${RUNS} runs whose answers have 10 MiB each`)
     const before = rssOf(spark.pid)
     let peak = before
-    const looking = setInterval(() => {
+    const polling = setInterval(() => {
       peak = Math.max(peak, rssOf(spark.pid))
-    }, LOOK_MS)
+    }, POLL_MS)
     const began = performance.now()
-    await Promise.all(Array.from({ length: RUNS }, run)).finally(() => clearInterval(looking))
+    await Promise.all(Array.from({ length: RUNS }, run)).finally(() => clearInterval(polling))
     return {
       runs: RUNS,
       answer_mib: ANSWER_BYTES / MIB,
@@ -64,7 +64,7 @@ const measureLarge = async ({ spark, startFloor, progress }: Surroundings): Prom
   }
 }
 
-/** Memory with as many large answers at once. */
+/** Memory of Spark with many large answers at once. */
 export const large: Part = {
   name: 'large',
   async measure({ open }) {

@@ -1,4 +1,4 @@
-import { fireBeside, firesTable, firesTargets, MANY } from '../fires.ts'
+import { compareFires, firesTable, firesTargets, MANY } from '../compare-fires.ts'
 import { openFlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Part } from '../part.ts'
@@ -8,11 +8,11 @@ import { warmUpFires } from '../warm-up.ts'
 export const oneTime: Part = {
   name: 'one-time',
   async measure({ open, progress }) {
-    const result = await open({ concurrency: MAX_CONCURRENCY }, async (surroundings) => {
+    const result = await open({ concurrency: MAX_CONCURRENCY }, async (stack) => {
       progress('one-time: warming up')
-      await warmUpFires(surroundings)
-      const flows = openFlowLog(surroundings)
-      return fireBeside(surroundings, flows, 'one-time', MANY).finally(flows.close)
+      await warmUpFires(stack)
+      const flows = openFlowLog(stack)
+      return compareFires(stack, flows, 'one-time', MANY).finally(flows.close)
     })
     return { result, text: firesTable(result), targets: firesTargets(result) }
   },

@@ -3,22 +3,22 @@ import { openFlowLog } from '../flow-log.ts'
 import { AT_ONCE, makeCaller } from '../load.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Part } from '../part.ts'
+import type { Stack } from '../stack.ts'
+import { LATENCY_MS } from '../stack.ts'
 import type { Spread } from '../statistics.ts'
 import { spreadOf } from '../statistics.ts'
-import type { Surroundings } from '../surroundings.ts'
-import { LATENCY_MS } from '../surroundings.ts'
 import { figure, table } from '../table.ts'
 import { warmUpRuns } from '../warm-up.ts'
 
 type Measured = { at_once: number; runs: number; whole: Spread; overhead: Spread }
 
-/** Until the flow server has noted the end of the last run. */
-const NOTED_MS = 200
+/** Time for the flow server to log the end of the last run. */
+const LOGGED_MS = 200
 
-/** What a caller waits for a run, less what the flow server says it worked on that very run. */
-const measureOverhead = async (surroundings: Surroundings, atOnce: number, seconds: number): Promise<Measured> => {
-  const { spark, workflow_id, signal } = surroundings
-  const log = openFlowLog(surroundings)
+/** How long a caller waits for a run, less the time that the flow server logged for that run. */
+const measureOverhead = async (stack: Stack, atOnce: number, seconds: number): Promise<Measured> => {
+  const { spark, workflow_id, signal } = stack
+  const log = openFlowLog(stack)
   const caller = makeCaller(spark.url, { connections: atOnce, headers: { 'x-api-key': spark.key } })
   try {
     await log.clear()
@@ -38,11 +38,11 @@ const measureOverhead = async (surroundings: Surroundings, atOnce: number, secon
         }
       }),
     )
-    await sleep(NOTED_MS, undefined, { signal })
+    await sleep(LOGGED_MS, undefined, { signal })
     const worked = new Map((await log.runs()).map(({ input_value, took_ms }) => [String(input_value), took_ms ?? 0]))
     const overheads = [...waited].map(([input, ms]) => {
       const took = worked.get(input)
-      if (took === undefined) throw new Error(`the flow server never heard of ${input}`)
+      if (took === undefined) throw new Error(`the flow server never got ${input}`)
       return ms - took
     })
     return { at_once: atOnce, runs: waited.size, whole: spreadOf([...waited.values()]), overhead: spreadOf(overheads) }
@@ -51,22 +51,22 @@ const measureOverhead = async (surroundings: Surroundings, atOnce: number, secon
   }
 }
 
-/** Our own time in each run: that of Spark, less that of the server. */
+/** Spark's own time in each run: the whole run, less the flow server's time. */
 export const overhead: Part = {
   name: 'overhead',
   async measure({ options, open }) {
-    const measured = await open({ concurrency: MAX_CONCURRENCY }, async (surroundings) => {
-      surroundings.progress('overhead: warming up')
-      await warmUpRuns(surroundings)
+    const measured = await open({ concurrency: MAX_CONCURRENCY }, async (stack) => {
+      stack.progress('overhead: warming up')
+      await warmUpRuns(stack)
       const each: Measured[] = []
       for (const atOnce of AT_ONCE) {
-        surroundings.progress(`overhead, ${atOnce} at once`)
-        each.push(await measureOverhead(surroundings, atOnce, options.seconds))
+        stack.progress(`overhead, ${atOnce} at once`)
+        each.push(await measureOverhead(stack, atOnce, options.seconds))
       }
       return each
     })
     const text = [
-      `Each run by hand, waited for, less what the flow server took for that run (${LATENCY_MS} ms and its own work)`,
+      `Manual runs that are waited for, less the flow server's time for each run (${LATENCY_MS} ms and its own work)`,
       table(
         ['at once', 'runs', 'p50 ms', 'p99 ms', 'overhead p50', 'p99', 'max'],
         measured.map(({ at_once, runs, whole, overhead: own }) => [

@@ -2,16 +2,16 @@ import type { Compared } from '../load.ts'
 import { AT_ONCE, compare, warmUp } from '../load.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Part } from '../part.ts'
-import { openRunners } from '../runners.ts'
-import type { Surroundings } from '../surroundings.ts'
-import { LATENCY_MS } from '../surroundings.ts'
+import { openRunTargets } from '../run-targets.ts'
+import type { Stack } from '../stack.ts'
+import { LATENCY_MS } from '../stack.ts'
 import { cpuFigure, figure, table } from '../table.ts'
 
 type RunsResult = { call_ms: number; measured: Compared[] }
 
-const measureRuns = async (surroundings: Surroundings, seconds: number): Promise<RunsResult> => {
-  const { signal, progress } = surroundings
-  const { spark, floor, close } = openRunners(surroundings)
+const measureRuns = async (stack: Stack, seconds: number): Promise<RunsResult> => {
+  const { signal, progress } = stack
+  const { spark, floor, close } = openRunTargets(stack)
   try {
     progress('runs: warming up')
     await warmUp([floor, spark], signal)
@@ -64,9 +64,7 @@ const runsTable = ({ call_ms, measured }: RunsResult): string =>
 export const runs: Part = {
   name: 'runs',
   async measure({ options, open }) {
-    const result = await open({ concurrency: MAX_CONCURRENCY }, (surroundings) =>
-      measureRuns(surroundings, options.seconds),
-    )
+    const result = await open({ concurrency: MAX_CONCURRENCY }, (stack) => measureRuns(stack, options.seconds))
     return { result, text: runsTable(result), targets: [] }
   },
 }

@@ -1,19 +1,19 @@
-import type { Beside } from '../fires.ts'
-import { fireBeside, firesTable, firesTargets } from '../fires.ts'
+import type { FireComparison } from '../compare-fires.ts'
+import { compareFires, firesTable, firesTargets } from '../compare-fires.ts'
 import { openFlowLog } from '../flow-log.ts'
 import type { Bench, Part } from '../part.ts'
 import { warmUpFires } from '../warm-up.ts'
 
-const measure = async ({ options, open, progress }: Bench): Promise<Beside[]> => {
-  const all: Beside[] = []
+const measure = async ({ options, open, progress }: Bench): Promise<FireComparison[]> => {
+  const all: FireComparison[] = []
   for (const concurrency of options.concurrency) {
-    const measured = await open({ concurrency }, async (surroundings) => {
+    const measured = await open({ concurrency }, async (stack) => {
       progress(`schedules, ${concurrency} at once: warming up`)
-      await warmUpFires(surroundings)
-      const flows = openFlowLog(surroundings)
+      await warmUpFires(stack)
+      const flows = openFlowLog(stack)
       try {
-        const fired: Beside[] = []
-        for (const count of options.schedules) fired.push(await fireBeside(surroundings, flows, 'cron', count))
+        const fired: FireComparison[] = []
+        for (const count of options.schedules) fired.push(await compareFires(stack, flows, 'cron', count))
         return fired
       } finally {
         await flows.close()

@@ -1,90 +1,90 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createSchedules, names, spreadFrom } from '../create.ts'
+import type { CpuLoad } from '../cpu-load.ts'
+import { cpuLoadOver } from '../cpu-load.ts'
+import { createSchedules, names, spreadFrom } from '../create-schedules.ts'
 import type { Floor } from '../floors.ts'
 import { startJobs } from '../floors.ts'
 import type { FlowLog } from '../flow-log.ts'
 import { openFlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part } from '../part.ts'
+import type { Stack } from '../stack.ts'
 import type { Starts } from '../starts.ts'
 import { startsOf } from '../starts.ts'
-import type { Surroundings } from '../surroundings.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
 import { warmUpFires } from '../warm-up.ts'
-import type { Load } from '../window.ts'
-import { loadOver } from '../window.ts'
 
-type Watched = { starts: Starts; load: Load | null; cpu_ms_per_run: number | null }
+type Watched = { starts: Starts; load: CpuLoad | null; cpu_ms_per_run: number | null }
 type Result = { schedules: number; seconds: number } & Record<'spark' | Floor, Watched>
 
 const SCHEDULES = 10_000
 const HOUR = 3_600_000
 const WINDOW_MS = 120_000
-/** Between creating and the window, so that the one isn't measured with the other. */
-const SETTLE_MS = 10_000
-/** What is due at the end of the window has so long to start. */
-const AFTERMATH_MS = 5_000
+/** Rest after creating the schedules, so that creating them is not measured. */
+const REST_MS = 10_000
+/** How long after the window a call of its last due times still counts. */
+const LATE_CALLS_MS = 5_000
 
-/** @param due when each is due next, at or after `from` */
+/** @param due when each schedule is due next, at or after `from` */
 const watch = async (
-  surroundings: Surroundings,
+  stack: Stack,
   flows: FlowLog,
   due: ReadonlyMap<string, number>,
   from: number,
   pids: number[],
 ): Promise<Watched> => {
-  const { signal } = surroundings
+  const { signal } = stack
   await sleep(Math.max(from - Date.now() - 500, 0), undefined, { signal })
   await flows.clear()
-  const load = await loadOver(surroundings, pids, WINDOW_MS)
-  await sleep(AFTERMATH_MS, undefined, { signal })
+  const load = await cpuLoadOver(stack, pids, WINDOW_MS)
+  await sleep(LATE_CALLS_MS, undefined, { signal })
   const inWindow = new Map([...due].filter(([, at]) => at >= from && at < from + WINDOW_MS - 1_000))
   const starts = startsOf(await flows.runs(), inWindow)
   return { starts, load, cpu_ms_per_run: load && (load.both / 100) * (WINDOW_MS / starts.started) }
 }
 
-const watchFloor = async (surroundings: Surroundings, flows: FlowLog, floor: Floor): Promise<Watched> => {
-  const { due, pid, stop } = await startJobs(surroundings, floor, {
+const watchFloor = async (stack: Stack, flows: FlowLog, floor: Floor): Promise<Watched> => {
+  const { due, pid, stop } = await startJobs(stack, floor, {
     count: SCHEDULES,
     spreadMs: HOUR,
-    aheadMs: SETTLE_MS,
+    aheadMs: REST_MS,
   })
-  return watch(surroundings, flows, spreadFrom(names('floor', SCHEDULES), due, HOUR), due, [pid]).finally(stop)
+  return watch(stack, flows, spreadFrom(names('floor', SCHEDULES), due, HOUR), due, [pid]).finally(stop)
 }
 
 const measure = ({ open, progress }: Bench): Promise<Result> =>
-  open({ concurrency: MAX_CONCURRENCY }, async (surroundings) => {
-    const { spark } = surroundings
-    const flows = openFlowLog(surroundings)
+  open({ concurrency: MAX_CONCURRENCY }, async (stack) => {
+    const { spark } = stack
+    const flows = openFlowLog(stack)
     try {
       progress('spread: warming up')
-      await warmUpFires(surroundings)
+      await warmUpFires(stack)
       progress(`creating ${SCHEDULES} schedules, spread over every hour`)
       const hour = Math.ceil(Date.now() / HOUR) * HOUR
       const times = spreadFrom(names('spread', SCHEDULES), hour, HOUR)
       const expression = (at: Date) => `${at.getUTCSeconds()} ${at.getUTCMinutes()} * * * *`
       await createSchedules(
-        surroundings,
+        stack,
         [...times].map(([session_id, at]) => ({
           session_id,
           schedule_type: 'cron',
           schedule_expr: expression(new Date(at)),
         })),
       )
-      await surroundings.database.client.query('VACUUM (ANALYZE) schedules')
-      const from = Math.ceil((Date.now() + SETTLE_MS) / 1_000) * 1_000
+      await stack.database.client.query('VACUUM (ANALYZE) schedules')
+      const from = Math.ceil((Date.now() + REST_MS) / 1_000) * 1_000
       const next = new Map([...times].map(([session, at]) => [session, at - Math.floor((at - from) / HOUR) * HOUR]))
       progress('two minutes of that hour')
-      const watched = await watch(surroundings, flows, next, from, [spark.pid])
-      await spark.stop() // the floors have its PostgreSQL to themselves
+      const watched = await watch(stack, flows, next, from, [spark.pid])
+      await spark.stop() // so that the floors have PostgreSQL alone
       progress('the same for each floor')
       return {
         schedules: SCHEDULES,
         seconds: WINDOW_MS / 1_000,
         spark: watched,
-        table: await watchFloor(surroundings, flows, 'table'),
-        agenda: await watchFloor(surroundings, flows, 'agenda'),
+        table: await watchFloor(stack, flows, 'table'),
+        agenda: await watchFloor(stack, flows, 'agenda'),
       }
     } finally {
       await flows.close()

@@ -2,7 +2,7 @@ import type { Compared, Target } from '../load.ts'
 import { AT_ONCE, compare, makeCaller, warmUp } from '../load.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Part } from '../part.ts'
-import type { Surroundings } from '../surroundings.ts'
+import type { Stack } from '../stack.ts'
 import { cpuFigure, figure, table } from '../table.ts'
 
 const ROWS = 10_000
@@ -10,8 +10,8 @@ const LIMIT = 50
 
 type TasksResult = { rows: number; limit: number; answer_bytes: number; floor_bytes: number; measured: Compared[] }
 
-/** A table of finished runs: copies of a real one, a minute apart, looked after as autovacuum would within a minute. */
-const fill = async ({ spark, database, workflow_id }: Surroundings): Promise<void> => {
+/** Fills the table with finished runs: copies of a real one, a minute apart. VACUUM does what autovacuum would do within a minute. */
+const fill = async ({ spark, database, workflow_id }: Stack): Promise<void> => {
   const { id } = await spark.client.workflows.run(workflow_id, 'How is the weather in Lisbon?')
   await database.client.query(
     `INSERT INTO tasks SELECT copy.* FROM tasks t CROSS JOIN generate_series(1, $2::int) i
@@ -25,10 +25,10 @@ const fill = async ({ spark, database, workflow_id }: Surroundings): Promise<voi
 }
 
 /** `GET /tasks` beside a bare server that selects the same rows. */
-const measureTasks = async (surroundings: Surroundings, seconds: number): Promise<TasksResult> => {
-  const { spark, signal, progress, cpu, startFloor } = surroundings
+const measureTasks = async (stack: Stack, seconds: number): Promise<TasksResult> => {
+  const { spark, signal, progress, cpu, startFloor } = stack
   progress(`filling the table of runs with ${ROWS}`)
-  await fill(surroundings)
+  await fill(stack)
   const floorServer = await startFloor('list-server')
   const connections = Math.max(...AT_ONCE)
   const sparkCaller = makeCaller(spark.url, { connections, headers: { 'x-api-key': spark.key } })
@@ -37,7 +37,7 @@ const measureTasks = async (surroundings: Surroundings, seconds: number): Promis
   try {
     const answers = [await sparkCaller.call(path), await floorCaller.call('/')] as const
     for (const { status, body } of answers) {
-      const page = JSON.parse(body.toString()) as { items?: unknown[] } // a server of ours
+      const page = JSON.parse(body.toString()) as { items?: unknown[] } // Spark's and the floor's own JSON
       if (status !== 200 || page.items?.length !== LIMIT)
         throw new Error(`not a page of ${LIMIT} runs: ${status} ${body.toString().slice(0, 300)}`)
     }
@@ -106,9 +106,7 @@ const tasksTable = ({ rows, limit, answer_bytes, floor_bytes, measured }: TasksR
 export const tasks: Part = {
   name: 'tasks',
   async measure({ options, open }) {
-    const result = await open({ concurrency: MAX_CONCURRENCY }, (surroundings) =>
-      measureTasks(surroundings, options.seconds),
-    )
+    const result = await open({ concurrency: MAX_CONCURRENCY }, (stack) => measureTasks(stack, options.seconds))
     return { result, text: tasksTable(result), targets: [] }
   },
 }

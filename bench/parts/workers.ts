@@ -1,38 +1,38 @@
-import type { Fired } from '../fire.ts'
-import { fireSpark, lastStart, MANY, meanOf } from '../fires.ts'
+import { fireSpark, lastStart, MANY, meanOf } from '../compare-fires.ts'
 import { openFlowLog } from '../flow-log.ts'
 import { MAX_CONCURRENCY } from '../options.ts'
 import type { Bench, Part, Target } from '../part.ts'
 import { figure, table } from '../table.ts'
 import { atMost } from '../targets.ts'
 import { warmUpFires } from '../warm-up.ts'
+import type { Fired } from '../watch-fire.ts'
 
 type Result = { concurrency: number; one: Fired[]; two: Fired[] }
 
 const WORKERS = 2
-/** So many, since single fires differ by a tenth. */
+/** Single fires differ by a tenth. */
 const FIRES = 4
 
 /**
- * One worker, two, one, each for some fires: whatever else the machine does then hits both alike. The workers share what is due, so the
- * warm-up is done once for each: then the second has done as much as any other process that is measured.
+ * Fires with one worker, with two, and with one again, so that other work on the machine hits both. Two workers share what is due, so the
+ * warm-up runs twice: then the second has done as much as every other measured process.
  */
 const measure = ({ open, progress }: Bench, concurrency: number): Promise<Result> =>
-  open({ concurrency }, async (surroundings) => {
-    const { spark } = surroundings
-    const flows = openFlowLog(surroundings)
+  open({ concurrency }, async (stack) => {
+    const { spark } = stack
+    const flows = openFlowLog(stack)
     const fires = async (count: number, pids: number[]): Promise<Fired[]> => {
       const fired: Fired[] = []
-      while (fired.length < count) fired.push((await fireSpark(surroundings, flows, 'cron', MANY, pids)).fired)
+      while (fired.length < count) fired.push((await fireSpark(stack, flows, 'cron', MANY, pids)).fired)
       return fired
     }
     try {
       progress(`workers, ${concurrency} at once: warming up`)
-      await warmUpFires(surroundings)
+      await warmUpFires(stack)
       const before = await fires(FIRES / 2, [spark.pid])
       progress('starting a second worker and warming up')
-      const worker = await surroundings.startWorker()
-      for (let done = 0; done < WORKERS; done++) await warmUpFires(surroundings)
+      const worker = await stack.startWorker()
+      for (let done = 0; done < WORKERS; done++) await warmUpFires(stack)
       const two = await fires(FIRES, [spark.pid, worker.pid])
       await worker.stop()
       const after = await fires(FIRES / 2, [spark.pid])
@@ -89,7 +89,7 @@ const workersTargets = ({ concurrency, one, two }: Result): Target[] => {
   ]
 }
 
-/** Two workers beside one. */
+/** Compares two workers with one. */
 export const workers: Part = {
   name: 'workers',
   async measure(bench) {
