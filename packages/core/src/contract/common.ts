@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isObject } from '../json/is-object.ts'
 import { sourceText, sourceValue } from '../json/source.ts'
 import type { JsonText } from '../json/text.ts'
 import { readTime } from '../schedule/written-time.ts'
@@ -53,8 +54,6 @@ const toSource = (value: unknown): JsonText => (value === undefined ? (value as 
 
 /** What is the user's own: checked as a value, and handed on as its source text (`withSources`), digit for digit. */
 export const Json = checked.transform(toSource)
-
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A JSON string, as its source text. */
 export const JsonString = checked

@@ -1,3 +1,4 @@
+import { isObject } from './is-object.ts'
 import { jsonNode } from './node.ts'
 import type { JsonText } from './text.ts'
 import { jsonText, readJson } from './text.ts'
@@ -38,15 +39,13 @@ export const sourceValue = (value: unknown): unknown => (value instanceof JsonSo
  */
 export const withSources = (value: unknown, text: JsonText): unknown => {
   if (typeof value === 'string') return new JsonSource(text, value)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  const given = USER_JSON.filter((field) => Object.hasOwn(value, field) && Reflect.get(value, field) !== null)
+  if (!isObject(value)) return value
+  const given = USER_JSON.filter((field) => Object.hasOwn(value, field) && value[field] !== null)
   if (given.length === 0) return value
   const node = jsonNode(text)
   return {
     ...value,
-    ...Object.fromEntries(
-      given.map((field) => [field, new JsonSource(node.at(field)!.text, Reflect.get(value, field))]),
-    ),
+    ...Object.fromEntries(given.map((field) => [field, new JsonSource(node.at(field)!.text, value[field])])),
   }
 }
 
