@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs'
+import { isCi } from './is-ci.mjs'
 import { summaryOf } from './totals.mjs'
-
-const isCi = !['', '0', 'false'].includes(process.env.CI ?? '')
 
 /** What failed and was skipped, and the last line. `SPARK_TEST_TOTALS` names a file for whoever adds several up (scripts/ci.mjs). */
 export const report = (totals, root) => {

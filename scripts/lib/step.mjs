@@ -19,26 +19,33 @@ export class StepFailed extends Error {
 
 const elapsed = (since) => Math.round((performance.now() - since) / 1000)
 
-/** One line that is written over on a terminal; now and then a new one elsewhere. */
+/** The steps that run now. On a terminal they share the last line, which is written over. */
+const running = new Set()
+const writeLine = () => {
+  const text = [...running].map((step) => `${step.title} … ${elapsed(step.since)} s  ${step.tail}`).join('  ')
+  process.stdout.write(`\r\u001b[2K${text.slice(0, (process.stdout.columns ?? 80) - 1)}`)
+}
+
+/** Elsewhere than on a terminal: a new line when the step starts, and every ten seconds. */
 const showProgress = (title) => {
-  const since = performance.now()
   const out = process.stdout
-  let tail = ''
-  const live = () => {
-    const text = `${title} … ${elapsed(since)} s  ${tail}`
-    out.write(`\r\u001b[2K${text.slice(0, (out.columns ?? 80) - 1)}`)
-  }
-  const plain = () => out.write(`${title} … ${elapsed(since)} s\n`)
-  if (out.isTTY) live()
+  const step = { title, since: performance.now(), tail: '' }
+  running.add(step)
+  if (out.isTTY) writeLine()
   else out.write(`${title} …\n`)
-  const timer = setInterval(out.isTTY ? live : plain, out.isTTY ? TERMINAL_TICK_MS : PLAIN_TICK_MS)
+  const timer = setInterval(
+    out.isTTY ? writeLine : () => out.write(`${title} … ${elapsed(step.since)} s\n`),
+    out.isTTY ? TERMINAL_TICK_MS : PLAIN_TICK_MS,
+  )
   return {
-    seconds: () => elapsed(since),
-    note: (line) => (tail = line.trim()),
+    seconds: () => elapsed(step.since),
+    note: (line) => (step.tail = line.trim()),
     end(result) {
       clearInterval(timer)
+      running.delete(step)
       if (out.isTTY) out.write('\r\u001b[2K')
       if (result) out.write(`${title}: ${result}\n`)
+      if (out.isTTY && running.size > 0) writeLine()
     },
   }
 }
