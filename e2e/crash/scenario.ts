@@ -59,7 +59,7 @@ export const ALWAYS: ReadonlySet<string> = new Set([
   'main: delete workers',
 ])
 
-export const nameOf = ({ by, writes }: Commit): string => `${by.replace(/^spark-/, '')}: ${writes.join(', ')}`
+const nameOf = ({ by, writes }: Commit): string => `${by.replace(/^spark-/, '')}: ${writes.join(', ')}`
 
 /** The name of a commit that a scenario makes a second time, and means to strike then. */
 export const again = (commit: string): string => `${commit}, again`

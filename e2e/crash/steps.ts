@@ -36,7 +36,7 @@ export const mark = () => `crash ${randomUUID()}`
 /** As the engine takes it: JSON text, for which core has a type of its own. */
 const inputText = (input: string) =>
   JSON.stringify(input) as NonNullable<Parameters<Lane['engine']['schedules']['create']>[0]['input_value']>
-export const OPTIONS = {
+const OPTIONS = {
   name: null,
   timezone: 'UTC',
   session_id: null,

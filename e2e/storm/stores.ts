@@ -120,4 +120,3 @@ export const openMongoStore = async (dir: string, faults: Faults) => {
     },
   }
 }
-export type MongoStore = NonNullable<Awaited<ReturnType<typeof openMongoStore>>>

@@ -103,7 +103,7 @@ export const schedule: Schedule = {
   created_at: NOW,
   updated_at: NOW,
 }
-export const health: Health = {
+const health: Health = {
   status: 'healthy',
   reasons: [],
   timestamp: NOW,

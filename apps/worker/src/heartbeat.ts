@@ -67,4 +67,3 @@ export const makeHeartbeat = ({ sql, clock, logger, runner, troubles, leaseMs, w
     },
   }
 }
-export type Heartbeat = ReturnType<typeof makeHeartbeat>

@@ -39,4 +39,3 @@ export const makeGuard = ({ clock, look }: Deps) => {
     },
   }
 }
-export type Guard = ReturnType<typeof makeGuard>

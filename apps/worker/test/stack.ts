@@ -10,7 +10,7 @@ export { clear, moveClock, newSchedule } from '@automagik-spark/engine/testing'
 export { until } from '@automagik-spark/testing'
 
 /** Short, so that a dead worker is noticed within seconds. */
-export const TEST_TIMES: WorkerTimes = {
+const TEST_TIMES: WorkerTimes = {
   leaseMs: 2_000,
   graceMs: 500,
   reconcileMs: 200,

@@ -261,7 +261,7 @@ export const badAnswer = (where: string, what: string, cause?: unknown): SourceE
 export const tooLarge = (where: string, max: number): SourceError =>
   new SourceError('output_too_large', 'bad_answer', `The answer of ${where} is larger than ${max / 1024 / 1024} MiB.`)
 
-export const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+const collect = async (chunks: AsyncIterable<Uint8Array>): Promise<Buffer> => {
   const parts: Uint8Array[] = []
   for await (const chunk of chunks) parts.push(chunk)
   return Buffer.concat(parts)

@@ -14,7 +14,7 @@ const MAX_DEPTH = 100
 /** Some 40 bytes each, once parsed. */
 export const MAX_VALUES = 300_000
 /** In a list, which is looked at piece by piece. */
-export const MAX_LIST_VALUES = 1_000_000
+const MAX_LIST_VALUES = 1_000_000
 
 /** What is parsed at once in a few milliseconds, and so where it came. More goes to a thread, and is then parsed piece by piece. */
 const MAX_INLINE: JsonLimits = { depth: MAX_DEPTH, values: 20_000 }
@@ -168,4 +168,3 @@ export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = 
     },
   }
 }
-export type JsonReader = ReturnType<typeof makeJsonReader>

@@ -1,5 +1,5 @@
 /** A shorter text would be found inside ordinary words. */
-export const SHORTEST_SECRET = 6
+const SHORTEST_SECRET = 6
 export const HIDDEN = '[hidden]'
 /** Fewer characters of base64 could be part of anything. */
 const SHORTEST_BASE64 = 8

@@ -17,5 +17,3 @@ export const makeOccurrences = (sql: SqlPool) => ({
     return { rows: rows.slice(0, limit), total: count?.total ?? 0, has_more: rows.length > limit }
   },
 })
-
-export type Occurrences = ReturnType<typeof makeOccurrences>

@@ -146,5 +146,3 @@ export const makeSchedules = (sql: SqlPool) => ({
     return { rows: rows.slice(0, limit), total: count?.total ?? 0, has_more: rows.length > limit }
   },
 })
-
-export type Schedules = ReturnType<typeof makeSchedules>

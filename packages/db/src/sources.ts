@@ -195,5 +195,3 @@ export const stopTasks = async (
     [id],
   )
 }
-
-export type Sources = ReturnType<typeof makeSources>

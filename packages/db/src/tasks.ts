@@ -31,7 +31,7 @@ export type NewRun = {
 }
 
 /** Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. */
-export const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =>
+const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =>
   (
     await sql.query<TaskRow>(
       `WITH i AS (
@@ -251,5 +251,3 @@ export const makeTasks = (sql: SqlPool) => ({
     return false
   },
 })
-
-export type Tasks = ReturnType<typeof makeTasks>

@@ -58,5 +58,3 @@ export const beat = async (sql: Sql, row: Omit<WorkerRow, 'started_at' | 'last_h
       [row.id, row.hostname, row.pid, row.status, row.current_tasks, row.concurrency, row.version, row.trouble],
     )
   ).rows[0]!.now
-
-export type Workers = ReturnType<typeof makeWorkers>

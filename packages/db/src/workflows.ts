@@ -188,5 +188,3 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
     },
   }
 }
-
-export type Workflows = ReturnType<typeof makeWorkflows>

@@ -15,8 +15,6 @@ import { pid } from 'node:process'
 import { EmbeddedError } from './embedded-error.ts'
 import { isAlive } from './postmaster.ts'
 
-export type Lease = ReturnType<typeof makeLease>
-
 let handles = 0
 
 /**

@@ -128,4 +128,3 @@ export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyM
     close: checking.stop,
   }
 }
-export type HealthOfService = ReturnType<typeof makeHealth>

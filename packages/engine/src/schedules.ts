@@ -65,7 +65,7 @@ type Deps = {
   default_timeout: number
 }
 
-export const toSchedule = (row: ScheduleView, now: Date): Schedule => {
+const toSchedule = (row: ScheduleView, now: Date): Schedule => {
   const { anchor: _, decided_until: __, ...shown } = row
   return {
     ...shown,
@@ -291,7 +291,6 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
     },
   }
 }
-export type SchedulesEngine = ReturnType<typeof makeSchedules>
 
 const fieldsOf = (row: ScheduleRow): CreateSchedule => ({
   workflow_id: row.workflow_id,

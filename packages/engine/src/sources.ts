@@ -197,4 +197,3 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
     },
   }
 }
-export type SourcesEngine = ReturnType<typeof makeSources>

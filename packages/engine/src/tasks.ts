@@ -125,4 +125,3 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
     },
   }
 }
-export type TasksEngine = ReturnType<typeof makeTasks>

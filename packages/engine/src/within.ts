@@ -12,7 +12,7 @@ export const within = async <T>(ms: number, work: Promise<T>, what = 'PostgreSQL
 }
 
 /** Somebody was waited for in vain. */
-export class NoAnswer extends Error {
+class NoAnswer extends Error {
   readonly code = 'ETIMEDOUT'
 
   constructor(message: string) {

@@ -14,4 +14,3 @@ export const makeWorkers = ({ db, clock }: { db: Db; clock: Clock }) => ({
     return toPage(await db.workers.list(pageArgs(query)), query, toWorker, (row) => row.id)
   },
 })
-export type WorkersEngine = ReturnType<typeof makeWorkers>

@@ -147,4 +147,3 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
     },
   }
 }
-export type WorkflowsEngine = ReturnType<typeof makeWorkflows>

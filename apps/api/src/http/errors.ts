@@ -59,7 +59,7 @@ export const makeErrorHandler = ({ logger, isStopping, noteFailure }: Deps): Err
   }
 }
 
-export const SHUTTING_DOWN = 'Spark is shutting down'
+const SHUTTING_DOWN = 'Spark is shutting down'
 export const NOT_FOUND_TEXT = errorText('Not Found')
 export const MISSING_KEY_TEXT = errorText('X-API-Key header is missing')
 export const WRONG_KEY_TEXT = errorText('Invalid API key')

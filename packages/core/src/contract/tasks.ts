@@ -7,7 +7,7 @@ import { endpoint, location } from './endpoint.ts'
 
 export const TaskStatus = z.enum(TASK_STATUSES, `must be one of ${TASK_STATUSES.join(', ')}`).meta({ id: 'TaskStatus' })
 export type TaskStatus = z.output<typeof TaskStatus>
-export const TRIGGERS = ['manual', 'schedule', 'backfill', 'replay'] as const
+const TRIGGERS = ['manual', 'schedule', 'backfill', 'replay'] as const
 export const Trigger = z.enum(TRIGGERS, `must be one of ${TRIGGERS.join(', ')}`)
 export type Trigger = z.output<typeof Trigger>
 export const RetryOn = z

@@ -7,7 +7,7 @@ import { dueTimesBetween } from './plan.ts'
 import { spanRow } from './spans.ts'
 
 /** How many due times one backfill starts. */
-export const MAX_BACKFILL = 1_000
+const MAX_BACKFILL = 1_000
 /** How many it looks at, among which are those that started before. */
 const MAX_LOOKED_AT = 10_000
 

@@ -4,7 +4,7 @@ import type { Plan } from './plan.ts'
 import { countDue, nextDue, previousDue } from './plan.ts'
 
 /** A span says how many due times it stands for up to here, and above it that there are at least so many. */
-export const MAX_COUNT = 10_000
+const MAX_COUNT = 10_000
 
 type Verdict = Pick<LedgerRow, 'decision' | 'reason'>
 

@@ -6,7 +6,7 @@ import { ConfigError } from './config.ts'
 type Env = Record<string, string | undefined>
 
 /** The text of a `.env` file. Editors save a byte order mark before it, other line ends, or another encoding altogether. */
-export const decodeDotEnv = (bytes: Uint8Array): string => {
+const decodeDotEnv = (bytes: Uint8Array): string => {
   if (bytes.includes(0)) throw new ConfigError(['.env is not UTF-8 text but looks like UTF-16: save it as UTF-8'])
   return new TextDecoder().decode(bytes).replace(/\r\n?/g, '\n') // which leaves the mark out
 }

@@ -47,7 +47,6 @@ export const FIELDS: readonly [FieldRule, FieldRule, FieldRule, FieldRule, Field
 ]
 
 export const DAY_OF_MONTH = 3
-export const MONTH = 4
 export const DAY_OF_WEEK = 5
 
 export const NICKNAMES: ReadonlyMap<string, string> = new Map([

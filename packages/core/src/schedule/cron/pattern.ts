@@ -123,7 +123,7 @@ export const byMonth = (bitsOf: (year: number, month: number) => number): Cron['
   }
 }
 
-export const makeCron = (parsed: ParsedCron): Cron => {
+const makeCron = (parsed: ParsedCron): Cron => {
   const months = new Set(valuesOf(parsed.month.parts))
   const bits = monthBits(parsed)
   return {

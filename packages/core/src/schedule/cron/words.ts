@@ -24,7 +24,7 @@ const NTH = ['last', 'first', 'second', 'third', 'fourth', 'fifth']
 const two = (value: number) => String(value).padStart(2, '0')
 
 /** `a`, `a and b`, `a, b and c`. */
-export const list = (texts: string[], and = 'and'): string =>
+const list = (texts: string[], and = 'and'): string =>
   texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} ${and} ${texts.at(-1)}`
 
 /** Neighbouring values together: `[[1, 5], [9, 9]]`. */
