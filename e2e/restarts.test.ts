@@ -165,20 +165,20 @@ describe.concurrent('a flow server', () => {
       const source = await spark.client.sources.create({ url: door.url, api_key: KEY })
       door.letNextIn()
       const workflow = await spark.client.workflows.sync(stub.flows.echo, { source_url: door.url })
-      const due = new Date(Date.now() + patient(8_000))
-      const schedule = await spark.client.schedules.create({
-        workflow_id: workflow.id,
-        schedule_type: 'one-time',
-        schedule_expr: due.toISOString(),
-        input_value: 'never taken',
-        max_retries: 1,
-      })
-      // With a schedule it is checked; the next connection is the run's.
+      // With a schedule it is checked within about a minute. The next connection after that is the run's.
+      await spark.client.schedules.create({ workflow_id: workflow.id, schedule_type: 'interval', schedule_expr: '1h' })
       await until(
         () => sourceOf(source.id),
         ({ checked_at }) => checked_at !== source.checked_at,
-        patient(8_000),
+        patient(80_000),
       )
+      const schedule = await spark.client.schedules.create({
+        workflow_id: workflow.id,
+        schedule_type: 'one-time',
+        schedule_expr: new Date(Date.now() + 2_000).toISOString(),
+        input_value: 'never taken',
+        max_retries: 1,
+      })
       const [task] = await until(
         () => tasksOf(schedule.id),
         ([made]) => made !== undefined && made.status !== 'pending' && made.status !== 'running',
@@ -191,7 +191,7 @@ describe.concurrent('a flow server', () => {
       await door.close()
       await stub.close()
     },
-    patient(120_000),
+    patient(180_000),
   )
 
   it(
