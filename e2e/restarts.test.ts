@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { openDoorForChecks, patient, readCallLog, startStubLangflow } from '@automagik-spark/testing'
+import { startChecksOnlyProxy, patient, readCallLog, startStubLangflow } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestSpark } from './spark.ts'
 import { removeDir, startSpark, tempDir, until } from './spark.ts'
@@ -161,10 +161,10 @@ describe.concurrent('a flow server', () => {
     'that is up by every check and never takes a call has its tasks fail, instead of calling for ever',
     async () => {
       const stub = await startStubLangflow({ key: KEY })
-      const door = await openDoorForChecks(stub.url)
-      const source = await spark.client.sources.create({ url: door.url, api_key: KEY })
-      door.letNextIn()
-      const workflow = await spark.client.workflows.sync(stub.flows.echo, { source_url: door.url })
+      const proxy = await startChecksOnlyProxy(stub.url)
+      const source = await spark.client.sources.create({ url: proxy.url, api_key: KEY })
+      proxy.letNextIn()
+      const workflow = await spark.client.workflows.sync(stub.flows.echo, { source_url: proxy.url })
       // With a schedule it is checked within about a minute. The next connection after that is the run's.
       await spark.client.schedules.create({ workflow_id: workflow.id, schedule_type: 'interval', schedule_expr: '1h' })
       await until(
@@ -185,10 +185,10 @@ describe.concurrent('a flow server', () => {
         patient(60_000),
       )
       expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 2 })
-      expect(door.turnedAway()).toBeGreaterThanOrEqual(6)
+      expect(proxy.ended()).toBeGreaterThanOrEqual(6)
       expect(stub.runs.filter((call) => call.input_value === 'never taken')).toEqual([])
       expect(await sourceOf(source.id)).toMatchObject({ health: 'up' })
-      await door.close()
+      await proxy.close()
       await stub.close()
     },
     patient(180_000),

@@ -1,6 +1,6 @@
 import type { Task } from '@automagik-spark/core'
 import { MINUTE, SECOND } from '@automagik-spark/core'
-import { openDoorForChecks } from '@automagik-spark/testing'
+import { startChecksOnlyProxy } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
@@ -210,18 +210,18 @@ describe('a server that is gone', () => {
 
 describe('a server that is up by every check and takes no call', () => {
   it('has its tasks fail after three calls that could not be sent for each try, instead of calling for ever', async () => {
-    const door = await openDoorForChecks(stack.stub.url)
+    const proxy = await startChecksOnlyProxy(stack.stub.url)
     try {
-      const behind = await stack.engine.sources.create({ url: door.url, api_key: KEY, max_concurrency: 40 })
-      door.letNextIn()
-      const synced = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: door.url })
+      const behind = await stack.engine.sources.create({ url: proxy.url, api_key: KEY, max_concurrency: 40 })
+      proxy.letNextIn()
+      const synced = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: proxy.url })
       if (!('workflow' in synced)) throw new Error('one flow was asked for')
-      door.endNext()
+      proxy.endNext()
       const [id] = await plan(1, 'never taken', synced.workflow.id, 1)
       await addWorker()
       const task = await ended(id!)
       expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 2 })
-      expect(door.turnedAway()).toBe(6)
+      expect(proxy.ended()).toBe(6)
       expect(calls('never taken')).toEqual([])
       expect(await typesOf(id!)).toEqual([
         'created',
@@ -237,7 +237,7 @@ describe('a server that is up by every check and takes no call', () => {
       expect(await stack.engine.sources.get(behind.id)).toMatchObject({ health: 'up' })
       await stack.engine.sources.remove(behind.id)
     } finally {
-      await door.close()
+      await proxy.close()
     }
   })
 })

@@ -1,5 +1,5 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
-import { makeWire } from '@automagik-spark/testing'
+import { startStatementProxy } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
@@ -102,15 +102,15 @@ it('two workers whose own clocks are 30 s apart start every due time once, and n
 })
 
 it('a worker that stood still during its call, longer than its lease, changes nothing of what was made of its task meanwhile', async () => {
-  const wire = await makeWire(stack.url)
-  const sleeper = await addWorker({ through: wire.url })
+  const proxy = await startStatementProxy(stack.url)
+  const sleeper = await addWorker({ through: proxy.url })
   await stack.stub.set({ slow: 'held' })
   const { id } = (await stack.engine.workflows.run(workflow_id, 'asleep', { wait: false })).task
   await until(
     async () => stack.stub.inFlight,
     (n) => n === 1,
   )
-  const frozen = wire.freezeAfter('lease_until = spark_now() + ') // its next heartbeat
+  const frozen = proxy.freezeAfter('lease_until = spark_now() + ') // its next heartbeat
   await frozen.seen
   await addWorker()
   await until(
@@ -136,5 +136,5 @@ it('a worker that stood still during its call, longer than its lease, changes no
     async () => sleeper.runner.count(),
     (n) => n === 0,
   )
-  await wire.close()
+  await proxy.close()
 })

@@ -1,8 +1,7 @@
 import { makeDb } from '@automagik-spark/db'
 import { isDatabaseAway, makeOpenSource, startEngine } from '@automagik-spark/engine'
 import { asClient } from '@automagik-spark/engine/testing'
-import type { Wire } from '@automagik-spark/testing'
-import { makeWire } from '@automagik-spark/testing'
+import { startStatementProxy, type StatementProxy } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Stack } from './stack.ts'
 import { newSchedule, openStack, until } from './stack.ts'
@@ -10,7 +9,7 @@ import { newSchedule, openStack, until } from './stack.ts'
 const INSERT = 'INSERT INTO tasks AS t'
 let stack: Stack
 let workflow_id: string
-let wire: Wire
+let proxy: StatementProxy
 let engine: ReturnType<typeof asClient>
 let closeDb: () => Promise<void>
 beforeAll(async () => {
@@ -19,14 +18,14 @@ beforeAll(async () => {
   await stack.addWorker()
 })
 beforeEach(async () => {
-  wire = await makeWire(stack.url)
-  const db = makeDb({ url: wire.url, name: 'doubtful', onError: () => undefined })
+  proxy = await startStatementProxy(stack.url)
+  const db = makeDb({ url: proxy.url, name: 'doubtful', onError: () => undefined })
   closeDb = db.close
   const { clock, ids, vault, pool, logger } = stack.parts
   const addSecret = () => undefined
   engine = asClient(
     await startEngine({
-      url: wire.url,
+      url: proxy.url,
       db,
       wakeUps: stack.wakeUps,
       clock,
@@ -45,10 +44,10 @@ beforeEach(async () => {
 afterEach(async () => {
   stack.stub.release()
   stack.stub.clearSwitches()
-  if (!wire.isOpen()) await wire.open()
+  if (!proxy.isOpen()) await proxy.open()
   await engine.close()
   await closeDb()
-  await wire.close()
+  await proxy.close()
 })
 afterAll(() => stack.close())
 
@@ -73,7 +72,7 @@ describe('a run whose store goes away after it was stored', () => {
       async () => callsOf('away'),
       (calls) => calls === 1,
     )
-    await wire.shut()
+    await proxy.shut()
     const { task, finished } = await asked
     expect({ finished, status: task.status }).toEqual({ finished: false, status: 'pending' })
     stack.stub.release()
@@ -82,7 +81,7 @@ describe('a run whose store goes away after it was stored', () => {
   })
 
   it('is found when only the word of its commit was lost', async () => {
-    const lost = wire.cutAnswer(INSERT)
+    const lost = proxy.cutAnswer(INSERT)
     const asked = engine.workflows.run(workflow_id, 'unheard', { wait: true })
     await lost.seen
     expect(await asked).toMatchObject({ finished: true, task: { status: 'completed' } })
@@ -91,10 +90,10 @@ describe('a run whose store goes away after it was stored', () => {
   })
 
   it('is answered with its id and where to look when nobody can say whether it was stored', async () => {
-    const lost = wire.cutAnswer(INSERT)
+    const lost = proxy.cutAnswer(INSERT)
     const asked = engine.workflows.run(workflow_id, 'doubtful', { wait: true }).catch((error: Error) => error)
     await lost.seen
-    await wire.shut()
+    await proxy.shut()
     const [stored] = await until(
       () => tasksOf('doubtful'),
       (found) => found.length === 1,
@@ -109,7 +108,7 @@ describe('a run whose store goes away after it was stored', () => {
   })
 
   it('is answered within its limits when PostgreSQL stands still, and may be there', async () => {
-    const frozen = wire.freezeAfter(INSERT)
+    const frozen = proxy.freezeAfter(INSERT)
     const asked = engine.workflows.run(workflow_id, 'frozen', { wait: true }).catch((error: Error) => error)
     await frozen.seen
     const said = await asked
@@ -126,7 +125,7 @@ describe('a run whose store goes away after it was stored', () => {
   })
 
   it('may be sent again when it surely was not stored', async () => {
-    await wire.shut()
+    await proxy.shut()
     await until(
       () => engine.tasks.get(workflow_id).then(() => false, isDatabaseAway),
       (away) => away,
@@ -142,13 +141,13 @@ describe('a run whose store goes away after it was stored', () => {
 describe('what else makes a flow run, when nobody can say whether it was stored', () => {
   /** What somebody is told when the answer to the commit is lost and PostgreSQL stays away. */
   const toldOf = async (statement: string, ask: () => Promise<unknown>): Promise<string> => {
-    const lost = wire.cutAnswer(statement)
+    const lost = proxy.cutAnswer(statement)
     const asked = ask().then(
       () => 'it was done',
       (error: Error) => error.message,
     )
     await lost.seen
-    await wire.shut()
+    await proxy.shut()
     return asked
   }
   const where = (path: string) => `GET /api/v1/${path}: look there before sending again`
@@ -188,7 +187,7 @@ describe('what else makes a flow run, when nobody can say whether it was stored'
       engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value }))
     const stored = (input: string) =>
       rows<{ id: string }>('SELECT id FROM schedules WHERE input_value = to_json($1::text)::text', input)
-    const lost = wire.cutAnswer('COMMIT')
+    const lost = proxy.cutAnswer('COMMIT')
     const asked = create('heard late')
     await lost.seen
     expect(await stored('heard late')).toEqual([{ id: (await asked).id }])

@@ -1,7 +1,6 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { listen } from '@automagik-spark/db'
-import type { Wire } from '@automagik-spark/testing'
-import { makeWire } from '@automagik-spark/testing'
+import { startStatementProxy, type StatementProxy } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BATCH } from '../src/fire.ts'
 import type { RunningWorker } from '../src/worker.ts'
@@ -16,16 +15,16 @@ const DEAF_TO_TIME = { reconcileMs: NEVER_MS }
 let stack: Stack
 let workflow_id: string
 const workers: RunningWorker[] = []
-let wire: Wire | undefined
+let proxy: StatementProxy | undefined
 beforeAll(async () => {
   stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
 })
 afterEach(async () => {
-  wire?.releaseAll()
+  proxy?.releaseAll()
   for (const worker of workers.splice(0)) await stack.stopWorker(worker)
-  await wire?.close()
-  wire = undefined
+  await proxy?.close()
+  proxy = undefined
   stack.stub.release()
   stack.stub.clearSwitches()
   await clear(stack, 'schedules')
@@ -103,9 +102,9 @@ describe('ready tasks are found', () => {
   })
 
   it('when they are announced during a claim that found nothing', async () => {
-    wire = await makeWire(stack.url)
-    await addWorker({ times: DEAF_TO_TIME, through: wire.url })
-    const empty = wire.holdAnswer('spark_claim_ready(')
+    proxy = await startStatementProxy(stack.url)
+    await addWorker({ times: DEAF_TO_TIME, through: proxy.url })
+    const empty = proxy.holdAnswer('spark_claim_ready(')
     await stack.db.sql.query(`SELECT pg_notify('spark_ready', '')`)
     await empty.seen
     const id = await run('during a claim')
@@ -276,21 +275,21 @@ describe('firing', () => {
   })
 
   it('row by row leaves a schedule that was paused meanwhile', async () => {
-    wire = await makeWire(stack.url)
-    const worker = await addWorker({ nets: false, through: wire.url })
+    proxy = await startStatementProxy(stack.url)
+    const worker = await addWorker({ nets: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     await stack.db.sql.query(
       'CREATE TRIGGER refuse BEFORE INSERT ON occurrences FOR EACH ROW EXECUTE FUNCTION refuse()',
     )
     await moveClock(stack, HOUR + SECOND)
     const LOCK = 'FOR NO KEY UPDATE OF s SKIP LOCKED'
-    const batch = wire.holdAnswer(LOCK)
+    const batch = proxy.holdAnswer(LOCK)
     const firing = worker.fire()
     await batch.seen
-    const rows = wire.holdAnswer(LOCK)
+    const rows = proxy.holdAnswer(LOCK)
     batch.release()
     await rows.seen
-    const unlocked = wire.holdAnswer('COMMIT')
+    const unlocked = proxy.holdAnswer('COMMIT')
     rows.release()
     await unlocked.seen
     await stack.engine.schedules.disable(schedule.id, 'by hand')
@@ -301,16 +300,16 @@ describe('firing', () => {
   })
 
   it('starts a due time once when the word of its commit got lost', async () => {
-    wire = await makeWire(stack.url)
-    const worker = await addWorker({ nets: false, through: wire.url })
+    proxy = await startStatementProxy(stack.url)
+    const worker = await addWorker({ nets: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(
       newSchedule({ workflow_id, schedule_expr: '1h', input_value: 'commit' }),
     )
     await moveClock(stack, HOUR + SECOND)
-    const decided = wire.holdAnswer('INSERT INTO occurrences')
+    const decided = proxy.holdAnswer('INSERT INTO occurrences')
     const first = worker.fire()
     await decided.seen
-    const lost = wire.cutAnswer('COMMIT')
+    const lost = proxy.cutAnswer('COMMIT')
     decided.release()
     await expect(first).rejects.toThrow()
     await lost.seen
@@ -321,10 +320,10 @@ describe('firing', () => {
   })
 
   it('looks once more when it was called while it looked', async () => {
-    wire = await makeWire(stack.url)
-    const worker = await addWorker({ nets: false, through: wire.url })
+    proxy = await startStatementProxy(stack.url)
+    const worker = await addWorker({ nets: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
-    const looked = wire.holdAnswer('FOR NO KEY UPDATE OF s SKIP LOCKED')
+    const looked = proxy.holdAnswer('FOR NO KEY UPDATE OF s SKIP LOCKED')
     const first = worker.fire()
     await looked.seen
     await moveClock(stack, HOUR + SECOND)

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { makeDbClock } from '@automagik-spark/engine'
 import { makeLogger } from '@automagik-spark/runtime'
-import type { Wire } from '@automagik-spark/testing'
-import { makeWire } from '@automagik-spark/testing'
+import { startStatementProxy, type StatementProxy } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { makeHeartbeat } from '../src/heartbeat.ts'
 import { makeTroubles } from '../src/troubles.ts'
@@ -19,7 +18,7 @@ const MINUTE_MS = 60_000
 let stack: Stack
 let workflow_id: string
 const workers: RunningWorker[] = []
-const wires: Wire[] = []
+const proxies: StatementProxy[] = []
 beforeAll(async () => {
   stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
@@ -27,10 +26,10 @@ beforeAll(async () => {
 afterEach(async () => {
   stack.stub.release()
   stack.stub.clearSwitches()
-  const [stopping, closing] = [workers.splice(0), wires.splice(0)]
-  for (const wire of closing) wire.releaseAll()
+  const [stopping, closing] = [workers.splice(0), proxies.splice(0)]
+  for (const proxy of closing) proxy.releaseAll()
   await Promise.all(stopping.map((worker) => stack.stopWorker(worker)))
-  await Promise.all(closing.map((wire) => wire.close()))
+  await Promise.all(closing.map((proxy) => proxy.close()))
 })
 afterAll(() => stack.close())
 
@@ -40,10 +39,10 @@ const addWorker = async (options: Parameters<Stack['addWorker']>[0] = {}) => {
   return worker
 }
 /** A worker whose way to PostgreSQL is the test's. */
-const addWiredWorker = async (times: NonNullable<Parameters<Stack['addWorker']>[0]>['times'] = {}) => {
-  const wire = await makeWire(stack.url)
-  wires.push(wire)
-  return { wire, worker: await addWorker({ through: wire.url, times }) }
+const addProxiedWorker = async (times: NonNullable<Parameters<Stack['addWorker']>[0]>['times'] = {}) => {
+  const proxy = await startStatementProxy(stack.url)
+  proxies.push(proxy)
+  return { proxy, worker: await addWorker({ through: proxy.url, times }) }
 }
 const start = async (input: string) => (await stack.engine.workflows.run(workflow_id, input, { wait: false })).task.id
 const get = (id: string) => stack.engine.tasks.get(id)
@@ -68,8 +67,8 @@ const isHeldOn = async (id: string) => {
 
 describe('a worker', () => {
   it('runs what it claimed when the answer to its claim got lost', async () => {
-    const { wire } = await addWiredWorker()
-    const lost = wire.cutAnswer(CLAIM, 'lost claim')
+    const { proxy } = await addProxiedWorker()
+    const lost = proxy.cutAnswer(CLAIM, 'lost claim')
     const id = await start('lost claim')
     await lost.seen
     expect(await over(id)).toMatchObject({ status: 'completed', tries: 1 })
@@ -77,8 +76,8 @@ describe('a worker', () => {
   })
 
   it('takes an answer as written when only the word of it got lost', async () => {
-    const { wire, worker } = await addWiredWorker()
-    const lost = wire.cutAnswer(SETTLE, 'completed')
+    const { proxy, worker } = await addProxiedWorker()
+    const lost = proxy.cutAnswer(SETTLE, 'completed')
     const id = await start('lost settle')
     await lost.seen
     await until(
@@ -90,28 +89,28 @@ describe('a worker', () => {
   })
 
   it('keeps an answer that could not be written, and writes it when PostgreSQL is back', async () => {
-    const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
+    const { proxy } = await addProxiedWorker({ leaseMs: MINUTE_MS })
     await stack.stub.set({ slow: 'held' })
     const id = await start('kept')
     await until(
       async () => stack.stub.inFlight,
       (n) => n === 1,
     )
-    await wire.shut()
+    await proxy.shut()
     stack.stub.release()
     await until(
       async () => callsOf('kept')[0]!.ended,
       (ended) => ended === 'answered',
     )
     expect((await get(id)).status).toBe('running')
-    await wire.open()
+    await proxy.open()
     expect(await over(id)).toMatchObject({ status: 'completed', output_data: { result: 'kept' } })
     expect(callsOf('kept')).toHaveLength(1)
   })
 
   it('gives a task back, with its try, when it could not announce the call', async () => {
-    const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
-    const lost = wire.refuse(INTENT)
+    const { proxy } = await addProxiedWorker({ leaseMs: MINUTE_MS })
+    const lost = proxy.refuse(INTENT)
     const id = await start('not announced')
     await lost.seen
     expect(await over(id)).toMatchObject({ status: 'completed', tries: 1 })
@@ -170,8 +169,8 @@ describe('a worker', () => {
   })
 
   it('does not call what was cancelled between its claim and its call', async () => {
-    const { wire } = await addWiredWorker({ leaseMs: MINUTE_MS })
-    const claimed = wire.holdAnswer(CLAIM, 'cancelled early')
+    const { proxy } = await addProxiedWorker({ leaseMs: MINUTE_MS })
+    const claimed = proxy.holdAnswer(CLAIM, 'cancelled early')
     const id = await start('cancelled early')
     await claimed.seen
     const cancelling = stack.engine.tasks.cancel(id)
@@ -186,8 +185,8 @@ describe('a worker', () => {
   })
 
   it('does not call what was cancelled while it announced the call', async () => {
-    const { wire, worker } = await addWiredWorker({ leaseMs: MINUTE_MS })
-    const announced = wire.holdAnswer(INTENT)
+    const { proxy, worker } = await addProxiedWorker({ leaseMs: MINUTE_MS })
+    const announced = proxy.holdAnswer(INTENT)
     const id = await start('cancelled late')
     await announced.seen
     const cancelling = stack.engine.tasks.cancel(id)
@@ -203,8 +202,8 @@ describe('a worker', () => {
   })
 
   it('calls what it holds, however long the announcement took', async () => {
-    const { wire } = await addWiredWorker()
-    const announced = wire.holdAnswer(INTENT)
+    const { proxy } = await addProxiedWorker()
+    const announced = proxy.holdAnswer(INTENT)
     const id = await start('slowly announced')
     await announced.seen
     await isHeldOn(id)
@@ -213,8 +212,8 @@ describe('a worker', () => {
   })
 
   it('that stood still for longer than its lease calls nothing when it goes on', async () => {
-    const { wire, worker } = await addWiredWorker()
-    const frozen = wire.freezeAfter(INTENT)
+    const { proxy, worker } = await addProxiedWorker()
+    const frozen = proxy.freezeAfter(INTENT)
     const id = await start('frozen')
     await frozen.seen
     await addWorker()
@@ -228,17 +227,17 @@ describe('a worker', () => {
   })
 
   it('keeps a call through an outage longer than its lease, and its answer takes the place of outcome_unknown', async () => {
-    const { wire, worker } = await addWiredWorker()
+    const { proxy, worker } = await addProxiedWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('outage')
     await until(
       async () => stack.stub.inFlight,
       (n) => n === 1,
     )
-    await wire.shut()
+    await proxy.shut()
     await addWorker()
     expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
-    await wire.open()
+    await proxy.open()
     // With this heartbeat it learns that its task was taken over.
     await until(
       () =>
@@ -348,8 +347,8 @@ describe('a worker that is stopped', () => {
   })
 
   it('gives back what it had not called when its time is over, and does not call it any more', async () => {
-    const { wire, worker } = await addWiredWorker({ leaseMs: MINUTE_MS, drainMs: 100 })
-    const announced = wire.holdAnswer(INTENT)
+    const { proxy, worker } = await addProxiedWorker({ leaseMs: MINUTE_MS, drainMs: 100 })
+    const announced = proxy.holdAnswer(INTENT)
     const id = await start('given back')
     await announced.seen
     const stopping = stop(worker)

@@ -1,6 +1,6 @@
 import { ceilToSecond, type Clock, SECOND } from '@automagik-spark/core'
 import { emptyDatabase } from '@automagik-spark/db/testing'
-import { type Door, makeDoor, patient } from '@automagik-spark/testing'
+import { patient, startTcpProxy, type TcpProxy } from '@automagik-spark/testing'
 import { Client } from 'pg'
 import { describe, expect, inject, it, vi } from 'vitest'
 import { makeListLogger } from '../src/testing/index.ts'
@@ -39,7 +39,7 @@ const makeRoom = async (makeStore: MakeStore) => {
   const database = await emptyDatabase(inject('postgresUrl'))
   const store = await makeStore(database.url)
   const opened: WakeUps[] = []
-  const doors: Door[] = []
+  const proxies: TcpProxy[] = []
   const log: { level: string; msg: string }[] = []
   const time = { offsetMs: 0 }
   const clock: Clock = { now: () => new Date(Date.now() + time.offsetMs) }
@@ -66,10 +66,10 @@ const makeRoom = async (makeStore: MakeStore) => {
     makeWakeUps,
     secondsAhead: (seconds: number) => ceilToSecond(new Date(clock.now().getTime() + seconds * SECOND)),
     problems: () => log.filter(({ level }) => level === 'warn' || level === 'error').map(({ msg }) => msg),
-    async makeDoor(url: string): Promise<Door> {
-      const door = await makeDoor(url)
-      doors.push(door)
-      return door
+    async makeProxy(url: string): Promise<TcpProxy> {
+      const proxy = await startTcpProxy(url)
+      proxies.push(proxy)
+      return proxy
     },
     /** Wake-ups that are up and listen, and what they were woken for. */
     async makeListener(more: Parameters<typeof makeWakeUps>[0] = {}) {
@@ -83,7 +83,7 @@ const makeRoom = async (makeStore: MakeStore) => {
     },
     async close() {
       await Promise.all(opened.map((wakeUps) => wakeUps.stop()))
-      await Promise.all(doors.map((door) => door.shut()))
+      await Promise.all(proxies.map((proxy) => proxy.shut()))
       await store.close()
       await database.drop()
     },
@@ -280,11 +280,11 @@ export const wakeUpsSuite = (backend: WakeUps['backend'], makeStore: MakeStore) 
       await wasWokenFor(second)
     })
 
-    test('goes on after its servers were away', async ({ store, secondsAhead, problems, makeDoor, makeListener }) => {
+    test('goes on after its servers were away', async ({ store, secondsAhead, problems, makeProxy, makeListener }) => {
       const { databaseUrl, mongodbUri } = store.urls
-      const toPostgres = await makeDoor(databaseUrl)
-      const toMongo = mongodbUri ? await makeDoor(mongodbUri) : undefined
-      const doors = [toPostgres, ...(toMongo ? [toMongo] : [])]
+      const toPostgres = await makeProxy(databaseUrl)
+      const toMongo = mongodbUri ? await makeProxy(mongodbUri) : undefined
+      const proxies = [toPostgres, ...(toMongo ? [toMongo] : [])]
       const { wakeUps, wasWokenFor } = await makeListener({
         databaseUrl: toPostgres.url,
         ...(toMongo ? { mongodbUri: toMongo.url } : {}),
@@ -293,14 +293,14 @@ export const wakeUpsSuite = (backend: WakeUps['backend'], makeStore: MakeStore) 
       await wakeUps.wakeAt(before)
       await wasWokenFor(before)
 
-      await Promise.all(doors.map((each) => each.shut()))
+      await Promise.all(proxies.map((each) => each.shut()))
       await vi.waitUntil(() => !wakeUps.isUp(), soon)
       const missed = secondsAhead(-2)
       await wakeUps.wakeAt(missed)
       expect(problems().at(-1)).toMatch(/^not armed/)
       await expect(wakeUps.armed(missed, secondsAhead(0))).rejects.toThrow()
 
-      await Promise.all(doors.map((each) => each.open()))
+      await Promise.all(proxies.map((each) => each.open()))
       await isUp(wakeUps)
       const after = secondsAhead(-3)
       await wakeUps.wakeAt(after)
@@ -314,11 +314,11 @@ export const wakeUpsSuite = (backend: WakeUps['backend'], makeStore: MakeStore) 
       makeWakeUps,
       secondsAhead,
       problems,
-      makeDoor,
+      makeProxy,
     }) => {
-      const door = await makeDoor(store.urls.mongodbUri ?? store.urls.databaseUrl)
-      await door.shut()
-      const wakeUps = makeWakeUps(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
+      const proxy = await makeProxy(store.urls.mongodbUri ?? store.urls.databaseUrl)
+      await proxy.shut()
+      const wakeUps = makeWakeUps(store.urls.mongodbUri ? { mongodbUri: proxy.url } : { databaseUrl: proxy.url })
       const woken: Date[] = []
       await wakeUps.listen(async (second) => void woken.push(second))
       const second = secondsAhead(-1)
@@ -326,7 +326,7 @@ export const wakeUpsSuite = (backend: WakeUps['backend'], makeStore: MakeStore) 
       expect(wakeUps.isUp()).toBe(false)
       expect(problems().at(-1)).toMatch(/^not armed/)
 
-      await door.open()
+      await proxy.open()
       await isUp(wakeUps)
       await wakeUps.wakeAt(second)
       await vi.waitUntil(() => woken.length > 0, soon)
@@ -337,19 +337,19 @@ export const wakeUpsSuite = (backend: WakeUps['backend'], makeStore: MakeStore) 
       makeWakeUps,
       secondsAhead,
       problems,
-      makeDoor,
+      makeProxy,
     }) => {
-      const door = await makeDoor(store.urls.mongodbUri ?? store.urls.databaseUrl)
-      const wakeUps = makeWakeUps(store.urls.mongodbUri ? { mongodbUri: door.url } : { databaseUrl: door.url })
+      const proxy = await makeProxy(store.urls.mongodbUri ?? store.urls.databaseUrl)
+      const wakeUps = makeWakeUps(store.urls.mongodbUri ? { mongodbUri: proxy.url } : { databaseUrl: proxy.url })
       await isUp(wakeUps)
-      door.freeze()
+      proxy.freeze()
       const tooLong = new Promise((resolve) => setTimeout(resolve, patient(4 * SECOND), 'too long'))
 
       expect(await Promise.race([wakeUps.wakeAt(secondsAhead(60)), tooLong])).toBeUndefined()
       expect(problems().at(-1)).toMatch(/^not armed/)
       await vi.waitUntil(() => !wakeUps.isUp(), soon)
-      await door.shut()
-      await door.open()
+      await proxy.shut()
+      await proxy.open()
     })
 
     test('makes its store again when it is gone', async ({ store, makeWakeUps, secondsAhead }) => {

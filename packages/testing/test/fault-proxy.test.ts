@@ -3,8 +3,8 @@ import type { AddressInfo, Socket } from 'node:net'
 import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import type { FaultProxy } from '../src/fault-proxy.ts'
-import { FAULTS, startFaultProxy } from '../src/fault-proxy.ts'
+import type { FaultProxy } from '../src/tcp/fault-proxy.ts'
+import { FAULTS, startFaultProxy } from '../src/tcp/fault-proxy.ts'
 
 const echo = createServer((socket) => socket.on('error', () => undefined).pipe(socket))
 let port: number

@@ -1,6 +1,4 @@
-import { once } from 'node:events'
-import type { AddressInfo, Socket } from 'node:net'
-import { connect, createServer } from 'node:net'
+import { type Link, placeOf, startRelay } from '../tcp/relay.ts'
 import type { Message } from './messages.ts'
 import { boundName, makeReader, parsedText, queryText, startupParameters } from './messages.ts'
 import { writesOf } from './writes.ts'
@@ -35,18 +33,9 @@ type Request = { bytes: Buffer[]; statements: string[] }
 
 /** A way to PostgreSQL that understands what goes by, and numbers the commits. */
 export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = () => undefined }: Options) => {
-  const target = new URL(url)
-  const sockets = new Set<Socket>()
   const commits: Commit[] = []
-  let frozen = false
 
-  const freeze = () => {
-    frozen = true
-    for (const socket of sockets) socket.pause()
-  }
-
-  const serve = (inside: Socket) => {
-    const outside = connect(Number(target.port), target.hostname)
+  const serve = ({ inside, outside, cut }: Link) => {
     const [readClient, readServer] = [makeReader({ startsWithStartup: true }), makeReader({ startsWithStartup: false })]
     const prepared = new Map<string, string>()
     let by = ''
@@ -56,10 +45,6 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
     let isInTransaction = false
     let struck: { commit: Commit; fate: Fate } | null = null
     const held: Buffer[] = []
-    const cut = () => {
-      inside.destroy()
-      outside.destroy()
-    }
 
     /** The commit that a request is, if it is one: requests are not sent ahead of answers. */
     const commitOf = (statements: string[]): Commit | null => {
@@ -77,10 +62,10 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
         commits.push(commit)
         const asked = fateOf(commit)
         const fate = typeof asked === 'string' ? asked : await asked
-        if (frozen) return // by another one, meanwhile
+        if (relay.isFrozen()) return // by another one, meanwhile
         if (fate !== 'pass') struck = { commit, fate }
         if (fate === 'before') {
-          freeze()
+          relay.freeze()
           return onStruck(commit, fate)
         }
       }
@@ -113,7 +98,7 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
         if (!isInTransaction) written = []
         if (struck && !isRefused) {
           if (struck.fate === 'lost') cut()
-          else freeze()
+          else relay.freeze()
           return onStruck(struck.commit, struck.fate)
         }
         struck = null // PostgreSQL refused it: it was no commit
@@ -122,31 +107,14 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
       if (struck) return // its answer is kept back
       for (const piece of held.splice(0)) inside.write(piece)
     })
-    for (const [from, to] of [
-      [inside, outside],
-      [outside, inside],
-    ] as const) {
-      sockets.add(from)
-      if (frozen) from.pause()
-      from.on('error', () => to.destroy()).on('close', () => sockets.delete(from) && to.destroy())
-    }
   }
 
-  const server = createServer(serve)
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const through = new URL(url)
-  through.hostname = '127.0.0.1'
-  through.port = String((server.address() as AddressInfo).port) // listening on TCP
-
+  const relay = await startRelay(placeOf(url), { serve })
   return {
-    url: through.href,
+    url: relay.through(url),
     /** All commits so far, in order. */
     commits: commits as readonly Commit[],
-    async close() {
-      const closed = once(server.close(), 'close')
-      for (const socket of sockets) socket.destroy()
-      await closed
-    },
+    close: relay.shut,
   }
 }
 export type CommitProxy = Awaited<ReturnType<typeof startCommitProxy>>

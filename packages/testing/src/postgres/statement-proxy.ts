@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import { type Link, placeOf, startRelay } from '../tcp/relay.ts'
 import { makeStatementReader } from './messages.ts'
 
 /** What is to happen to one statement, when it comes by. */
@@ -12,21 +11,16 @@ type Rule = {
   seen: () => void
   keep: (go: () => void) => void
 }
-export type Wire = Awaited<ReturnType<typeof makeWire>>
 
 /**
  * A way to PostgreSQL that reads along, so that a statement can be lost before it arrives, and its answer lost or late after it was
  * carried out: what a broken network does at the worst moment. Small statements only: an answer is taken to be one piece.
  */
-export const makeWire = async (serverUrl: string) => {
-  const target = new URL(serverUrl)
-  const sockets = new Set<Socket>()
+export const startStatementProxy = async (serverUrl: string) => {
   const rules: Rule[] = []
   const stuck = new Set<() => void>()
-  let frozen = false
 
-  const server = createServer((inside) => {
-    const outside = connect(Number(target.port), target.hostname)
+  const serve = ({ inside, outside, cut }: Link) => {
     const statementsIn = makeStatementReader()
     let asked = ''
     const take = (acts: Rule['act'][], answer?: string): Rule | undefined => {
@@ -38,10 +32,6 @@ export const makeWire = async (serverUrl: string) => {
       )
       return at < 0 ? undefined : rules.splice(at, 1)[0]
     }
-    const cut = () => {
-      inside.destroy()
-      outside.destroy()
-    }
     inside.on('data', (bytes: Buffer) => {
       asked += statementsIn(bytes).join('\n')
       const rule = take(['refuse', 'freeze'])
@@ -51,12 +41,8 @@ export const makeWire = async (serverUrl: string) => {
       }
       outside.write(bytes)
       if (!rule) return
-      frozen = true
-      for (const socket of sockets) socket.pause()
-      rule.keep(() => {
-        frozen = false
-        for (const socket of sockets) socket.resume()
-      })
+      relay.freeze()
+      rule.keep(relay.thaw)
       rule.seen()
     })
     outside.on('data', (bytes: Buffer) => {
@@ -74,24 +60,8 @@ export const makeWire = async (serverUrl: string) => {
       })
       rule.seen()
     })
-    for (const [from, to] of [
-      [inside, outside],
-      [outside, inside],
-    ] as const) {
-      sockets.add(from)
-      if (frozen) from.pause()
-      from.on('error', () => to.destroy()).on('close', () => sockets.delete(from) && to.destroy())
-    }
-  })
-  const listenOn = async (port: number) => {
-    await once(server.listen(port, '127.0.0.1'), 'listening')
-    const address = server.address()
-    return typeof address === 'object' && address ? address.port : 0
   }
-  const port = await listenOn(0)
-  const url = new URL(serverUrl)
-  url.hostname = '127.0.0.1'
-  url.port = String(port)
+  const relay = await startRelay(placeOf(serverUrl), { serve })
 
   /** For the next such statement. `seen`: it has happened. `release`: the end of a hold or a freeze. */
   const next = (act: Rule['act'], statement: string, answer?: string) => {
@@ -112,7 +82,7 @@ export const makeWire = async (serverUrl: string) => {
   }
 
   return {
-    url: url.href,
+    url: relay.through(serverUrl),
     /** The connection breaks before PostgreSQL gets the statement. */
     refuse: (statement: string) => next('refuse', statement),
     /** PostgreSQL carries the statement out, and the connection breaks before its answer arrives. */
@@ -121,14 +91,10 @@ export const makeWire = async (serverUrl: string) => {
     holdAnswer: (statement: string, answer?: string) => next('hold', statement, answer),
     /** From this statement on, which still arrives, nothing goes either way on any connection: as if the process stood still. */
     freezeAfter: (statement: string) => next('freeze', statement),
-    /** PostgreSQL cannot be reached. */
-    async shut() {
-      const closed = once(server.close(), 'close')
-      for (const socket of sockets) socket.destroy()
-      await closed
-    },
-    open: () => listenOn(port),
-    isOpen: () => server.listening,
+    /** PostgreSQL cannot be reached until `open`. */
+    shut: relay.shut,
+    open: relay.open,
+    isOpen: relay.isOpen,
     /** Ends every hold and freeze that is still on. */
     releaseAll() {
       rules.length = 0
@@ -137,7 +103,8 @@ export const makeWire = async (serverUrl: string) => {
     },
     async close() {
       this.releaseAll()
-      if (server.listening) await this.shut()
+      await relay.shut()
     },
   }
 }
+export type StatementProxy = Awaited<ReturnType<typeof startStatementProxy>>
