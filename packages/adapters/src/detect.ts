@@ -1,16 +1,11 @@
 import { SourceError, type SourceType } from '@automagik-spark/core'
 import { z } from 'zod'
 import type { Http } from './http.ts'
+import { KINDS } from './kinds.ts'
 
 export const PROBE_TIMEOUT_MS = 10_000
 /** Looking for what else may be there is no reason to wait long. */
 const GLANCE_TIMEOUT_MS = 5000
-
-export const SERVER_NAMES: Record<SourceType, string> = {
-  langflow: 'Langflow',
-  'automagik-hive': 'Automagik Hive',
-  'automagik-agents': 'Automagik Agents',
-}
 
 export const LangflowVersion = z.object({
   version: z.string(),
@@ -99,15 +94,17 @@ export const wrongKind = (url: string, wanted: SourceType, found: SourceType | n
   const instead =
     found === null || found === wanted
       ? 'it does not answer as one does'
-      : `it looks like ${SERVER_NAMES[found]}. Give source_type ${found}, or leave it out`
-  return new SourceError('bad_answer', 'refused', `${url} is no ${SERVER_NAMES[wanted]}: ${instead}.`)
+      : `it looks like ${KINDS[found].name}. Give source_type ${found}, or leave it out`
+  return new SourceError('bad_answer', 'refused', `${url} is no ${KINDS[wanted].name}: ${instead}.`)
 }
 
 export const unknownKind = (url: string): SourceError =>
   new SourceError(
     'bad_answer',
     'refused',
-    `${url} is no flow server that Spark knows: neither ${Object.values(SERVER_NAMES).join(' nor ')} answers there.`,
+    `${url} is no flow server that Spark knows: neither ${Object.values(KINDS)
+      .map(({ name }) => name)
+      .join(' nor ')} answers there.`,
   )
 
 export const unhealthy = (url: string): SourceError =>

@@ -26,8 +26,8 @@ type FlowHeader = z.output<typeof Header>
 const Folder = z.object({ id: z.string(), name: z.string() })
 
 /** A Langflow server, 1.5 to 1.13. */
-export const makeLangflow = ({ url, api_key, pool, release }: SourceOptions): Source => {
-  const rule = inputRuleOf(release)
+export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions): Source => {
+  const rule = inputRuleOf(version_info?.['release'])
   const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key }), reasonOf })
 
   const folderNames = async (signal?: AbortSignal): Promise<Map<string, string>> => {

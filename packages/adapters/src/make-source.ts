@@ -13,9 +13,6 @@ const MAKERS: Record<SourceType, (options: SourceOptions) => Source> = {
   'automagik-agents': makeAgents,
 }
 
-/** Whose servers can be asked what became of a lost call: those with a `recover`. */
-export const CAN_BE_ASKED: readonly SourceType[] = ['automagik-hive']
-
 export const makeSource = ({ source_type, ...options }: SourceOptions & { source_type: SourceType }): Source =>
   withoutKey(MAKERS[source_type](options), options.api_key)
 

@@ -7,8 +7,8 @@ export type SourceOptions = {
   url: string
   api_key: string | null
   pool: HttpPool
-  /** As the last probe found it: what is known of a server helps to read its flows. */
-  release?: string | undefined
+  /** What the last probe found, as it is stored: some servers' flows are read by the release. */
+  version_info?: Record<string, unknown> | null | undefined
 }
 
 /** What a server can do beyond running a flow and waiting: stream its answer, say what became of a lost call. */

@@ -1,20 +1,19 @@
-import { type FlowType, jsonText, SourceError, type SourceType } from '@automagik-spark/core'
+import { type FlowType, jsonText, SourceError, SourceType } from '@automagik-spark/core'
 import {
   hiveVersions,
   patient,
   startStubAgents,
   startStubHive,
-  startStubLangflow,
   type StubServer,
 } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import {
-  CAN_BE_ASKED,
   detectSourceType,
   type JsonValue,
   type LostCall,
   makeHttpPool,
   makeSource,
+  RECOVERING_TYPES,
   type RunCall,
   type Source,
 } from '../src/index.ts'
@@ -539,15 +538,8 @@ describe('what became of a lost call', () => {
     for (status of [400, 401, 403]) expect(await ask()).toEqual({ state: 'unknown' })
     for (status of [429, 500, 502]) await expect(ask()).rejects.toBeInstanceOf(SourceError)
   })
-  it('Langflow and Agents cannot be asked', async () => {
-    expect(CAN_BE_ASKED).toEqual(['automagik-hive'])
-    const stubs = [await startStubLangflow(), await startStubAgents()]
-    expect(makeSource({ source_type: 'langflow', url: stubs[0]!.url, api_key: null, pool })).not.toHaveProperty(
-      'recover',
-    )
-    expect(makeSource({ source_type: 'automagik-agents', url: stubs[1]!.url, api_key: null, pool })).not.toHaveProperty(
-      'recover',
-    )
-    await Promise.all(stubs.map((stub) => stub.close()))
+  it.each(SourceType.options)('the table of kinds says whether a lost call of %s can be recovered', (source_type) => {
+    const source = makeSource({ source_type, url: 'http://localhost:1', api_key: null, pool })
+    expect(source.recover !== undefined).toBe(RECOVERING_TYPES.includes(source_type))
   })
 })
