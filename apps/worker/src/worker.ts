@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CAN_BE_ASKED } from '@automagik-spark/adapters'
+import { RECOVERING_TYPES } from '@automagik-spark/adapters'
 import type { SourceType } from '@automagik-spark/core'
 import { ceilToSecond } from '@automagik-spark/core'
 import type { Db } from '@automagik-spark/db'
@@ -176,7 +176,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     checkMs: times.checkMs,
     pauseFailing,
     adopt: runner.adopt,
-    asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? CAN_BE_ASKED },
+    asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? RECOVERING_TYPES },
     random,
     watch: guard.watch,
     graceMs: times.graceMs,

@@ -16,7 +16,7 @@ const sources = ['packages', 'apps'].flatMap((room) =>
 )
 
 it('nothing but this package and the contract names a kind of flow server', () => {
-  const quoted = new RegExp(`['"\`](${SourceType.options.join('|')})['"\`:]`)
+  const quoted = new RegExp(`['"\`](${SourceType.options.join('|')})['"\`]`)
   const naming = sources
     .filter((path) => !MAY_NAME_KINDS.test(path))
     .filter((path) => quoted.test(readFileSync(join(ROOT, path), 'utf8')))

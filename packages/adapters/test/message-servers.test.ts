@@ -1,11 +1,5 @@
 import { type FlowType, jsonText, SourceError, SourceType } from '@automagik-spark/core'
-import {
-  hiveVersions,
-  patient,
-  startStubAgents,
-  startStubHive,
-  type StubServer,
-} from '@automagik-spark/testing'
+import { hiveVersions, patient, startStubAgents, startStubHive, type StubServer } from '@automagik-spark/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import {
   detectSourceType,

@@ -1,5 +1,5 @@
 import type { HttpPool, VersionInfo } from '@automagik-spark/adapters'
-import { detectSourceType, makeSource, SERVER_NAMES } from '@automagik-spark/adapters'
+import { detectSourceType, KINDS, makeSource } from '@automagik-spark/adapters'
 import type { Clock, SourceType } from '@automagik-spark/core'
 import { SourceError } from '@automagik-spark/core'
 import type { Db, SourceRow } from '@automagik-spark/db'
@@ -74,7 +74,7 @@ const discover = async (
       const usable = found.reason === null
       const row: Omit<SourceRow, 'version'> = {
         id,
-        name: `${SERVER_NAMES[found.source_type]} on localhost:${port}`,
+        name: `${KINDS[found.source_type].name} on localhost:${port}`,
         source_type: found.source_type,
         url,
         api_key: found.key === null ? null : vault.seal(found.key, keyPlace(id)),

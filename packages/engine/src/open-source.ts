@@ -33,8 +33,7 @@ export const makeOpenSource = ({ pool, vault, addSecret }: Deps): OpenSource => 
     if (known) return known
     const api_key = sealed === null ? null : vault.open(sealed, keyPlace(source_id))
     if (api_key) addSecret(api_key)
-    const release = typeof version_info?.['release'] === 'string' ? version_info['release'] : undefined
-    const remote = makeSource({ source_type, url, api_key, pool, release })
+    const remote = makeSource({ source_type, url, api_key, pool, version_info })
     opened.set(source, remote)
     return remote
   }

@@ -1,3 +1,4 @@
+import { SourceType } from '@automagik-spark/core'
 import type { CreateSource, Source, SourcesListQuery, UpdateSource } from '@automagik-spark/sdk'
 import { type Command, Option } from 'commander'
 import type { Context, JsonOption, ListOptions } from '../context.ts'
@@ -7,7 +8,6 @@ import { readAll } from '../io.ts'
 import { addCommand, addGroup, addListOptions, given, wholeNumber } from '../options.ts'
 import type { Column } from '../output.ts'
 
-const TYPES: Array<Source['source_type']> = ['langflow', 'automagik-agents', 'automagik-hive']
 const STATUSES: Array<Source['status']> = ['active', 'inactive']
 
 const columns: Array<Column<Source>> = [
@@ -27,7 +27,7 @@ type UpdateOptions = CreateOptions & { url?: string; status?: Source['status']; 
 const addFieldOptions = (command: Command): Command =>
   command
     .option('--name <name>', 'what to call it')
-    .addOption(new Option('--type <type>', 'the kind of server; detected when left out').choices(TYPES))
+    .addOption(new Option('--type <type>', 'the kind of server; detected when left out').choices(SourceType.options))
     .option(
       '--api-key <key>',
       "the server's API key; other users of this machine can see it while the command runs, so rather:",

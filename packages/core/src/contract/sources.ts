@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { IdParams, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 
-/** The kinds of flow servers that this version can talk to. */
+/** The kinds of flow servers that this version can talk to; what is known of each stands in adapters. */
+const SOURCE_TYPES = ['langflow', 'automagik-agents', 'automagik-hive'] as const
 export const SourceType = z
   .enum(
-    ['langflow', 'automagik-agents', 'automagik-hive'],
-    'must be langflow, automagik-agents or automagik-hive; leave it out to have it detected',
+    SOURCE_TYPES,
+    `must be ${SOURCE_TYPES.slice(0, -1).join(', ')} or ${SOURCE_TYPES.at(-1)}; leave it out to have it detected`,
   )
   .meta({ id: 'SourceType' })
 export type SourceType = z.output<typeof SourceType>

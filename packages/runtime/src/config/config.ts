@@ -1,4 +1,5 @@
-import type { AddressPolicy } from '@automagik-spark/adapters'
+import { type AddressPolicy, KINDS } from '@automagik-spark/adapters'
+import { SourceType } from '@automagik-spark/core'
 import type { Discovery } from '@automagik-spark/engine'
 import type { z } from 'zod'
 import type { LogFormat, LogLevel } from '../log/logger.ts'
@@ -89,18 +90,14 @@ export const loadConfig = (env: Env, role: Role): Config => {
   }
 }
 
-const discoveryOf = ({
-  SPARK_DISCOVERY_PORTS: places,
-  LANGFLOW_API_KEY,
-  HIVE_API_KEY,
-  AGENTS_API_KEY,
-}: z.output<typeof Environment>): Discovery => ({
-  places,
-  keys: {
-    ...(LANGFLOW_API_KEY !== undefined && { langflow: LANGFLOW_API_KEY }),
-    ...(HIVE_API_KEY !== undefined && { 'automagik-hive': HIVE_API_KEY }),
-    ...(AGENTS_API_KEY !== undefined && { 'automagik-agents': AGENTS_API_KEY }),
-  },
+const discoveryOf = (values: z.output<typeof Environment>): Discovery => ({
+  places: values.SPARK_DISCOVERY_PORTS,
+  keys: Object.fromEntries(
+    SourceType.options.flatMap((type) => {
+      const key = values[KINDS[type].key_variable]
+      return key === undefined ? [] : [[type, key]]
+    }),
+  ),
 })
 
 type Given = Map<Variable, { text: string; name: string }>

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { type AddressPolicy, parseSourcePolicy } from '@automagik-spark/adapters'
+import { type AddressPolicy, KINDS, parseSourcePolicy } from '@automagik-spark/adapters'
 import { SourceType } from '@automagik-spark/core'
 import { readAddress } from '@automagik-spark/db'
 import { parseEncryptionKey } from '@automagik-spark/engine'
@@ -49,7 +49,12 @@ export const yesNo = check((text, refuse) => {
   return TRUE.has(value) ? true : FALSE.has(value) ? false : refuse('must be true or false')
 })
 
-/** Where to look for which kind of server: `langflow:7860,automagik-hive:8886`. */
+/** Where servers of each kind usually listen: `langflow:7860,automagik-hive:8886`. */
+export const USUAL_PLACES = Object.entries(KINDS)
+  .map(([type, { port }]) => `${type}:${port}`)
+  .join(',')
+
+/** Where to look for which kind of server, written as `USUAL_PLACES`. */
 export const discoveryPorts = check((text, refuse) =>
   listOf(text).map((entry) => {
     const [type, port = '', ...rest] = entry.split(':')
@@ -59,7 +64,7 @@ export const discoveryPorts = check((text, refuse) =>
     return source_type && isPort
       ? { source_type, port: number }
       : refuse(
-          `must be a comma list of type:port, such as langflow:7860; the types are ${SourceType.options.join(', ')}`,
+          `must be a comma list of type:port, such as ${USUAL_PLACES.split(',')[0]}; the types are ${SourceType.options.join(', ')}`,
         )
   }),
 )

@@ -1,3 +1,4 @@
+import { type KeyVariable, KINDS } from '@automagik-spark/adapters'
 import { z } from 'zod'
 import { LOG_FORMATS, LOG_LEVELS } from '../log/logger.ts'
 import {
@@ -14,6 +15,7 @@ import {
   publicUrl,
   sourceKey,
   sourcePolicy,
+  USUAL_PLACES,
   wholeNumber,
   yesNo,
 } from './values.ts'
@@ -40,6 +42,22 @@ const BOTH: Role[] = ['start', 'api', 'worker']
 const ALL: Role[] = ['start', 'api', 'worker', 'db']
 
 const MEBIBYTE = 1024 * 1024
+
+/** A key for each kind of flow server. */
+const sourceKeys = Object.fromEntries(
+  Object.values(KINDS).map(({ name, key_variable }) => [
+    key_variable,
+    sourceKey.optional().meta(
+      about({
+        description: `Tried on each ${name} server that is found and wants a key.`,
+        read_by: SERVES,
+        secret: true,
+        unset: 'none',
+        example: 'the-key-of-that-server',
+      }),
+    ),
+  ]),
+) as Record<KeyVariable, ReturnType<typeof sourceKey.optional>> // one for each row of KINDS
 
 /** Every variable that Spark reads. The table in docs/configuration.md and `.env.example` are made of it. */
 export const Environment = z.object({
@@ -182,39 +200,13 @@ export const Environment = z.object({
       example: 'false',
     }),
   ),
-  SPARK_DISCOVERY_PORTS: discoveryPorts.prefault('langflow:7860,automagik-hive:8886,automagik-agents:8881').meta(
+  SPARK_DISCOVERY_PORTS: discoveryPorts.prefault(USUAL_PLACES).meta(
     about({
       description: 'Where it looks on localhost, as a comma list of type:port.',
       read_by: SERVES,
     }),
   ),
-  LANGFLOW_API_KEY: sourceKey.optional().meta(
-    about({
-      description: 'Tried on a Langflow that was found and wants a key.',
-      read_by: SERVES,
-      secret: true,
-      unset: 'none',
-      example: 'sk-the-key-of-that-langflow',
-    }),
-  ),
-  HIVE_API_KEY: sourceKey.optional().meta(
-    about({
-      description: 'Tried on an Automagik Hive that was found and wants a key.',
-      read_by: SERVES,
-      secret: true,
-      unset: 'none',
-      example: 'the-key-of-that-hive',
-    }),
-  ),
-  AGENTS_API_KEY: sourceKey.optional().meta(
-    about({
-      description: 'Tried on an Automagik Agents server that was found and wants a key.',
-      read_by: SERVES,
-      secret: true,
-      unset: 'none',
-      example: 'the-key-of-that-server',
-    }),
-  ),
+  ...sourceKeys,
   SPARK_TLS_INSECURE_HOSTS: hostList.prefault('').meta(
     about({
       description: 'Hosts whose TLS certificates are not verified, separated by commas.',
