@@ -8,7 +8,7 @@ import { VARIABLES } from './variables.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
 
-// After a change of the schema: npx vitest run --project unit packages/engine/src/config-docs.test.ts -u
+// After a change of the schema: npx vitest run --project unit packages/runtime/src/config/docs.test.ts -u
 describe('the documents made from the schema', () => {
   it('docs/configuration.md holds the current table', async () => {
     const text = readFileSync(file('docs/configuration.md'), 'utf8')
