@@ -48,6 +48,29 @@ describe('table', () => {
     expect(lines[1]).toBe(`${'a'.repeat(300)}  ${'n'.repeat(199)}…  2026-07-01 08:00:00`)
   })
 
+  it.each([
+    ['Chinese', '日本語', 6],
+    ['an emoji of several code points', '👩‍👩‍👧', 2],
+    ['a letter and a mark on it', 'e\u0301', 1],
+  ])('counts the cells that a terminal needs for %s', (_, name, cells) => {
+    expect(table(columns, [{ id: '1', name }], lisbon())).toBe(
+      `ID  NAME${' '.repeat(Math.max(0, cells - 4))}  AT\n1   ${name}${' '.repeat(Math.max(0, 4 - cells))}  -\n`,
+    )
+  })
+
+  it('cuts between whole signs, and fills the cell that a wide one leaves', () => {
+    const rows = [
+      { id: '1', name: '日本語日本語' },
+      { id: '2', name: 'e\u0301'.repeat(12) },
+    ]
+    expect(table(columns, rows, lisbon(15))).toBe(`ID  NAME      AT\n1   日本語…   -\n2   ${'e\u0301'.repeat(7)}…  -\n`)
+  })
+
+  it('does not measure what it cuts off: a megabyte of wide signs would take seconds', () => {
+    const rows = Array.from({ length: 10 }, () => ({ id: '1', name: '日'.repeat(1_000_000) }))
+    expect(table(columns, rows, lisbon(40)).split('\n')[1]).toBe(`1   ${'日'.repeat(15)}…   -`)
+  })
+
   it('keeps a row on one line and the terminal as it is, whatever strangers call their flows', () => {
     expect(table(columns, [{ id: '1', name: 'two\nlines\u001b[2J\u0007' }], lisbon())).toContain(
       '1   two lines[2J  -\n',

@@ -1,3 +1,4 @@
+import stringWidth from 'string-width'
 import type { Io } from './io.ts'
 import { fieldText, prettyText, textOf } from './source-text.ts'
 
@@ -17,9 +18,24 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/
 /** Text of strangers without what would move the cursor or change the terminal. */
 export const printable = (text: string): string => text.replace(/[^\P{Cc}\n\t]/gu, '')
 const oneLine = (text: string): string => printable(text).replace(/\s+/g, ' ').trim()
-const widthOf = (text: string): number => [...text].length
-const cut = (text: string, width: number): string =>
-  widthOf(text) <= width ? text : `${[...text].slice(0, width - 1).join('')}…`
+/** Letters that take one cell each. string-width reads anything else, 6 µs a character. */
+const ONE_CELL_EACH = /^[\x20-\x7e\xa1-\xac\xae-\u02ff]*$/
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+/** Cells of the terminal: an ideogram or an emoji takes two, a combining mark none. */
+const widthOf = (text: string): number => (ONE_CELL_EACH.test(text) ? text.length : stringWidth(text))
+/** Reads no more of the text than it keeps: an answer may have a megabyte. */
+const cut = (text: string, width: number): string => {
+  if (ONE_CELL_EACH.test(text)) return text.length <= width ? text : `${text.slice(0, width - 1)}…`
+  let kept = ''
+  let cells = 0
+  for (const { segment } of graphemes.segment(text)) {
+    cells += widthOf(segment)
+    if (cells > width) return `${kept}…`
+    if (cells < width) kept += segment
+  }
+  return text
+}
+const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - widthOf(text)))
 
 /** An instant as a clock on the wall in that zone shows it. */
 export const localTime = (iso: string, timeZone: string): string => {
@@ -70,19 +86,17 @@ export const table = <T>(
   const headers = columns.map(({ header }, index) =>
     index === firstTime && width === undefined ? `${header} (${timeZone})` : header,
   )
-  const rows = [headers, ...values.map((row) => row.map((value) => cell(value, timeZone)))]
-  const natural = columns.map((_, index) => Math.max(...rows.map((row) => widthOf(row[index]!))))
-  const widths =
-    width === undefined
-      ? natural.map((one, index) => (columns[index]!.flexible ? Math.min(one, MOST_WIDTH) : one))
-      : fit(
-          natural,
-          columns.map(({ flexible }) => flexible === true),
-          width,
-        )
+  const isFlexible = columns.map(({ flexible }) => flexible === true)
+  const shown = (value: unknown, index: number): string => {
+    const text = cell(value, timeZone)
+    return isFlexible[index] ? cut(text, width ?? MOST_WIDTH) : text
+  }
+  const rows = [headers, ...values.map((row) => row.map(shown))]
+  const natural = columns.map((_, index) => rows.reduce((most, row) => Math.max(most, widthOf(row[index]!)), 0))
+  const widths = width === undefined ? natural : fit(natural, isFlexible, width)
   const lines = rows.map((row) =>
     row
-      .map((text, index) => cut(text, widths[index]!).padEnd(widths[index]!))
+      .map((text, index) => pad(cut(text, widths[index]!), widths[index]!))
       .join(GAP)
       .trimEnd(),
   )
@@ -98,7 +112,7 @@ export const details = (fields: ReadonlyArray<readonly [string, unknown]>, timeZ
     .map(([name, value]) => {
       const zone = isInstant(value) && !zoneSaid ? ` (${timeZone})` : ''
       zoneSaid ||= zone !== ''
-      return `${name.padEnd(width)}${GAP}${cell(value, timeZone)}${zone}\n`
+      return `${pad(name, width)}${GAP}${cell(value, timeZone)}${zone}\n`
     })
     .join('')
 }
