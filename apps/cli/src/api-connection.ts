@@ -4,7 +4,7 @@ import { Spark } from '@automagik-spark/sdk'
 import { readEnvFile, readText } from './env-file.ts'
 import { CliError, EXIT, usage } from './errors.ts'
 import type { Io } from './io.ts'
-import { isRunning } from './running.ts'
+import { isRunning } from './pid-file.ts'
 import { keepText } from './source-text.ts'
 
 /** Who says something: the environment of this process, the `.env` of this folder, or the data directory. */

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { version } from '../package.json'
+import { type CommandContext, makeCommandContext } from './command-context.ts'
 import { addDb } from './commands/db.ts'
 import { addSchedules } from './commands/schedules.ts'
 import { addSources } from './commands/sources.ts'
@@ -7,11 +8,10 @@ import { addStart } from './commands/start.ts'
 import { addTasks } from './commands/tasks.ts'
 import { addWorkers } from './commands/workers.ts'
 import { addWorkflows } from './commands/workflows.ts'
-import { type Context, makeContext } from './context.ts'
 import { EXIT, explain } from './errors.ts'
 import type { Io } from './io.ts'
+import type { LocalCommands } from './local-commands.ts'
 import { addExamples, pathOf } from './options.ts'
-import type { Processes } from './processes.ts'
 
 const ENVIRONMENT = `
 Environment (or a .env file in this folder):
@@ -23,7 +23,7 @@ the Spark that you run there.
 Exit codes: 0 fine, 1 failed, 2 wrong use, 3 not found, 4 not allowed, 5 cannot reach the API.`
 
 /** Every command, ready to parse. */
-export const makeProgram = (context: Context, processes: Processes): Command => {
+export const makeProgram = (context: CommandContext, processes: LocalCommands): Command => {
   const { io } = context
   const program = new Command('automagik-spark')
     .description('Run and schedule the flows of your flow servers.')
@@ -57,8 +57,8 @@ export const makeProgram = (context: Context, processes: Processes): Command => 
 }
 
 /** Runs one command line and says how to leave. */
-export const run = async (args: readonly string[], io: Io, processes: Processes): Promise<number> => {
-  const context = makeContext(io)
+export const run = async (args: readonly string[], io: Io, processes: LocalCommands): Promise<number> => {
+  const context = makeCommandContext(io)
   try {
     await makeProgram(context, processes).parseAsync([...args], { from: 'user' })
     return EXIT.fine

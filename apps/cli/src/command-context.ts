@@ -1,18 +1,21 @@
 import type { List, RequestOptions, Spark } from '@automagik-spark/sdk'
-import { connect, type Connection, findConnection } from './connect.ts'
+import { connect, type Connection, findConnection } from './api-connection.ts'
 import type { LossOf } from './deleting.ts'
 import { CliError, EXIT, usage } from './errors.ts'
 import type { Io } from './io.ts'
-import { type Column, makeOutput, makeProgress, type Output } from './output.ts'
+import { makePrinter, type Printer } from './printer.ts'
+import { makeProgress } from './progress.ts'
+import type { Column } from './table.ts'
 
 export type JsonOption = { json?: true }
 export type ListOptions = JsonOption & { limit: number; all?: true }
 
+/** The most that the API answers in one page. */
 const PAGE_SIZE = 100
 
-/** What every command works with. */
-export const makeContext = (io: Io) => {
-  const out: Output = makeOutput(io)
+/** What every command uses: the client, the printer, and the ways to list, show and confirm. */
+export const makeCommandContext = (io: Io) => {
+  const out: Printer = makePrinter(io)
   let connection: Connection | null = null
   let client: Spark | null = null
 
@@ -21,8 +24,8 @@ export const makeContext = (io: Io) => {
     client ??= connect(connection)
     return client
   }
-  /** An address that only the folder names hears no secret of the environment that nobody has typed. */
-  const mayHearSecrets = (name: string): void => {
+  /** Throws when the address comes from a file of this folder: anybody may have written it, so it gets no secret of the environment. */
+  const requireTrustedAddress = (name: string): void => {
     spark()
     if (connection?.whyNoSecrets)
       throw new CliError(
@@ -30,10 +33,10 @@ export const makeContext = (io: Io) => {
         { exitCode: EXIT.notAllowed },
       )
   }
-  /** The last argument of every call: Ctrl-C ends it. */
+  /** The last argument of every call, so that Ctrl-C aborts it. */
   const request = (): RequestOptions => ({ signal: io.interrupted() })
 
-  /** Says on a terminal what is being waited for. */
+  /** Shows the stage on a terminal until the promise ends. */
   const working = async <T>(stage: string, promise: Promise<T>): Promise<T> => {
     const progress = makeProgress(io)
     if (io.stderr.isTTY) progress.update(stage)
@@ -44,14 +47,14 @@ export const makeContext = (io: Io) => {
     }
   }
 
-  const collect = async <T>(list: List<T>, most: number): Promise<{ items: T[]; total: number }> => {
+  const collect = async <T>(list: List<T>, max: number): Promise<{ items: T[]; total: number }> => {
     const progress = makeProgress(io)
     const { total } = await list
     const items: T[] = []
     try {
       for await (const item of list) {
         items.push(item)
-        if (items.length >= most) break
+        if (items.length >= max) break
         if (items.length % PAGE_SIZE === 0 && io.stderr.isTTY) progress.update(`${items.length} of ${total}`)
       }
     } finally {
@@ -64,27 +67,27 @@ export const makeContext = (io: Io) => {
     io,
     out,
     spark,
-    mayHearSecrets,
+    requireTrustedAddress,
     request,
     working,
     connection: () => connection,
 
-    /** Shows a list as a table, or as a JSON array. */
+    /** Prints a list as a table or a JSON array; `whenEmpty` is the note for an empty table. */
     async list<T>(
       start: (query: { limit: number }) => List<T>,
       columns: ReadonlyArray<Column<T>>,
       options: ListOptions,
-      none: string,
+      whenEmpty: string,
     ): Promise<void> {
-      const most = options.all ? Number.POSITIVE_INFINITY : options.limit
-      const { items, total } = await collect(start({ limit: Math.min(most, PAGE_SIZE) }), most)
+      const max = options.all ? Number.POSITIVE_INFINITY : options.limit
+      const { items, total } = await collect(start({ limit: Math.min(max, PAGE_SIZE) }), max)
       if (options.json) return out.json(items)
-      if (items.length === 0) return out.note(none)
+      if (items.length === 0) return out.note(whenEmpty)
       out.table(columns, items)
       if (items.length < total) out.note(`${items.length} of ${total}; --all shows the rest.`)
     },
 
-    /** Shows one thing, or its JSON. */
+    /** Prints the fields of one object or its JSON; `said` is a note before the fields. */
     show(
       thing: object,
       { json }: JsonOption,
@@ -95,7 +98,7 @@ export const makeContext = (io: Io) => {
       out.details(thing, hidden)
     },
 
-    /** Before something is gone: says what, and asks. Where nobody can be asked, `--yes` has to say it. */
+    /** Asks before a delete and says what goes with it. Fails without a terminal, unless `--yes` is given. */
     async confirm(yes: true | undefined, lossOf: LossOf, id: string): Promise<void> {
       if (yes) return
       const { goes, name } = await lossOf(spark(), id, request())
@@ -105,4 +108,4 @@ export const makeContext = (io: Io) => {
     },
   }
 }
-export type Context = ReturnType<typeof makeContext>
+export type CommandContext = ReturnType<typeof makeCommandContext>

@@ -9,7 +9,7 @@ import {
   TimeoutError,
 } from '@automagik-spark/sdk'
 import { describe, expect, it } from 'vitest'
-import type { Connection } from './connect.ts'
+import type { Connection } from './api-connection.ts'
 import { CliError, explain, usage } from './errors.ts'
 
 const connection: Connection = {

@@ -9,7 +9,7 @@ import {
   TimeoutError,
   UnprocessableError,
 } from '@automagik-spark/sdk'
-import type { Connection } from './connect.ts'
+import type { Connection } from './api-connection.ts'
 
 export const EXIT = {
   fine: 0,

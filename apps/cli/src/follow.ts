@@ -1,8 +1,8 @@
 import { prettyJson } from '@automagik-spark/core'
 import { isFinished, resultText, type Task, TimeoutError } from '@automagik-spark/sdk'
-import type { Context, JsonOption } from './context.ts'
+import type { CommandContext, JsonOption } from './command-context.ts'
 import { CliError, EXIT } from './errors.ts'
-import { makeProgress } from './output.ts'
+import { makeProgress } from './progress.ts'
 import { fieldText } from './source-text.ts'
 
 /** How long a run may be pending before we look whether there is anyone to take it. */
@@ -17,7 +17,7 @@ type FollowOptions = {
 
 /** Waits for the end of a task and says meanwhile how it is. Ctrl-C ends the waiting, not the task. */
 export const follow = async (
-  { io, out, spark }: Context,
+  { io, out, spark }: CommandContext,
   id: string,
   { timeoutS, withoutWorker }: FollowOptions,
 ): Promise<Task> => {
@@ -66,7 +66,7 @@ export const follow = async (
 }
 
 /** Prints the answer of a finished task, and fails as it did. */
-export const showResult = ({ out }: Context, task: Task, { json }: JsonOption): void => {
+export const showResult = ({ out }: CommandContext, task: Task, { json }: JsonOption): void => {
   if (json) out.json(task)
   else if (task.status === 'completed') out.text(resultText(task) ?? prettyJson(fieldText(task, 'output_data')))
   if (task.status !== 'completed')

@@ -3,8 +3,11 @@ export type Overrides = Partial<Record<'API_PORT' | 'API_HOST' | 'SPARK_WORKER_C
 export type DbMigrated = { applied: string[] }
 export type DbStatus = { applied: string[]; pending: string[] }
 
-/** What the command line starts but does not contain; each promise is over when the process has stopped, or the work is done. */
-export type Processes = {
+/**
+ * The commands that run here instead of calling the API. A type of its own, so that the other commands load neither engine nor
+ * database. A start resolves when the process has stopped.
+ */
+export type LocalCommands = {
   start: (overrides: Overrides) => Promise<void>
   apiStart: (overrides: Overrides) => Promise<void>
   workerStart: (overrides: Overrides) => Promise<void>

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createInterface } from 'node:readline/promises'
 import { run } from './cli.ts'
-import type { Processes } from './processes.ts'
+import type { LocalCommands } from './local-commands.ts'
 
 let controller: AbortController | undefined
 
@@ -44,12 +44,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.stderr.on('error', () => undefined)
 
 // Loaded when one of them is asked for: the other commands need neither engine nor database.
-const product = async () => (await import('./run-spark.ts')).makeProcesses(process)
+const product = async () => (await import('./run-local-commands.ts')).makeLocalCommands(process)
 const lasting = () => {
   isProcess = true
   return product()
 }
-const processes: Processes = {
+const processes: LocalCommands = {
   start: async (overrides) => (await lasting()).start(overrides),
   apiStart: async (overrides) => (await lasting()).apiStart(overrides),
   workerStart: async (overrides) => (await lasting()).workerStart(overrides),

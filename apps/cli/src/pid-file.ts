@@ -7,61 +7,57 @@ import { getuid, kill } from 'node:process'
 type Env = Record<string, string | undefined>
 
 /**
- * A running Spark is noted in the user's own files, too. What a data directory says of itself proves nothing: it may have come with a cloned
- * repository, and name an address that waits for keys. Only the environment of the process says where these files are, never a `.env`.
+ * Where the PID file of a data directory is: in the state directory of the user, not in the data directory. A data directory proves
+ * nothing about itself: it may come with a cloned repository and name an address that collects keys. For the same reason only the
+ * environment of the process chooses the state directory, never a `.env` file.
  */
-const noteOf = (env: Env, dataDir: string): { file: string; place: string } => {
+const pidFileOf = (env: Env, dataDir: string): { file: string; realDataDir: string } => {
   const given = env.XDG_STATE_HOME?.trim() ?? ''
-  const state = isAbsolute(given) ? given : join(env.HOME?.trim() || homedir(), '.local', 'state')
-  const place = realpathSync(dataDir)
-  return {
-    file: join(
-      state,
-      'automagik-spark',
-      'running',
-      `${createHash('sha256').update(place).digest('hex').slice(0, 32)}.json`,
-    ),
-    place,
-  }
+  const stateDir = isAbsolute(given) ? given : join(env.HOME?.trim() || homedir(), '.local', 'state')
+  const realDataDir = realpathSync(dataDir)
+  const name = createHash('sha256').update(realDataDir).digest('hex').slice(0, 32)
+  return { file: join(stateDir, 'automagik-spark', 'running', `${name}.json`), realDataDir }
 }
 
-/** Notes that this process is the Spark of a data directory. Where that cannot be written, as without a home, clients set address and key. */
-export const noteRunning = (
+/**
+ * Records that this process is the Spark of a data directory; the result removes the record. Does nothing where the file cannot be
+ * written, for example without a home directory: then clients must set address and key themselves.
+ */
+export const writePidFile = (
   env: Env,
   { dataDir, url, pid }: { dataDir: string; url: string; pid: number },
 ): (() => void) => {
   try {
-    const { file, place } = noteOf(env, dataDir)
-    const text = JSON.stringify({ data_dir: place, url, pid })
+    const { file, realDataDir } = pidFileOf(env, dataDir)
+    const text = JSON.stringify({ data_dir: realDataDir, url, pid })
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const half = `${file}.${randomBytes(6).toString('hex')}`
-    writeFileSync(half, text, { mode: 0o600, flag: 'wx' })
-    renameSync(half, file)
+    const temporary = `${file}.${randomBytes(6).toString('hex')}`
+    writeFileSync(temporary, text, { mode: 0o600, flag: 'wx' })
+    renameSync(temporary, file)
     return () => {
-      if (readNote(file) === text) rmSync(file, { force: true })
+      if (readPidFile(file) === text) rmSync(file, { force: true }) // a later process may have replaced it
     }
   } catch {
     return () => undefined
   }
 }
 
-/** Whether the address is that of a Spark that this user runs on this data directory, at this moment. */
+/** Whether this user now runs a Spark on this data directory at this address. */
 export const isRunning = (env: Env, { dataDir, url }: { dataDir: string; url: string }): boolean => {
   try {
-    const { file, place } = noteOf(env, dataDir)
+    const { file, realDataDir } = pidFileOf(env, dataDir)
     if (getuid !== undefined && statSync(file).uid !== getuid()) return false
-    const note: unknown = JSON.parse(readNote(file))
-    if (typeof note !== 'object' || note === null || !('data_dir' in note && 'url' in note && 'pid' in note))
+    const record: unknown = JSON.parse(readPidFile(file))
+    if (typeof record !== 'object' || record === null || !('data_dir' in record && 'url' in record && 'pid' in record))
       return false
-    return (
-      note.data_dir === place && note.url === url && typeof note.pid === 'number' && note.pid > 0 && kill(note.pid, 0)
-    )
+    const { data_dir, url: recordedUrl, pid } = record
+    return data_dir === realDataDir && recordedUrl === url && typeof pid === 'number' && pid > 0 && kill(pid, 0)
   } catch {
-    return false // no note, or its process is gone
+    return false // there is no file, or its process has ended
   }
 }
 
-const readNote = (file: string): string => {
+const readPidFile = (file: string): string => {
   try {
     return readFileSync(file, 'utf8')
   } catch {

@@ -11,8 +11,8 @@ import {
 } from '@automagik-spark/runtime'
 import { makeWorker } from '@automagik-spark/worker'
 import { CliError } from './errors.ts'
-import type { Overrides, Processes } from './processes.ts'
-import { noteRunning } from './running.ts'
+import type { LocalCommands, Overrides } from './local-commands.ts'
+import { writePidFile } from './pid-file.ts'
 import { welcome } from './welcome.ts'
 
 type Env = Record<string, string | undefined>
@@ -20,58 +20,57 @@ type Proc = NodeJS.Process
 
 type Stop = () => Promise<void>
 
-/** Leaves word of the API in the data directory for the other commands, and tells the person who started it. */
+/** Writes the address into the data directory, where the other commands find it, and greets the person who started Spark. */
 const announce = async ({ data_dir, made_api_key }: Foundation, url: string, proc: Proc): Promise<Stop> => {
   if (data_dir === null) {
     proc.stderr.write(welcome({ url, made_api_key, data_dir }))
     return async () => undefined
   }
-  const takeBack = await writeApiUrl(data_dir.dir, url)
-  const forget = noteRunning(proc.env, { dataDir: data_dir.dir, url, pid: proc.pid })
+  const removeApiUrl = await writeApiUrl(data_dir.dir, url)
+  const removePidFile = writePidFile(proc.env, { dataDir: data_dir.dir, url, pid: proc.pid })
   proc.stderr.write(welcome({ url, made_api_key, data_dir }))
   return async () => {
-    forget()
-    await takeBack()
+    removePidFile()
+    await removeApiUrl()
   }
 }
 
-const api = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
-  const listening = await startApi(foundation)
-  const takeBack = await announce(foundation, listening.url, proc)
+const runApi = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
+  const api = await startApi(foundation)
+  const withdraw = await announce(foundation, api.url, proc)
   return async () => {
-    await takeBack()
-    await listening.close()
+    await withdraw()
+    await api.close()
   }
 }
-const worker = async (foundation: Foundation, proc: Proc): Promise<Stop> =>
+const runWorker = async (foundation: Foundation, proc: Proc): Promise<Stop> =>
   (await makeWorker(foundation, { hostname: hostname(), pid: proc.pid })).stop
 
 /**
- * API and worker on one foundation. The port is bound first: where it is taken, nothing is claimed. At the end no new request is taken
- * while the runs in hand end, and their callers still get their answers.
+ * API and worker on one foundation. The API binds its port first: when the port is taken, the worker must claim nothing. At the stop
+ * the API accepts no new request, the runs in progress end, and their callers still get their answers.
  */
-const both = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
-  const listening = await startApi(foundation)
+const runApiAndWorker = async (foundation: Foundation, proc: Proc): Promise<Stop> => {
+  const api = await startApi(foundation)
   let stopWorker: Stop
   try {
-    stopWorker = await worker(foundation, proc)
-    await listening.look()
+    stopWorker = await runWorker(foundation, proc)
+    await api.look()
   } catch (error) {
-    await listening.close()
+    await api.close()
     throw error
   }
-  const takeBack = await announce(foundation, listening.url, proc)
+  const withdraw = await announce(foundation, api.url, proc)
   return async () => {
-    await takeBack()
-    await listening.leave() // with the worker, since what is accepted meanwhile wants one
-    await Promise.all([listening.close(), stopWorker()])
+    await withdraw()
+    await api.leave() // the worker still runs: requests that are accepted meanwhile need it
+    await Promise.all([api.close(), stopWorker()])
   }
 }
 
-/** The processes that the command line starts, as this process. */
-export const makeProcesses = (proc: Proc): Processes => {
+export const makeLocalCommands = (proc: Proc): LocalCommands => {
   const envWith = (overrides: Overrides): Env => ({ ...proc.env, ...overrides })
-  const ofDatabase = async <T>(make: boolean, work: Parameters<typeof withDatabase<T>>[3]): Promise<T> => {
+  const onDatabase = async <T>(make: boolean, work: Parameters<typeof withDatabase<T>>[3]): Promise<T> => {
     try {
       return await withDatabase(proc.env, proc.cwd(), { make }, work)
     } catch (error) {
@@ -80,12 +79,17 @@ export const makeProcesses = (proc: Proc): Processes => {
   }
   return {
     start: (overrides) =>
-      runProcess({ proc, env: envWith(overrides), role: 'start', start: (foundation) => both(foundation, proc) }),
+      runProcess({
+        proc,
+        env: envWith(overrides),
+        role: 'start',
+        start: (foundation) => runApiAndWorker(foundation, proc),
+      }),
     apiStart: (overrides) =>
-      runProcess({ proc, env: envWith(overrides), role: 'api', start: (foundation) => api(foundation, proc) }),
+      runProcess({ proc, env: envWith(overrides), role: 'api', start: (foundation) => runApi(foundation, proc) }),
     workerStart: (overrides) =>
-      runProcess({ proc, env: envWith(overrides), role: 'worker', start: (foundation) => worker(foundation, proc) }),
-    dbMigrate: () => ofDatabase(true, (url, { mongodb_uri }) => prepareDatabase({ url, mongodb_uri })),
-    dbStatus: () => ofDatabase(false, (url) => migrationStatus({ url })),
+      runProcess({ proc, env: envWith(overrides), role: 'worker', start: (foundation) => runWorker(foundation, proc) }),
+    dbMigrate: () => onDatabase(true, (url, { mongodb_uri }) => prepareDatabase({ url, mongodb_uri })),
+    dbStatus: () => onDatabase(false, (url) => migrationStatus({ url })),
   }
 }

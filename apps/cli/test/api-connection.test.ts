@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { connect, findConnection } from '../src/connect.ts'
-import { noteRunning } from '../src/running.ts'
+import { connect, findConnection } from '../src/api-connection.ts'
+import { writePidFile } from '../src/pid-file.ts'
 import { type FakeApi, KEY, startFakeApi } from './fake-api.ts'
 import { invoke } from './invoke.ts'
 
@@ -192,7 +192,7 @@ describe('a key does not go to an address that another place names', () => {
 
   it('but the key of the environment, or of .env, goes to the Spark that this user runs on the data directory', async () => {
     await put('.spark/api-url', api.url)
-    const forget = noteRunning(state(), { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid })
+    const forget = writePidFile(state(), { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid })
     expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 0, heard: [KEY] })
     expect(await listen({ SPARK_API_KEY: KEY, SPARK_API_URL: api.url })).toMatchObject({ code: 0, heard: [KEY, KEY] })
     await put('.env', `SPARK_API_KEY=${KEY}\n`)
@@ -215,13 +215,13 @@ describe('a key does not go to an address that another place names', () => {
     ['that listens elsewhere now', (dir: string) => ({ dataDir: dir, url: 'http://localhost:1', pid: process.pid })],
   ])('nor to one %s', async (_, note) => {
     await put('.spark/api-url', api.url)
-    noteRunning(state(), note(join(cwd, '.spark')))
+    writePidFile(state(), note(join(cwd, '.spark')))
     expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 4, heard: [] })
   })
 
   it('nor because a .env says where such notes are', async () => {
     await put('.spark/api-url', api.url)
-    noteRunning(
+    writePidFile(
       { XDG_STATE_HOME: join(cwd, 'planted') },
       { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid },
     )

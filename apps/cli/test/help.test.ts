@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { makeProgram } from '../src/cli.ts'
-import { makeContext } from '../src/context.ts'
+import { makeCommandContext } from '../src/command-context.ts'
 import { pathOf } from '../src/options.ts'
 import { type FakeApi, KEY, startFakeApi } from './fake-api.ts'
 import { invoke, parseLine } from './invoke.ts'
@@ -22,7 +22,7 @@ const commands = (): Command[] => {
   }
   const walk = (command: Command): Command[] => [command, ...command.commands.flatMap(walk)]
   return walk(
-    makeProgram(makeContext(io), {
+    makeProgram(makeCommandContext(io), {
       start: nothing,
       apiStart: nothing,
       workerStart: nothing,

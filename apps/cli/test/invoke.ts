@@ -1,6 +1,6 @@
 import { run } from '../src/cli.ts'
 import type { Io } from '../src/io.ts'
-import type { Processes } from '../src/processes.ts'
+import type { LocalCommands } from '../src/local-commands.ts'
 
 export type Invocation = {
   env?: Record<string, string>
@@ -10,7 +10,7 @@ export type Invocation = {
   terminal?: number
   answer?: string
   interrupt?: AbortController
-  processes?: Partial<Processes>
+  processes?: Partial<LocalCommands>
 }
 
 /** Splits a line as a shell does, as far as our examples need it: quotes, and `echo … |`. */

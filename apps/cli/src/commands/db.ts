@@ -1,9 +1,13 @@
 import type { Command } from 'commander'
-import type { Context, JsonOption } from '../context.ts'
+import type { CommandContext, JsonOption } from '../command-context.ts'
+import type { LocalCommands } from '../local-commands.ts'
 import { addCommand, addGroup } from '../options.ts'
-import type { Processes } from '../processes.ts'
 
-export const addDb = (program: Command, { out, working }: Context, { dbMigrate, dbStatus }: Processes): void => {
+export const addDb = (
+  program: Command,
+  { out, working }: CommandContext,
+  { dbMigrate, dbStatus }: LocalCommands,
+): void => {
   const group = addGroup(program, 'db', 'look after the database', 'automagik-spark db status')
 
   addCommand(group, 'migrate', 'bring the schema up to date; start does so too', ['automagik-spark db migrate']).action(

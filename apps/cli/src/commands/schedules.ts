@@ -8,7 +8,7 @@ import type {
   UpdateSchedule,
 } from '@automagik-spark/sdk'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { Context, JsonOption, ListOptions } from '../context.ts'
+import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
 import { lossOf } from '../deleting.ts'
 import { usage } from '../errors.ts'
 import {
@@ -24,7 +24,7 @@ import {
   type RetryOptions,
   wholeNumber,
 } from '../options.ts'
-import type { Column } from '../output.ts'
+import type { Column } from '../table.ts'
 
 const TYPES: Array<Schedule['schedule_type']> = ['cron', 'interval', 'one-time']
 const STATUSES: Array<Schedule['status']> = ['active', 'paused', 'stopped', 'completed']
@@ -152,7 +152,10 @@ const addToClear = (field: string, fields: Clearable[] = []): Clearable[] => {
   return [...fields, known]
 }
 
-export const addSchedules = (program: Command, { io, out, spark, request, list, show, confirm }: Context): void => {
+export const addSchedules = (
+  program: Command,
+  { io, out, spark, request, list, show, confirm }: CommandContext,
+): void => {
   const group = addGroup(
     program,
     'schedules',

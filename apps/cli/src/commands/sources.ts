@@ -1,12 +1,12 @@
 import { SourceType } from '@automagik-spark/core'
 import type { CreateSource, Source, SourcesListQuery, UpdateSource } from '@automagik-spark/sdk'
 import { type Command, Option } from 'commander'
-import type { Context, JsonOption, ListOptions } from '../context.ts'
+import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
 import { lossOf } from '../deleting.ts'
 import { usage } from '../errors.ts'
 import { readAll } from '../io.ts'
 import { addCommand, addGroup, addListOptions, given, wholeNumber } from '../options.ts'
-import type { Column } from '../output.ts'
+import type { Column } from '../table.ts'
 
 const STATUSES: Array<Source['status']> = ['active', 'inactive']
 
@@ -37,7 +37,7 @@ const addFieldOptions = (command: Command): Command =>
 
 export const addSources = (
   program: Command,
-  { io, out, spark, request, working, list, show, confirm, mayHearSecrets }: Context,
+  { io, out, spark, request, working, list, show, confirm, requireTrustedAddress }: CommandContext,
 ): void => {
   const group = addGroup(
     program,
@@ -56,7 +56,7 @@ export const addSources = (
 
   const keyOfEnvironment = (): string | undefined => {
     const key = io.env.SOURCE_API_KEY || undefined
-    if (key !== undefined) mayHearSecrets('SOURCE_API_KEY')
+    if (key !== undefined) requireTrustedAddress('SOURCE_API_KEY')
     return key
   }
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import type { LocalCommands } from '../local-commands.ts'
 import { addExamples, addGroup, given, wholeNumber } from '../options.ts'
-import type { Processes } from '../processes.ts'
 
 type ApiOptions = { port?: number; host?: string }
 type WorkerOptions = { concurrency?: number }
@@ -15,7 +15,7 @@ const addWorkerOptions = (command: Command): Command =>
 const overridesOf = ({ port, host, concurrency }: ApiOptions & WorkerOptions) =>
   given({ API_PORT: port?.toString(), API_HOST: host, SPARK_WORKER_CONCURRENCY: concurrency?.toString() })
 
-export const addStart = (program: Command, { start, apiStart, workerStart }: Processes): void => {
+export const addStart = (program: Command, { start, apiStart, workerStart }: LocalCommands): void => {
   addWorkerOptions(
     addApiOptions(
       addExamples(program.command('start').description('start API and worker in one process; Ctrl-C stops them'), [

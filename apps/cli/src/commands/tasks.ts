@@ -1,6 +1,6 @@
 import { resultText, type Task, type TaskEvent, type TasksListQuery } from '@automagik-spark/sdk'
 import { type Command, Option } from 'commander'
-import type { Context, JsonOption, ListOptions } from '../context.ts'
+import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
 import { lossOf } from '../deleting.ts'
 import { follow, showResult } from '../follow.ts'
 import {
@@ -13,7 +13,7 @@ import {
   readInput,
   wholeNumber,
 } from '../options.ts'
-import type { Column } from '../output.ts'
+import type { Column } from '../table.ts'
 
 const STATUSES: Array<Task['status']> = ['pending', 'running', 'completed', 'failed', 'cancelled']
 const TRIGGERS: Array<Task['trigger']> = ['manual', 'schedule', 'backfill', 'replay']
@@ -45,7 +45,7 @@ type FilterOptions = ListOptions & {
   before?: string
 }
 
-export const addTasks = (program: Command, context: Context): void => {
+export const addTasks = (program: Command, context: CommandContext): void => {
   const { io, out, spark, request, list, show, confirm } = context
   const group = addGroup(program, 'tasks', 'look after the runs', 'automagik-spark tasks list --status failed')
 

@@ -1,8 +1,8 @@
 import type { Worker } from '@automagik-spark/sdk'
 import type { Command } from 'commander'
-import type { Context, ListOptions } from '../context.ts'
+import type { CommandContext, ListOptions } from '../command-context.ts'
 import { addCommand, addGroup, addListOptions } from '../options.ts'
-import type { Column } from '../output.ts'
+import type { Column } from '../table.ts'
 
 const columns: Array<Column<Worker>> = [
   { header: 'ID', value: ({ id }) => id },
@@ -14,7 +14,7 @@ const columns: Array<Column<Worker>> = [
   { header: 'LAST HEARTBEAT', value: ({ last_heartbeat }) => last_heartbeat },
 ]
 
-export const addWorkers = (program: Command, { spark, request, list }: Context): void => {
+export const addWorkers = (program: Command, { spark, request, list }: CommandContext): void => {
   const group = addGroup(program, 'workers', 'see who runs the tasks', 'automagik-spark workers list')
   addListOptions(
     addCommand(group, 'list', 'list the workers, newest first', ['automagik-spark workers list --json']),

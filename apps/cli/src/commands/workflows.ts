@@ -7,7 +7,7 @@ import type {
   WorkflowsListQuery,
 } from '@automagik-spark/sdk'
 import type { Command } from 'commander'
-import type { Context, JsonOption, ListOptions } from '../context.ts'
+import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
 import { lossOf } from '../deleting.ts'
 import { CliError, usage } from '../errors.ts'
 import { follow, showResult } from '../follow.ts'
@@ -24,7 +24,7 @@ import {
   type RetryOptions,
   wholeNumber,
 } from '../options.ts'
-import type { Column } from '../output.ts'
+import type { Column } from '../table.ts'
 
 const columns: Array<Column<WorkflowItem>> = [
   { header: 'ID', value: ({ id }) => id },
@@ -50,7 +50,7 @@ type RunCommandOptions = JsonOption &
   Omit<InputOptions, 'input'> &
   RetryOptions & { session?: string; tweaks?: Record<string, unknown>; timeout?: number; wait: boolean }
 
-export const addWorkflows = (program: Command, context: Context): void => {
+export const addWorkflows = (program: Command, context: CommandContext): void => {
   const { io, out, spark, request, working, list, show, confirm } = context
   const group = addGroup(
     program,
