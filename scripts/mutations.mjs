@@ -86,7 +86,7 @@ const mutations = [
   {
     name: 'the row lock of checks',
     file: queue('health-check'),
-    after: 'const claimChecks',
+    after: 'const claimHealthChecks',
     from: ' FOR NO KEY UPDATE OF s SKIP LOCKED',
     tests: [HOLDS],
   },
@@ -256,6 +256,9 @@ const failing = (tests) => {
     rmSync(folder, { recursive: true, force: true })
   }
 }
+
+// All texts are looked for first, so that a run does not stop half-way.
+for (const mutation of mutations) mutate(mutation, readFileSync(join(root, mutation.file), 'utf8'))
 
 let unnoticed = 0
 for (const mutation of mutations.filter(({ name }) => name.includes(process.argv[2] ?? ''))) {

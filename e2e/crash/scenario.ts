@@ -45,9 +45,9 @@ export const CLAIM = 'worker-claim: call spark_claim_ready'
 /** What every process writes now and then whatever it does. */
 export const ALWAYS: ReadonlySet<string> = new Set([
   CLAIM,
-  'worker-beat: insert workers',
-  'worker-beat: update tasks',
-  'worker-beat: update tasks, insert task_events, insert schedule_outcomes',
+  'worker-heartbeat: insert workers',
+  'worker-heartbeat: update tasks',
+  'worker-heartbeat: update tasks, insert task_events, insert schedule_outcomes',
   'main: update sources',
   'main: update sources, update tasks',
   'agenda: insert agenda_jobs',

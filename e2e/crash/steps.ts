@@ -17,12 +17,12 @@ export const SETTLE_AGAIN =
 export const SETTLE_LARGE =
   'worker-settle: update tasks, insert task_outputs, insert source_outcomes, insert schedule_outcomes'
 export const HAND_BACK = 'worker-settle: update tasks, insert task_events'
-export const MARK = 'worker-beat: update tasks'
-export const TAKE_OVER = 'worker-beat: update tasks, insert task_events, insert schedule_outcomes'
+export const MARK = 'worker-heartbeat: update tasks'
+export const TAKE_OVER = 'worker-heartbeat: update tasks, insert task_events, insert schedule_outcomes'
 export const ARM = 'agenda: insert agenda_jobs'
 export const LOCK = 'agenda: update agenda_jobs'
 export const END = 'agenda: delete agenda_jobs'
-export const BEAT = 'worker-beat: insert workers'
+export const BEAT = 'worker-heartbeat: insert workers'
 /** Its try is given back, and its source is to be checked. */
 export const NOT_SENT = 'worker-settle: update sources, update tasks, insert task_events'
 export const TURN_AWAY = 'main: update tasks'

@@ -1,6 +1,6 @@
 import { SourceError } from '@automagik-spark/core'
-import type { Check, Sql } from '@automagik-spark/db'
-import { checkedDown, checkedUp, checkNotMade, claimChecks } from '@automagik-spark/db'
+import type { HealthCheck, Sql } from '@automagik-spark/db'
+import { claimHealthChecks, recordDown, recordNotChecked, recordUp } from '@automagik-spark/db'
 import type { Logger, OpenSource } from '@automagik-spark/engine'
 import { VaultError } from '@automagik-spark/engine'
 
@@ -30,14 +30,14 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
   let looking: Promise<void> | null = null
   let again = false
 
-  const up = async (check: Check, version_info: unknown) => {
-    const seen = await checkedUp(sql, check, version_info)
+  const up = async (check: HealthCheck, version_info: unknown) => {
+    const seen = await recordUp(sql, check, version_info)
     if (seen?.released) logger.info({ source_id: check.source_id }, 'source is back')
     if (seen?.released || seen?.cleared) onReleased()
   }
-  const down = async (check: Check, error: SourceError) => {
+  const down = async (check: HealthCheck, error: SourceError) => {
     const busy = error.timed_out || error.failure === 'turned_away'
-    const seen = await checkedDown(sql, check, error.message, busy)
+    const seen = await recordDown(sql, check, error.message, busy)
     if (seen?.began)
       logger.warn(
         { source_id: check.source_id, reason: error.message },
@@ -53,13 +53,13 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
     await onDown()
   }
 
-  const ask = async (check: Check) => {
+  const ask = async (check: HealthCheck) => {
     const tooLong = AbortSignal.timeout(LONGEST_MS)
     let version_info: unknown
     try {
       version_info = await openSource(check).probe(AbortSignal.any([end.signal, tooLong]))
     } catch (error) {
-      if (end.signal.aborted) return checkNotMade(sql, check, false)
+      if (end.signal.aborted) return recordNotChecked(sql, check, false)
       if (error instanceof SourceError) return down(check, error)
       if (tooLong.aborted)
         return down(
@@ -71,7 +71,7 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
             { timed_out: true },
           ),
         )
-      await checkNotMade(sql, check, true)
+      await recordNotChecked(sql, check, true)
       // Not the server's fault, and other workers may have the right key.
       if (error instanceof VaultError)
         return logger.warn({ source_id: check.source_id, err: error }, "source cannot be asked: its key can't be read")
@@ -83,7 +83,7 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
   const lookOnce = async () => {
     const room = MOST - inFlight.size
     if (room <= 0 || end.signal.aborted) return
-    const checks = await claimChecks(sql, everyMs, random(), room)
+    const checks = await claimHealthChecks(sql, everyMs, random(), room)
     const next = checks.flatMap(({ held, check_at }) => (held ? check_at : []))
     if (next.length > 0) arm(next)
     for (const check of checks) {

@@ -1,5 +1,5 @@
 import type { Sql, WorkerRow } from '@automagik-spark/db'
-import { beat, prolong } from '@automagik-spark/db'
+import { prolongLeases, writeHeartbeat } from '@automagik-spark/db'
 import type { DbClock, Logger } from '@automagik-spark/engine'
 import type { Runner } from './runner.ts'
 import type { Troubles } from './troubles.ts'
@@ -24,7 +24,12 @@ export const makeHeartbeat = ({ sql, clock, logger, runner, troubles, leaseMs, w
 
   const once = async () => {
     const askedAt = performance.now()
-    const now = await beat(sql, { ...worker, status, current_tasks: runner.count(), trouble: troubles.current() })
+    const now = await writeHeartbeat(sql, {
+      ...worker,
+      status,
+      current_tasks: runner.count(),
+      trouble: troubles.current(),
+    })
     clock.learn(now, performance.now() - askedAt)
     const skewed = Math.abs(clock.skewMs()) > SKEW_WARN_MS
     if (skewed && !warned)
@@ -38,7 +43,7 @@ export const makeHeartbeat = ({ sql, clock, logger, runner, troubles, leaseMs, w
     const prolongedAt = performance.now()
     const held = new Map(
       (
-        await prolong(
+        await prolongLeases(
           sql,
           inHand.map(({ task }) => task),
           leaseMs,

@@ -1,7 +1,7 @@
 import type { Clock } from '@automagik-spark/core'
 import { MINUTE, SECOND } from '@automagik-spark/core'
-import type { Asker, Db, Sql, ToDo } from '@automagik-spark/db'
-import { askedBy, dueSeconds, markExpired, takeOver, whatIsToDo } from '@automagik-spark/db'
+import type { Db, Recoverer, Sql, ToDo } from '@automagik-spark/db'
+import { dueSeconds, findToDo, lostCallsOf, markExpired, takeOver } from '@automagik-spark/db'
 import type { Logger, WakeUps } from '@automagik-spark/engine'
 import type { Holds } from './circuit-breakers.ts'
 import type { Checks } from './health-checks.ts'
@@ -25,7 +25,7 @@ type Deps = {
   checkMs: number
   pauseFailing: () => Promise<void>
   /** This worker, for calls of dead ones whose servers can be asked. */
-  asker: Asker
+  asker: Recoverer
   adopt: Runner['adopt']
   random: () => number
   watch: (seconds: Date[]) => void
@@ -81,7 +81,7 @@ export const makeReconcile = ({
   const takeOverDead = async () => {
     await markExpired(sql)
     const taken = await takeOver(sql, graceMs, random, asker)
-    if (taken.some(({ status }) => status === 'running')) await adopt(await askedBy(sql, asker.worker_id))
+    if (taken.some(({ status }) => status === 'running')) await adopt(await lostCallsOf(sql, asker.worker_id))
     for (const task of taken)
       logger.warn({ task_id: task.id, status: task.status }, 'task taken over from a dead worker')
     const retries = taken.flatMap((task) => task.next_retry_at ?? [])
@@ -99,7 +99,7 @@ export const makeReconcile = ({
     { name: 'taking over', when: ({ leases }) => leases, run: takeOverDead },
     { name: 'checking sources', when: ({ checks }) => checks, run: checks.look },
     { name: 'ending what waits for nothing', when: ({ seen_up, waiting }) => seen_up || waiting, run: holds.act },
-    { name: 'ending what is overdue', when: ({ waiting }) => waiting, every: OVERDUE_EVERY, run: holds.endOverdue },
+    { name: 'ending what is overdue', when: ({ waiting }) => waiting, every: OVERDUE_EVERY, run: holds.failOverdue },
     { name: 'pausing schedules', every: PAUSE_EVERY, run: pauseFailing },
     { name: 'arming wake-ups', every: ARM_EVERY, run: arm },
     { name: 'firing', when: ({ schedules }) => schedules, run: fire },
@@ -113,7 +113,7 @@ export const makeReconcile = ({
   ]
 
   return async () => {
-    const found = await whatIsToDo(sql, checkMs)
+    const found = await findToDo(sql, checkMs)
     for (const { name, when, every = 1, run } of steps) {
       if (round % every !== 0 || when?.(found) === false) continue
       // No step keeps another from being done.

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doubt } from '@automagik-spark/adapters'
 import { SourceError } from '@automagik-spark/core'
-import type { AskedTask, ClaimedTask, Sql } from '@automagik-spark/db'
-import { claim, claimedBy, markAsking, markCalling, settlementOf } from '@automagik-spark/db'
+import type { ClaimedTask, LostCall, Sql } from '@automagik-spark/db'
+import { claim, claimedBy, markCalling, markRecovering, settlementOf } from '@automagik-spark/db'
 import type { Ids, Logger } from '@automagik-spark/engine'
 import { makeBatcher, mayBeCommitted } from '@automagik-spark/engine'
 import type { Attempt, AttemptEnd } from './attempt.ts'
@@ -113,7 +113,7 @@ export const makeRunner = (deps: Deps) => {
   const askFor = async (entry: Held, target: Target, lost: SourceError, untilMs: number): Promise<AttemptEnd> => {
     entry.phase = 'asking'
     // That it is being asked for is for others to see; a worker that dies here is taken over as one that died during the call.
-    await markAsking(intendSql, entry.task).catch((error: unknown) =>
+    await markRecovering(intendSql, entry.task).catch((error: unknown) =>
       logger.warn({ task_id: entry.task.id, err: error }, 'asking could not be written'),
     )
     return ask(entry.task, target, entry.abort.signal, { lost, untilMs })
@@ -269,7 +269,7 @@ export const makeRunner = (deps: Deps) => {
       held.get(task_id)?.abort.abort(new Stopped(why))
     },
     /** Takes over calls of workers that are gone, to ask what became of them. What is in hand already is not taken again. */
-    async adopt(tasks: AskedTask[]) {
+    async adopt(tasks: LostCall[]) {
       const fresh = open ? tasks.filter((task) => !held.has(task.id)) : []
       if (fresh.length === 0) return
       const found = await targets.of(fresh)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Settlement, Sql, Unsent, UnsentTask } from '@automagik-spark/db'
-import { addEvent, giveBackUnsent, handBack, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
+import { addEvent, releaseTasks, releaseUnsent, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
 import type { Logger } from '@automagik-spark/engine'
 import { makeBatcher } from '@automagik-spark/engine'
 import type { Troubles } from './troubles.ts'
@@ -68,7 +68,7 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
     async run(unsent) {
       for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
         try {
-          const rows = new Map((await giveBackUnsent(sql, unsent)).map((row) => [row.id, row]))
+          const rows = new Map((await releaseUnsent(sql, unsent)).map((row) => [row.id, row]))
           troubles.worked('giving back')
           const next = [...rows.values()].flatMap((row) => row.next_retry_at ?? [])
           if (next.length > 0) onRetries(next)
@@ -83,7 +83,7 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
 
   return {
     /** A call that surely was not sent: its task goes back. Null: the token held no longer, or the word of an earlier commit got lost. */
-    giveBackUnsent: giveBackOne,
+    releaseUnsent: giveBackOne,
 
     /** False: the token held no longer. The late answer is kept in the task's log, nothing else. */
     async settle(settlement: Settlement, attempt: number): Promise<boolean> {
@@ -105,7 +105,7 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
       if (pairs.length === 0) return
       for (let tries = 1, waitMs = FIRST_RETRY_MS; ; tries++, waitMs *= 2) {
         try {
-          await handBack(sql, pairs, why)
+          await releaseTasks(sql, pairs, why)
           return
         } catch (error) {
           if (tries === HAND_BACK_TRIES)

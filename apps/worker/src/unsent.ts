@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, Sql } from '@automagik-spark/db'
-import { storableText, verdictSince } from '@automagik-spark/db'
+import { healthSince, storableText } from '@automagik-spark/db'
 import type { Logger } from '@automagik-spark/engine'
 import type { Checks } from './health-checks.ts'
 import type { Held } from './runner.ts'
@@ -22,7 +22,7 @@ export const makeUnsent = ({ sql, settler, checks, logger }: Deps) => {
   const verdict = async ({ source_id }: ClaimedTask, since: Date, signal: AbortSignal): Promise<'down' | 'up'> => {
     for (const until = performance.now() + VERDICT_WITHIN_MS; performance.now() < until;) {
       signal.throwIfAborted()
-      const found = await verdictSince(sql, source_id, since).catch(() => null) // PostgreSQL is away: later
+      const found = await healthSince(sql, source_id, since).catch(() => null) // PostgreSQL is away: later
       if (found !== null) return found
       await sleep(VERDICT_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
@@ -34,7 +34,7 @@ export const makeUnsent = ({ sql, settler, checks, logger }: Deps) => {
     // Nothing is out any more: a worker that stops gives it back.
     entry.phase = 'claimed'
     const { id, token, source_id } = task
-    const found = await settler.giveBackUnsent({
+    const found = await settler.releaseUnsent({
       id,
       token,
       source_id,

@@ -3,7 +3,7 @@ import { RECOVERING_TYPES } from '@automagik-spark/adapters'
 import type { SourceType } from '@automagik-spark/core'
 import { ceilToSecond } from '@automagik-spark/core'
 import type { Db } from '@automagik-spark/db'
-import { addEvent, listen, makeHotDb } from '@automagik-spark/db'
+import { addEvent, listen, makeQueueDb } from '@automagik-spark/db'
 import type { DbClock, Ids, Logger, OpenSource, WakeUps } from '@automagik-spark/engine'
 import { announceDue, GONE, loop, makeFlowCopies, makeFlowReads } from '@automagik-spark/engine'
 import { makeAttempt } from './attempt.ts'
@@ -58,7 +58,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   const worker_id = ids.next()
   const log = logger.child({ worker_id })
   const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message)
-  const hot = makeHotDb({ url, name: 'worker', onError: warn('a connection to PostgreSQL broke') })
+  const queueDb = makeQueueDb({ url, name: 'worker', onError: warn('a connection to PostgreSQL broke') })
   /** Retries, and sources that may be back, are woken like schedules. Lost on the way, the reconciler arms them. */
   const arm = (at: Date[]) => {
     if (nets) guard.watch(at)
@@ -76,7 +76,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     everyMs: times.checkMs,
     arm,
     onReleased,
-    onDown: holds.turnAway,
+    onDown: holds.failManualRuns,
   })
   const pauseFailing = async () => {
     for (const schedule_id of await db.schedules.pauseFailing())
@@ -84,7 +84,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   }
   const troubles = makeTroubles({ logger: log, onChange: () => void beatQuietly() })
   const settler = makeSettler({
-    sql: hot.settle,
+    sql: queueDb.settle,
     logger: log,
     troubles,
     onRetries: arm,
@@ -99,11 +99,11 @@ export const startWorker = async (deps: WorkerDeps) => {
       { source_id: source.source_id, remote, flow },
       { input_component: chosen_input ?? undefined, output_component: chosen_output ?? undefined, said: [change] },
     )
-  const fire = makeFire({ sql: hot.fire, wakeUps, ids, logger: log, default_timeout: deps.default_timeout })
+  const fire = makeFire({ sql: queueDb.fire, wakeUps, ids, logger: log, default_timeout: deps.default_timeout })
   const runner = makeRunner({
     worker_id,
-    claimSql: hot.claim,
-    intendSql: hot.intend,
+    claimSql: queueDb.claim,
+    intendSql: queueDb.intend,
     targets,
     settler,
     troubles,
@@ -137,7 +137,7 @@ export const startWorker = async (deps: WorkerDeps) => {
       addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
   const heartbeat = makeHeartbeat({
-    sql: hot.beat,
+    sql: queueDb.heartbeat,
     clock,
     logger: log,
     runner,
@@ -163,7 +163,7 @@ export const startWorker = async (deps: WorkerDeps) => {
   const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
     db,
-    sql: hot.beat,
+    sql: queueDb.heartbeat,
     wakeUps,
     clock,
     logger: log,
@@ -230,7 +230,7 @@ export const startWorker = async (deps: WorkerDeps) => {
       rest.filter((held) => held.phase === 'claimed').map(({ task }) => task),
       'the worker was shut down before the call',
     )
-    await hot.beat
+    await queueDb.heartbeat
       .query(
         `UPDATE tasks SET lease_until = spark_now() WHERE id = ANY ($1::uuid[]) AND worker_id = $2 AND status = 'running'`,
         [rest.map(({ task }) => task.id), worker_id],
@@ -255,7 +255,7 @@ export const startWorker = async (deps: WorkerDeps) => {
       await listener.close()
       heartbeat.setStatus('stopped')
       await beatQuietly()
-      await hot.close()
+      await queueDb.close()
       log.info({}, 'worker stopped')
     },
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { claim, markCalling, markExpired, prolong, settle, settlementOf, takeOver } from '@automagik-spark/db'
+import { claim, markCalling, markExpired, prolongLeases, settle, settlementOf, takeOver } from '@automagik-spark/db'
 import { makeIds } from '@automagik-spark/engine'
 import { makeLogger } from '@automagik-spark/runtime'
 import { patient } from '@automagik-spark/testing'
@@ -281,7 +281,7 @@ const call = onClaim('call', none, async (m, claimed) => {
 })
 const beat = onClaim('heartbeat', none, async (m, claimed) => {
   const held = model.heldBy(m, claimed)
-  expect((await prolong(stack.db.sql, [claimed], model.LEASE_MS)).length).toBe(held ? 1 : 0)
+  expect((await prolongLeases(stack.db.sql, [claimed], model.LEASE_MS)).length).toBe(held ? 1 : 0)
   if (held) model.beat(m, held)
 })
 const settleOne = onClaim('settle', fc.constantFrom('completed', 'failed', 'cancelled'), async (m, claimed, status) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ClaimedTask, Settlement } from '@automagik-spark/db'
-import { claim, prolong, settlementOf } from '@automagik-spark/db'
+import { claim, prolongLeases, settlementOf } from '@automagik-spark/db'
 import { makeLogger } from '@automagik-spark/runtime'
 import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -69,7 +69,7 @@ describe('the settler', () => {
     expect((await stack.engine.tasks.logs(task!.id, PAGE)).items).toContainEqual(
       expect.objectContaining({ type: 'late_answer', message: expect.stringContaining('ended completed') }),
     )
-    expect(await prolong(stack.db.sql, [task!], 60_000)).toHaveLength(1)
+    expect(await prolongLeases(stack.db.sql, [task!], 60_000)).toHaveLength(1)
   })
 
   it('keeps a large answer apart, and shows it whole to whoever asks for the run', async () => {

@@ -44,7 +44,7 @@ export type Db = ReturnType<typeof makeDb>
 const BY_INDEX = { enable_seqscan: 'off', enable_bitmapscan: 'off', enable_sort: 'off' }
 
 /** The engine's own connections: one each, so that no part ever waits for another's. */
-export const makeHotDb = ({ url, name, onError }: Omit<DbOptions, 'max' | 'settings'>) => {
+export const makeQueueDb = ({ url, name, onError }: Omit<DbOptions, 'max' | 'settings'>) => {
   const pool = (part: string, max: number, settings: Record<string, string> = {}) =>
     makePool({ url, name: `spark-${name}-${part}`, max, settings, onError })
   const fire = pool('fire', 1, BY_INDEX)
@@ -52,15 +52,15 @@ export const makeHotDb = ({ url, name, onError }: Omit<DbOptions, 'max' | 'setti
   const claim = pool('claim', 1, { ...BY_INDEX, synchronous_commit: 'off' })
   const intend = pool('intend', 1, BY_INDEX)
   const settle = pool('settle', 2, BY_INDEX)
-  const beat = pool('beat', 1, BY_INDEX)
+  const heartbeat = pool('heartbeat', 1, BY_INDEX)
   return {
     fire,
     claim: claim as Sql,
     intend: intend as Sql,
     settle: settle as Sql,
-    beat: beat as Sql,
+    heartbeat: heartbeat as Sql,
     close: async () =>
-      void (await Promise.all([fire.close(), claim.close(), intend.close(), settle.close(), beat.close()])),
+      void (await Promise.all([fire.close(), claim.close(), intend.close(), settle.close(), heartbeat.close()])),
   }
 }
-export type HotDb = ReturnType<typeof makeHotDb>
+export type QueueDb = ReturnType<typeof makeQueueDb>

@@ -57,7 +57,7 @@ export const insertSchedule = async (tx: Sql, row: ScheduleRow): Promise<boolean
 }
 
 /** Whether a schedule can be given this workflow; it stays until the transaction is over. */
-export const holdWorkflow = async (tx: Sql, id: string): Promise<boolean> =>
+export const lockWorkflow = async (tx: Sql, id: string): Promise<boolean> =>
   (await tx.query(`SELECT FROM workflows w WHERE w.id = $1 AND w.deleted_at IS NULL FOR SHARE OF w`, [id])).rowCount ===
   1
 
@@ -75,7 +75,7 @@ export const removeSchedule = async (tx: Sql, id: string): Promise<void> => {
 }
 
 /** Failures in a row begin anew: a schedule that was paused for them and is enabled is not paused at once. The caller holds the lock. */
-export const forgetFailures = async (tx: Sql, id: string): Promise<void> => {
+export const resetFailures = async (tx: Sql, id: string): Promise<void> => {
   await tx.query(
     `UPDATE schedule_outcomes SET consecutive_failures = 0, flows_missing = 0 WHERE schedule_id = $1 AND consecutive_failures > 0`,
     [id],

@@ -39,7 +39,7 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
    * Makes a source of a server that was found, if nobody has yet: an address becomes one once, also when two processes start at a time.
    * Null: it was done before, or the URL is taken.
    */
-  async adopt(row: Omit<SourceRow, 'version'>): Promise<SourceRow | null> {
+  async insertDiscovered(row: Omit<SourceRow, 'version'>): Promise<SourceRow | null> {
     try {
       return await prisma.$transaction(async (tx) => {
         await tx.discovery.create({ data: { url: row.url, found_at: row.created_at } })

@@ -20,7 +20,7 @@ export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
   },
 
   /** Who beat within the last 30 s, what of it cannot do its work and why, and PostgreSQL's time. */
-  async look({ limitMs }: { limitMs: number }): Promise<{ alive: number; troubles: string[]; now: Date }> {
+  async readLiveness({ limitMs }: { limitMs: number }): Promise<{ alive: number; troubles: string[]; now: Date }> {
     const { rows } = await sql.query<{ alive: number; troubles: string[]; now: Date }>(
       `SELECT count(*)::int AS alive, coalesce(array_agg(DISTINCT trouble) FILTER (WHERE trouble IS NOT NULL), '{}') AS troubles, spark_now() AS now
        FROM workers WHERE status = 'active' AND last_heartbeat > spark_now() - interval '${WORKER_STALE_SECONDS} seconds'`,
@@ -48,7 +48,7 @@ export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
 })
 
 /** A worker's sign of life; answers with PostgreSQL's time. */
-export const beat = async (sql: Sql, row: Omit<WorkerRow, 'started_at' | 'last_heartbeat'>): Promise<Date> =>
+export const writeHeartbeat = async (sql: Sql, row: Omit<WorkerRow, 'started_at' | 'last_heartbeat'>): Promise<Date> =>
   (
     await sql.query<{ now: Date }>(
       `INSERT INTO workers (id, hostname, pid, status, current_tasks, concurrency, version, trouble, started_at, last_heartbeat)

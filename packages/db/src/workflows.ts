@@ -6,7 +6,7 @@ import { stopTasks } from './sources.ts'
 import type { SqlPool } from './sql.ts'
 
 /** A flow and its source, as far as a run is checked against them. */
-export type CheckedFlow = Pick<WorkflowRow, 'remote_flow_id' | 'flow_type' | 'chosen_input'> & {
+export type FlowToValidate = Pick<WorkflowRow, 'remote_flow_id' | 'flow_type' | 'chosen_input'> & {
   changed_at: Date
   data: unknown
   version_info: SourceRow['version_info']
@@ -96,8 +96,8 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
     },
 
     /** What a run is checked against before it is stored; the graph only when it is asked for. */
-    async forCheck(id: string, withGraph: boolean): Promise<CheckedFlow | null> {
-      const { rows } = await sql.query<Omit<CheckedFlow, 'source'> & CheckedFlow['source']>(
+    async forValidation(id: string, withGraph: boolean): Promise<FlowToValidate | null> {
+      const { rows } = await sql.query<Omit<FlowToValidate, 'source'> & FlowToValidate['source']>(
         `SELECT w.remote_flow_id, w.flow_type, w.chosen_input, w.updated_at AS changed_at, CASE WHEN $2::boolean THEN w.data END AS data,
          src.id AS source_id, src.version, src.source_type, src.url, src.api_key, src.version_info
        FROM workflows w JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL WHERE w.id = $1 AND w.deleted_at IS NULL`,

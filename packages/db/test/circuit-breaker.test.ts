@@ -1,27 +1,27 @@
 import { randomUUID } from 'node:crypto'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Check } from '../src/index.ts'
+import type { HealthCheck } from '../src/index.ts'
 import {
-  checkedDown,
-  checkedUp,
-  checkNotMade,
   claim,
-  claimChecks,
+  claimHealthChecks,
   dueSeconds,
-  endOverdue,
-  giveBackUnsent,
-  handBack,
+  failManualRuns,
+  failOverdue,
+  findSourceWork,
+  healthSince,
   lockDue,
   lockSchedule,
   markCalling,
+  recordDown,
+  recordNotChecked,
+  recordUp,
+  releaseTasks,
+  releaseUnsent,
   settle,
   settlementOf,
-  showUp,
-  sourcesToTend,
+  showReachedAsUp,
   sqlNow,
-  turnAway,
-  verdictSince,
 } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb, taskRow } from './fixtures.ts'
 
@@ -60,17 +60,17 @@ type Shown = {
 const source = async () => (await t.sql.query<Shown>('SELECT * FROM sources WHERE id = $1', [source_id])).rows[0]!
 const set = (what: string) => t.sql.query(`UPDATE sources SET ${what} WHERE id = $1`, [source_id])
 /** The next check, as if its time had come. */
-const nextCheck = async (): Promise<Check> => {
+const nextCheck = async (): Promise<HealthCheck> => {
   await set(
     `checking_until = NULL, check_at = spark_now() - interval '1 second', check_began_at = check_began_at - interval '2 seconds', suspect_at = suspect_at - interval '2 seconds'`,
   )
-  return (await claimChecks(t.sql, MINUTE, 0.5, 10))[0]!
+  return (await claimHealthChecks(t.sql, MINUTE, 0.5, 10))[0]!
 }
-const seenDown = async (busy = false) => checkedDown(t.sql, await nextCheck(), REASON, busy)
-const seenUp = async () => checkedUp(t.sql, await nextCheck(), { version: '1' })
+const seenDown = async (busy = false) => recordDown(t.sql, await nextCheck(), REASON, busy)
+const seenUp = async () => recordUp(t.sql, await nextCheck(), { version: '1' })
 /** Calls that could not be sent, as their worker writes it. */
 const notSent = async (...tasks: { id: string; token: string }[]) =>
-  giveBackUnsent(
+  releaseUnsent(
     t.sql,
     tasks.map(({ id, token }) => ({ id, token, source_id, error: REASON, error_code: 'source_unreachable' as const })),
   )
@@ -90,7 +90,7 @@ describe('a call that could not be sent', () => {
   it('gives its task back with its try, and has its source checked at once', async () => {
     const [id] = await addTasks(1)
     await set(`check_at = spark_now() + interval '1 minute'`)
-    expect(await claimChecks(t.sql, MINUTE, 0, 10)).toEqual([])
+    expect(await claimHealthChecks(t.sql, MINUTE, 0, 10)).toEqual([])
     const before = await sqlNow(t.sql)
     const given = await fail(id!)
     expect(given).toMatchObject({ id, becomes: 'again' })
@@ -106,7 +106,7 @@ describe('a call that could not be sent', () => {
       ready_at: given.next_retry_at,
     })
     expect((await t.db.tasks.events(id!)).map(({ type, try: n }) => [type, n])).toEqual([['handed_back', 1]])
-    expect(await claimChecks(t.sql, MINUTE, 0, 10)).toMatchObject([{ source_id, held: false }])
+    expect(await claimHealthChecks(t.sql, MINUTE, 0, 10)).toMatchObject([{ source_id, held: false }])
   })
 
   it('lets nothing be claimed of its source before that check is over, and everything of others', async () => {
@@ -117,9 +117,9 @@ describe('a call that could not be sent', () => {
     const elsewhere = await addTask(t.sql, await addWorkflow(t.sql, await addSource(t.sql)))
     expect((await take()).map(({ id }) => id)).toEqual([elsewhere])
     expect(await take()).toEqual([])
-    const [check] = await claimChecks(t.sql, MINUTE, 0, 10)
+    const [check] = await claimHealthChecks(t.sql, MINUTE, 0, 10)
     expect(await take()).toEqual([])
-    expect(await checkedUp(t.sql, check!, {})).toEqual({ released: false, cleared: true })
+    expect(await recordUp(t.sql, check!, {})).toEqual({ released: false, cleared: true })
     expect(await take()).toHaveLength(3)
   })
 
@@ -128,8 +128,8 @@ describe('a call that could not be sent', () => {
     await scheduled(id!)
     await fail(id!)
     const before = await sqlNow(t.sql)
-    const [check] = await claimChecks(t.sql, MINUTE, 0, 10)
-    const seen = await checkedDown(t.sql, check!, REASON, false)
+    const [check] = await claimHealthChecks(t.sql, MINUTE, 0, 10)
+    const seen = await recordDown(t.sql, check!, REASON, false)
     expect(seen).toMatchObject({ down: true, began: true, failures: 1 })
     expect(seen!.next_at.getTime()).toBeGreaterThanOrEqual(before.getTime() + 2 * SECOND)
     expect(seen!.next_at.getTime()).toBeLessThan((await sqlNow(t.sql)).getTime() + 3 * SECOND)
@@ -157,13 +157,13 @@ describe('a call that could not be sent', () => {
     const last = await fail(id!)
     expect(last).toMatchObject({ becomes: 'last', next_retry_at: null })
     expect(await taskRow(t.sql, id!)).toMatchObject({ status: 'running', phase: 'claimed', tries: 1 })
-    expect(await verdictSince(t.sql, source_id, last.at)).toBeNull()
-    const [check] = await claimChecks(t.sql, MINUTE, 0, 10).then(async (found) =>
+    expect(await healthSince(t.sql, source_id, last.at)).toBeNull()
+    const [check] = await claimHealthChecks(t.sql, MINUTE, 0, 10).then(async (found) =>
       found.length > 0 ? found : [await nextCheck()],
     )
-    expect(await verdictSince(t.sql, source_id, check!.began_at)).toBeNull()
-    await checkedUp(t.sql, check!, {})
-    expect(await verdictSince(t.sql, source_id, check!.began_at)).toBe('up')
+    expect(await healthSince(t.sql, source_id, check!.began_at)).toBeNull()
+    await recordUp(t.sql, check!, {})
+    expect(await healthSince(t.sql, source_id, check!.began_at)).toBe('up')
   })
 
   it('begins to count anew when its source was held, when it is handed back, and after a failed try', async () => {
@@ -183,7 +183,7 @@ describe('a call that could not be sent', () => {
     await addTasks(1)
     await t.sql.query('UPDATE tasks SET unsent = 2, ready_at = spark_now()')
     const [first, second] = await take()
-    await handBack(t.sql, [first!], 'its source is down')
+    await releaseTasks(t.sql, [first!], 'its source is down')
     await settle(t.sql, [
       settlementOf(second!, { status: 'failed', error: REASON, error_code: 'source_unreachable', retry_in_ms: 0 }),
     ])
@@ -215,7 +215,7 @@ describe('a call that could not be sent', () => {
 })
 
 describe('checks', () => {
-  const wanted = () => claimChecks(t.sql, MINUTE, 0, 10)
+  const wanted = () => claimHealthChecks(t.sql, MINUTE, 0, 10)
   /** As if the last one had begun so long ago. */
   const agoS = (seconds: number) => set(`check_began_at = spark_now() - ${seconds} * interval '1 second'`)
   beforeEach(async () => {
@@ -227,7 +227,7 @@ describe('checks', () => {
     const taken = (await Promise.all(Array.from({ length: 10 }, wanted))).flat()
     expect(taken).toMatchObject([{ source_id, held: false, source_type: 'langflow', url: `http://${source_id}.test` }])
     expect(taken[0]!.check_at.getTime()).toBeGreaterThanOrEqual(before.getTime() + 0.9 * MINUTE)
-    await checkedUp(t.sql, taken[0]!, {})
+    await recordUp(t.sql, taken[0]!, {})
     await agoS(2)
     expect(await wanted()).toEqual([])
     await set(`check_at = check_at + interval '1 hour'`) // the clock was set back
@@ -248,8 +248,8 @@ describe('checks', () => {
     await set(`checking_until = spark_now() - interval '1 second'`)
     const again = await wanted()
     expect(again).toHaveLength(1)
-    expect(await checkedUp(t.sql, check!, {})).toBeNull() // the lost one speaks for nobody
-    await checkedUp(t.sql, again[0]!, {})
+    expect(await recordUp(t.sql, check!, {})).toBeNull() // the lost one speaks for nobody
+    await recordUp(t.sql, again[0]!, {})
     await set('suspect_at = spark_now()')
     expect(await wanted()).toEqual([]) // within the same second
     await agoS(1)
@@ -264,7 +264,8 @@ describe('checks', () => {
       )
       const before = (await sqlNow(t.sql)).getTime()
       return (
-        ((await claimChecks(t.sql, MINUTE, 0, 10)).find((one) => one.source_id === id)!.check_at.getTime() - before) /
+        ((await claimHealthChecks(t.sql, MINUTE, 0, 10)).find((one) => one.source_id === id)!.check_at.getTime() -
+          before) /
         SECOND
       )
     }
@@ -315,7 +316,7 @@ describe('checks', () => {
     const [sent] = await take()
     await hold()
     await settle(t.sql, [settlementOf(sent!, { status: 'completed', reached: true })])
-    if ((await sourcesToTend(t.sql)).seen_up) await showUp(t.sql)
+    if ((await findSourceWork(t.sql)).seen_up) await showReachedAsUp(t.sql)
     expect(await source()).toMatchObject({ health: 'down', hold_until: null })
     expect(await seenUp()).toEqual({ released: true, cleared: false })
     expect(await source()).toMatchObject({
@@ -354,7 +355,7 @@ describe('checks', () => {
     await set('suspect_at = spark_now()')
     const check = await nextCheck()
     await set(`suspect_at = check_began_at + interval '1 millisecond'`)
-    expect(await checkedUp(t.sql, check, {})).toEqual({ released: false, cleared: false })
+    expect(await recordUp(t.sql, check, {})).toEqual({ released: false, cleared: false })
     await addTasks(1)
     expect(await take()).toEqual([])
     expect(await seenUp()).toMatchObject({ cleared: true })
@@ -364,15 +365,15 @@ describe('checks', () => {
   it('count for nothing when the source was moved or switched off meanwhile, or was validated', async () => {
     const moved = await nextCheck()
     await set(`url = url || '/elsewhere'`)
-    expect(await checkedDown(t.sql, moved, 'x', false)).toBeNull()
+    expect(await recordDown(t.sql, moved, 'x', false)).toBeNull()
     await set('checking_until = NULL')
     const off = await nextCheck()
     await t.db.sources.update(source_id, { status: 'inactive' })
-    expect(await checkedUp(t.sql, off, {})).toBeNull()
+    expect(await recordUp(t.sql, off, {})).toBeNull()
     await t.db.sources.update(source_id, { status: 'active' })
     const validated = await nextCheck()
     await t.db.sources.seenUp(source_id, { version: '2' })
-    expect(await checkedDown(t.sql, validated, 'x', false)).toBeNull()
+    expect(await recordDown(t.sql, validated, 'x', false)).toBeNull()
     expect(await source()).toMatchObject({ health: 'up', check_failures: 0 })
   })
 
@@ -390,15 +391,15 @@ describe('checks', () => {
       [suspect],
     )
     const taken: string[] = []
-    for (let i = 0; i < 4; i++) taken.push((await claimChecks(t.sql, MINUTE, 0, 1))[0]!.source_id)
+    for (let i = 0; i < 4; i++) taken.push((await claimHealthChecks(t.sql, MINUTE, 0, 1))[0]!.source_id)
     expect(taken).toEqual([suspect, late, later, source_id])
   })
 
   it('that could not be made let somebody else make them at once, or let calls go on where nobody can', async () => {
     await set('suspect_at = spark_now()')
-    await checkNotMade(t.sql, await nextCheck(), false)
+    await recordNotChecked(t.sql, await nextCheck(), false)
     expect(await source()).toMatchObject({ checking_until: null, suspect_at: expect.any(Date) as Date })
-    await checkNotMade(t.sql, await nextCheck(), true)
+    await recordNotChecked(t.sql, await nextCheck(), true)
     expect(await source()).toMatchObject({ checking_until: null, suspect_at: null, hold_from: null })
   })
 })
@@ -475,13 +476,13 @@ describe('a held source', () => {
       `UPDATE tasks SET max_retries = 3, error = 'not sent', error_code = 'source_unreachable' WHERE id = $1`,
       [tried],
     )
-    expect(await turnAway(t.sql)).toEqual([])
+    expect(await failManualRuns(t.sql)).toEqual([])
     await set(`check_began_at = spark_now() - interval '1 second'`)
-    const [check] = await claimChecks(t.sql, MINUTE, 0, 10) // they are a reason for one, whatever its time is
+    const [check] = await claimHealthChecks(t.sql, MINUTE, 0, 10) // they are a reason for one, whatever its time is
     expect(check).toMatchObject({ held: true })
-    expect(await turnAway(t.sql)).toEqual([])
-    await checkedDown(t.sql, check!, REASON, false)
-    expect((await turnAway(t.sql)).sort()).toEqual([manual, replay].sort())
+    expect(await failManualRuns(t.sql)).toEqual([])
+    await recordDown(t.sql, check!, REASON, false)
+    expect((await failManualRuns(t.sql)).sort()).toEqual([manual, replay].sort())
     for (const id of [manual!, replay!]) {
       const row = await taskRow(t.sql, id)
       expect(row).toMatchObject({
@@ -501,8 +502,8 @@ describe('a held source', () => {
     const check = await nextCheck()
     await t.sql.query(`UPDATE tasks SET updated_at = spark_now() - interval '4 seconds' WHERE id = $1`, [late])
     await t.sql.query(`UPDATE tasks SET updated_at = spark_now() - interval '5 seconds' WHERE id = $1`, [early])
-    expect(await turnAway(t.sql)).toEqual([early])
-    await checkedUp(t.sql, check, {})
+    expect(await failManualRuns(t.sql)).toEqual([early])
+    await recordUp(t.sql, check, {})
     expect((await take()).map(({ id }) => id)).toEqual([late])
   })
 
@@ -511,18 +512,18 @@ describe('a held source', () => {
     const [id] = await addTasks(1)
     await t.sql.query(`UPDATE tasks SET updated_at = spark_now() - interval '1 hour' WHERE id = $1`, [id])
     await set(`check_began_at = spark_now() - interval '2 hours'`)
-    expect(await turnAway(t.sql)).toEqual([])
-    const [check] = await claimChecks(t.sql, MINUTE, 0, 10)
-    expect(await turnAway(t.sql)).toEqual([])
-    await checkedDown(t.sql, check!, REASON, false)
-    expect(await turnAway(t.sql)).toEqual([id])
+    expect(await failManualRuns(t.sql)).toEqual([])
+    const [check] = await claimHealthChecks(t.sql, MINUTE, 0, 10)
+    expect(await failManualRuns(t.sql)).toEqual([])
+    await recordDown(t.sql, check!, REASON, false)
+    expect(await failManualRuns(t.sql)).toEqual([id])
   })
 
   it('tells hundreds of runs by hand in one go', async () => {
     await hold()
     await addTasks(450)
-    await checkedDown(t.sql, await nextCheck(), REASON, false)
-    expect(new Set(await turnAway(t.sql)).size).toBe(450)
+    await recordDown(t.sql, await nextCheck(), REASON, false)
+    expect(new Set(await failManualRuns(t.sql)).size).toBe(450)
   })
 
   it('ends what it has held for longer than its catch-up window, and counts that for the schedule', async () => {
@@ -539,9 +540,9 @@ describe('a held source', () => {
     await t.sql.query(`UPDATE tasks SET schedule_id = $1 WHERE id = $2`, [once, ofOnce])
     await t.sql.query(`UPDATE tasks SET created_at = spark_now() - interval '25 hours' WHERE id <> $1`, [fresh])
     await hold()
-    expect(await endOverdue(t.sql)).toEqual([]) // held since now
+    expect(await failOverdue(t.sql)).toEqual([]) // held since now
     await set(`hold_from = spark_now() - interval '25 hours'`)
-    expect((await endOverdue(t.sql)).sort()).toEqual([short, usual, backfill].sort())
+    expect((await failOverdue(t.sql)).sort()).toEqual([short, usual, backfill].sort())
     const row = await taskRow(t.sql, usual!)
     expect(row).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 0 })
     expect(row!.error).toMatch(
@@ -549,7 +550,7 @@ describe('a held source', () => {
     )
     expect((await t.db.schedules.find(schedule))!.consecutive_failures).toBe(2)
     await t.sql.query('UPDATE schedules SET catchup_window = 0 WHERE id = $1', [once])
-    expect(await endOverdue(t.sql)).toEqual([ofOnce])
+    expect(await failOverdue(t.sql)).toEqual([ofOnce])
     expect((await taskRow(t.sql, fresh!))!.status).toBe('pending')
   })
 
@@ -561,11 +562,11 @@ describe('a held source', () => {
     await t.db.tasks.retry(retried!)
     await t.db.sources.update(source_id, { status: 'inactive' })
     await set(`hold_from = spark_now() - interval '25 hours'`)
-    expect(await endOverdue(t.sql)).toEqual([])
+    expect(await failOverdue(t.sql)).toEqual([])
     await t.db.sources.update(source_id, { status: 'active' })
     await hold()
     await set(`hold_from = spark_now() - interval '25 hours'`)
-    expect(await endOverdue(t.sql)).toEqual([id])
+    expect(await failOverdue(t.sql)).toEqual([id])
   })
 
   it('wants to be woken when it is to be asked', async () => {
@@ -590,7 +591,7 @@ describe('the switch of a source', () => {
     expect(held).toMatchObject({ hold_from: expect.any(Date) as Date, hold_until: null })
     await t.db.sources.update(source_id, { status: 'inactive' })
     expect(await source()).toMatchObject({ hold_from: held.hold_from, hold_until: null })
-    expect(await turnAway(t.sql)).toEqual([manual])
+    expect(await failManualRuns(t.sql)).toEqual([manual])
     expect((await taskRow(t.sql, manual!))!.error).toContain('is inactive')
     expect(await t.db.sources.update(source_id, { status: 'active' })).toEqual({ due: true })
     expect((await source()).hold_until).toBeInstanceOf(Date)
@@ -614,8 +615,8 @@ describe('a server that somebody saw down', () => {
     expect(await source()).toMatchObject({ health: 'down', hold_from: null })
     await addTasks(1)
     await settle(t.sql, [settlementOf((await take())[0]!, { status: 'completed', reached: true })])
-    expect(await sourcesToTend(t.sql)).toEqual({ seen_up: true, waiting: false })
-    await showUp(t.sql)
+    expect(await findSourceWork(t.sql)).toEqual({ seen_up: true, waiting: false })
+    await showReachedAsUp(t.sql)
     expect(await source()).toMatchObject({ health: 'up', health_reason: null, hold_from: null, hold_until: null })
   })
 })

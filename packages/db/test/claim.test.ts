@@ -4,15 +4,15 @@ import { TASK_EDGES, TASK_STATUSES } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Settlement, Sql } from '../src/index.ts'
 import {
-  askedBy,
   claim,
   claimedBy,
-  handBack,
-  makeHotDb,
-  markAsking,
+  lostCallsOf,
+  makeQueueDb,
   markCalling,
   markExpired,
-  prolong,
+  markRecovering,
+  prolongLeases,
+  releaseTasks,
   settle,
   settledBy,
   settlementOf,
@@ -86,8 +86,8 @@ describe('claim', () => {
 
   it('walks little more than what it takes, also by a plan that was made while hardly anything was open', async () => {
     const [COUNT, SLOTS] = [2_000, 20]
-    const hot = makeHotDb({ url: t.url, name: 'test', onError: () => undefined })
-    const takeHot = () => claim(hot.claim, { worker_id, token: randomUUID(), slots: SLOTS, leaseMs: LEASE })
+    const queueDb = makeQueueDb({ url: t.url, name: 'test', onError: () => undefined })
+    const takeByIndex = () => claim(queueDb.claim, { worker_id, token: randomUUID(), slots: SLOTS, leaseMs: LEASE })
     /** A task of each schedule, in the order of their ids. */
     const addMany = (status: 'pending' | 'completed') =>
       t.sql.query(
@@ -98,7 +98,7 @@ describe('claim', () => {
       )
     /** How many rows the claim's own connection has fetched by an index and not yet told the statistics. */
     const fetched = async (): Promise<number> => {
-      const { rows } = await hot.claim.query<{ n: number }>(
+      const { rows } = await queueDb.claim.query<{ n: number }>(
         `SELECT idx_tup_fetch::int AS n FROM pg_stat_xact_user_tables WHERE relname = 'tasks'`,
       )
       return rows[0]!.n
@@ -109,16 +109,16 @@ describe('claim', () => {
       await t.sql.query('VACUUM (ANALYZE) tasks') // by then the indexes of open tasks are empty
       for (let i = 0; i < 10; i++) {
         await addTask(t.sql, workflow_id, { serial_key: randomUUID(), dueInSeconds: -1 })
-        expect(await takeHot()).toHaveLength(1) // from the sixth time on the plan is kept
+        expect(await takeByIndex()).toHaveLength(1) // from the sixth time on the plan is kept
       }
       await addMany('pending')
-      await hot.claim.query('BEGIN') // within a transaction nothing is told
+      await queueDb.claim.query('BEGIN') // within a transaction nothing is told
       const before = await fetched()
-      expect(await takeHot()).toHaveLength(SLOTS)
+      expect(await takeByIndex()).toHaveLength(SLOTS)
       expect((await fetched()) - before).toBeLessThan(COUNT / 4)
-      await hot.claim.query('COMMIT')
+      await queueDb.claim.query('COMMIT')
     } finally {
-      await hot.close()
+      await queueDb.close()
     }
   })
 
@@ -260,9 +260,9 @@ describe('claim', () => {
 describe('the fence', () => {
   it.each([
     ['markCalling', async (pair: { id: string; token: string }) => (await markCalling(t.sql, [pair])).size],
-    ['prolong', async (pair: { id: string; token: string }) => (await prolong(t.sql, [pair], LEASE)).length],
+    ['prolong', async (pair: { id: string; token: string }) => (await prolongLeases(t.sql, [pair], LEASE)).length],
     ['settle', async (pair: { id: string; token: string }) => (await settle(t.sql, [end(pair)])).length],
-    ['handBack', async (pair: { id: string; token: string }) => (await handBack(t.sql, [pair], 'test')).length],
+    ['releaseTasks', async (pair: { id: string; token: string }) => (await releaseTasks(t.sql, [pair], 'test')).length],
   ])('%s does nothing with a token that is not the task’s, and its work with the right one', async (_, act) => {
     const task = await takeOne()
     const before = await taskRow(t.sql, task.id)
@@ -273,8 +273,8 @@ describe('the fence', () => {
 
   it.each([
     ['markCalling', async (pair: { id: string; token: string }) => (await markCalling(t.sql, [pair])).size],
-    ['prolong', async (pair: { id: string; token: string }) => (await prolong(t.sql, [pair], LEASE)).length],
-    ['handBack', async (pair: { id: string; token: string }) => (await handBack(t.sql, [pair], 'test')).length],
+    ['prolong', async (pair: { id: string; token: string }) => (await prolongLeases(t.sql, [pair], LEASE)).length],
+    ['releaseTasks', async (pair: { id: string; token: string }) => (await releaseTasks(t.sql, [pair], 'test')).length],
   ])('%s does nothing to a task that is over or waits again, although it has still that token', async (_, act) => {
     const over = await takeOne()
     await settle(t.sql, [end(over)])
@@ -323,7 +323,7 @@ describe('the fence', () => {
 
   it('leaves no token on a task that was handed back, and gives its try back', async () => {
     const task = await takeOne()
-    await handBack(t.sql, [task], 'test')
+    await releaseTasks(t.sql, [task], 'test')
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'pending', token: null, tries: 0 })
   })
 
@@ -361,7 +361,7 @@ describe('take-over', () => {
     await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 second' WHERE id = $1`, [task.id])
     expect(await markExpired(t.sql)).toBe(1)
     expect(await takeOver(t.sql, 10_000)).toEqual([])
-    await prolong(t.sql, [task], LEASE)
+    await prolongLeases(t.sql, [task], LEASE)
     expect(await markExpired(t.sql)).toBe(0)
     await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 second' WHERE id = $1`, [task.id])
     expect(await takeOver(t.sql, 0)).toEqual([])
@@ -487,15 +487,15 @@ describe('take-over', () => {
       finished_at: null,
       error_code: null,
     })
-    expect(await askedBy(t.sql, other)).toEqual([])
-    const [asked] = await askedBy(t.sql, asker)
+    expect(await lostCallsOf(t.sql, other)).toEqual([])
+    const [asked] = await lostCallsOf(t.sql, asker)
     expect(asked).toMatchObject({ id: task.id, token: task.token, tries: 1 })
     expect(asked!.left_ms).toBeGreaterThan(0)
-    expect(await prolong(t.sql, [asked!], LEASE)).toHaveLength(1)
+    expect(await prolongLeases(t.sql, [asked!], LEASE)).toHaveLength(1)
     // The asker dies as well.
     await expire(task.id)
     expect(await ask(other)).toMatchObject([{ id: task.id, status: 'running' }])
-    expect(await askedBy(t.sql, other)).toHaveLength(1)
+    expect(await lostCallsOf(t.sql, other)).toHaveLength(1)
     expect(await settle(t.sql, [end(task)])).toHaveLength(1) // the call itself has come back
     expect(await settle(t.sql, [end(asked!)])).toEqual([])
   })
@@ -528,12 +528,12 @@ describe('take-over', () => {
   it('writes that a call is asked for in the name of its token alone, and only once it was sent', async () => {
     const task = await takeOne()
     const phaseNow = async () => (await taskRow(t.sql, task.id))!.phase
-    await markAsking(t.sql, task)
+    await markRecovering(t.sql, task)
     expect(await phaseNow()).toBe('claimed')
     await markCalling(t.sql, [task])
-    await markAsking(t.sql, { id: task.id, token: randomUUID() })
+    await markRecovering(t.sql, { id: task.id, token: randomUUID() })
     expect(await phaseNow()).toBe('calling')
-    await markAsking(t.sql, task)
+    await markRecovering(t.sql, task)
     expect(await phaseNow()).toBe('asking')
   })
 

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { makeDb, makeHotDb } from '../src/index.ts'
+import { makeDb, makeQueueDb } from '../src/index.ts'
 import type { TemporaryDatabase } from '../src/testing.ts'
 import { freshDatabase } from '../src/testing.ts'
 
@@ -22,8 +22,8 @@ const setting = async (sql: { query: <Row>(text: string) => Promise<{ rows: Row[
 describe('a connection of ours', () => {
   it('compiles no statement (jit=off), whatever the server does by default', async () => {
     const db = makeDb({ url: database.url, name: 'test', onError })
-    const hot = makeHotDb({ url: database.url, name: 'test', onError })
-    const { close, ...parts } = hot
+    const queueDb = makeQueueDb({ url: database.url, name: 'test', onError })
+    const { close, ...parts } = queueDb
     try {
       for (const sql of [db.sql, ...Object.values(parts)]) expect(await setting(sql, 'jit')).toBe('off')
     } finally {

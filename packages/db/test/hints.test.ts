@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { jsonText } from '@automagik-spark/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Channel, Listener } from '../src/index.ts'
-import { claim, handBack, listen, markCalling, markExpired, settle, settlementOf, takeOver } from '../src/index.ts'
+import { claim, listen, markCalling, markExpired, releaseTasks, settle, settlementOf, takeOver } from '../src/index.ts'
 import { addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -102,7 +102,7 @@ describe('PostgreSQL announces', () => {
 
   it('that a task which was handed back can be claimed', async () => {
     const task = await takeOne()
-    expect(await announcedBy(() => handBack(t.sql, [task], 'test'))).toEqual(['spark_ready'])
+    expect(await announcedBy(() => releaseTasks(t.sql, [task], 'test'))).toEqual(['spark_ready'])
   })
 
   it('that a task which was taken over can be claimed, or is over', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { forgetFailures, settle, settlementOf } from '../src/index.ts'
+import { resetFailures, settle, settlementOf } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -146,7 +146,7 @@ describe('a schedule whose runs fail', () => {
     expect((await row()).paused_reason).toMatch(
       /^Paused by Spark: its flow is not at the server any more, .* The last one: It broke\.$/,
     )
-    await forgetFailures(t.sql, schedule)
+    await resetFailures(t.sql, schedule)
     await t.sql.query(`UPDATE schedules SET status = 'active', next_run_at = spark_now() WHERE id = $1`, [schedule])
     await ran('failed', 'schedule', 'flow_not_found')
     expect(await pauseFailing()).toEqual([])
@@ -166,7 +166,7 @@ describe('a schedule whose runs fail', () => {
 
   it('begins anew when its failures are forgotten', async () => {
     for (let i = 0; i < 3; i++) await ran('failed')
-    await forgetFailures(t.sql, schedule)
+    await resetFailures(t.sql, schedule)
     await ran('failed')
     expect(await pauseFailing()).toEqual([])
     expect((await row()).consecutive_failures).toBe(1)

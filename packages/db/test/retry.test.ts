@@ -6,11 +6,11 @@ import {
   claim,
   countOpen,
   dueSeconds,
-  handBack,
   listen,
   markCalling,
   markExpired,
-  prolong,
+  prolongLeases,
+  releaseTasks,
   settle,
   settledBy,
   settlementOf,
@@ -162,10 +162,10 @@ describe('a failed attempt that may be tried again', () => {
 
   it.each([
     ['markCalling', async (pair: { id: string; token: string }) => (await markCalling(t.sql, [pair])).size],
-    ['prolong', async (pair: { id: string; token: string }) => (await prolong(t.sql, [pair], LEASE)).length],
+    ['prolong', async (pair: { id: string; token: string }) => (await prolongLeases(t.sql, [pair], LEASE)).length],
     ['settle', async (pair: { id: string; token: string }) => (await settle(t.sql, [done(pair)])).length],
     ['settle again', async (pair: { id: string; token: string }) => (await settle(t.sql, [again(pair)])).length],
-    ['handBack', async (pair: { id: string; token: string }) => (await handBack(t.sql, [pair], 'test')).length],
+    ['releaseTasks', async (pair: { id: string; token: string }) => (await releaseTasks(t.sql, [pair], 'test')).length],
   ])('leaves nothing to its attempt: %s does nothing while it waits, nor when it is tried again', async (_, act) => {
     const task = await takeOne()
     await settle(t.sql, [again(task)])

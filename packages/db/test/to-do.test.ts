@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { ToDo } from '../src/index.ts'
-import { claim, whatIsToDo } from '../src/index.ts'
+import { claim, findToDo } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
 
 let t: Awaited<ReturnType<typeof openTestDb>>
@@ -31,13 +31,13 @@ const NOTHING: ToDo = {
 const set = (what: string) => t.sql.query(`UPDATE sources SET ${what} WHERE id = $1`, [source_id])
 /** What there is to do, by name. */
 const toDo = async () =>
-  Object.entries(await whatIsToDo(t.sql, MINUTE_MS)).flatMap(([name, found]) => (found ? [name] : []))
+  Object.entries(await findToDo(t.sql, MINUTE_MS)).flatMap(([name, found]) => (found ? [name] : []))
 
 describe('what is to do', () => {
   it('is mostly nothing', async () => {
     await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
     await addTask(t.sql, workflow_id, { readyInSeconds: 60 })
-    expect(await whatIsToDo(t.sql, MINUTE_MS)).toEqual(NOTHING)
+    expect(await findToDo(t.sql, MINUTE_MS)).toEqual(NOTHING)
   })
 
   it('is to claim a task that is ready, unless its source takes no calls', async () => {

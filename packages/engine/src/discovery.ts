@@ -89,7 +89,7 @@ const discover = async (
         created_at: now,
         updated_at: now,
       }
-      if (await db.sources.adopt(row))
+      if (await db.sources.insertDiscovered(row))
         logger.info(
           { source_id: id, url, source_type: found.source_type, status: row.status },
           'found a flow server; it is a source now',

@@ -34,7 +34,7 @@ export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyM
 
   const note = (reason: string, error: unknown) =>
     failures.set(reason, { atMs: performance.now(), stores: cannotStore(error) })
-  const forgetFailures = async () => {
+  const resetFailures = async () => {
     const nowMs = performance.now()
     for (const [reason, { atMs, stores }] of failures)
       if (!stores && nowMs - atMs > REMEMBER_MS) failures.delete(reason)
@@ -53,7 +53,7 @@ export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyM
   const check = async () => {
     try {
       const askedAt = performance.now()
-      const seen = await within(ANSWER_MS, db.workers.look({ limitMs: ANSWER_MS }))
+      const seen = await within(ANSWER_MS, db.workers.readLiveness({ limitMs: ANSWER_MS }))
       clock.learn(seen.now, performance.now() - askedAt)
       workers = seen.alive
       troubles = seen.troubles
@@ -67,7 +67,7 @@ export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyM
       down = reason
       return
     }
-    await forgetFailures()
+    await resetFailures()
   }
   const checking = loop(everyMs, random, check, () => undefined)
 

@@ -36,11 +36,11 @@ import type { Db, LockedSchedule, ScheduleRow, ScheduleView, Sql } from '@automa
 import {
   countOpen,
   findSchedule,
-  forgetFailures,
-  holdWorkflow,
   insertSchedule,
   lockSchedule,
+  lockWorkflow,
   removeSchedule,
+  resetFailures,
   sqlNow,
   updateSchedule,
   writeLedger,
@@ -127,7 +127,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
   ): Promise<ScheduleRow> => {
     const { moves, ...plan } = checkPlan({ ...fields, now, stored: planOf(old) })
     checkOptions({ ...fields, stored: old })
-    if (fields.workflow_id !== old.workflow_id && !(await holdWorkflow(tx, fields.workflow_id)))
+    if (fields.workflow_id !== old.workflow_id && !(await lockWorkflow(tx, fields.workflow_id)))
       throw notFound('Workflow')
     const row = await decideDue(tx, old, now)
     const isKept = plan.schedule_type === 'cron' && isReadByOldOnly(plan.schedule_expr)
@@ -148,7 +148,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
     const over = whyOver(decidable(row), now)
     if (over) throw new DomainError('invalid', `The schedule is over and cannot be enabled: ${over}`)
     if (row.status !== 'completed') await writeSpan(tx, row.id, pausedSpan(planOf(row), row.decided_until, now), now)
-    if (row.pause_after_failures !== null || row.paused_reason !== null) await forgetFailures(tx, row.id)
+    if (row.pause_after_failures !== null || row.paused_reason !== null) await resetFailures(tx, row.id)
     const going = { ...row, status: 'active' as const, paused_reason: null, decided_until: watermark(row, now) }
     return { ...going, ...firstOf(going) }
   }

@@ -1,7 +1,7 @@
 import type { JsonValue, RunProblems, Source, VersionInfo } from '@automagik-spark/adapters'
 import type { FieldError, JsonText } from '@automagik-spark/core'
 import { DomainError, invalid, isStringText, membersOf } from '@automagik-spark/core'
-import type { CheckedFlow, Db } from '@automagik-spark/db'
+import type { Db, FlowToValidate } from '@automagik-spark/db'
 import { makeFlowReads } from './flow-reads.ts'
 import type { OpenSource } from './open-source.ts'
 import { VaultError } from './vault.ts'
@@ -37,7 +37,7 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
   /** The flow's graph at its server; null when it cannot be read, or is not there. */
   const graphNow = async (
     remote: Source,
-    { source, changed_at, remote_flow_id, flow_type }: CheckedFlow,
+    { source, changed_at, remote_flow_id, flow_type }: FlowToValidate,
   ): Promise<JsonValue> => {
     const read = await reads.read(remote, `${source.source_id}:${source.version}:${changed_at.getTime()}`, {
       id: remote_flow_id,
@@ -48,7 +48,7 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
 
   const told = new Map<string, Promise<boolean | null>>()
   /** Asked once for a source and key; what could not be told is asked again. */
-  const refusesEmpty = (remote: Source, { source_id, version }: CheckedFlow['source']): Promise<boolean | null> => {
+  const refusesEmpty = (remote: Source, { source_id, version }: FlowToValidate['source']): Promise<boolean | null> => {
     const key = `${source_id}:${version}`
     const known = told.get(key)
     if (known) return known
@@ -62,7 +62,7 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
   /** `stored`: the tweaks were taken before, and run on with a note whatever the flow has become. */
   return async (run: Run, { stored = false } = {}): Promise<void> => {
     if (!isSuspect(run)) return
-    const flow = await db.workflows.forCheck(run.workflow_id, run.tweaks !== null)
+    const flow = await db.workflows.forValidation(run.workflow_id, run.tweaks !== null)
     if (!flow) return // whoever stores the run says so
     let remote: Source
     try {

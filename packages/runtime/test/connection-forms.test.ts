@@ -16,7 +16,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { claim, listen, makeDb, makeHotDb, migrate as migrateWith } from '@automagik-spark/db'
+import { claim, listen, makeDb, makeQueueDb, migrate as migrateWith } from '@automagik-spark/db'
 import type { TemporaryServer } from '@automagik-spark/db/testing'
 import { emptyDatabase, startTemporaryServer } from '@automagik-spark/db/testing'
 import { makeAgendaWakeUps, makeDbClock } from '@automagik-spark/engine'
@@ -48,7 +48,7 @@ const told = (url: string): Promise<string> => migrate(url).then(() => 'it works
 /** Everything that a process does with an address: Prisma, statements, LISTEN and Agenda. Answers the schema of the tables. */
 const use = async (url: string): Promise<string | null> => {
   const db = makeDb({ url, name: 'forms', onError })
-  const hot = makeHotDb({ url, name: 'forms', onError })
+  const queueDb = makeQueueDb({ url, name: 'forms', onError })
   const clock = makeDbClock(Date.now)
   const wakeUps = makeAgendaWakeUps({
     databaseUrl: url,
@@ -69,15 +69,17 @@ const use = async (url: string): Promise<string | null> => {
   })
   try {
     expect((await db.sources.list({ limit: 1, offset: 0, after: null })).rows).toEqual([])
-    expect(await claim(hot.claim, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: 1_000 })).toEqual(
-      [],
-    )
+    expect(
+      await claim(queueDb.claim, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: 1_000 }),
+    ).toEqual([])
     for (const [name, value] of [
       ['jit', 'off'],
       ['statement_timeout', '5s'],
       ['enable_seqscan', 'off'],
     ]) {
-      expect(Object.values((await hot.claim.query<Record<string, string>>(`SHOW ${name}`)).rows[0]!)).toEqual([value])
+      expect(Object.values((await queueDb.claim.query<Record<string, string>>(`SHOW ${name}`)).rows[0]!)).toEqual([
+        value,
+      ])
     }
     await until(
       () => listener.isUp() && wakeUps.isUp(),
@@ -94,7 +96,7 @@ const use = async (url: string): Promise<string | null> => {
   } finally {
     await listener.close()
     await wakeUps.stop()
-    await hot.close()
+    await queueDb.close()
     await db.close()
   }
 }

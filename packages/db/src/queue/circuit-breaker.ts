@@ -45,13 +45,13 @@ export const SEEN_UP = `EXISTS (SELECT FROM sources s JOIN source_outcomes o ON 
 /** Whether something could wait in vain. */
 export const SOMETHING_WAITS = `EXISTS (SELECT FROM sources s WHERE s.deleted_at IS NULL AND ${HELD('s')})`
 
-export type SourcesToTend = { seen_up: boolean; waiting: boolean }
+export type SourceWork = { seen_up: boolean; waiting: boolean }
 /** What there is to do about sources: mostly nothing, so it is asked for before anything is locked or written. */
-export const sourcesToTend = async (sql: Sql): Promise<SourcesToTend> =>
-  (await sql.query<SourcesToTend>(`SELECT ${SEEN_UP} AS seen_up, ${SOMETHING_WAITS} AS waiting`, [])).rows[0]!
+export const findSourceWork = async (sql: Sql): Promise<SourceWork> =>
+  (await sql.query<SourceWork>(`SELECT ${SEEN_UP} AS seen_up, ${SOMETHING_WAITS} AS waiting`, [])).rows[0]!
 
 /** Shows sources as up that took a call since somebody saw them down. It holds and releases nothing: checks do. */
-export const showUp = async (sql: Sql): Promise<void> => {
+export const showReachedAsUp = async (sql: Sql): Promise<void> => {
   await sql.query(
     `UPDATE sources s SET health = 'up', health_reason = NULL WHERE s.id = ANY (ARRAY(
        SELECT s.id FROM sources s JOIN source_outcomes o ON o.source_id = s.id WHERE ${SEEN_BY_CALL} ORDER BY s.id FOR NO KEY UPDATE OF s))`,
@@ -63,7 +63,7 @@ export const showUp = async (sql: Sql): Promise<void> => {
 const BATCH = 200
 
 /** Ends runs by hand of held sources that have waited for a check. Their ids; more may be left when there are 200. */
-export const turnAway = async (sql: Sql): Promise<string[]> => {
+export const failManualRuns = async (sql: Sql): Promise<string[]> => {
   const ended: string[] = []
   for (;;) {
     const { rows } = await sql.query<{ id: string }>(
@@ -88,7 +88,7 @@ export const turnAway = async (sql: Sql): Promise<string[]> => {
  * Ends tasks of servers that have been down for longer than the tasks may be late. Not those of inactive sources: somebody switched these off, and
  * knows. What has no schedule (any more) has the window of a recurring one.
  */
-export const endOverdue = async (sql: Sql): Promise<string[]> =>
+export const failOverdue = async (sql: Sql): Promise<string[]> =>
   (
     await sql.query<{ id: string }>(
       `WITH n AS MATERIALIZED (SELECT spark_now() AS at), x AS (

@@ -67,12 +67,12 @@ export const claimedBy = async (sql: Sql, token: string): Promise<ClaimedTask[]>
   ).rows
 
 /** A task whose call was lost with its worker; `left_ms`: until its timeout. */
-export type AskedTask = ClaimedTask & { left_ms: number }
+export type LostCall = ClaimedTask & { left_ms: number }
 
 /** The lost calls that this worker has taken over. */
-export const askedBy = async (sql: Sql, worker_id: string): Promise<AskedTask[]> =>
+export const lostCallsOf = async (sql: Sql, worker_id: string): Promise<LostCall[]> =>
   (
-    await sql.query<AskedTask>(
+    await sql.query<LostCall>(
       `SELECT t.id, t.token, t.tries, t.workflow_id, t.source_id, w.flow_version, w.updated_at AS flow_changed_at, src.version AS source_version, t.input, t.session_id, t.tweaks, t.timeout, t.scheduled_for,
          t.max_retries, t.retry_on, t.tries_before, (extract(epoch FROM t.started_at - spark_now()) * 1000)::float8 + t.timeout * 1000 AS left_ms
        FROM tasks t JOIN workflows w ON w.id = t.workflow_id JOIN sources src ON src.id = t.source_id
@@ -82,7 +82,7 @@ export const askedBy = async (sql: Sql, worker_id: string): Promise<AskedTask[]>
   ).rows
 
 /** Says of a call that was lost, fenced by its token, that its server is being asked. */
-export const markAsking = async (sql: Sql, { id, token }: { id: string; token: string }): Promise<void> => {
+export const markRecovering = async (sql: Sql, { id, token }: { id: string; token: string }): Promise<void> => {
   await sql.query(
     `UPDATE tasks SET phase = 'asking' WHERE id = $1 AND token = $2 AND status = 'running' AND phase = 'calling'`,
     [id, token],

@@ -22,7 +22,7 @@ const WHILE_DOWN = (source: string, heldSince: string): string => `(CASE
   WHEN spark_now() < ${heldSince} + interval '155 seconds' THEN 20 WHEN spark_now() < ${heldSince} + interval '195 seconds' THEN 40 ELSE 60 END)`
 
 /** A source that this process is to ask how it is. `began_at` fences what is reported. */
-export type Check = {
+export type HealthCheck = {
   source_id: string
   began_at: Date
   check_at: Date
@@ -38,12 +38,17 @@ export type Check = {
  * @param everyMs until the next check of a source that is up
  * @param random in [0, 1), so that the checks of many sources do not stay together
  */
-export const claimChecks = async (sql: Sql, everyMs: number, random: number, limit: number): Promise<Check[]> => {
+export const claimHealthChecks = async (
+  sql: Sql,
+  everyMs: number,
+  random: number,
+  limit: number,
+): Promise<HealthCheck[]> => {
   // Seldom there is something to write; it is looked for much more often.
   const { rowCount } = await sql.query(`SELECT FROM sources s WHERE ${TO_CHECK('$1')} LIMIT 1`, [everyMs])
   if (rowCount === 0) return []
   return (
-    await sql.query<Check>(
+    await sql.query<HealthCheck>(
       `WITH x AS (
          SELECT s.id, ${HELD('s')} OR s.suspect_at IS NOT NULL
            OR EXISTS (SELECT FROM workflows w JOIN schedules c ON c.workflow_id = w.id AND c.status = 'active' WHERE w.source_id = s.id AND w.deleted_at IS NULL) AS asked
@@ -65,15 +70,15 @@ export const claimChecks = async (sql: Sql, everyMs: number, random: number, lim
 const MINE = `s.id = $1 AND s.check_began_at = $2 AND s.checking_until IS NOT NULL AND s.url = $3 AND s.status = 'active' AND s.deleted_at IS NULL`
 /** What could not be sent since this check began wants another one. */
 const STILL_SUSPECT = `CASE WHEN s.suspect_at > s.check_began_at THEN s.suspect_at END`
-const fence = ({ source_id, began_at, url }: Check) => [source_id, began_at, url]
+const fence = ({ source_id, began_at, url }: HealthCheck) => [source_id, began_at, url]
 
 /**
  * The server answered as it should: up, and held no longer. Null: the report is out of date. `released`: a hold is over with it; `cleared`: calls go
  * out again that waited for this check.
  */
-export const checkedUp = async (
+export const recordUp = async (
   sql: Sql,
-  check: Check,
+  check: HealthCheck,
   version_info: unknown,
 ): Promise<{ released: boolean; cleared: boolean } | null> =>
   (
@@ -89,16 +94,21 @@ export const checkedUp = async (
   ).rows[0] ?? null
 
 /** `down`: the source is held, `began`: since now. `next_at`: when it is asked again. */
-export type SeenDown = { down: boolean; began: boolean; failures: number; next_at: Date }
+export type DownReport = { down: boolean; began: boolean; failures: number; next_at: Date }
 
 /**
  * The server did not answer as it should: it is held, at once after a call that could not be sent, else the third time in a row. `busy`: it took too
  * long or asked to come later, which is no failure while it has calls to work on, or took one within the last minute. A server that comes and goes
  * and takes no call in between is in one hold, so that no task waits for ever. Null: the report is out of date.
  */
-export const checkedDown = async (sql: Sql, check: Check, reason: string, busy: boolean): Promise<SeenDown | null> =>
+export const recordDown = async (
+  sql: Sql,
+  check: HealthCheck,
+  reason: string,
+  busy: boolean,
+): Promise<DownReport | null> =>
   (
-    await sql.query<SeenDown>(
+    await sql.query<DownReport>(
       `WITH x AS (
          SELECT s.id, ${HELD('s')} AS held, s.suspect_at, s.hold_from, s.check_failures,
            $5 AND (EXISTS (SELECT FROM tasks t WHERE t.source_id = s.id AND t.status = 'running' AND t.phase <> 'claimed')
@@ -124,7 +134,7 @@ export const checkedDown = async (sql: Sql, check: Check, reason: string, busy: 
   ).rows[0] ?? null
 
 /** The server was not asked. `isOver`: nor can it be, so that nothing waits for this check; else somebody else may take it at once. */
-export const checkNotMade = async (sql: Sql, check: Check, isOver: boolean): Promise<void> => {
+export const recordNotChecked = async (sql: Sql, check: HealthCheck, isOver: boolean): Promise<void> => {
   await sql.query(
     `UPDATE sources s SET checking_until = NULL, suspect_at = CASE WHEN $4 THEN ${STILL_SUSPECT} ELSE s.suspect_at END WHERE ${MINE}`,
     [...fence(check), isOver],
@@ -132,7 +142,7 @@ export const checkNotMade = async (sql: Sql, check: Check, isOver: boolean): Pro
 }
 
 /** What a check that began at `since` or later says of the source: null while there is none. */
-export const verdictSince = async (sql: Sql, source_id: string, since: Date): Promise<'down' | 'up' | null> =>
+export const healthSince = async (sql: Sql, source_id: string, since: Date): Promise<'down' | 'up' | null> =>
   (
     await sql.query<{ verdict: 'down' | 'up' | null }>(
       `SELECT CASE WHEN ${HELD('s')} THEN 'down' WHEN s.check_began_at >= $2 AND s.checking_until IS NULL THEN 'up' END AS verdict FROM sources s WHERE s.id = $1`,

@@ -4,17 +4,21 @@ import type { Sql } from '../sql.ts'
 import type { Settled } from './settle.ts'
 import { AFTER_SETTLED, utcText, wholeSecond } from './settle.ts'
 
-export type Held = { id: string; cancel_requested_at: Date | null }
+export type KeptLease = { id: string; cancel_requested_at: Date | null }
 
 /**
  * Prolongs the leases of the pairs in hand, and says which still hold. Naming them, never "all of mine", keeps a task that was claimed
  * and lost from living for ever.
  */
-export const prolong = async (sql: Sql, pairs: { id: string; token: string }[], leaseMs: number): Promise<Held[]> => {
+export const prolongLeases = async (
+  sql: Sql,
+  pairs: { id: string; token: string }[],
+  leaseMs: number,
+): Promise<KeptLease[]> => {
   if (pairs.length === 0) return []
   const sorted = [...pairs].sort((a, b) => (a.id < b.id ? -1 : 1))
   return (
-    await sql.query<Held>(
+    await sql.query<KeptLease>(
       `UPDATE tasks t SET lease_until = spark_now() + $3 * interval '1 millisecond', marked_at = NULL
        FROM unnest($1::uuid[], $2::uuid[]) AS h(id, token)
        WHERE t.id = h.id AND t.token = h.token AND t.status = 'running' RETURNING t.id, t.cancel_requested_at`,
@@ -41,11 +45,11 @@ export const markExpired = async (sql: Sql): Promise<number> =>
 const BATCH = 200
 
 /** A worker that takes lost calls over to ask their servers what became of them. */
-export type Asker = { worker_id: string; leaseMs: number; source_types: readonly SourceType[] }
-const NOBODY: Asker = { worker_id: '00000000-0000-0000-0000-000000000000', leaseMs: 0, source_types: [] }
+export type Recoverer = { worker_id: string; leaseMs: number; source_types: readonly SourceType[] }
+const NOBODY: Recoverer = { worker_id: '00000000-0000-0000-0000-000000000000', leaseMs: 0, source_types: [] }
 
 /**
- * Second step: what was marked for `graceMs`. Before its call: back to the queue, its try given back. During its call: the asker gets
+ * Second step: what was marked for `graceMs`. Before its call: back to the queue, its try given back. During its call: the recoverer gets
  * it, where its kind of server can be asked. Else nobody can say what became of it; with `retry_on: unknown` and tries left it is tried again, in its own good time. A requested cancel is carried out.
  * The token stays, so that the attempt may still report.
  * @param random in [0, 1), for the backoff
@@ -54,7 +58,7 @@ export const takeOver = async (
   sql: Sql,
   graceMs: number,
   random: () => number,
-  asker: Asker = NOBODY,
+  recoverer: Recoverer = NOBODY,
 ): Promise<Settled[]> =>
   (
     await sql.query<Settled>(
@@ -107,9 +111,9 @@ export const takeOver = async (
         graceMs,
         RETRY_WINDOWS_MS,
         Array.from({ length: BATCH }, random),
-        asker.source_types,
-        asker.worker_id,
-        asker.leaseMs,
+        recoverer.source_types,
+        recoverer.worker_id,
+        recoverer.leaseMs,
       ],
     )
   ).rows

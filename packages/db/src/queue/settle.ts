@@ -199,7 +199,11 @@ export const settledBy = async (sql: Sql, settlements: Settlement[]): Promise<Se
   )
 
 /** Gives tasks back whose call was never sent, as their holder knows; their try is given back too. */
-export const handBack = async (sql: Sql, pairs: { id: string; token: string }[], why: string): Promise<string[]> => {
+export const releaseTasks = async (
+  sql: Sql,
+  pairs: { id: string; token: string }[],
+  why: string,
+): Promise<string[]> => {
   const sorted = [...pairs].sort((a, b) => (a.id < b.id ? -1 : 1))
   return (
     await sql.query<{ id: string }>(

@@ -1,11 +1,11 @@
 import type { Sql } from '../sql.ts'
-import type { SourcesToTend } from './circuit-breaker.ts'
+import type { SourceWork } from './circuit-breaker.ts'
 import { SEEN_UP, SOMETHING_WAITS } from './circuit-breaker.ts'
 import { CHECKS_DUE } from './health-check.ts'
 import { DUE } from './ledger.ts'
 
 /** What there is to do at this moment. */
-export type ToDo = SourcesToTend & {
+export type ToDo = SourceWork & {
   /** A task can be claimed. */
   tasks: boolean
   /** Schedules are due. */
@@ -23,7 +23,7 @@ export type ToDo = SourcesToTend & {
  * the planner walk the indexes of due times and of ready tasks; any one row would send it through all schedules of a workflow.
  * @param checkEveryMs between two checks of a source
  */
-export const whatIsToDo = async (sql: Sql, checkEveryMs: number): Promise<ToDo> =>
+export const findToDo = async (sql: Sql, checkEveryMs: number): Promise<ToDo> =>
   (
     await sql.query<ToDo>(
       `SELECT

@@ -18,7 +18,7 @@ export type UnsentTask = { id: string; becomes: 'again' | 'last' | 'cancelled'; 
  * Gives tasks back whose calls were not sent, to wait 1, 2 … s, and has their sources checked: from here on nothing is claimed of these until a check
  * that begins after this is over. Sources are locked before tasks, as a claim does. Tasks that are no longer their token's are not returned.
  */
-export const giveBackUnsent = async (sql: Sql, unsent: Unsent[]): Promise<UnsentTask[]> => {
+export const releaseUnsent = async (sql: Sql, unsent: Unsent[]): Promise<UnsentTask[]> => {
   const sorted = [...unsent].sort((a, b) => (a.id < b.id ? -1 : 1))
   return (
     await sql.query<UnsentTask>(
