@@ -84,6 +84,7 @@ export {
   Workflow,
   WorkflowItem,
 } from './contract/workflows.ts'
+export { decodeText, withUnixLineEnds } from './decode-text.ts'
 export type { ErrorCode, FailureClass, FieldError } from './errors.ts'
 export { DomainError, invalid, notFound, SourceError } from './errors.ts'
 export { uuidV7 } from './ids.ts'

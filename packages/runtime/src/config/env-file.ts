@@ -1,15 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import { decodeText, withUnixLineEnds } from '@automagik-spark/core'
 import { ConfigError } from './config.ts'
 
 type Env = Record<string, string | undefined>
-
-/** The text of a `.env` file. Editors save a byte order mark before it, other line ends, or another encoding altogether. */
-const decodeDotEnv = (bytes: Uint8Array): string => {
-  if (bytes.includes(0)) throw new ConfigError(['.env is not UTF-8 text but looks like UTF-16: save it as UTF-8'])
-  return new TextDecoder().decode(bytes).replace(/\r\n?/g, '\n') // which leaves the mark out
-}
 
 /** The variables of a `.env` file. */
 export const readDotEnv = (text: string): Record<string, string> => {
@@ -39,6 +34,8 @@ export const withDotEnv = (env: Env, folder: string): Env => {
     if (code === 'ENOENT') return env
     throw new ConfigError([`${path} cannot be read (${code ?? message}): make it readable or remove it`])
   }
+  const text = decodeText(bytes)
+  if (text === null) throw new ConfigError(['.env is not UTF-8 text but looks like UTF-16: save it as UTF-8'])
   const set = Object.entries(env).filter(([, value]) => value !== undefined && value.trim() !== '')
-  return { ...env, ...readDotEnv(decodeDotEnv(bytes)), ...Object.fromEntries(set) }
+  return { ...env, ...readDotEnv(withUnixLineEnds(text)), ...Object.fromEntries(set) }
 }
