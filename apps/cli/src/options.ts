@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
-import { RawJson, type RetryOn } from '@automagik-spark/sdk'
+import { MAX_RETRIES, RetryOn } from '@automagik-spark/core'
+import { RawJson } from '@automagik-spark/sdk'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readText } from './env-file.ts'
 import { EXIT, usage } from './errors.ts'
@@ -35,17 +36,20 @@ export const wholeNumber =
     return value
   }
 
-const RETRY_ON: RetryOn[] = ['safe', 'failure', 'unknown']
 export type RetryOptions = { maxRetries?: number; retryOn?: RetryOn }
 
 export const addRetryOptions = (command: Command, byDefault: string): Command =>
   command
-    .option('--max-retries <n>', `how many tries may follow the first, up to 100 (${byDefault})`, wholeNumber(0))
+    .option(
+      '--max-retries <n>',
+      `how many tries may follow the first, up to ${MAX_RETRIES} (${byDefault})`,
+      wholeNumber(0),
+    )
     .addOption(
       new Option(
         '--retry-on <what>',
         'what is tried again: safe (the default: what surely never ran), failure (also a flow that failed), unknown (also a call whose outcome nobody knows: the flow may run twice)',
-      ).choices(RETRY_ON),
+      ).choices(RetryOn.options),
     )
 
 /** As it was typed, for every digit of it. */

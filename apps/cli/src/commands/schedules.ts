@@ -1,3 +1,4 @@
+import { Misfire, Overlap, SCHEDULED_RETRIES, ScheduleStatus, ScheduleType } from '@automagik-spark/core'
 import type {
   Backfill,
   CreateSchedule,
@@ -26,10 +27,6 @@ import {
 } from '../options.ts'
 import type { Column } from '../table.ts'
 
-const TYPES: Array<Schedule['schedule_type']> = ['cron', 'interval', 'one-time']
-const STATUSES: Array<Schedule['status']> = ['active', 'paused', 'stopped', 'completed']
-const OVERLAPS: Array<Schedule['overlap']> = ['skip', 'queue_all', 'queue_one', 'cancel_previous', 'allow']
-const MISFIRES: Array<Schedule['misfire']> = ['last', 'skip', 'all']
 const CLEARABLE = [
   'name',
   'input_value',
@@ -113,7 +110,9 @@ const addWhenOptions = (command: Command): Command =>
     .option('--cron <expression>', "when, as cron has it, such as '0 8 * * *'")
     .option('--every <interval>', 'when, by the clock: 30s, 15m, 2h, 1d')
     .option('--at <time>', "when, once: an ISO 8601 time, or 'now'")
-    .addOption(new Option('--type <type>', 'the same in the words of the API, with --expr').choices(TYPES))
+    .addOption(
+      new Option('--type <type>', 'the same in the words of the API, with --expr').choices(ScheduleType.options),
+    )
     .option('--expr <expression>', 'see --type')
     .option('--timezone <name>', 'IANA name for --cron, and for --at without an offset (UTC when left out)')
 
@@ -124,12 +123,12 @@ const addPlanOptions = (command: Command): Command =>
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
     .addOption(
       new Option('--overlap <what>', 'what happens when the run before is not over (skip when left out)').choices(
-        OVERLAPS,
+        Overlap.options,
       ),
     )
     .addOption(
       new Option('--misfire <what>', 'which late due times still run after an outage (last when left out)').choices(
-        MISFIRES,
+        Misfire.options,
       ),
     )
     .option('--catchup-window <seconds>', 'how late a due time may still run (a day; once: seven days)', wholeNumber(0))
@@ -140,7 +139,7 @@ const addPlanOptions = (command: Command): Command =>
     .option('--pause-after-failures <n>', 'paused when so many runs in a row have failed', wholeNumber(1))
 
 const addFieldOptions = (command: Command): Command =>
-  addRetryOptions(addPlanOptions(command), '3 for a new schedule').option(
+  addRetryOptions(addPlanOptions(command), `${SCHEDULED_RETRIES} for a new schedule`).option(
     '--timeout <seconds>',
     'how long a run may take, up to 3600',
     wholeNumber(1),
@@ -226,7 +225,7 @@ export const addSchedules = (
     addCommand(group, 'list', 'list the schedules, newest first', ['automagik-spark schedules list --status active']),
   )
     .option('--workflow <id>', 'only of that workflow')
-    .addOption(new Option('--status <status>', 'only those').choices(STATUSES))
+    .addOption(new Option('--status <status>', 'only those').choices(ScheduleStatus.options))
     .action(
       ({ workflow, status, ...options }: ListOptions & { workflow?: string; status?: SchedulesListQuery['status'] }) =>
         list(

@@ -1,4 +1,4 @@
-import { SourceType } from '@automagik-spark/core'
+import { SourceStatus, SourceType } from '@automagik-spark/core'
 import type { CreateSource, Source, SourcesListQuery, UpdateSource } from '@automagik-spark/sdk'
 import { type Command, Option } from 'commander'
 import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
@@ -7,8 +7,6 @@ import { usage } from '../errors.ts'
 import { readAll } from '../io.ts'
 import { addCommand, addGroup, addListOptions, given, wholeNumber } from '../options.ts'
 import type { Column } from '../table.ts'
-
-const STATUSES: Array<Source['status']> = ['active', 'inactive']
 
 const columns: Array<Column<Source>> = [
   { header: 'ID', value: ({ id }) => id },
@@ -88,7 +86,7 @@ export const addSources = (
     })
 
   addListOptions(addCommand(group, 'list', 'list the flow servers', ['automagik-spark sources list --status active']))
-    .addOption(new Option('--status <status>', 'only those').choices(STATUSES))
+    .addOption(new Option('--status <status>', 'only those').choices(SourceStatus.options))
     .action((options: ListOptions & Pick<SourcesListQuery, 'status'>) =>
       list(
         (query) => spark().sources.list({ ...query, status: options.status }, request()),
@@ -109,7 +107,7 @@ export const addSources = (
   )
     .option('--remove-api-key', 'call it without a key')
     .option('--url <url>', 'where it is now')
-    .addOption(new Option('--status <status>', 'an inactive source runs nothing').choices(STATUSES))
+    .addOption(new Option('--status <status>', 'an inactive source runs nothing').choices(SourceStatus.options))
     .action(async (id: string, options: UpdateOptions) => {
       const key = await readKey(options)
       if (key !== undefined && options.removeApiKey) throw usage('Either give a key or --remove-api-key.')

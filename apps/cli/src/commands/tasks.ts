@@ -1,3 +1,4 @@
+import { TaskStatus, Trigger } from '@automagik-spark/core'
 import { resultText, type Task, type TaskEvent, type TasksListQuery } from '@automagik-spark/sdk'
 import { type Command, Option } from 'commander'
 import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
@@ -14,9 +15,6 @@ import {
   wholeNumber,
 } from '../options.ts'
 import type { Column } from '../table.ts'
-
-const STATUSES: Array<Task['status']> = ['pending', 'running', 'completed', 'failed', 'cancelled']
-const TRIGGERS: Array<Task['trigger']> = ['manual', 'schedule', 'backfill', 'replay']
 
 const tookOf = ({ started_at, finished_at }: Task): string | null =>
   started_at && finished_at ? `${((Date.parse(finished_at) - Date.parse(started_at)) / 1000).toFixed(1)} s` : null
@@ -56,8 +54,8 @@ export const addTasks = (program: Command, context: CommandContext): void => {
   )
     .option('--workflow <id>', 'only of that workflow')
     .option('--schedule <id>', 'only of that schedule')
-    .addOption(new Option('--status <status>', 'only those').choices(STATUSES))
-    .addOption(new Option('--trigger <trigger>', 'only those').choices(TRIGGERS))
+    .addOption(new Option('--status <status>', 'only those').choices(TaskStatus.options))
+    .addOption(new Option('--trigger <trigger>', 'only those').choices(Trigger.options))
     .option('--after <time>', 'created then or later: ISO 8601 with Z or an offset')
     .option('--before <time>', 'created before then')
     .action(({ workflow, schedule, status, trigger, after, before, ...options }: FilterOptions) => {

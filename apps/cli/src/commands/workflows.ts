@@ -1,3 +1,4 @@
+import { MANUAL_RETRIES } from '@automagik-spark/core'
 import type {
   RemoteFlow,
   RunOptions,
@@ -153,7 +154,7 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
       'echo "Hello" | automagik-spark workflows run 0199a1b2-0000-7000-8000-000000000002 --input-file -',
     ]),
   )
-  addRetryOptions(runCommand, '0 when left out')
+  addRetryOptions(runCommand, `${MANUAL_RETRIES} when left out`)
     .option('--session <id>', 'the conversation at the flow server; a fresh one when left out')
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
     .option('--timeout <seconds>', 'how long the run may take, up to 3600', wholeNumber(1))
