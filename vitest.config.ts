@@ -2,7 +2,12 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { patience, patient } from './packages/testing/src/patience.ts'
 
-const shared = { resolve: { conditions: ['spark-source'] }, ssr: { resolve: { conditions: ['spark-source'] } } }
+/** Packages resolve to their sources, so that tests need no build; global setups are resolved by `__vitest__`. */
+const shared = {
+  environments: { __vitest__: { resolve: { conditions: ['spark-source'] } } },
+  resolve: { conditions: ['spark-source'] },
+  ssr: { resolve: { conditions: ['spark-source'] } },
+}
 
 const PATIENCE = 'packages/testing/src/patience-setup.ts'
 
