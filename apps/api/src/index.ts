@@ -1,6 +1,5 @@
 export type { Api, ApiDeps } from './api.ts'
 export { makeApi } from './api.ts'
 export type { ApiEngine } from './engine-port.ts'
-export type { JsonText } from './http/handle.ts'
 export type { Logger } from './logger.ts'
 export { startApi } from './start.ts'

@@ -1,6 +1,13 @@
 import type { Health, Page, Schedule, Source, Task, Workflow } from '@automagik-spark/core'
-import { DomainError, notFound } from '@automagik-spark/core'
+import { DomainError, getTask, listTasks, notFound, writeJson } from '@automagik-spark/core'
+import type { JsonBody } from '@automagik-spark/engine'
+import { z } from 'zod'
 import type { ApiEngine } from '../src/engine-port.ts'
+
+/** As PostgreSQL makes it in the real one. */
+const bodyOf = <T extends z.ZodType>(schema: T, value: z.output<T>): JsonBody => ({
+  json_text: writeJson(z.encode(schema, value)),
+})
 
 export const NOW = new Date('2026-03-01T12:00:00.000Z')
 export const ID = '019aa000-0000-7000-8000-000000000001'
@@ -184,8 +191,8 @@ export const makeFakeEngine = () => {
         ),
     },
     tasks: {
-      list: async () => pageOf([task]),
-      get: async (id) => known(id, task, 'Task'),
+      list: async () => bodyOf(listTasks.response, pageOf([task])),
+      get: async (id) => known(id, bodyOf(getTask.response, task), 'Task'),
       remove: async (id) => known(id, task, 'Task'),
       cancel: async (id) => known(id, { task, done: true }, 'Task'),
       retry: async (id) =>

@@ -7,7 +7,7 @@ import type { Ids } from './ids.ts'
 
 type Deps = { db: Db; ids: Ids; default_timeout: number }
 
-/** The plan of a span; one that was written without it is read by the plan of today. */
+/** The plan that a span was written with; a span without one gets the plan of today. */
 const planOfSpan = (schedule: LockedSchedule, stored: StoredPlan | null): Plan => {
   if (!stored) return planOf(schedule)
   const at = (text: string | null) => (text ? new Date(text) : null)
@@ -23,7 +23,7 @@ const planOfSpan = (schedule: LockedSchedule, stored: StoredPlan | null): Plan =
   }
 }
 
-/** The spans that hold any of the chosen due times, and what is left of them. */
+/** The spans that hold a chosen due time, and the pieces that remain around it. */
 const splitAround = (schedule: LockedSchedule, rows: CoveringRow[]): { starts: Date[]; pieces: SpanPiece[] } => {
   const spans = new Map<number, CoveringRow[]>()
   for (const row of rows)
@@ -40,7 +40,7 @@ const splitAround = (schedule: LockedSchedule, rows: CoveringRow[]): { starts: D
   return { starts: split.map(({ start }) => start), pieces: split.flatMap(({ pieces }) => pieces) }
 }
 
-/** Starts what a past span has not started. The schedule is locked meanwhile, so no due time is decided twice. */
+/** Starts the due times of a past span that were not started. Locks the schedule, so that no due time is decided twice. */
 export const makeBackfill =
   ({ db, ids, default_timeout }: Deps) =>
   async (id: string, { from, to, dry_run }: BackfillSchedule): Promise<Backfill> =>

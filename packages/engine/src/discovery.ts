@@ -25,7 +25,7 @@ type Deps = {
   logger: Logger
 }
 
-/** What was found at an address, or what is missing to use it. */
+/** The server at an address, and what is missing to use it. */
 type Found = { source_type: SourceType; key: string | null } & (
   { version_info: VersionInfo; reason: null } | { version_info: null; reason: string }
 )
@@ -33,8 +33,8 @@ type Found = { source_type: SourceType; key: string | null } & (
 const MAX_CONCURRENCY = 40
 
 /**
- * Looks for flow servers on this machine, once, beside everything else: nobody waits for it, and nothing fails because of it. An address
- * becomes a source at most once in the life of the database, whatever its user does with that source.
+ * Looks for flow servers on this machine once, in the background: nothing waits for it or fails because of it.
+ * An address becomes a source at most once in the life of the database, also when the user deletes that source.
  */
 export const startDiscovery = ({ config, ...deps }: Deps): { done: Promise<void>; close: () => Promise<void> } => {
   const closing = new AbortController()
@@ -98,7 +98,7 @@ const discover = async (
   )
 }
 
-/** The same server, by whichever name of this machine it is called. */
+/** One text for all names that this machine has for itself. */
 const placeOf = (url: string): string => {
   const { protocol, hostname, port, pathname } = new URL(url)
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname) ? `${protocol}//this machine:${port}${pathname}` : url
@@ -106,7 +106,7 @@ const placeOf = (url: string): string => {
 
 type Look = { url: string; pool: HttpPool; keys: Discovery['keys']; signal: AbortSignal }
 
-/** Null: no flow server that Spark knows, or one that is not well. */
+/** Null: there is no flow server that Spark knows, or it does not answer as it should. */
 const lookAt = async ({ url, pool, keys, signal }: Look): Promise<Found | null> => {
   try {
     const source_type = await detectSourceType({ url, pool }, signal)

@@ -54,5 +54,5 @@ export const inDoubt = async <T>(
 }
 
 /** @param path below `/api/v1` */
-export const lookAt = (what: string, path: string): string =>
+export const whereToLook = (what: string, path: string): string =>
   `The database went away while ${what} was being stored, so it may be there. GET /api/v1/${path}: look there before sending again`

@@ -12,7 +12,7 @@ import { makeRuns } from './runs.ts'
 import { makeSchedules } from './schedules.ts'
 import { makeSources } from './sources.ts'
 import { makeTasks } from './tasks.ts'
-import { makeRunCheck } from './validate-run.ts'
+import { makeValidateRun } from './validate-run.ts'
 import type { Vault } from './vault.ts'
 import { makeWaiters } from './waiters.ts'
 import type { WakeUps } from './wake-ups/wake-ups.ts'
@@ -36,7 +36,7 @@ export type EngineDeps = {
   default_timeout: number
 }
 
-/** What users can do, each call of the contract a function. */
+/** The use cases: a function for each call of the contract. */
 export const startEngine = async (deps: EngineDeps) => {
   const { url, db, wakeUps, clock, ids, logger, random, vault, pool, openSource, addSecret, version, default_timeout } =
     deps
@@ -51,16 +51,16 @@ export const startEngine = async (deps: EngineDeps) => {
     onUp: waiters.onUp,
     onError: (error) => logger.warn({ err: error }, 'listening broke; connecting again'),
   })
-  const check = makeRunCheck({ db, openSource })
-  const runs = makeRuns({ db, ids, waiters, check, workersAlive: health.workersAlive, default_timeout })
+  const validateRun = makeValidateRun({ db, openSource })
+  const runs = makeRuns({ db, ids, waiters, validateRun, workersAlive: health.workersAlive, default_timeout })
   const flows = makeFlows({ db, openSource })
 
   return {
     sources: makeSources({ db, wakeUps, clock, ids, vault, pool, addSecret }),
     workflows: { ...makeWorkflows({ db, clock, ids, flows }), run: runs.run },
-    tasks: makeTasks({ db, ids, waiters, check }),
+    tasks: makeTasks({ db, ids, waiters, validateRun }),
     schedules: {
-      ...makeSchedules({ db, wakeUps, clock, ids, runs, check, default_timeout }),
+      ...makeSchedules({ db, wakeUps, clock, ids, runs, validateRun, default_timeout }),
       backfill: makeBackfill({ db, ids, default_timeout }),
     },
     workers: makeWorkers({ db, clock }),

@@ -9,17 +9,17 @@ import type { Ids } from './ids.ts'
 type Wanted = {
   input_component?: string | undefined
   output_component?: string | undefined
-  /** More to say of it, beside what its graph tells. */
+  /** More warnings, beside those from the graph. */
   said?: string[]
 }
 
-/** Said until the flow is synced again. */
+/** The warning of a missing flow; a sync removes it. */
 export const GONE =
   'The flow was not found at its server when it was last looked for: it was deleted there, or the key may not see it. Its runs fail until it is back.'
 
 type Of = { source_id: string; remote: Source; flow: RemoteFlow }
 
-/** The copies of flows that runs go by. */
+/** The copies of flows that runs use. */
 export const makeFlowCopies = ({ db, clock, ids }: { db: Db; clock: Clock; ids: Ids }) => {
   const copyOf = async ({ source_id, remote, flow }: Of, wanted: Wanted): Promise<WorkflowSync> => {
     const before = await db.workflows.chosen({ source_id, flow_type: flow.flow_type, remote_flow_id: flow.id })
@@ -30,7 +30,7 @@ export const makeFlowCopies = ({ db, clock, ids }: { db: Db; clock: Clock; ids: 
     const { input_component, output_component, refusals, ...components } = remote.components(flow, asked)
     const refused = refusals.find(({ path }) => wanted[path as keyof typeof wanted] !== undefined)
     if (refused) throw invalid(refused.path, refused.message)
-    // Chosen earlier, and of no use since the flow was changed: its runs are refused until somebody chooses again.
+    // The flow changed so that a component chosen earlier cannot be used: runs are refused until the user chooses again.
     const useless = refusals.map(
       ({ path, message }) => `The ${path} that was chosen cannot be used, and runs are refused: ${message}.`,
     )
@@ -57,7 +57,7 @@ export const makeFlowCopies = ({ db, clock, ids }: { db: Db; clock: Clock; ids: 
       liked: flow.liked,
       tags: flow.tags.map(storableText),
       warnings: [...(wanted.said ?? []), ...components.warnings, ...useless],
-      // A stranger's graph may hold what PostgreSQL cannot keep.
+      // A graph from outside may hold characters that PostgreSQL refuses.
       data: JSON.parse(storableJson(JSON.stringify(flow.data))) as unknown,
       created_at: now,
       updated_at: now,
@@ -65,10 +65,10 @@ export const makeFlowCopies = ({ db, clock, ids }: { db: Db; clock: Clock; ids: 
   }
 
   return {
-    /** Stores one, or refreshes it: the components that a user chose stay, unless others are wanted. */
+    /** Stores or refreshes a copy. Components that the user chose stay, unless others are given. */
     keep: async (of: Of, wanted: Wanted): Promise<{ id: string; created: boolean }> =>
       db.workflows.upsert(await copyOf(of, wanted)),
-    /** Refreshes one that is there; nothing happens to one that was deleted meanwhile. */
+    /** Refreshes an existing copy; does nothing when it was deleted meanwhile. */
     mend: async (of: Of, wanted: Wanted): Promise<void> => void (await db.workflows.refresh(await copyOf(of, wanted))),
   }
 }

@@ -9,11 +9,11 @@ import { VaultError } from './vault.ts'
 export type OpenedSource = { row: SourceRow; remote: RemoteSource }
 export type FoundFlow = OpenedSource & { flow: RemoteFlow }
 
-/** The flows at the connected servers. */
+/** The flows that the connected servers have now. */
 export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }) => {
   const open = (row: SourceRow): OpenedSource => ({ row, remote: openSource({ source_id: row.id, ...row }) })
 
-  /** The sources that a `source_url` (a URL or a host) names; without one, all that are active. */
+  /** The sources that `source_url` (a URL or a host) names; without it, all active ones. */
   const sourcesFor = async (source_url: string | undefined): Promise<SourceRow[]> => {
     const rows = await db.sources.all()
     if (source_url === undefined) return rows.filter((row) => row.status === 'active')
@@ -34,7 +34,7 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
     sourcesFor,
     open,
 
-    /** All flows; a source that cannot be reached is named and fails no other. One that was asked for by name fails. */
+    /** All flows, and the sources that could not be reached. A source that the caller named fails the request. */
     async list(
       { source_url, simplified }: { source_url?: string | undefined; simplified: boolean },
       signal?: AbortSignal,
@@ -59,7 +59,7 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
       return { flows: lists.flat(), unreachable }
     },
 
-    /** One flow, wherever it is. In several sources: the caller must say which. */
+    /** Finds one flow in all sources. When several sources have it, the caller must name one. */
     async find(flow_id: string, source_url: string | undefined): Promise<FoundFlow> {
       const rows = await sourcesFor(source_url)
       const failures: { row: SourceRow; error: Error }[] = []
@@ -78,7 +78,7 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
       const hits = found.flat()
       const [first] = hits
       if (first && hits.length > 1 && hits.every(({ row }) => row === first.row)) {
-        // Langflow has one kind of thing, of which several may have one name.
+        // Langflow has only flows, and several may share a name.
         const isKind = first.flow.flow_type !== 'flow'
         throw invalid(
           'flow_id',
@@ -91,7 +91,7 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
           `flow ${flow_id} is in several sources; take one of ${[...new Set(hits.map((hit) => hit.row.url))].join(', ')}`,
         )
       if (first) return first
-      // A source that did not answer may have the flow: saying "not found" would be a guess.
+      // A source that did not answer may have the flow, so "not found" would be a guess.
       if (failures[0]) throw sourceFailure(failures[0].row, failures[0].error)
       throw new DomainError(
         'not_found',
@@ -102,11 +102,11 @@ export const makeFlows = ({ db, openSource }: { db: Db; openSource: OpenSource }
 }
 export type Flows = ReturnType<typeof makeFlows>
 
-/** Flows whose components are looked up at once, and of how many flows at most: a list must not become a crawl. */
+/** How many flows are looked up at the same time, and at most in one list: a list must not become a crawl. */
 const LOOK_UP_AT_ONCE = 8
 const LOOK_UP_MOST = 200
 
-/** Servers list flows without their graphs, which hold the components. A flow that cannot be fetched is listed without. */
+/** Adds components, which lists of flows leave out. A flow that cannot be fetched is listed without them. */
 const withComponents = async (
   remote: RemoteSource,
   flows: RemoteFlow[],
@@ -131,7 +131,7 @@ const withComponents = async (
   return flows.map((flow) => ({ ...flow, components: found.get(flow.id) ?? flow.components }))
 }
 
-/** Does `work` for each item, `atOnce` at a time; no more once one has failed, or nobody waits for it. */
+/** Does `work` for each item, `atOnce` at a time. Starts no more items after a failure or the signal. */
 export const eachOf = async <T>(
   items: readonly T[],
   atOnce: number,
@@ -155,11 +155,11 @@ export const eachOf = async <T>(
   await Promise.all(Array.from({ length: atOnce }, next))
 }
 
-/** What concerns this source alone: its server, or its key, which cannot be decrypted here. */
+/** A failure of this source alone: of its server, or of its key, which cannot be decrypted here. */
 const isOfTheSource = (error: unknown): error is SourceError | VaultError =>
   error instanceof SourceError || error instanceof VaultError
 
-/** Says which source it was, once: most reasons name it already. */
+/** Names the source once: most reasons contain its URL already. */
 export const sourceFailure = ({ url }: Pick<SourceRow, 'url'>, error: Error): DomainError =>
   new DomainError(
     'invalid',

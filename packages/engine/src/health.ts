@@ -17,19 +17,19 @@ type Deps = {
   everyMs?: number
 }
 
-/** What does not answer within this time is down. */
+/** A store that does not answer within this time is down. */
 const ANSWER_MS = 2_000
-/** What failed a request counts for so long; what cannot be stored, until it can be again. */
+/** How long the failure of a request is reported. A failure to store is reported until storing works again. */
 const REMEMBER_MS = 30_000
 
-/** How the service is. It looks once a second, so that `/health` answers from memory. */
+/** The health of this process and its stores. Checks once a second, so that `/health` answers from memory. */
 export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyMs = 1_000 }: Deps) => {
   /** Why PostgreSQL does not answer; null while it does. */
   let down: string | null = null
   let workers = 0
   let troubles: string[] = []
   let stopping = false
-  /** What failed requests, by its reason: when last, and whether PostgreSQL could not store. */
+  /** Reasons why requests failed: when last, and whether PostgreSQL could not store. */
   const failures = new Map<string, { atMs: number; stores: boolean }>()
 
   const note = (reason: string, error: unknown) =>
@@ -71,7 +71,7 @@ export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyM
   }
   const checking = loop(everyMs, random, check, () => undefined)
 
-  /** Every reason why not all is well. */
+  /** Every reason for `degraded`. */
   const reasons = (): string[] => [
     ...(stopping ? ['Spark is shutting down'] : []),
     ...(down === null ? [] : [down]),
@@ -100,7 +100,7 @@ export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyM
       }
     },
 
-    /** Can requests be served? Without a worker they can: they wait. */
+    /** Whether requests can be served. Without a worker they can: runs wait. */
     ready(): Ready {
       if (stopping) return { status: 'not ready', reason: 'shutting down' }
       if (down !== null) return { status: 'not ready', reason: down }
@@ -108,7 +108,7 @@ export const makeHealth = ({ db, wakeUps, clock, logger, random, version, everyM
     },
 
     /**
-     * Notes what failed a request, for `/health`. Answers why PostgreSQL could not do it, as a sentence for whoever asked; null: it is a bug.
+     * Notes the failure of a request for `/health`. Returns why PostgreSQL could not do it, as a sentence for the caller; null: it is a bug.
      */
     noteFailure(error: unknown): string | null {
       const why = whyUnavailable(error)

@@ -3,7 +3,7 @@ import { makeSource } from '@automagik-spark/adapters'
 import type { SourceType } from '@automagik-spark/core'
 import type { Vault } from './vault.ts'
 
-/** How a stored source is called: its row, with the key still sealed. */
+/** What of a source's row is needed to call it; the key is still encrypted. */
 export type StoredSource = {
   source_id: string
   source_type: SourceType
@@ -16,16 +16,16 @@ export type OpenSource = (source: StoredSource) => RemoteSource
 type Deps = {
   pool: HttpPool
   vault: Vault
-  /** Keys in the clear are to be kept out of the logs. */
+  /** Keeps a decrypted key out of the logs. */
   addSecret: (secret: string) => void
 }
 
-/** Associated data of a sealed key: one that is moved to another row opens no more. */
+/** The associated data of an encrypted key: moved to another row it cannot be opened. */
 export const keyPlace = (source_id: string) => `sources:${source_id}:api_key`
 
-/** Makes the client of a stored source. */
+/** Makes the adapter of a stored source. */
 export const makeOpenSource = ({ pool, vault, addSecret }: Deps): OpenSource => {
-  // By the row itself: a source that changed is another one.
+  // By the row object: a changed source is another object.
   const opened = new WeakMap<StoredSource, RemoteSource>()
   return (source) => {
     const { source_id, source_type, url, api_key: sealed, version_info } = source

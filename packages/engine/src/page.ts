@@ -4,7 +4,7 @@ import type { PageArgs, RowPage } from '@automagik-spark/db'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** A list's query for the database. The cursor is the last row's place in the list's own order, in base64url. */
+/** The database's arguments for one page. A cursor is the sort key of the last row, in base64url. */
 export const pageArgs = (
   { limit, offset, cursor }: PageQuery,
   isPlace: (text: string) => boolean = (text) => UUID.test(text),
@@ -17,7 +17,7 @@ export const pageArgs = (
   return { limit, offset, after }
 }
 
-/** @param place the part of the last row that the cursor keeps */
+/** @param place the sort key of a row, which becomes the cursor */
 export const toPage = <Row, Item>(
   page: RowPage<Row>,
   query: PageQuery,

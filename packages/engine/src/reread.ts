@@ -9,11 +9,11 @@ import type { WakeUps } from './wake-ups/wake-ups.ts'
 type Deps = { sql: Sql; wakeUps: Pick<WakeUps, 'wakeAtAll'>; logger: Logger }
 
 const BATCH = 100
-/** So many are read in one turn of the event loop. */
+/** How many are read in one turn of the event loop. */
 const TURN = 5
 const AGAIN_MS = 2_000
 
-/** Where a schedule stands by the rule of today; its next time is wanted only while it is active. */
+/** The schedule's next times by today's reader of cron. Only an active schedule needs them. */
 const reread = (row: UnreadRow, now: Date): RereadRow => {
   const plan = planOf(row)
   const { warnings, next_due_at } = rereadCron(plan, row.decided_until, now)
@@ -25,13 +25,13 @@ const reread = (row: UnreadRow, now: Date): RereadRow => {
 }
 
 /**
- * Reads the cron schedules again that were stored before cron was read as Debian's: their next times, and a warning where their times
- * differ. In the background, by every process that starts. No lock is held while they are read; whoever writes first has done it.
+ * Reads again the cron schedules that were stored before Spark read cron as Debian does: writes their next times, and a warning where
+ * times differ. Every process does it in the background when it starts. It holds no lock while it reads; the first writer wins.
  */
 export const startReread = ({ sql, wakeUps, logger }: Deps) => {
   const stopping = new AbortController()
 
-  /** How many there were, and how many of them are done. */
+  /** How many schedules were found, and how many were written. */
   const batch = async (): Promise<{ found: number; done: number }> => {
     const rows = await findUnread(sql, BATCH)
     if (rows.length === 0) return { found: 0, done: 0 }
@@ -71,7 +71,7 @@ export const startReread = ({ sql, wakeUps, logger }: Deps) => {
   }
   const done = all()
   return {
-    /** When every schedule has been looked at. */
+    /** Ends when all schedules have been read. */
     done,
     async close() {
       stopping.abort()

@@ -2,29 +2,29 @@ import type { DomainError, RunRequest, Task } from '@automagik-spark/core'
 import { isFinished, MANUAL_RETRIES, notFound } from '@automagik-spark/core'
 import type { Db, NewRun, ScheduleRow, TaskRow } from '@automagik-spark/db'
 import { makeBatcher } from './batcher.ts'
-import { inDoubt, lookAt } from './doubt.ts'
+import { inDoubt, whereToLook } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { sourceInactive, toTask } from './tasks.ts'
 import { isDatabaseAway } from './unavailable.ts'
-import type { RunCheck } from './validate-run.ts'
+import type { ValidateRun } from './validate-run.ts'
 import type { Waiters } from './waiters.ts'
 
 type Deps = {
   db: Db
   ids: Ids
   waiters: Waiters
-  check: RunCheck
-  /** As last seen: without a worker nobody waits. */
+  validateRun: ValidateRun
+  /** As last seen. Without a worker a run is not waited for. */
   workersAlive: () => number
   /** Seconds. */
   default_timeout: number
 }
 
-/** How long a waiting client is kept beyond the run's own timeout, in milliseconds. */
+/** How much longer than the run's own timeout a client may wait, in milliseconds. */
 const PATIENCE_MS = 5_000
 
-/** Runs that somebody asks for. */
-export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeout }: Deps) => {
+/** Manual runs: of a workflow, and of a schedule outside its plan. */
+export const makeRuns = ({ db, ids, waiters, validateRun, workersAlive, default_timeout }: Deps) => {
   const insert = makeBatcher<NewRun, TaskRow | null>({
     max: 200,
     run: async (runs) => {
@@ -33,19 +33,19 @@ export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeou
     },
   })
 
-  /** Why a run could not be inserted. */
+  /** Why no task was inserted. */
   const refusal = async (workflow_id: string): Promise<DomainError> => {
     const workflow = await db.workflows.forRun(workflow_id)
     if (!workflow) return notFound('Workflow')
     return sourceInactive(workflow.source_url)
   }
 
-  /** The task as it was accepted, or turned away; it may be running by the time that its caller reads it. */
+  /** Inserts the task. A worker may run it before the caller reads the row that this returns. */
   const start = async (run: Omit<NewRun, 'id'>, id: string): Promise<Task> => {
     const row = await inDoubt(
       () => insert({ ...run, id }),
       () => db.tasks.find(id),
-      lookAt(`task ${id}`, `tasks/${id}`),
+      whereToLook(`task ${id}`, `tasks/${id}`),
     )
     if (!row) throw await refusal(run.workflow_id)
     return toTask(row)
@@ -53,15 +53,15 @@ export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeou
 
   return {
     /**
-     * `finished` false: the task was accepted, and is pending or running; also when the database went away since. `signal` ends the waiting, never the run; `wait_seconds`
-     * limits it, and `cut_short` says that it did.
+     * Inserts a task and waits for its end, when `wait` is set. `finished` is false while the task is pending or running, and when the
+     * database went away after the insert. `signal` ends the wait, never the run. `cut_short`: `wait_seconds` ended the wait.
      */
     async run(
       workflow_id: string,
       request: RunRequest,
       { wait, wait_seconds, signal }: { wait: boolean; wait_seconds?: number; signal?: AbortSignal },
     ): Promise<{ task: Task; finished: boolean; cut_short?: boolean }> {
-      const options: Exclude<RunRequest, string> = typeof request === 'string' ? { input_value: request } : request // JSON text alone is the input
+      const options: Exclude<RunRequest, string> = typeof request === 'string' ? { input_value: request } : request // a JSON text alone is the input
       const timeout = options.timeout ?? default_timeout
       const run = {
         workflow_id,
@@ -73,7 +73,7 @@ export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeou
         max_retries: options.max_retries ?? MANUAL_RETRIES,
         retry_on: options.retry_on ?? 'safe',
       }
-      await check(run)
+      await validateRun(run)
       const id = ids.next()
       const awaited = wait && workersAlive() > 0
       const longestMs = timeout * 1000 + PATIENCE_MS
@@ -100,16 +100,16 @@ export const makeRuns = ({ db, ids, waiters, check, workersAlive, default_timeou
       try {
         now = await db.tasks.find(id)
       } catch (error) {
-        // It is stored and will run: whoever asked must not ask again.
+        // The task is stored and will run: the caller must not send it again.
         if (isDatabaseAway(error)) return { task, finished: false }
         throw error
       }
-      if (!now) throw notFound('Task') // it was deleted while it was waited for
+      if (!now) throw notFound('Task') // it was deleted during the wait
       const finished = isFinished(now.status)
       return { task: toTask(now), finished, cut_short: !finished && waitMs < longestMs && !signal?.aborted }
     },
 
-    /** One run of a schedule, outside its plan. */
+    /** Runs a schedule once, outside its plan. */
     async runSchedule(schedule: ScheduleRow): Promise<Task> {
       const run = {
         workflow_id: schedule.workflow_id,

@@ -47,11 +47,11 @@ import {
 } from '@automagik-spark/db'
 import { decidable, planOf } from './decidable.ts'
 import { outcomeOf, worldOf, writeOutcomes } from './decisions.ts'
-import { inDoubt, lookAt } from './doubt.ts'
+import { inDoubt, whereToLook } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
 import type { Runs } from './runs.ts'
-import type { RunCheck } from './validate-run.ts'
+import type { ValidateRun } from './validate-run.ts'
 import { announceDue } from './wake-ups/announce.ts'
 import type { WakeUps } from './wake-ups/wake-ups.ts'
 
@@ -61,7 +61,7 @@ type Deps = {
   clock: Clock
   ids: Ids
   runs: Runs
-  check: RunCheck
+  validateRun: ValidateRun
   default_timeout: number
 }
 
@@ -77,7 +77,7 @@ const toSchedule = (row: ScheduleView, now: Date): Schedule => {
   }
 }
 
-export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_timeout }: Deps) => {
+export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, default_timeout }: Deps) => {
   const announce = announceDue({ sql: db.sql, wakeUps, clock })
   const asShown = (row: ScheduleView) => toSchedule(row, clock.now())
   const view = async (sql: Sql, id: string): Promise<ScheduleView> => {
@@ -85,7 +85,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
     if (!row) throw notFound('Schedule')
     return row
   }
-  /** Runs `change` on the locked row; what it returns is written, shown, and announced when it is due. */
+  /** Locks the row, writes what `change` returns, and arms a wake-up for the next due time after the commit. */
   const edit = async (
     id: string,
     change: (tx: Sql, row: LockedSchedule, now: Date) => Promise<ScheduleRow>,
@@ -104,7 +104,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
     if (span) await writeLedger(tx, [{ ...span, schedule_id: id, task_id: null, ready_at: null }], now, default_timeout)
   }
 
-  /** What is due already is decided under the old version, before anything changes. */
+  /** Decides what is due by now with the old fields: an edit never changes the past. */
   const decideDue = async (tx: Sql, row: LockedSchedule, now: Date): Promise<LockedSchedule> => {
     if (row.status !== 'active' || row.held || !row.next_run_at || row.next_run_at > now) return row
     const [open] = await countOpen(tx, [row.id])
@@ -115,8 +115,8 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
   }
 
   /**
-   * The row after an edit of its fields. Only type, expression, timezone, bounds and jitter move times. `isSaved`: whoever edits has seen what
-   * moves them.
+   * The row after an edit. Only type, expression, timezone, bounds and jitter move its times.
+   * `isSaved`: the caller sent the expression or the timezone again, so warnings about the old ones are dropped.
    */
   const withFields = async (
     tx: Sql,
@@ -159,18 +159,18 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
     return { ...row, status, paused_reason: reason, next_due_at: null, next_run_at: null }
   }
 
-  /** What was stored before is not checked again: only a change of what runs, or of what it gets. */
-  const checkChanged = async (id: string, given: Omit<UpdateSchedule, 'status'>): Promise<void> => {
+  /** Validates the run when the edit changes the flow or what it gets. Stored values were validated before. */
+  const validateChange = async (id: string, given: Omit<UpdateSchedule, 'status'>): Promise<void> => {
     if (given.workflow_id === undefined && given.input_value === undefined && given.tweaks === undefined) return
     const was = await view(db.sql, id)
     const { workflow_id = was.workflow_id, input_value: input = was.input_value, tweaks = was.tweaks } = given
     if (workflow_id === was.workflow_id && input === was.input_value && tweaks === was.tweaks) return
-    await check({ workflow_id, input, tweaks })
+    await validateRun({ workflow_id, input, tweaks })
   }
 
   return {
     async create(input: CreateSchedule): Promise<Schedule> {
-      await check({ workflow_id: input.workflow_id, input: input.input_value, tweaks: input.tweaks })
+      await validateRun({ workflow_id: input.workflow_id, input: input.input_value, tweaks: input.tweaks })
       const id = ids.next()
       const insert = () =>
         db.sql.transaction(async (tx) => {
@@ -195,7 +195,11 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
           if (!(await insertSchedule(tx, { ...fresh, ...firstOf(fresh) }))) throw notFound('Workflow')
           return view(tx, id)
         })
-      const shown = await inDoubt(insert, () => findSchedule(db.sql, id), lookAt(`schedule ${id}`, `schedules/${id}`))
+      const shown = await inDoubt(
+        insert,
+        () => findSchedule(db.sql, id),
+        whereToLook(`schedule ${id}`, `schedules/${id}`),
+      )
       if (shown.next_run_at) await announce(shown.next_run_at)
       return asShown(shown)
     },
@@ -213,12 +217,12 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
       return asShown(await view(db.sql, id))
     },
 
-    /** Left out: workflow, type and expression are kept. The status stays. */
+    /** A workflow, type or expression that is not given is kept. The status stays. */
     async replace(
       id: string,
       { workflow_id, schedule_type, schedule_expr, ...rest }: ReplaceSchedule,
     ): Promise<Schedule> {
-      await check({
+      await validateRun({
         workflow_id: workflow_id ?? (await view(db.sql, id)).workflow_id,
         input: rest.input_value,
         tweaks: rest.tweaks,
@@ -240,7 +244,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, check, default_ti
     },
 
     async update(id: string, { status, ...given }: UpdateSchedule): Promise<Schedule> {
-      await checkChanged(id, given)
+      await validateChange(id, given)
       return edit(id, async (tx, row, now) => {
         const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
         const changed =
@@ -315,8 +319,8 @@ const fieldsOf = (row: ScheduleRow): CreateSchedule => ({
 })
 
 /**
- * From when on due times count for a new, an edited or an enabled schedule: after this second, and never before what is decided, should the
- * clock have gone back. A one-time schedule has but one.
+ * Due times of a new, edited or enabled schedule count after this second. They never count before what is decided already, even when
+ * the clock went back. A one-time schedule has only one due time and needs no watermark.
  */
 const watermark = (
   { schedule_type, decided_until }: Pick<ScheduleRow, 'schedule_type'> & { decided_until?: Date | null },
@@ -327,7 +331,7 @@ const watermark = (
   return decided_until && decided_until > second ? decided_until : second
 }
 
-/** The first due time after the watermark and its start; there is one, or the plan would have been refused. */
+/** The first due time after the watermark, and its start. There is one: a plan without any is refused before. */
 const firstOf = (row: ScheduleRow): Pick<ScheduleRow, 'next_due_at' | 'next_run_at'> => {
   const next_due_at = nextDue(planOf(row), row.decided_until)
   return { next_due_at, next_run_at: next_due_at && startOf(planOf(row), next_due_at) }

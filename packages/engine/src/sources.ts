@@ -46,14 +46,14 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
     const source_type = server.source_type ?? (await detectSourceType({ url, pool }))
     return { url, source_type, version_info: await makeSource({ ...server, url, source_type, pool }).probe() }
   }
-  /** An address copied from the browser is that of a page: the server is above it. */
+  /** A URL that was copied from a browser is that of a page: then the server's own URL is above it. */
   const probeNear = async (server: Server) => {
     let first: SourceError | undefined
     for (const url of addressesToTry(server.url)) {
       try {
         return await probeAt({ ...server, url })
       } catch (error) {
-        // No connection there, none above. And what is found above and does not take the key tells more than a page that is no server.
+        // Without a connection here there is none above. A server above that refuses the key tells more than a page that is not a server.
         if (!(error instanceof SourceError) || error.failure === 'not_sent' || error.timed_out) throw error
         if (first && (!isWrongKind(error) || error.error_code === 'key_refused')) throw error
         first ??= error
@@ -61,7 +61,7 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
     }
     throw first!
   }
-  /** Asks the server; what is wrong with it becomes a 400 that says so. */
+  /** Asks the server. Whatever is wrong with it becomes a 400 that says so. */
   const probe = async (server: Server, look = probeNear) => {
     if (server.api_key) addSecret(server.api_key)
     try {
@@ -76,7 +76,7 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
     row.api_key === null ? null : vault.open(row.api_key, keyPlace(row.id))
   const sealKey = (id: string, key: string | null | undefined): string | null =>
     key ? vault.seal(key, keyPlace(id)) : null
-  /** A server that was seen to work is held no longer: what waited for it is due now. */
+  /** A server that answers is no longer suspended: what waited for it is due now. */
   const seenUp = async (id: string, version_info: SourceRow['version_info']): Promise<void> => {
     if ((await db.sources.seenUp(id, version_info))?.released) await announce(clock.now())
   }
@@ -127,7 +127,7 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
       return toSource(await found(id))
     },
 
-    /** A new url, key or type is validated before anything is stored; then all of it is stored, or nothing. */
+    /** Validates a new url, key or type before it stores anything; then it stores all fields or none. */
     async update(id: string, patch: UpdateSource): Promise<Source> {
       const row = await found(id)
       const { status, api_key, url: givenUrl, ...rest } = patch
@@ -142,7 +142,7 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
         (rest.source_type !== undefined && rest.source_type !== row.source_type)
       if (moved) {
         if (url !== row.url && (await db.sources.findByUrl(url))) throw duplicate(url)
-        // A key belongs to the origin it was given for: at a new one it must be given again.
+        // A key belongs to the origin that it was given for: for a new origin it must be given again.
         if (
           url !== row.url &&
           api_key === undefined &&
@@ -174,7 +174,7 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
       return toSource(await found(id))
     },
 
-    /** Asks the server again. What it answers is kept; that it does not is a 400, and is kept as well. */
+    /** Checks the server now and stores the result. A failure is stored too, and is a 400. */
     async validate(id: string): Promise<Source> {
       const row = await found(id)
       try {

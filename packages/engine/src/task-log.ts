@@ -3,7 +3,7 @@ import type { TaskEventRow, TaskRow } from '@automagik-spark/db'
 
 const isKept = (event: TaskEventRow): event is TaskEvent => event.message !== '' // types are written by us alone
 
-/** What happened to a task, oldest first: what its own columns tell, and the events that were kept beside them. */
+/** What happened to a task, oldest first: from its own columns and from its stored events. */
 export const taskLog = (task: TaskRow, kept: TaskEventRow[]): TaskEvent[] => {
   const events: TaskEvent[] = [
     { at: task.created_at, type: 'created', message: createdBecause(task), try: 0 },
@@ -31,7 +31,7 @@ export const taskLog = (task: TaskRow, kept: TaskEventRow[]): TaskEvent[] => {
     if (task.status === 'cancelled')
       events.push({ at: task.finished_at, type: 'cancelled', message: cancelledHow(task, kept), try: task.tries })
   }
-  // A stable sort: what happened in one millisecond stays in the order above.
+  // The sort is stable: events of one millisecond stay in the order above.
   return events.sort((a, b) => a.at.getTime() - b.at.getTime())
 }
 

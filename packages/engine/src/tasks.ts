@@ -1,22 +1,22 @@
 import type { Page, PageQuery, ReplayTask, Task, TaskEvent, TaskQuery } from '@automagik-spark/core'
 import { asJsonText, DomainError, isFinished, isObjectText, JsonSource, notFound } from '@automagik-spark/core'
 import type { Db, TaskRow } from '@automagik-spark/db'
-import { inDoubt, lookAt } from './doubt.ts'
+import { inDoubt, whereToLook } from './doubt.ts'
 import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
 import { taskLog } from './task-log.ts'
-import type { RunCheck } from './validate-run.ts'
+import type { ValidateRun } from './validate-run.ts'
 import type { Waiters } from './waiters.ts'
 
-type Deps = { db: Db; ids: Ids; waiters: Waiters; check: RunCheck }
+type Deps = { db: Db; ids: Ids; waiters: Waiters; validateRun: ValidateRun }
 
-/** A finished answer: PostgreSQL made it of the columns that its response schema lists. */
-export type JsonText = { readonly json_text: string }
+/** A response body that PostgreSQL made, from just the columns that the response schema lists. */
+export type JsonBody = { readonly json_text: string }
 
 /** How long a cancel waits for the running call to end, in milliseconds. */
 const CANCEL_WAIT_MS = 2_000
 
-/** A plain input is shown as `{"value": …}`, an object as it is. Both hold the text that the flow gets. */
+/** Shows an object as it is, and any other input as `{"value": …}`. Both keep the source text that the flow gets. */
 export const toTask = ({ input, output, ...row }: TaskRow): Task => ({
   ...row,
   input_data: new JsonSource(
@@ -28,14 +28,14 @@ export const toTask = ({ input, output, ...row }: TaskRow): Task => ({
 export const sourceInactive = (url: string): DomainError =>
   new DomainError('invalid', `The source ${url} is inactive: make it active before you run its workflows`)
 
-export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
+export const makeTasks = ({ db, ids, waiters, validateRun }: Deps) => {
   const found = async (id: string): Promise<TaskRow> => {
     const row = await db.tasks.find(id)
     if (!row) throw notFound('Task')
     return row
   }
 
-  /** Why a task that is there cannot run. */
+  /** Why an existing task cannot run. */
   const inactive = async (id: string): Promise<DomainError> => {
     const { workflow_id } = await found(id)
     const workflow = await db.workflows.forRun(workflow_id)
@@ -43,7 +43,7 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
   }
 
   return {
-    async list(query: TaskQuery): Promise<JsonText> {
+    async list(query: TaskQuery): Promise<JsonBody> {
       const { items, ...rest } = toPage(
         await db.tasks.list({ ...query, ...pageArgs(query) }),
         query,
@@ -53,7 +53,7 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
       return { json_text: `{"items":[${items.join(',')}],${JSON.stringify(rest).slice(1)}` }
     },
 
-    async get(id: string): Promise<JsonText> {
+    async get(id: string): Promise<JsonBody> {
       const row = await db.tasks.findJson(id)
       if (!row) throw notFound('Task')
       return row
@@ -65,7 +65,7 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
       return toTask(row)
     },
 
-    /** `done`: the task is over. False: the running call was asked to stop and has not ended yet. */
+    /** `done` is false while the running call was told to stop and has not ended yet. */
     async cancel(id: string): Promise<{ task: Task; done: boolean }> {
       const ended = waiters.wait(id, CANCEL_WAIT_MS)
       ended.begun()
@@ -79,12 +79,12 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
       return { task: toTask(row), done: isFinished(row.status) }
     },
 
-    /** The same task once more, with a fresh `max_retries`. */
+    /** Tries the same task again, with a fresh `max_retries`. */
     async retry(id: string): Promise<Task> {
       const found = await inDoubt(
         () => db.tasks.retry(id),
         null,
-        lookAt(`another try of task ${id}`, `tasks/${id}/logs`),
+        whereToLook(`another try of task ${id}`, `tasks/${id}/logs`),
       )
       if (found === null) throw notFound('Task')
       if (found === 'inactive') throw await inactive(id)
@@ -93,18 +93,18 @@ export const makeTasks = ({ db, ids, waiters, check }: Deps) => {
       return toTask(found.row)
     },
 
-    /** A new task with the options of this one, and its input unless another is given. */
+    /** Makes a new task with the options of this one, and with its input unless another is given. */
     async replay(id: string, { input_value }: ReplayTask): Promise<Task> {
       if (input_value !== undefined) {
         const was = await db.tasks.forReplay(id)
         if (!was) throw notFound('Task')
-        await check({ ...was, input: input_value }, { stored: true })
+        await validateRun({ ...was, input: input_value }, { stored: true })
       }
       const made = ids.next()
       const row = await inDoubt(
         () => db.tasks.replay(id, { id: made, input: input_value === undefined ? null : { value: input_value } }),
         () => db.tasks.find(made),
-        lookAt(`task ${made}`, `tasks/${made}`),
+        whereToLook(`task ${made}`, `tasks/${made}`),
       )
       if (!row) throw await inactive(id)
       return toTask(row)

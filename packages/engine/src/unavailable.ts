@@ -1,10 +1,10 @@
-// Of the system: nobody listens, or the connection broke. Of PostgreSQL: it shuts down, starts up, or has no place left. Of Prisma: the same.
+// The system's codes for no listener or a broken connection; PostgreSQL's for shutdown, start-up and too many connections; Prisma's for the same.
 const CODES =
   /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|57P0[1-5]|08...|53300|P1001|P1002|P1008|P1017)$/
 const TEXTS =
   /Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Cannot use a pool after calling end/
 
-/** An error, and what it was made of: causes, the errors of an AggregateError, and what Prisma keeps of the driver's. */
+/** An error with its causes, the errors of an AggregateError, and the driver's error that Prisma keeps. */
 const chainOf = (error: unknown, depth = 0): Error[] => {
   if (!(error instanceof Error) || depth > 5) return []
   const { meta } = error as { meta?: { driverAdapterError?: unknown } } // Prisma's; undefined on any other
@@ -16,7 +16,7 @@ const chainOf = (error: unknown, depth = 0): Error[] => {
   return [error, ...inside.flatMap((one) => chainOf(one, depth + 1))]
 }
 
-/** SQLSTATE, the system's code or Prisma's: whatever it has. Prisma keeps PostgreSQL's as `cause.code` of a plain object. */
+/** All codes of an error: SQLSTATE, the system's, Prisma's. Prisma keeps the SQLSTATE as `cause.code` of a plain object. */
 const codesOf = (error: unknown): string[] =>
   chainOf(error).flatMap((one) => {
     const plain = one.cause as { code?: unknown; originalCode?: unknown } | undefined
@@ -25,12 +25,12 @@ const codesOf = (error: unknown): string[] =>
     )
   })
 
-/** Whether a failure only says that PostgreSQL cannot be reached right now. */
+/** Whether the failure means only that PostgreSQL cannot be reached now. */
 export const isDatabaseAway = (error: unknown): boolean =>
   codesOf(error).some((code) => CODES.test(code)) ||
-  chainOf(error).some((one) => TEXTS.test(one.message) || ('syscall' in one && one.syscall === 'connect')) // such as a socket's path that is not there
+  chainOf(error).some((one) => TEXTS.test(one.message) || ('syscall' in one && one.syscall === 'connect')) // such as a missing socket file
 
-/** By SQLSTATE, or its class: why PostgreSQL does not do what is right, and what helps. No word of PostgreSQL's own: those may hold data. */
+/** By SQLSTATE or its class: why PostgreSQL refuses a correct statement, and what helps. PostgreSQL's own words may hold data, so they are not used. */
 const REASONS: [code: RegExp, reason: string][] = [
   [/^53100$/, "PostgreSQL's disk is full: make room on it, then try again"],
   [/^53200$/, 'PostgreSQL is out of memory; try again in a moment'],
@@ -53,7 +53,7 @@ const REASONS: [code: RegExp, reason: string][] = [
   ],
 ]
 
-/** Why PostgreSQL cannot do what was asked for, as a sentence for whoever asked. Null: it is not PostgreSQL's doing. */
+/** Why PostgreSQL cannot do it, as a sentence for the caller. Null: the failure is not PostgreSQL's. */
 export const whyUnavailable = (error: unknown): string | null => {
   const codes = codesOf(error)
   const known = REASONS.find(([pattern]) => codes.some((code) => /^[0-9A-Z]{5}$/.test(code) && pattern.test(code)))
@@ -61,14 +61,14 @@ export const whyUnavailable = (error: unknown): string | null => {
   return isDatabaseAway(error) ? 'The database does not answer; try again in a moment' : null
 }
 
-/** PostgreSQL does not understand a statement, or lacks what it names: a bug in Spark or a database that is not its own, and no outage. */
+/** PostgreSQL does not understand a statement or lacks what it names: a bug of Spark or another program's database, not an outage. */
 export const isOurBug = (error: unknown): boolean =>
   codesOf(error).some((code) => /^42[0-9A-Z]{3}$/.test(code) && code !== '42501')
 
-/** What tells one failure from another. */
+/** A short name by which failures are told apart. */
 export const kindOf = (error: unknown): string =>
   codesOf(error)[0] ?? (error instanceof Error ? error.name : typeof error)
 
-/** Whether PostgreSQL can read and not write, as far as this failure tells. */
+/** Whether the failure means that PostgreSQL can read but not write. */
 export const cannotStore = (error: unknown): boolean =>
   codesOf(error).some((code) => /^(53[0-9A-Z]{3}|58[0-9A-Z]{3}|XX[0-9A-Z]{3}|25006)$/.test(code))

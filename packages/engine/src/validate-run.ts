@@ -8,17 +8,17 @@ import { VaultError } from './vault.ts'
 
 type Run = { workflow_id: string; input: JsonText | null; tweaks: JsonText | null }
 
-/** Inputs of fewer characters fit everywhere. */
+/** An input with fewer characters fits every server. */
 const SHORT = 100_000
 const HALF_PAIR = /\\u[dD][89a-fA-F]/
 
-/** A server that does not tell within it is not waited for. */
+/** How long a server may take to tell whether it takes an empty message. */
 const ASK_MS = 5_000
 const MOST_SOURCES = 1_000
 
 const isEmpty = ({ input }: Run): boolean => input === null || input === '""'
 
-/** Whether some server may mind: nothing is looked up for the usual run. */
+/** Whether some server may refuse or drop something. The usual run needs no query. */
 const isSuspect = ({ input, tweaks }: Run): boolean =>
   input === null ||
   input === '""' ||
@@ -27,14 +27,14 @@ const isSuspect = ({ input, tweaks }: Run): boolean =>
   (tweaks !== null && membersOf(tweaks).length > 0)
 
 /**
- * Refuses a run or a schedule, when it is made, whose input or tweaks would be lost or refused at every due time. Tweaks without a place in
- * Spark's copy of the flow are looked for in the flow as its server has it now; where that cannot be read they are taken, and the worker
- * notes in the task's log what has no place.
+ * Refuses a new run or schedule whose input or tweaks its server would drop or refuse. A tweak without a place in the copy of the flow is
+ * looked up in the flow as its server has it now. When that cannot be read the tweak is accepted, and the worker notes in the task's log
+ * what has no place.
  */
-export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSource }) => {
+export const makeValidateRun = ({ db, openSource }: { db: Db; openSource: OpenSource }) => {
   const reads = makeFlowReads()
 
-  /** The flow's graph at its server; null when it cannot be read, or is not there. */
+  /** The flow's graph at its server; null when it cannot be read or does not exist. */
   const graphNow = async (
     remote: Source,
     { source, changed_at, remote_flow_id, flow_type }: FlowToValidate,
@@ -47,7 +47,7 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
   }
 
   const told = new Map<string, Promise<boolean | null>>()
-  /** Asked once for a source and key; what could not be told is asked again. */
+  /** Asks once for each source and key; an answer of null is asked for again. */
   const refusesEmpty = (remote: Source, { source_id, version }: FlowToValidate['source']): Promise<boolean | null> => {
     const key = `${source_id}:${version}`
     const known = told.get(key)
@@ -59,11 +59,11 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
     return asked
   }
 
-  /** `stored`: the tweaks were taken before, and run on with a note whatever the flow has become. */
+  /** `stored`: the tweaks were accepted before, and run with a note whatever the flow is now. */
   return async (run: Run, { stored = false } = {}): Promise<void> => {
     if (!isSuspect(run)) return
     const flow = await db.workflows.forValidation(run.workflow_id, run.tweaks !== null)
-    if (!flow) return // whoever stores the run says so
+    if (!flow) return // the insert reports it
     let remote: Source
     try {
       remote = openSource(flow.source)
@@ -101,7 +101,7 @@ export const makeRunCheck = ({ db, openSource }: { db: Db; openSource: OpenSourc
     )
   }
 }
-export type RunCheck = ReturnType<typeof makeRunCheck>
+export type ValidateRun = ReturnType<typeof makeValidateRun>
 
 const refused = (errors: FieldError[]): DomainError =>
   new DomainError('invalid', errors.map(({ path, message }) => `${path}: ${message}`).join('; '), { errors })

@@ -6,9 +6,9 @@ const NONCE_BYTES = 12 // a GCM nonce of another length is hashed first, which o
 const TAG_BYTES = 16
 const VERSION = 'v1'
 
-/** What was encrypted cannot be read: its key is not here, or it is not what was stored for this row and column. */
+/** A stored secret cannot be decrypted: its key is not here, or it was not stored for this row and column. */
 export class VaultError extends DomainError {
-  /** The key that it was encrypted with, as far as that can be told. */
+  /** The id of the key that encrypted it; null when unknown. */
   readonly key_id: string | null
 
   constructor(message: string, key_id: string | null) {
@@ -19,7 +19,7 @@ export class VaultError extends DomainError {
 }
 
 export type Vault = {
-  /** `place` is `table:id:column`: the text can be opened there and nowhere else. */
+  /** `place` is `table:id:column`; only there can the text be opened. */
   seal(plain: string, place: string): string
   /** Throws a VaultError. */
   open(sealed: string, place: string): string
@@ -33,7 +33,7 @@ export const parseEncryptionKey = (text: string): Uint8Array | null => {
   return key.length === KEY_BYTES ? key : null
 }
 
-/** Tells keys apart and says nothing about them. */
+/** Tells keys apart and reveals nothing about them. */
 export const keyId = (key: Uint8Array): string =>
   createHash('sha256').update('spark encryption key id\0').update(key).digest().subarray(0, 6).toString('base64url')
 
@@ -96,7 +96,7 @@ export const makeVault = ({ key, previous }: { key: Uint8Array; previous: Uint8A
 
 const context = (id: string, place: string): Buffer => Buffer.from(`${VERSION}.${id}:${place}`)
 
-/** Only the one text that encoding gives: Node skips foreign characters, and spare bits of the last one change nothing. */
+/** Accepts only the exact encoding: Node skips foreign characters and ignores spare bits of the last one. */
 const decode = (text: string | undefined): Buffer | null => {
   const bytes = Buffer.from(text ?? '', 'base64url')
   return bytes.toString('base64url') === text ? bytes : null

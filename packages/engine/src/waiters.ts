@@ -5,12 +5,12 @@ import type { Logger } from './logger.ts'
 type Deps = { db: Db; logger: Logger; pollMs?: number }
 type Waiter = { resolve: (row: TaskRow | null) => void; timer: ReturnType<typeof setTimeout>; begun: boolean }
 
-/** Most ids that one look asks for. */
+/** How many ids one query asks for. */
 const LOOK_AT = 200
-/** So many looks in a row that nothing came back from, and nobody is kept waiting: PostgreSQL is away. */
+/** After so many queries in a row without an answer PostgreSQL is away, and every waiter is let go. */
 const UNANSWERED_LOOKS = 5
 
-/** Tells those who wait that their tasks are over: by the announcement, and by looking now and then in case it was missed, or not made. */
+/** Tells waiters that their tasks have ended: by NOTIFY, and by polling in case one was missed or not sent. */
 export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
   const waiting = new Map<string, Set<Waiter>>()
   const asked = new Set<string>()
@@ -51,7 +51,7 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
       looking = false
     }
   }
-  /** Not those whose task is not inserted yet: that it is missing would say nothing. */
+  /** Skips waiters whose task is not committed yet; it would look deleted. */
   const askAll = () => {
     for (const [id, waiters] of waiting) if ([...waiters].some(({ begun }) => begun)) asked.add(id)
   }
@@ -67,9 +67,8 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
 
   return {
     /**
-     * Waits for a task to be over, at most `ms`. Register before the task can end, then do what may end it.
-     * `over` gives the finished row; null when the time is up, the task is gone, or PostgreSQL is away for long. Call `begun` once the task is committed: until then
-     * it is not looked for.
+     * Waits at most `ms` for the end of a task. Register before the task can end, and call `begun` when it is committed.
+     * `over` gives the finished row; null when the time is up, the task was deleted, or PostgreSQL is away for long.
      */
     wait(id: string, ms: number): { over: Promise<TaskRow | null>; begun: () => void; forget: () => void } {
       let waiter: Waiter
@@ -102,7 +101,7 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
       if (asked.size > 0) void look()
     },
 
-    /** What was announced while the connection was down is lost: look for all. */
+    /** Notifications during a broken connection are lost: query all. */
     onUp() {
       askAll()
       void look()

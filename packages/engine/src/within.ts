@@ -1,4 +1,4 @@
-/** Gives up waiting, not the work: that ends by its own limits and nobody hears of it. */
+/** Waits at most `ms` for `work`. The work itself goes on until its own limits; its result is dropped. */
 export const within = async <T>(ms: number, work: Promise<T>, what = 'PostgreSQL'): Promise<T> => {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
@@ -11,7 +11,7 @@ export const within = async <T>(ms: number, work: Promise<T>, what = 'PostgreSQL
   }
 }
 
-/** Somebody was waited for in vain. */
+/** The time was over before an answer came. */
 class NoAnswer extends Error {
   readonly code = 'ETIMEDOUT'
 

@@ -23,7 +23,7 @@ type SyncQuery = {
   output_component?: string | undefined
 }
 
-/** Flows of one source that are fetched at once by a sync of all. */
+/** How many flows a sync of all fetches at the same time. */
 const SYNC_AT_ONCE = 4
 
 const isGone = (error: unknown): boolean =>
@@ -46,7 +46,7 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
     return { created, workflow: await found(id) }
   }
 
-  /** The copy of a flow that is no longer found says so. */
+  /** Adds a warning to the copy of a flow that its server no longer has. */
   const warnOf = async (flow_id: string, source_url: string | undefined): Promise<void> => {
     const rows = await flows.sourcesFor(source_url)
     const copies = await db.workflows.copiesIn(rows.map(({ id }) => id))
@@ -65,7 +65,7 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
     const failed: SyncAll['failed'] = []
     const listed = await opened.remote.listFlows(signal)
     const isListed = new Set(listed.map(nameOf))
-    // Not listed and perhaps there all the same: a list may leave examples out.
+    // A list may leave examples out, so a copy that is not listed is looked up too.
     const copies = await db.workflows.copiesIn([opened.row.id])
     const others = copies
       .map(({ id, remote_flow_id, flow_type }) => ({ workflow_id: id, id: remote_flow_id, flow_type }))
@@ -88,7 +88,7 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
             })
           }
         } catch (error) {
-          // A server's failure, or a component that this flow cannot use: the others are copied all the same.
+          // A failure of the server, or a component that this flow cannot use, does not stop the others.
           if (!(error instanceof DomainError)) throw error
           failed.push({ flow_id, detail: error.message })
         }
@@ -117,7 +117,7 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
       return toItem(flow, row, false)
     },
 
-    /** Copies a flow, or all flows of a source (`*`): those that were copied stay when the signal ends it. */
+    /** Copies a flow, or all flows of a source (`*`). When the signal ends it, what was copied so far stays. */
     async sync(
       flow_id: string,
       { source_url, ...wanted }: SyncQuery,

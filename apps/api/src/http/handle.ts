@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Endpoint } from '@automagik-spark/core'
 import { DomainError, withSources, writeJson } from '@automagik-spark/core'
+import type { JsonBody } from '@automagik-spark/engine'
 import type { Express, Request, Response } from 'express'
 import { z } from 'zod'
 import { send } from './answer.ts'
@@ -24,9 +25,7 @@ export type Call<E extends Endpoint = Endpoint> = {
   readonly signal: AbortSignal
 }
 
-/** JSON that PostgreSQL made from the columns of the response schema; it is sent as it is. */
-export type JsonText = { readonly json_text: string }
-const isJsonText = (value: unknown): value is JsonText =>
+const isJsonBody = (value: unknown): value is JsonBody =>
   typeof value === 'object' && value !== null && 'json_text' in value
 
 /** An answer that differs from what the table says: another of its statuses, or headers. */
@@ -43,7 +42,7 @@ class Reply<T> {
 export const reply = <T>(value: T, options: { status?: number; headers?: Record<string, string> }): Reply<T> =>
   new Reply(value, options)
 
-type Value<E extends Endpoint> = z.output<E['response']> | JsonText
+type Value<E extends Endpoint> = z.output<E['response']> | JsonBody
 type Result<E extends Endpoint> = Value<E> | Reply<Value<E>>
 export type Handler<E extends Endpoint> = (call: Call<E>) => Result<E> | Promise<Result<E>>
 
@@ -96,7 +95,7 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
       const result = await handler(call)
       const plain = result instanceof Reply ? result : undefined
       const value = plain ? plain.value : result
-      const text = isJsonText(value) ? value.json_text : await encode(endpoint.response, value)
+      const text = isJsonBody(value) ? value.json_text : await encode(endpoint.response, value)
       send(res, plain?.status ?? endpoint.status, text, plain?.headers)
     },
   }

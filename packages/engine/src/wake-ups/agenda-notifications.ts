@@ -17,7 +17,7 @@ const CHANNEL = 'spark_agenda'
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 5_000
 
-/** The shape that Agenda's channel parses. Without a time every worker looks at once, whatever its own clock says. */
+/** The shape that Agenda's channel parses. Without a time every worker scans at once, whatever its own clock says. */
 const lookNow = (timestamp: Date): JobNotification => ({
   jobId: toJobId(''),
   jobName: WAKE,
@@ -26,19 +26,19 @@ const lookNow = (timestamp: Date): JobNotification => ({
   timestamp,
 })
 
-/** What to send through `pg_notify($1, $2)` so that all workers look for wake-ups now. */
+/** The arguments of `pg_notify($1, $2)` that make all workers scan for wake-ups now. */
 export const announcement = (now: Date): [channel: string, payload: string] => [CHANNEL, JSON.stringify(lookNow(now))]
 
 export type Announcements = NotificationChannel & {
-  /** Makes this process look for wake-ups now. */
+  /** Makes this process scan for wake-ups now. */
   look(): void
 }
 
 type Deps = { databaseUrl: string; clock: Clock; logger: Logger }
 
 /**
- * Agenda's PostgresNotificationChannel, kept up. By itself it loses a connection of its pool with each attempt to listen that fails,
- * so every attempt gets a new channel and pool here. It also announces each start and end of a job, which nobody reads: left out.
+ * Agenda's PostgresNotificationChannel with reconnects. Its own attempts to listen each lose a connection of the pool when they fail, so
+ * every attempt here gets a new channel and pool. It would also announce each start and end of a job; nobody reads that, so it is left out.
  */
 export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announcements => {
   const handlers = new Set<NotificationHandler>()
@@ -54,7 +54,7 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
     }
   }
 
-  /** Ends when the connection has ended, however that came about. */
+  /** Ends when the connection has ended, for whatever reason. */
   const listen = async (signal: AbortSignal): Promise<void> => {
     const ignore = (error: unknown) => logger.debug({ err: error }, 'the connection for announcements failed')
     const pool = makeAgendaPool({ databaseUrl, max: 1, onError: ignore })
@@ -76,7 +76,7 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
       if (signal.aborted) return
       state = 'connected'
       logger.debug({}, 'announcements are heard')
-      // Whatever was announced in the meantime wasn't heard.
+      // What was announced before the connection was not heard.
       tell(lookNow(clock.now()))
       await ended
     } finally {
@@ -84,7 +84,7 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
       try {
         client?.release(true)
       } catch {
-        // Released before, by a failed attempt.
+        // A failed attempt has released it already.
       }
       pool.end().catch(ignore)
     }
@@ -102,7 +102,7 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
       }
       if (signal.aborted) return
       if (state === 'connected')
-        logger.warn({ err: reason }, 'announcements are not heard: until they are, wake-ups are found by looking')
+        logger.warn({ err: reason }, 'announcements are not heard; until they are, scans find the wake-ups')
       state = 'reconnecting'
       await sleep(retryMs, undefined, { signal }).catch(() => undefined)
       retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)
@@ -119,7 +119,7 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
     },
     async disconnect() {
       stopping.abort()
-      // Nobody waits for an attempt that hangs: it ends by itself.
+      // An attempt that hangs is not waited for; it ends by itself.
       running = undefined
       state = 'disconnected'
     },
@@ -127,7 +127,7 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
       handlers.add(handler)
       return () => handlers.delete(handler)
     },
-    // Agenda never saves a job here: the store inserts wake-ups and announces them itself.
+    // Agenda saves no job through this: the store inserts wake-ups and announces them itself.
     async publish() {},
     on: () => announcements,
     off: () => announcements,

@@ -20,9 +20,9 @@ type Deps = {
   mongodbUri?: string | undefined
   clock: Clock
   logger: Logger
-  /** How often Agenda looks, and how far ahead it locks. */
+  /** How often Agenda scans its jobs, and how far ahead it locks them. */
   processEveryMs?: number
-  /** After this long another worker takes a wake-up that was locked by a dead one; above processEveryMs. */
+  /** After this long another worker takes a wake-up that a dead one had locked. Must be above processEveryMs. */
   lockLifetimeMs?: number
 }
 
@@ -30,7 +30,7 @@ const CALLER_WAIT_MS = 1_000
 const ANSWER_WAIT_MS = 2_000
 const RETRY_MS = 100
 const CHECK_EVERY_MS = 1_000
-/** How long a wake-up that came too early waits; it is put back when its second is still further away. */
+/** How long an early wake-up waits for its second; when the second is further away, it is armed again. */
 const EARLY_WAIT_MS = 1_000
 /** Agenda's intervals drift by some milliseconds. */
 const DRIFT_MS = 500
@@ -41,8 +41,8 @@ const POOL_MAX = 3
 const WakeData = z.object({ second: z.iso.datetime() })
 
 /**
- * Wake-ups as Agenda jobs, in MongoDB when it is given, else in PostgreSQL. It connects in the background and goes on trying for ever.
- * Agenda's own watch over each job that it ran holds a timer for up to half of lockLifetimeMs, also after `stop`: a process ends by `exit`.
+ * Wake-ups as Agenda jobs, in MongoDB when its URI is given, else in PostgreSQL. Connects in the background and retries for ever.
+ * Agenda keeps a timer for up to half of lockLifetimeMs after each job, also after `stop`; so a process ends by `exit`.
  */
 export const makeAgendaWakeUps = ({
   databaseUrl,
@@ -100,7 +100,7 @@ export const makeAgendaWakeUps = ({
   }
   const watching = watch()
 
-  /** Tries until it works or the time is over. */
+  /** Retries until it works or the time is over. */
   const insert = async (seconds: Date[], waitMs: number): Promise<void> => {
     const deadline = performance.now() + waitMs
     const soon = clock.now().getTime() + processEveryMs + DRIFT_MS
@@ -127,7 +127,7 @@ export const makeAgendaWakeUps = ({
     }
   }
 
-  /** Whether the second has come by PostgreSQL's clock, which Agenda's timers don't know. */
+  /** Whether the second has come by PostgreSQL's clock. Agenda's timers go by this machine's. */
   const hasCome = async (second: Date): Promise<boolean> => {
     const start = performance.now()
     for (;;) {
@@ -138,7 +138,7 @@ export const makeAgendaWakeUps = ({
     }
   }
 
-  /** Never throws, so that Agenda removes the job and doesn't try again. */
+  /** Never throws, so that Agenda removes the job and does not retry it. */
   const handle = async (data: unknown, onWake: (second: Date) => Promise<void>): Promise<void> => {
     const parsed = WakeData.safeParse(data)
     if (!parsed.success) return logger.error({ err: parsed.error }, 'a wake-up without a second')
@@ -198,7 +198,7 @@ export const makeAgendaWakeUps = ({
       await jobs.close()
       await agenda?.stop(false)
       await jobs.drain()
-      // A server that hangs isn't waited for.
+      // A server that hangs is not waited for.
       await within(CALLER_WAIT_MS, Promise.allSettled([watching, store.close()])).catch(onError)
       up = false
     },

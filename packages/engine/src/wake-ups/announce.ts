@@ -3,10 +3,10 @@ import { SECOND } from '@automagik-spark/core'
 import type { Sql } from '@automagik-spark/db'
 import type { WakeUps } from './wake-ups.ts'
 
-/** What is due within so long is also told to the workers directly. */
+/** A due time that is nearer than this is also sent to the workers directly. */
 const SOON_MS = 2 * SECOND
 
-/** After a commit: something will be due at `at`. Never throws; what is lost here the reconciler finds. */
+/** Tells the workers, after a commit, that something is due at `at`. Never throws; the reconciler finds what is lost here. */
 export const announceDue =
   ({ sql, wakeUps, clock }: { sql: Sql; wakeUps: Pick<WakeUps, 'wakeAt'>; clock: Clock }) =>
   async (at: Date): Promise<void> => {

@@ -3,14 +3,14 @@ import { type Clock, SECOND } from '@automagik-spark/core'
 const MANY = 10_000
 
 export type ArmedSeconds = {
-  /** Arms the second unless that was done or is being done; all who ask meanwhile wait for the same answer. */
+  /** Arms the second unless it is armed or being armed; concurrent calls share one answer. */
   once(second: Date, arm: () => Promise<boolean>): Promise<void>
   add(seconds: Date[]): void
-  /** What the store says about [from, to) replaces what is remembered. */
+  /** Replaces what is remembered of [from, to) by the store's answer. */
   replace(from: Date, to: Date, seconds: Date[]): void
 }
 
-/** Remembers which seconds have a wake-up, to spare the store the question. It may forget; what it claims may be wrong until `replace`. */
+/** Remembers which seconds have a wake-up, to save queries. It may forget seconds, and may be wrong until `replace`. */
 export const makeArmedSeconds = (clock: Clock): ArmedSeconds => {
   const known = new Map<number, Promise<boolean>>()
 

@@ -9,8 +9,8 @@ const COLLECTION = 'spark_agenda_jobs'
 const DUPLICATE_KEY = 11000
 
 /**
- * A job as Agenda writes it, and `slot`, which makes it unique: the second while it waits, the job's own id while it runs, so that
- * its second can be armed again. (A partial index would say the same, but not every server that speaks MongoDB's protocol has them.)
+ * A job as Agenda writes it, and the unique `slot`: the second while the job waits, its own id while it runs, so that its second can be
+ * armed again. A partial index would do the same, but not every server that speaks MongoDB's protocol has them.
  */
 type WakeDoc = {
   name: string
@@ -43,7 +43,7 @@ const isOnlyDuplicates = (error: unknown): boolean =>
 
 type Deps = { mongodbUri: string; pool: Pool; clock: Clock; onError: (error: Error) => void }
 
-/** Jobs are in MongoDB, and nothing of them in PostgreSQL, through which they are announced: so MongoDB needs no replica set. */
+/** Jobs are in MongoDB; they are announced through PostgreSQL, so MongoDB needs no replica set. */
 export const makeMongoWakeStore = ({ mongodbUri, pool, clock, onError }: Deps): WakeStore => {
   const client = new MongoClient(mongodbUri, {
     appName: 'spark-agenda',

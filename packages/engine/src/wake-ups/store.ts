@@ -2,19 +2,19 @@ import type { JobRepository } from 'agenda'
 
 export const WAKE = 'wake'
 
-/** Where Agenda keeps its jobs: the same few questions to PostgreSQL and to MongoDB. */
+/** Where Agenda keeps its jobs: the same operations on PostgreSQL and on MongoDB. */
 export type WakeStore = {
   readonly backend: 'mongodb' | 'postgres'
-  /** Agenda's own way to its jobs. */
+  /** Agenda's own repository of jobs. */
   readonly jobs: JobRepository
-  /** Creates what is missing; to be called again whenever the store comes back, as it may come back empty. */
+  /** Creates what is missing. Call it again whenever the store comes back: it may come back empty. */
   prepare(): Promise<void>
   ping(): Promise<void>
-  /** Inserts the seconds that have no waiting wake-up, and says that there is work when `announce` is set. */
+  /** Inserts the seconds that have no waiting wake-up. With `announce`, tells the workers to scan now. */
   insert(seconds: Date[], announce: boolean): Promise<void>
   /** The seconds in [from, to) that have a waiting wake-up. */
   waiting(from: Date, to: Date): Promise<Date[]>
-  /** The job runs from now on: its second may be armed again, since its handler may have looked before what the new one is for. */
+  /** The job runs now, so its second may be armed again: the handler may have queried before the new row was committed. */
   started(id: string, at: Date): Promise<void>
   close(): Promise<void>
 }

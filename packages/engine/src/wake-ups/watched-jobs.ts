@@ -4,7 +4,7 @@ import type { Logger } from '../logger.ts'
 import { within } from '../within.ts'
 import { WAKE, type WakeStore } from './store.ts'
 
-/** Later than the 3 ms by which Agenda's timers were seen to be early. */
+/** More than the 3 ms by which Agenda's timers were seen to be early. */
 const FORGOTTEN_AFTER_MS = 5
 const START_WAIT_MS = 500
 const STOP_WAIT_MS = 5_000
@@ -16,21 +16,21 @@ type Deps = {
   logger: Logger
   lockLifetimeMs: number
   isPrepared: () => boolean
-  /** Makes Agenda look at its jobs now. */
+  /** Makes Agenda scan its jobs now. */
   look: () => void
 }
 
 export type WatchedJobs = {
   readonly repository: JobRepository
-  /** Nothing is locked from now on; ends when nothing is being locked. */
+  /** Locks no more jobs; ends when no lock is under way. */
   close(): Promise<void>
-  /** Ends when the running jobs have ended and are removed. */
+  /** Ends when the running jobs have ended and were removed. */
   drain(): Promise<void>
 }
 
 /**
- * Agenda's way to its jobs, with what Agenda gets wrong put right: it goes by its own clock; it forgets a job whose timer was early
- * until it looks again; an error in `unlockJob` would end the process; a job that was locked during a stop would stay locked.
+ * Agenda's repository of jobs with four faults of Agenda mended: it goes by this machine's clock; it forgets a job whose timer was early
+ * until the next scan; an error in `unlockJob` ends the process; a job that is locked during a stop stays locked.
  */
 export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepared, look }: Deps): WatchedJobs => {
   const inner = store.jobs
@@ -63,7 +63,7 @@ export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepar
     }
   }
 
-  /** Locks by PostgreSQL's time and answers in Agenda's, so that a worker whose clock is wrong is on time all the same. */
+  /** Locks by PostgreSQL's time and answers in this machine's, so that a worker with a wrong clock is on time. */
   const lockNext = async (
     ...[name, nextScanAt, lockDeadline, , options]: Parameters<JobRepository['getNextJobToRun']>
   ) => {
@@ -106,13 +106,13 @@ export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepar
         locking.delete(attempt)
       }
     },
-    /** Agenda saves twice: when a job starts, and when it has ended, just before it removes it. */
+    /** Agenda saves a job twice: when it starts, and when it has ended, just before it is removed. */
     async saveJobState(job: JobParameters) {
       const isEnd = !job.lockedAt
       if (isEnd || !job._id) return
       forget(job._id)
       running.add(job._id)
-      // When the store is down, hangs or was emptied, the wake-up is delivered all the same.
+      // The wake-up is delivered even when the store is down, hangs or was emptied.
       await harmless(
         'the start of a wake-up was not saved',
         within(START_WAIT_MS, store.started(job._id, clock.now()), 'the store of wake-ups'),
@@ -130,7 +130,7 @@ export const makeWatchedJobs = ({ store, clock, logger, lockLifetimeMs, isPrepar
   }
 
   return {
-    // What isn't replaced stays what the backend does: its methods find their pool through the prototype.
+    // The other methods stay the backend's, which find their pool through the prototype.
     repository: Object.assign(Object.create(inner) as JobRepository, repository),
     async close() {
       closed = true
