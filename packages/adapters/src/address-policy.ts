@@ -56,7 +56,7 @@ const PRIVATE: Block[] = [
 const find = (blocks: Block[], ip: Ip): string | null => blocks.find(({ range }) => isIn(ip, range))?.what ?? null
 
 const alwaysRefused = (ip: Ip): string | null =>
-  find(ALWAYS_REFUSED, ip) ?? (ip.family === 6 && find(ASSIGNED_V6, ip) === null ? 'a reserved address' : null)
+  find(ALWAYS_REFUSED, ip) ?? (ip.family === 'ipv6' && find(ASSIGNED_V6, ip) === null ? 'a reserved address' : null)
 
 export const isLoopback = (address: string): boolean => {
   const ip = parseIp(address)

@@ -36,10 +36,10 @@ export const makeOwnServices = (services: OwnService[], lookup: Lookup) => {
 
 const same = (a: string, b: string): boolean => {
   const [x, y] = [parseIp(a), parseIp(b)]
-  return x !== null && y !== null && x.family === y.family && x.value === y.value
+  return x !== null && y !== null && x.address === y.address
 }
 
 const isThisMachine = (address: string): boolean =>
-  parseIp(address)?.value === 0n ||
+  ['0.0.0.0', '::'].includes(parseIp(address)?.address ?? '') ||
   isLoopback(address) ||
   Object.values(networkInterfaces()).some((list) => list?.some((entry) => same(entry.address, address)))
