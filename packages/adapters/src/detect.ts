@@ -1,6 +1,6 @@
 import { SourceError, type SourceType } from '@automagik-spark/core'
 import { z } from 'zod'
-import type { Http } from './http.ts'
+import type { Http } from './http/client.ts'
 import { KINDS } from './kinds.ts'
 
 export const PROBE_TIMEOUT_MS = 10_000

@@ -1,13 +1,14 @@
-export type { AddressPolicy } from './address-policy.ts'
-export { addressRefusal, parseSourcePolicy } from './address-policy.ts'
 export { isWrongKind } from './detect.ts'
-export { MAX_ANSWER_BYTES } from './http.ts'
-export type { JsonValue } from './json.ts'
+export type { AddressPolicy } from './http/address-policy.ts'
+export { addressRefusal, parseSourcePolicy } from './http/address-policy.ts'
+export { MAX_ANSWER_BYTES } from './http/client.ts'
+export type { OwnService } from './http/own-services.ts'
+export type { HttpPool, HttpPoolOptions } from './http/pool.ts'
+export { makeHttpPool } from './http/pool.ts'
+export { addressesToTry, normalizeSourceUrl } from './http/source-url.ts'
+export type { JsonValue } from './json/reader.ts'
 export { type KeyVariable, KINDS, RECOVERING_TYPES } from './kinds.ts'
 export { detectSourceType, makeSource } from './make-source.ts'
-export type { OwnService } from './own-services.ts'
-export type { HttpPool, HttpPoolOptions } from './pool.ts'
-export { makeHttpPool } from './pool.ts'
 export type {
   AskedRun,
   Doubt,
@@ -28,4 +29,3 @@ export type {
   VersionInfo,
   WantedComponents,
 } from './source.ts'
-export { addressesToTry, normalizeSourceUrl } from './source-url.ts'

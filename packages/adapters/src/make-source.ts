@@ -1,9 +1,9 @@
 import type { SourceType } from '@automagik-spark/core'
 import { makeAgents } from './agents.ts'
 import { identify, unknownKind } from './detect.ts'
-import { makeHive } from './hive.ts'
-import { openHttp } from './http.ts'
-import { makeLangflow } from './langflow.ts'
+import { makeHive } from './hive/hive.ts'
+import { openHttp } from './http/client.ts'
+import { makeLangflow } from './langflow/langflow.ts'
 import type { Source, SourceOptions } from './source.ts'
 import { withoutKey } from './without-key.ts'
 

@@ -1,6 +1,6 @@
 import type { FieldError, FlowType, JsonText, SourceError, SourceType } from '@automagik-spark/core'
-import type { JsonValue } from './json.ts'
-import type { HttpPool } from './pool.ts'
+import type { HttpPool } from './http/pool.ts'
+import type { JsonValue } from './json/reader.ts'
 
 export type SourceOptions = {
   /** Normalized by `normalizeSourceUrl`. */

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { hideForms, secretForms, SourceError } from '@automagik-spark/core'
-import { hideInJson } from './json-hide.ts'
+import { hideInJson } from './json/hide.ts'
 import type { Recovery, RunAnswer, Source, VersionInfo } from './source.ts'
 
 /** To look through a longer text takes some milliseconds. */

@@ -1,6 +1,6 @@
-import { makeJsonReader } from '../src/json.ts'
-import type { JsonStream } from '../src/json-documents.ts'
-import { makeJsonThreads } from '../src/json-threads.ts'
+import type { JsonStream } from '../src/json/documents.ts'
+import { makeJsonReader } from '../src/json/reader.ts'
+import { makeJsonThreads } from '../src/json/threads.ts'
 
 const { read } = makeJsonReader(makeJsonThreads())
 

@@ -1,9 +1,9 @@
 import { checkedJsonText, jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
-import { streamOf } from '../test/json-stream.ts'
-import { forwardedFailure, readHiveAnswer, readHiveStream } from './hive-answer.ts'
-import type { HiveKind } from './hive-flow.ts'
-import type { JsonValue, ReadJson } from './json.ts'
+import { streamOf } from '../../test/json-stream.ts'
+import type { JsonValue, ReadJson } from '../json/reader.ts'
+import { forwardedFailure, readHiveAnswer, readHiveStream } from './answer.ts'
+import type { HiveKind } from './flow.ts'
 
 const WHERE = 'http://hive.test'
 const read = (answer: JsonValue, playground = false) =>

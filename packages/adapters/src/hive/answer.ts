@@ -1,11 +1,11 @@
 import { type JsonText, partOf, SourceError } from '@automagik-spark/core'
-import { isObject, type JsonObject } from './canonical.ts'
-import { flowFailed, unknown } from './failure.ts'
-import type { HiveKind } from './hive-flow.ts'
-import { badAnswer } from './http.ts'
-import type { JsonValue, ReadJson } from './json.ts'
-import { jsonDocuments, type JsonStream } from './json-documents.ts'
-import { oneLine } from './plain-text.ts'
+import { badAnswer } from '../http/client.ts'
+import { flowFailed, unknown } from '../http/failure.ts'
+import { isObject, type JsonObject } from '../json/canonical.ts'
+import { jsonDocuments, type JsonStream } from '../json/documents.ts'
+import type { JsonValue, ReadJson } from '../json/reader.ts'
+import { oneLine } from '../plain-text.ts'
+import type { HiveKind } from './flow.ts'
 
 /** An answer that was judged: the run completed. */
 export type HiveAnswer = { text: string; notes: string[] }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { canonicalHive, hiveFlow, isPlaygroundFlow } from './hive-flow.ts'
-import type { JsonValue } from './json.ts'
+import type { JsonValue } from '../json/reader.ts'
+import { canonicalHive, hiveFlow, isPlaygroundFlow } from './flow.ts'
 
 describe('hiveFlow', () => {
   it.each<[JsonValue, string, string, string]>([

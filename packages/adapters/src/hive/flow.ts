@@ -1,10 +1,10 @@
 import type { FlowType } from '@automagik-spark/core'
 import { z } from 'zod'
-import { isObject, type JsonObject, sorted, without } from './canonical.ts'
-import type { JsonValue } from './json.ts'
-import { messageFlow } from './message-flow.ts'
-import { manyLines, oneLine } from './plain-text.ts'
-import type { RemoteFlow } from './source.ts'
+import { isObject, type JsonObject, sorted, without } from '../json/canonical.ts'
+import type { JsonValue } from '../json/reader.ts'
+import { messageFlow } from '../message-flow.ts'
+import { manyLines, oneLine } from '../plain-text.ts'
+import type { RemoteFlow } from '../source.ts'
 
 export type HiveKind = Exclude<FlowType, 'flow'>
 export const HIVE_KINDS: HiveKind[] = ['agent', 'team', 'workflow']

@@ -1,6 +1,6 @@
 import type { FieldError, JsonText } from '@automagik-spark/core'
-import { messageProblems, messageText } from './message-flow.ts'
-import type { AskedRun, RunProblems, VersionInfo } from './source.ts'
+import { messageProblems, messageText } from '../message-flow.ts'
+import type { AskedRun, RunProblems, VersionInfo } from '../source.ts'
 
 /** What agno takes in one field of a form, its name included, counted as it is encoded; measured with 2.2 and 3.1, which refuse more after it was sent. */
 const MAX_FIELD_BYTES = 1024 * 1024 - 'message'.length

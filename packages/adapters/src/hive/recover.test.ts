@@ -1,8 +1,8 @@
 import { jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
-import { recoveryIn } from './hive-recover.ts'
-import type { JsonValue } from './json.ts'
-import type { LostCall } from './source.ts'
+import type { JsonValue } from '../json/reader.ts'
+import type { LostCall } from '../source.ts'
+import { recoveryIn } from './recover.ts'
 
 const lost = (more: Partial<LostCall> = {}): LostCall => ({
   flow_id: 'payer',

@@ -1,13 +1,13 @@
 import { elementsOf, type JsonText, jsonText, SourceError } from '@automagik-spark/core'
-import { isObject, type JsonObject } from './canonical.ts'
-import { flowFailed } from './failure.ts'
-import { readHiveAnswer, statusOfKept } from './hive-answer.ts'
-import { isPlaygroundFlow } from './hive-flow.ts'
-import { type Http, isSuccess } from './http.ts'
-import type { ReadJson } from './json.ts'
-import { messageText } from './message-flow.ts'
-import type { LostCall, Recovery } from './source.ts'
-import { pathSegment } from './source-url.ts'
+import { type Http, isSuccess } from '../http/client.ts'
+import { flowFailed } from '../http/failure.ts'
+import { pathSegment } from '../http/source-url.ts'
+import { isObject, type JsonObject } from '../json/canonical.ts'
+import type { ReadJson } from '../json/reader.ts'
+import { messageText } from '../message-flow.ts'
+import type { LostCall, Recovery } from '../source.ts'
+import { readHiveAnswer, statusOfKept } from './answer.ts'
+import { isPlaygroundFlow } from './flow.ts'
 
 const TIMEOUT_MS = 30_000
 

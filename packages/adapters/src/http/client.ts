@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type JsonText, secretForms, SourceError } from '@automagik-spark/core'
 import type { z } from 'zod'
+import { JsonError, type JsonValue, makeJsonReader, type ReadJson, TooManyValues } from '../json/reader.ts'
 import {
   type CallPurpose,
   type CallState,
@@ -10,10 +11,9 @@ import {
   retryAfterOf,
   statusFailure,
 } from './failure.ts'
-import { JsonError, type JsonValue, makeJsonReader, type ReadJson, TooManyValues } from './json.ts'
 import type { HttpPool } from './pool.ts'
+import { ACCEPTED_ENCODINGS, type Answer, send } from './send.ts'
 import { callUrl } from './source-url.ts'
-import { ACCEPTED_ENCODINGS, type Answer, send } from './transport.ts'
 
 export const MAX_ANSWER_BYTES = 10 * 1024 * 1024
 const MAX_REDIRECTS = 5

@@ -1,5 +1,5 @@
-import type { JsonValue } from './json.ts'
-import { oneLine } from './plain-text.ts'
+import type { JsonValue } from '../json/reader.ts'
+import { oneLine } from '../plain-text.ts'
 
 /**
  * The sentence that a person wants, dug out of an error body. FastAPI servers wrap it in many ways: `detail` as text, as JSON inside

@@ -1,5 +1,5 @@
 import { SourceError } from '@automagik-spark/core'
-import { oneLine } from './plain-text.ts'
+import { oneLine } from '../plain-text.ts'
 import { AddressRefused, CONNECT_TIMEOUT_MS } from './pool.ts'
 
 /** What a call was for: only a run may have an effect that nobody can see. */

@@ -1,9 +1,9 @@
 import dns from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, buildConnector, type Client, type Dispatcher, Pool } from 'undici'
+import { type JsonThreads, makeJsonThreads } from '../json/threads.ts'
 import { type AddressPolicy, addressRefusal } from './address-policy.ts'
 import { Connection, type ConnectionUse, mayCloseAfter } from './connection.ts'
-import { type JsonThreads, makeJsonThreads } from './json-threads.ts'
 import { type Lookup, makeOwnServices, type OwnService } from './own-services.ts'
 
 /** An address that must not be connected to; the message goes on from "is not allowed:". */

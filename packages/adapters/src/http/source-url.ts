@@ -1,5 +1,5 @@
 import { invalid, SourceError } from '@automagik-spark/core'
-import { oneLine } from './plain-text.ts'
+import { oneLine } from '../plain-text.ts'
 
 /** The one spelling of a source's URL: http(s), no trailing slash, query or fragment. Two that compare equal are the same source. */
 export const normalizeSourceUrl = (text: string): string => {

@@ -1,4 +1,4 @@
-import type { JsonValue } from './json.ts'
+import type { JsonValue } from './reader.ts'
 
 export type JsonObject = { [key: string]: JsonValue }
 export const isObject = (value: JsonValue | undefined): value is JsonObject =>

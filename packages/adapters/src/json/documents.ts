@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SourceError } from '@automagik-spark/core'
-import { badAnswer, type HttpAnswer, MAX_ANSWER_BYTES, tooLarge } from './http.ts'
-import type { ReadJson } from './json.ts'
+import { badAnswer, type HttpAnswer, MAX_ANSWER_BYTES, tooLarge } from '../http/client.ts'
+import type { ReadJson } from './reader.ts'
 
 /** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
 const MAX_STREAM_BYTES = 20 * MAX_ANSWER_BYTES

@@ -1,6 +1,6 @@
 /**
  * JSON text without a secret, given the forms in which it may stand there. What is not JSON is thrown.
- * Complete in itself, as its own source text is what the thread runs (`json-threads.ts`).
+ * Complete in itself, as its own source text is what the thread runs (`threads.ts`).
  */
 export const hideInJson = (text: string, forms: readonly string[]): string => {
   const HIDDEN = '[hidden]'

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { JsonError, makeJsonReader, MAX_VALUES, TooManyValues } from './json.ts'
-import { makeJsonThreads } from './json-threads.ts'
+import { JsonError, makeJsonReader, MAX_VALUES, TooManyValues } from './reader.ts'
+import { makeJsonThreads } from './threads.ts'
 
 const threads = makeJsonThreads()
 afterAll(() => threads.close())

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkedJsonText, type JsonText } from '@automagik-spark/core'
-import { hideInJson } from './json-hide.ts'
-import { type JsonLimits, sizeJson } from './json-scan.ts'
-import type { JsonPart, JsonPiece } from './json-split.ts'
-import type { JsonDone, JsonThreads } from './json-threads.ts'
+import { hideInJson } from './hide.ts'
+import { type JsonLimits, sizeJson } from './scan.ts'
+import type { JsonPart, JsonPiece } from './split.ts'
+import type { JsonDone, JsonThreads } from './threads.ts'
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
 

@@ -8,7 +8,7 @@ export type JsonSize =
 
 /**
  * How many values JSON holds, and whether it nests too deep. It need not be JSON; every byte of a multi-byte character is above those looked for.
- * Complete in itself, as its own source text is what the thread runs (`json-threads.ts`).
+ * Complete in itself, as its own source text is what the thread runs (`threads.ts`).
  */
 export const sizeJson = (bytes: Uint8Array, limits: JsonLimits): JsonSize => {
   const [QUOTE, BACKSLASH, COMMA, NEAR] = [0x22, 0x5c, 0x2c, 48]

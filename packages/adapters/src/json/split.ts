@@ -10,7 +10,7 @@ export type JsonPart = { key?: [from: number, to: number]; piece: JsonPiece }
 
 /**
  * Parts well-formed JSON into pieces of some `size` characters. A string is never parted.
- * Complete in itself, as its own source text is what the thread runs (`json-threads.ts`).
+ * Complete in itself, as its own source text is what the thread runs (`threads.ts`).
  */
 export const splitJson = (text: string, size: number): JsonPiece => {
   type Frame = {

@@ -1,7 +1,7 @@
 import { type MessagePort, type Transferable, Worker } from 'node:worker_threads'
-import { hideInJson } from './json-hide.ts'
-import { type JsonLimits, sizeJson } from './json-scan.ts'
-import { type JsonPiece, splitJson } from './json-split.ts'
+import { hideInJson } from './hide.ts'
+import { type JsonLimits, sizeJson } from './scan.ts'
+import { type JsonPiece, splitJson } from './split.ts'
 
 export type JsonJob = { bytes: Uint8Array; limits: JsonLimits; forms: readonly string[] }
 /** The text, checked, and how it can be parsed in pieces; or what it is that cannot be used. */

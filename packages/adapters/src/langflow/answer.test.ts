@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { checkedJsonText, jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
-import { streamOf } from '../test/json-stream.ts'
-import type { JsonValue, ReadJson } from './json.ts'
-import { readAnswer, readStream } from './langflow-answer.ts'
+import { streamOf } from '../../test/json-stream.ts'
+import type { JsonValue, ReadJson } from '../json/reader.ts'
+import { readAnswer, readStream } from './answer.ts'
 
 const WHERE = 'http://flows:7860'
 const readOf = (value: JsonValue, chosen: string | null) => readAnswer(WHERE, { value, text: jsonText(value) }, chosen)
@@ -11,7 +11,7 @@ type Recorded = { response: { body: JsonValue; events: { line: JsonValue }[] } }
 const recorded = (version: string, name: string): Recorded['response'] =>
   (
     JSON.parse(
-      readFileSync(new URL(`../../testing/fixtures/langflow-${version}/${name}.json`, import.meta.url), 'utf8'),
+      readFileSync(new URL(`../../../testing/fixtures/langflow-${version}/${name}.json`, import.meta.url), 'utf8'),
     ) as Recorded
   ).response
 

@@ -1,11 +1,11 @@
 import { type JsonNode, jsonNode, jsonText, sliceAt, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
-import { reasonOf } from './error-reason.ts'
-import { flowFailed } from './failure.ts'
-import { shaped } from './http.ts'
-import type { JsonValue, ReadJson } from './json.ts'
-import { type JsonDocument, jsonDocuments, type JsonStream } from './json-documents.ts'
-import { oneLine } from './plain-text.ts'
+import { shaped } from '../http/client.ts'
+import { reasonOf } from '../http/error-reason.ts'
+import { flowFailed } from '../http/failure.ts'
+import { type JsonDocument, jsonDocuments, type JsonStream } from '../json/documents.ts'
+import type { JsonValue, ReadJson } from '../json/reader.ts'
+import { oneLine } from '../plain-text.ts'
 
 /** What one output component gave: by output name, `results` holds a message, data, a table or a text. */
 const Output = z.object({

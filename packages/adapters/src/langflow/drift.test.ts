@@ -1,7 +1,7 @@
 import { jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
-import type { JsonValue } from './json.ts'
-import { isFromElsewhere, lostIn, strangersIn } from './langflow-drift.ts'
+import type { JsonValue } from '../json/reader.ts'
+import { isFromElsewhere, lostIn, strangersIn } from './drift.ts'
 
 const data = (text: string) => {
   const words = text.split(' ')

@@ -1,11 +1,11 @@
 import { SourceError } from '@automagik-spark/core'
-import type { JsonValue } from './json.ts'
-import { canonicalGraph } from './langflow-flow.ts'
-import { type FlowGraph, graphOf, type InputRule, surelyRunning } from './langflow-graph.ts'
-import { chosenProblem, deliveryOf, isTextInput, replacementOf } from './langflow-input.ts'
-import { streamsByItsCode } from './langflow-stream.ts'
-import { tweakedInputs } from './langflow-tweaks.ts'
-import type { Drift, FlowUse } from './source.ts'
+import type { JsonValue } from '../json/reader.ts'
+import type { Drift, FlowUse } from '../source.ts'
+import { canonicalGraph } from './flow.ts'
+import { type FlowGraph, graphOf, type InputRule, surelyRunning } from './graph.ts'
+import { chosenProblem, deliveryOf, isTextInput, replacementOf } from './input.ts'
+import { streamsByItsCode } from './stream.ts'
+import { tweakedInputs } from './tweaks.ts'
 
 const deliveryIn = (graph: FlowGraph, { input_component, tweaks }: Pick<FlowUse, 'input_component' | 'tweaks'>) =>
   deliveryOf(graph, input_component, tweakedInputs(graph, tweaks))

@@ -1,8 +1,8 @@
 import type { SourceError } from '@automagik-spark/core'
-import { isObject } from './canonical.ts'
-import { reasonOf } from './error-reason.ts'
-import { flowFailed, unknown } from './failure.ts'
-import type { JsonValue } from './json.ts'
+import { reasonOf } from '../http/error-reason.ts'
+import { flowFailed, unknown } from '../http/failure.ts'
+import { isObject } from '../json/canonical.ts'
+import type { JsonValue } from '../json/reader.ts'
 
 /** What stands in front of a Langflow says no more than this. */
 const PHRASES = new Set([

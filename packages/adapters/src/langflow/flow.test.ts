@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import type { JsonValue } from './json.ts'
-import { canonicalGraph, flowComponents, remoteFlow } from './langflow-flow.ts'
-import { graphOf, inputRuleOf } from './langflow-graph.ts'
-import { deliveryOf, replacementOf } from './langflow-input.ts'
-import type { RemoteFlow } from './source.ts'
+import type { JsonValue } from '../json/reader.ts'
+import type { RemoteFlow } from '../source.ts'
+import { canonicalGraph, flowComponents, remoteFlow } from './flow.ts'
+import { graphOf, inputRuleOf } from './graph.ts'
+import { deliveryOf, replacementOf } from './input.ts'
 
 const recorded = (version: string, name: string): JsonValue =>
   (
     JSON.parse(
-      readFileSync(new URL(`../../testing/fixtures/langflow-${version}/${name}.json`, import.meta.url), 'utf8'),
+      readFileSync(new URL(`../../../testing/fixtures/langflow-${version}/${name}.json`, import.meta.url), 'utf8'),
     ) as { response: { body: JsonValue } }
   ).response.body
 const flowOf = (value: unknown): RemoteFlow => {

@@ -1,6 +1,8 @@
 import { z } from 'zod'
-import { isObject, type JsonObject, sorted, without } from './canonical.ts'
-import type { JsonValue } from './json.ts'
+import { isObject, type JsonObject, sorted, without } from '../json/canonical.ts'
+import type { JsonValue } from '../json/reader.ts'
+import { manyLines, oneLine } from '../plain-text.ts'
+import type { FlowComponent, FlowComponents, RemoteFlow, WantedComponents } from '../source.ts'
 import {
   downstreamOf,
   type FlowGraph,
@@ -9,18 +11,8 @@ import {
   type InputRule,
   type RunningPart,
   surelyRunning,
-} from './langflow-graph.ts'
-import {
-  defaultInput,
-  deliveryOf,
-  inputProblem,
-  isTextInput,
-  isWebhook,
-  outputProblem,
-  takesInput,
-} from './langflow-input.ts'
-import { manyLines, oneLine } from './plain-text.ts'
-import type { FlowComponent, FlowComponents, RemoteFlow, WantedComponents } from './source.ts'
+} from './graph.ts'
+import { defaultInput, deliveryOf, inputProblem, isTextInput, isWebhook, outputProblem, takesInput } from './input.ts'
 
 const Text = z.string().nullish().catch(null)
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { JsonValue } from './json.ts'
-import { graphOf, runningPart, surelyRunning } from './langflow-graph.ts'
+import type { JsonValue } from '../json/reader.ts'
+import { graphOf, runningPart, surelyRunning } from './graph.ts'
 
 type Made = { frozen?: boolean; is_input?: boolean; type?: string; flow?: unknown; outputs?: unknown }
 const node = (id: string, { type = id.split('-')[0]!, ...more }: Made = {}) => ({

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { isObject, type JsonObject } from './canonical.ts'
-import type { JsonValue } from './json.ts'
-import { manyLines, oneLine } from './plain-text.ts'
+import { isObject, type JsonObject } from '../json/canonical.ts'
+import type { JsonValue } from '../json/reader.ts'
+import { manyLines, oneLine } from '../plain-text.ts'
 
 const Text = z.string().nullish().catch(null)
 const Flag = z.boolean().nullish().catch(null)

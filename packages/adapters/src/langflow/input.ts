@@ -1,4 +1,4 @@
-import { type FlowGraph, type FlowNode, type RunningPart, runningPart, surelyRunning } from './langflow-graph.ts'
+import { type FlowGraph, type FlowNode, type RunningPart, runningPart, surelyRunning } from './graph.ts'
 
 export const isWebhook = ({ type }: FlowNode): boolean => type === 'Webhook'
 /** Takes the plain `input_value` of a run. */

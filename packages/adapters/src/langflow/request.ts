@@ -10,8 +10,10 @@ import {
   plainText,
   SourceError,
 } from '@automagik-spark/core'
-import { type FlowGraph, graphOf, type InputRule } from './langflow-graph.ts'
-import { chosenProblem, type Delivery, deliveryOf, inputField, isWebhook } from './langflow-input.ts'
+import { oneLine } from '../plain-text.ts'
+import type { AskedRun, RunCall, RunProblems } from '../source.ts'
+import { type FlowGraph, graphOf, type InputRule } from './graph.ts'
+import { chosenProblem, type Delivery, deliveryOf, inputField, isWebhook } from './input.ts'
 import {
   codeTweaks,
   mistypedTweaks,
@@ -20,9 +22,7 @@ import {
   tweakOfTheInput,
   unplacedTweaks,
   unreadable,
-} from './langflow-tweaks.ts'
-import { oneLine } from './plain-text.ts'
-import type { AskedRun, RunCall, RunProblems } from './source.ts'
+} from './tweaks.ts'
 
 /** The body of a run; the notes say what of the input cannot be brought unchanged. */
 export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; notes: string[] } => {

@@ -1,5 +1,5 @@
-import type { FlowGraph, FlowNode } from './langflow-graph.ts'
-import { surelyRunning, upstreamOf } from './langflow-graph.ts'
+import type { FlowGraph, FlowNode } from './graph.ts'
+import { surelyRunning, upstreamOf } from './graph.ts'
 
 /** Python that hands over its text piece by piece. */
 const PIECEWISE =

@@ -1,9 +1,9 @@
 import { asJsonText, jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
-import type { JsonValue } from './json.ts'
-import { graphOf } from './langflow-graph.ts'
-import { checkRun } from './langflow-request.ts'
-import { codeTweaks, mistypedTweaks, overfedTweaks, tweakOfTheInput, unplacedTweaks } from './langflow-tweaks.ts'
+import type { JsonValue } from '../json/reader.ts'
+import { graphOf } from './graph.ts'
+import { checkRun } from './request.ts'
+import { codeTweaks, mistypedTweaks, overfedTweaks, tweakOfTheInput, unplacedTweaks } from './tweaks.ts'
 
 const node = (id: string, display_name: string, template: Record<string, unknown>) => ({
   id,

@@ -1,8 +1,8 @@
 import { type FieldError, isObjectText, isStringText, type JsonText, membersOf, readJson } from '@automagik-spark/core'
-import { isObject } from './canonical.ts'
-import type { FlowGraph, FlowNode } from './langflow-graph.ts'
-import { deliveryOf, inputField, isTextInput } from './langflow-input.ts'
-import { oneLine } from './plain-text.ts'
+import { isObject } from '../json/canonical.ts'
+import { oneLine } from '../plain-text.ts'
+import type { FlowGraph, FlowNode } from './graph.ts'
+import { deliveryOf, inputField, isTextInput } from './input.ts'
 
 /** What the tweaks of a run change: the last of doubled keys counts, as it does for Langflow. */
 const entriesOf = (tweaks: JsonText | null): [key: string, value: JsonText][] => [
