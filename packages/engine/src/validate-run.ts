@@ -1,6 +1,6 @@
 import type { JsonValue, RunProblems, Source, VersionInfo } from '@automagik-spark/adapters'
 import type { FieldError, JsonText } from '@automagik-spark/core'
-import { DomainError, invalid, isStringText, membersOf } from '@automagik-spark/core'
+import { DomainError, invalid, isStringText, makeBoundedMap, membersOf } from '@automagik-spark/core'
 import type { Db, FlowToValidate } from '@automagik-spark/db'
 import { makeFlowReads } from './flow-reads.ts'
 import type { OpenSource } from './open-source.ts'
@@ -46,17 +46,15 @@ export const makeValidateRun = ({ db, openSource }: { db: Db; openSource: OpenSo
     return read === null || read instanceof Error ? null : read.data
   }
 
-  const told = new Map<string, Promise<boolean | null>>()
   /** Asks once for each source and key; an answer of null is asked for again. */
+  const told = makeBoundedMap<string, Promise<boolean | null>>(MOST_SOURCES)
   const refusesEmpty = (remote: Source, { source_id, version }: FlowToValidate['source']): Promise<boolean | null> => {
     const key = `${source_id}:${version}`
-    const known = told.get(key)
-    if (known) return known
-    const asked = remote.refusesEmpty!(AbortSignal.timeout(ASK_MS)).catch(() => null)
-    if (told.size >= MOST_SOURCES) told.clear()
-    told.set(key, asked)
-    void asked.then((answer) => answer === null && told.delete(key))
-    return asked
+    return told.getOrMake(key, () => {
+      const asked = remote.refusesEmpty!(AbortSignal.timeout(ASK_MS)).catch(() => null)
+      void asked.then((answer) => answer === null && told.delete(key))
+      return asked
+    })
   }
 
   /** `stored`: the tweaks were accepted before, and run with a note whatever the flow is now. */

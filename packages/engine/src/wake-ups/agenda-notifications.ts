@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresNotificationChannel } from '@agendajs/postgres-backend'
 import type { Clock } from '@automagik-spark/core'
+import { makeBackoff } from '@automagik-spark/core'
 import {
   type JobNotification,
   type NotificationChannel,
@@ -91,12 +92,12 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
   }
 
   const keepListening = async (signal: AbortSignal): Promise<void> => {
-    let retryMs = FIRST_RETRY_MS
+    const backoff = makeBackoff({ firstMs: FIRST_RETRY_MS, lastMs: LAST_RETRY_MS })
     while (!signal.aborted) {
       let reason: unknown
       try {
         await listen(signal)
-        retryMs = FIRST_RETRY_MS
+        backoff.reset()
       } catch (error) {
         reason = error
       }
@@ -104,8 +105,7 @@ export const makeAnnouncements = ({ databaseUrl, clock, logger }: Deps): Announc
       if (state === 'connected')
         logger.warn({ err: reason }, 'announcements are not heard; until they are, scans find the wake-ups')
       state = 'reconnecting'
-      await sleep(retryMs, undefined, { signal }).catch(() => undefined)
-      retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)
+      await sleep(backoff.next(), undefined, { signal }).catch(() => undefined)
     }
   }
 

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ceilToSecond, type Clock } from '@automagik-spark/core'
+import { ceilToSecond, type Clock, makeBackoff } from '@automagik-spark/core'
 import { Agenda } from 'agenda'
 import { z } from 'zod'
 import type { Logger } from '../logger.ts'
@@ -91,11 +91,11 @@ export const makeAgendaWakeUps = ({
   }
 
   const watch = async (): Promise<void> => {
-    let waitMs = RETRY_MS
+    const backoff = makeBackoff({ firstMs: 2 * RETRY_MS, lastMs: CHECK_EVERY_MS })
     while (!signal.aborted) {
       await check()
-      waitMs = up ? CHECK_EVERY_MS : Math.min(waitMs * 2, CHECK_EVERY_MS)
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined)
+      if (up) backoff.reset()
+      await sleep(up ? CHECK_EVERY_MS : backoff.next(), undefined, { signal }).catch(() => undefined)
     }
   }
   const watching = watch()
