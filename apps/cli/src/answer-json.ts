@@ -14,15 +14,15 @@ const keepEach = (list: unknown, text: JsonText | undefined): void => {
   for (const [index, item] of list.entries()) keep(item, elements[index])
 }
 
-/** Remembers of an answer, and of the items in a list, what the server wrote: no value has all of its digits. */
+/** Remembers the JSON text of an answer, and of each item of a list: parsed numbers may lose digits. */
 export const keepText: OnAnswer = (data, answer) => {
-  const text = asJsonText(answer.trim()) // the client has read it
+  const text = asJsonText(answer.trim()) // the SDK has parsed it, so it is JSON
   keep(data, text)
   keepEach(data, text)
   if (isObject(data) && 'items' in data) keepEach(data.items, partOf(text, 'items'))
 }
 
-/** JSON of a value: the server's own where it is an answer or an item of one. */
+/** JSON of a value: the server's own text for an answer or an item of a list. */
 export const textOf = (value: unknown): JsonText =>
   (isObject(value) ? texts.get(value) : undefined) ?? asJsonText(stringifyJson(value) ?? 'null')
 
@@ -32,6 +32,6 @@ export const fieldText = (thing: object, field: string): JsonText => {
   return (text && partOf(text, field)) ?? textOf(Reflect.get(thing, field))
 }
 
-/** For the eye: on lines of its own. A list is joined of its items, which may come from several pages. */
+/** Indented JSON. A list is joined from its items, because they may come from several pages. */
 export const prettyText = (value: unknown): string =>
   prettyJson(Array.isArray(value) && !texts.has(value) ? asJsonText(`[${value.map(textOf).join(',')}]`) : textOf(value))

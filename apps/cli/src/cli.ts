@@ -15,15 +15,15 @@ import { addExamples, pathOf } from './options.ts'
 
 const ENVIRONMENT = `
 Environment (or a .env file in this folder):
-  SPARK_API_URL   where the API is; default: the Spark of this folder, else http://localhost:8883
-  SPARK_API_KEY   its key; default: the one in SPARK_DATA_DIR (.spark)
-Both come from one place: a key of the environment does not go to an address that the folder names, except to
-the Spark that you run there.
+  SPARK_API_URL   address of the API; default: the Spark of this folder, or http://localhost:8883
+  SPARK_API_KEY   its key; default: the key in SPARK_DATA_DIR (.spark)
+Set both in one place: a key of the environment is not sent to an address that a file of this folder names,
+except to the Spark that you run in this folder.
 
 Exit codes: 0 fine, 1 failed, 2 wrong use, 3 not found, 4 not allowed, 5 cannot reach the API.`
 
-/** Every command, ready to parse. */
-export const makeProgram = (context: CommandContext, processes: LocalCommands): Command => {
+/** All commands, ready to parse. */
+export const makeProgram = (context: CommandContext, localCommands: LocalCommands): Command => {
   const { io } = context
   const program = new Command('automagik-spark')
     .description('Run and schedule the flows of your flow servers.')
@@ -40,13 +40,13 @@ export const makeProgram = (context: CommandContext, processes: LocalCommands): 
   addExamples(program, ['automagik-spark start', 'automagik-spark sources create http://localhost:7860'])
   program.addHelpText('after', ENVIRONMENT)
 
-  addStart(program, processes)
+  addStart(program, localCommands)
   addSources(program, context)
   addWorkflows(program, context)
   addSchedules(program, context)
   addTasks(program, context)
   addWorkers(program, context)
-  addDb(program, context, processes)
+  addDb(program, context, localCommands)
 
   const pointToHelp = (command: Command): void => {
     command.showHelpAfterError(`See: ${pathOf(command)} --help`)
@@ -56,14 +56,14 @@ export const makeProgram = (context: CommandContext, processes: LocalCommands): 
   return program
 }
 
-/** Runs one command line and says how to leave. */
-export const run = async (args: readonly string[], io: Io, processes: LocalCommands): Promise<number> => {
+/** Runs one command line and returns its exit code. */
+export const run = async (args: readonly string[], io: Io, localCommands: LocalCommands): Promise<number> => {
   const context = makeCommandContext(io)
   try {
-    await makeProgram(context, processes).parseAsync([...args], { from: 'user' })
+    await makeProgram(context, localCommands).parseAsync([...args], { from: 'user' })
     return EXIT.fine
   } catch (error) {
-    // Commander has said what was wrong; help that was not asked for means that a command was missing.
+    // Commander has already printed what is wrong, or the help when a command is missing.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
     if (isInterruption(error, io)) return EXIT.interrupted
     const { exitCode, message } = explain(error, context.connection())
@@ -72,6 +72,6 @@ export const run = async (args: readonly string[], io: Io, processes: LocalComma
   }
 }
 
-/** An abort of ours rejects with an AbortError; whatever has more to say is an error of its own. */
+/** Ctrl-C rejects with an AbortError; a command that has more to say throws a CliError instead. */
 const isInterruption = (error: unknown, io: Io): boolean =>
   error instanceof Error && error.name === 'AbortError' && io.interrupted().aborted

@@ -1,6 +1,6 @@
 import type { List, RequestOptions, Spark } from '@automagik-spark/sdk'
 import { connect, type Connection, findConnection } from './api-connection.ts'
-import type { LossOf } from './deleting.ts'
+import type { PreviewDelete } from './delete-preview.ts'
 import { CliError, EXIT, usage } from './errors.ts'
 import type { Io } from './io.ts'
 import { makePrinter, type Printer } from './printer.ts'
@@ -99,11 +99,11 @@ export const makeCommandContext = (io: Io) => {
     },
 
     /** Asks before a delete and says what goes with it. Fails without a terminal, unless `--yes` is given. */
-    async confirm(yes: true | undefined, lossOf: LossOf, id: string): Promise<void> {
+    async confirm(yes: true | undefined, previewDelete: PreviewDelete, id: string): Promise<void> {
       if (yes) return
-      const { goes, name } = await lossOf(spark(), id, request())
-      if (!io.stdin.isTTY || !io.stderr.isTTY) throw usage(`This deletes ${goes}: add --yes.`)
-      const answer = await io.ask(`This deletes ${goes}. Delete ${name}? [y/N] `)
+      const { counts, name } = await previewDelete(spark(), id, request())
+      if (!io.stdin.isTTY || !io.stderr.isTTY) throw usage(`This deletes ${counts}: add --yes.`)
+      const answer = await io.ask(`This deletes ${counts}. Delete ${name}? [y/N] `)
       if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('Nothing was deleted.')
     },
   }

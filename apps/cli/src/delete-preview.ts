@@ -1,19 +1,19 @@
 import type { RequestOptions, Spark } from '@automagik-spark/sdk'
 
-type Loss = {
-  /** What goes, counted. */
-  goes: string
-  /** The thing itself, for people. */
+type DeletePreview = {
+  /** What is deleted, such as `1 workflow, 3 schedules`. */
+  counts: string
+  /** The deleted object itself, for the question. */
   name: string
 }
 
 const count = (number: number, one: string): string | null =>
   number === 0 ? null : `${number} ${one}${number === 1 ? '' : 's'}`
-const all = (...counts: (string | null)[]): string => counts.filter((one) => one !== null).join(', ')
+const joined = (...counts: (string | null)[]): string => counts.filter((one) => one !== null).join(', ')
 
-/** What a delete takes with it, asked from the API before it is done. */
-export const lossOf = {
-  async source(spark: Spark, id: string, request: RequestOptions): Promise<Loss> {
+/** Reads from the API what a delete would remove, before the user confirms it. */
+export const previewDelete = {
+  async source(spark: Spark, id: string, request: RequestOptions): Promise<DeletePreview> {
     const { name, url } = await spark.sources.get(id, request)
     const total = { workflows: 0, schedules: 0, tasks: 0 }
     for await (const { id: workflow_id, task_count } of spark.workflows.list({ source: id, limit: 100 }, request)) {
@@ -23,7 +23,7 @@ export const lossOf = {
     }
     return {
       name: `the source ${name ?? url}`,
-      goes: all(
+      counts: joined(
         '1 source',
         count(total.workflows, 'workflow'),
         count(total.schedules, 'schedule'),
@@ -31,26 +31,26 @@ export const lossOf = {
       ),
     }
   },
-  async workflow(spark: Spark, id: string, request: RequestOptions): Promise<Loss> {
+  async workflow(spark: Spark, id: string, request: RequestOptions): Promise<DeletePreview> {
     const { name, task_count } = await spark.workflows.get(id, request)
     const { total } = await spark.schedules.list({ workflow_id: id, limit: 1 }, request)
     return {
       name: `the workflow ${name}`,
-      goes: all('1 workflow', count(total, 'schedule'), count(task_count, 'task')),
+      counts: joined('1 workflow', count(total, 'schedule'), count(task_count, 'task')),
     }
   },
-  async schedule(spark: Spark, id: string, request: RequestOptions): Promise<Loss> {
+  async schedule(spark: Spark, id: string, request: RequestOptions): Promise<DeletePreview> {
     const { name, description } = await spark.schedules.get(id, request)
     const { total } = await spark.tasks.list({ schedule_id: id, status: 'pending', limit: 1 }, request)
     const cancelled = count(total, 'pending task')
     return {
       name: `the schedule ${name ?? `"${description}"`}`,
-      goes: `1 schedule${cancelled ? ` and cancels ${cancelled}` : ''}`,
+      counts: `1 schedule${cancelled ? ` and cancels ${cancelled}` : ''}`,
     }
   },
-  async task(spark: Spark, id: string, request: RequestOptions): Promise<Loss> {
+  async task(spark: Spark, id: string, request: RequestOptions): Promise<DeletePreview> {
     const { status } = await spark.tasks.get(id, request)
-    return { name: `the ${status} task ${id}`, goes: '1 task' }
+    return { name: `the ${status} task ${id}`, counts: '1 task' }
   },
 }
-export type LossOf = (typeof lossOf)[keyof typeof lossOf]
+export type PreviewDelete = (typeof previewDelete)[keyof typeof previewDelete]

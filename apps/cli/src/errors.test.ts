@@ -95,11 +95,11 @@ describe('explain', () => {
       ...connection,
       apiKey: null,
       keyFrom: null,
-      keyHint: 'Set SPARK_API_KEY: /x/.spark/api-key is not there.',
+      keyHint: 'Set SPARK_API_KEY: /x/.spark/api-key does not exist.',
     }
     expect(explain(new AuthenticationError('X-API-Key header is missing', { status: 401 }), without)).toEqual({
       exitCode: 4,
-      message: 'There is no API key for http://localhost:8883. Set SPARK_API_KEY: /x/.spark/api-key is not there.',
+      message: 'There is no API key for http://localhost:8883. Set SPARK_API_KEY: /x/.spark/api-key does not exist.',
     })
   })
 

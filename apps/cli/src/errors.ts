@@ -21,7 +21,7 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
-/** A failure that was foreseen: one sentence, and how to leave. */
+/** An expected failure: one sentence and an exit code. */
 export class CliError extends Error {
   readonly exitCode: number
 
@@ -34,18 +34,18 @@ export class CliError extends Error {
 
 export const usage = (message: string): CliError => new CliError(message, { exitCode: EXIT.usage })
 
-const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
+export const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`)
 const requestNote = ({ requestId }: SparkError): string =>
   requestId ? ` Spark's log says more under request id ${requestId}.` : ''
 
-/** Where the ids of a kind of thing are listed, by what a 404 says. */
+/** The command that lists valid ids, chosen by the sentence of a 404. */
 const listOf = (detail: string): string => {
   const group = /^(Source|Workflow|Task|Schedule) not found/.exec(detail)?.[1]
   if (group) return ` See: automagik-spark ${group.toLowerCase()}s list`
   return detail.startsWith('Flow ') ? ' See: automagik-spark workflows remote' : ''
 }
 
-/** How to leave, and what to say, after anything that went wrong. */
+/** Exit code and message for any error. */
 export const explain = (error: unknown, connection: Connection | null): { exitCode: number; message: string } => {
   if (error instanceof CliError) return { exitCode: error.exitCode, message: error.message }
   if (!(error instanceof SparkError))
@@ -76,7 +76,7 @@ export const explain = (error: unknown, connection: Connection | null): { exitCo
   if (error instanceof TimeoutError)
     return { exitCode: EXIT.unreachable, message: `${said} Try again, or look at ${at}/health.` }
   if (error instanceof BadRequestError || error instanceof UnprocessableError) {
-    // Named fields are the user's to mend; without them it is the operation that failed, such as a flow server that does not answer.
+    // The user can correct named fields. Without them the operation failed, for example because a flow server did not answer.
     const more =
       error.errors.length > 1 ? error.errors.map(({ path, message }) => `\n  ${path}: ${message}`).join('') : ''
     return {

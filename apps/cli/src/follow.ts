@@ -1,21 +1,21 @@
 import { prettyJson } from '@automagik-spark/core'
 import { isFinished, resultText, type Task, TimeoutError } from '@automagik-spark/sdk'
+import { fieldText } from './answer-json.ts'
 import type { CommandContext, JsonOption } from './command-context.ts'
-import { CliError, EXIT } from './errors.ts'
+import { CliError, EXIT, sentence } from './errors.ts'
 import { makeProgress } from './progress.ts'
-import { fieldText } from './source-text.ts'
 
-/** How long a run may be pending before we look whether there is anyone to take it. */
-const LOOK_FOR_WORKERS_MS = 2_000
+/** A run that is pending for longer may have no worker, so we check. */
+const CHECK_WORKERS_AFTER_MS = 2_000
 
 type FollowOptions = {
-  /** Seconds; no limit when left out. */
+  /** Seconds; default: no limit. */
   timeoutS?: number | undefined
-  /** What to do when no worker is running: wait all the same, or leave. */
-  withoutWorker: 'wait' | 'leave'
+  /** What to do when no worker is running: wait anyway, or fail. */
+  withoutWorker: 'wait' | 'fail'
 }
 
-/** Waits for the end of a task and says meanwhile how it is. Ctrl-C ends the waiting, not the task. */
+/** Waits until a task is finished and shows its progress. Ctrl-C ends the wait, not the task. */
 export const follow = async (
   { io, out, spark }: CommandContext,
   id: string,
@@ -23,21 +23,21 @@ export const follow = async (
 ): Promise<Task> => {
   const progress = makeProgress(io)
   const startedAt = performance.now()
-  const leave = new AbortController()
+  const noWorker = new AbortController()
   const interrupted = io.interrupted()
-  let looked = false
+  let workersChecked = false
 
-  const lookForWorkers = async (): Promise<void> => {
+  const checkWorkers = async (): Promise<void> => {
     const { services } = await spark().service.health({ signal: interrupted })
     if (services.worker.active_workers > 0) return
     const why = `No worker is running, so task ${id} stays pending. Start one with \`automagik-spark worker start\``
-    if (withoutWorker === 'leave') leave.abort(new CliError(`${why}, then: automagik-spark tasks wait ${id}`))
+    if (withoutWorker === 'fail') noWorker.abort(new CliError(`${why}, then: automagik-spark tasks wait ${id}`))
     else out.note(`${why}.`)
   }
 
   try {
     return await spark().tasks.wait(id, {
-      signal: AbortSignal.any([interrupted, leave.signal]),
+      signal: AbortSignal.any([interrupted, noWorker.signal]),
       timeout: timeoutS === undefined ? undefined : timeoutS * 1000,
       onPoll: (task) => {
         const elapsedMs = performance.now() - startedAt
@@ -46,9 +46,9 @@ export const follow = async (
             task.next_retry_at ? `Task ${id} waits for its next try` : `Task ${id} is ${task.status}`,
             `${Math.round(elapsedMs / 1000)} s`,
           )
-        if (looked || task.status !== 'pending' || task.tries > 0 || elapsedMs < LOOK_FOR_WORKERS_MS) return
-        looked = true
-        lookForWorkers().catch(() => {}) // the wait itself will say what is wrong with the API
+        if (workersChecked || task.status !== 'pending' || task.tries > 0 || elapsedMs < CHECK_WORKERS_AFTER_MS) return
+        workersChecked = true
+        checkWorkers().catch(() => {}) // the wait reports what is wrong with the API
       },
     })
   } catch (error) {
@@ -65,7 +65,7 @@ export const follow = async (
   }
 }
 
-/** Prints the answer of a finished task, and fails as it did. */
+/** Prints the answer of a finished task, and throws when the task did not complete. */
 export const showResult = ({ out }: CommandContext, task: Task, { json }: JsonOption): void => {
   if (json) out.json(task)
   else if (task.status === 'completed') out.text(resultText(task) ?? prettyJson(fieldText(task, 'output_data')))
@@ -74,5 +74,3 @@ export const showResult = ({ out }: CommandContext, task: Task, { json }: JsonOp
       `Task ${task.id} ${task.status}: ${sentence(task.error ?? 'no reason is known')} See: automagik-spark tasks logs ${task.id}`,
     )
 }
-
-const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`)

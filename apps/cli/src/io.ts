@@ -1,15 +1,15 @@
-/** What the command line has of the process. */
+/** What the commands use of their process; tests replace it. */
 export type Io = {
   env: Record<string, string | undefined>
   cwd: string
   stdin: AsyncIterable<string | Uint8Array> & { isTTY?: boolean | undefined }
   stdout: Output
   stderr: Output
-  /** IANA name, for the times in tables. */
+  /** IANA name; times in tables are shown in this zone. */
   timeZone: string
-  /** Asks on the terminal. */
+  /** Asks a question on the terminal. */
   ask: (question: string) => Promise<string>
-  /** Aborted by Ctrl-C; from the first use on, Ctrl-C does only that. */
+  /** Aborted by Ctrl-C. After the first call, Ctrl-C no longer ends the process by itself. */
   interrupted: () => AbortSignal
 }
 

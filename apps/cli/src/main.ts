@@ -23,7 +23,7 @@ const io = {
       terminal.close()
     }
   },
-  // Only the commands that talk to the API ask for it: the processes have their own way to stop.
+  // Called only by commands that use the API: API and worker handle SIGINT themselves.
   interrupted: () => {
     if (!controller) {
       const made = (controller = new AbortController())
@@ -33,28 +33,28 @@ const io = {
   },
 }
 
-let isProcess = false
-// Whoever reads our output, such as head, may have had enough; or the disk is full. API and worker go on without it.
+let isServer = false
+// The reader of our output, such as head, may have closed the pipe, or the disk is full. API and worker continue without it.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (isProcess) return
+  if (isServer) return
   if (error.code === 'EPIPE') process.exit()
   process.stderr.write(`The output cannot be written: ${error.message}\n`)
   process.exit(1)
 })
 process.stderr.on('error', () => undefined)
 
-// Loaded when one of them is asked for: the other commands need neither engine nor database.
-const product = async () => (await import('./run-local-commands.ts')).makeLocalCommands(process)
-const lasting = () => {
-  isProcess = true
-  return product()
+// Imported on demand: the other commands need neither engine nor database, and start faster without them.
+const loadCommands = async () => (await import('./run-local-commands.ts')).makeLocalCommands(process)
+const loadServers = () => {
+  isServer = true
+  return loadCommands()
 }
-const processes: LocalCommands = {
-  start: async (overrides) => (await lasting()).start(overrides),
-  apiStart: async (overrides) => (await lasting()).apiStart(overrides),
-  workerStart: async (overrides) => (await lasting()).workerStart(overrides),
-  dbMigrate: async () => (await product()).dbMigrate(),
-  dbStatus: async () => (await product()).dbStatus(),
+const localCommands: LocalCommands = {
+  start: async (overrides) => (await loadServers()).start(overrides),
+  apiStart: async (overrides) => (await loadServers()).apiStart(overrides),
+  workerStart: async (overrides) => (await loadServers()).workerStart(overrides),
+  dbMigrate: async () => (await loadCommands()).dbMigrate(),
+  dbStatus: async () => (await loadCommands()).dbStatus(),
 }
 
-process.exitCode = await run(process.argv.slice(2), io, processes)
+process.exitCode = await run(process.argv.slice(2), io, localCommands)

@@ -6,7 +6,7 @@ import { readText } from './env-file.ts'
 import { EXIT, usage } from './errors.ts'
 import { type Io, readAll } from './io.ts'
 
-/** The line that a user types. */
+/** The command as a user types it, such as `automagik-spark tasks list`. */
 export const pathOf = (command: Command): string =>
   command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name()
 
@@ -16,23 +16,26 @@ export const addExamples = (command: Command, examples: readonly string[]): Comm
     `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((line) => `  $ ${line}`).join('\n')}`,
   )
 
-/** A command that groups others. */
+/** A command that only contains subcommands. */
 export const addGroup = (parent: Command, name: string, summary: string, example: string): Command =>
   addExamples(parent.command(name).description(summary), [example])
 
-/** A command that does something with the API; its answer is there as JSON too. */
+/** A command that calls the API; `--json` prints the answer. */
 export const addCommand = (parent: Command, usageText: string, summary: string, examples: readonly string[]): Command =>
   addExamples(parent.command(usageText).description(summary).option('--json', 'print the answer as JSON'), examples)
 
 export const addListOptions = (command: Command): Command =>
-  command.option('--limit <n>', 'how many to show', wholeNumber(1), 50).option('--all', 'show all of them')
+  command.option('--limit <n>', 'how many to show', wholeNumber(1), 50).option('--all', 'show all')
+
+export const addYesOption = (command: Command): Command =>
+  command.option('--yes', 'delete without confirmation; required without a terminal')
 
 export const wholeNumber =
-  (least: number) =>
+  (min: number) =>
   (text: string): number => {
     const value = Number(text)
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`It must be a whole number, ${least} or more.`)
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min)
+      throw new InvalidArgumentError(`It must be a whole number, ${min} or more.`)
     return value
   }
 
@@ -42,17 +45,17 @@ export const addRetryOptions = (command: Command, byDefault: string): Command =>
   command
     .option(
       '--max-retries <n>',
-      `how many tries may follow the first, up to ${MAX_RETRIES} (${byDefault})`,
+      `how many retries may follow the first try, up to ${MAX_RETRIES} (${byDefault})`,
       wholeNumber(0),
     )
     .addOption(
       new Option(
         '--retry-on <what>',
-        'what is tried again: safe (the default: what surely never ran), failure (also a flow that failed), unknown (also a call whose outcome nobody knows: the flow may run twice)',
+        'what is retried: safe (default: only what certainly did not run), failure (also a flow that failed), unknown (also a call with an unknown outcome: the flow may run twice)',
       ).choices(RetryOn.options),
     )
 
-/** As it was typed, for every digit of it. */
+/** JSON as it was typed: a parsed number may lose digits. */
 export type GivenJson = RawJson
 const jsonValue = (text: string): GivenJson => {
   try {
@@ -65,14 +68,14 @@ const jsonValue = (text: string): GivenJson => {
 export const jsonObject = (text: string): Record<string, unknown> => {
   const given = jsonValue(text)
   if (!given.raw.startsWith('{')) throw new InvalidArgumentError('It must be a JSON object, such as {"key":"value"}.')
-  return given as unknown as Record<string, unknown> // the client writes it as the object that it is
+  return given as unknown as Record<string, unknown> // the SDK sends the text of a RawJson unchanged
 }
 
 export type InputOptions = { input?: string; jsonInput?: GivenJson; inputFile?: string }
 
 export const addInputOptions = (command: Command): Command =>
   command
-    .option('--json-input <json>', 'an input that is not text', jsonValue)
+    .option('--json-input <json>', 'an input that is not text, as JSON', jsonValue)
     .option('--input-file <file>', 'read the input text from a file, without its last line break; - is stdin')
 
 /** The one input that was given, or undefined. */
@@ -95,4 +98,4 @@ type Given<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } &
 
 /** An object without the keys whose value is undefined. */
 export const given = <T extends object>(fields: T): Given<T> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T> // fromEntries forgets the keys
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Given<T> // Object.fromEntries loses the names of the keys

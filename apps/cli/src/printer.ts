@@ -1,5 +1,5 @@
+import { fieldText, prettyText } from './answer-json.ts'
 import type { Io } from './io.ts'
-import { fieldText, prettyText } from './source-text.ts'
 import { type Column, details, table } from './table.ts'
 import { printable } from './terminal-text.ts'
 

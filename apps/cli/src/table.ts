@@ -1,4 +1,4 @@
-import { textOf } from './source-text.ts'
+import { textOf } from './answer-json.ts'
 import { cut, oneLine, pad, widthOf } from './terminal-text.ts'
 
 export type Column<T> = {

@@ -1,12 +1,12 @@
 type Started = {
   url: string
-  /** The key that Spark made itself, and where it is kept; null when the environment brought one. */
+  /** The key that Spark generated, and its file; null when the environment sets the key. */
   made_api_key: { value: string; file: string; created: boolean } | null
-  /** Null when everything is in the database that the environment names. */
+  /** Null when Spark needs none: the environment names the database and the keys. */
   data_dir: { dir: string; isNew: boolean } | null
 }
 
-/** What a person needs after a start: where Spark is, where the key is, and what to do next. */
+/** What a person needs after a start: the address, the key, and the next step. */
 export const welcome = ({ url, made_api_key, data_dir }: Started): string => {
   const lines = ['', `Spark is ready at ${url}`]
   if (data_dir)

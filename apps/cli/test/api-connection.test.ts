@@ -86,7 +86,7 @@ describe('the key', () => {
     const { code, stderr } = await invoke(['sources', 'list'], { cwd })
     expect(code).toBe(4)
     expect(stderr).toBe(
-      `error: There is no API key for ${api.url}. Set SPARK_API_URL and SPARK_API_KEY: ${join(cwd, '.spark/api-key')} is not there.\n`,
+      `error: There is no API key for ${api.url}. Set SPARK_API_URL and SPARK_API_KEY: ${join(cwd, '.spark/api-key')} does not exist.\n`,
     )
   })
 })

@@ -331,14 +331,14 @@ describe('schedules', () => {
 
 describe('tasks', () => {
   it.each([
-    [['retry', ids.task], 'retry', undefined, 'To be tried again.'],
+    [['retry', ids.task], 'retry', undefined, 'Pending again.'],
     [['replay', ids.task], 'replay', {}, 'Started as a new task.'],
     [['replay', ids.task, 'Hello again'], 'replay', { input_value: 'Hello again' }, 'Started as a new task.'],
     [['replay', ids.task, '--json-input', 'null'], 'replay', { input_value: null }, 'Started as a new task.'],
   ])('%j calls its endpoint and says how to see the end', async (args, verb, body, said) => {
     const { code, stderr } = await spark(['tasks', ...args])
     expect(code).toBe(0)
-    expect(stderr).toBe(`${said} Its end: automagik-spark tasks wait ${ids.task}\n`)
+    expect(stderr).toBe(`${said} Wait for its end: automagik-spark tasks wait ${ids.task}\n`)
     expect(sent()).toEqual([{ method: 'POST', path: `/tasks/${ids.task}/${verb}`, query: {}, body }])
   })
   it('replay refuses two inputs', async () => {
@@ -450,7 +450,7 @@ describe('processes', () => {
     expect(await invoke(['db', 'status'])).toMatchObject({
       code: 0,
       stdout: 'MIGRATION            STATUS\n20260101000000_init  applied\n20260201000000_more  pending\n',
-      stderr: 'Apply what is pending: automagik-spark db migrate\n',
+      stderr: 'Apply the pending migrations: automagik-spark db migrate\n',
     })
   })
 })

@@ -51,7 +51,7 @@ describe('workflows run', () => {
   it('without an input sends none, and says so', async () => {
     expect(await run(['--no-wait'])).toMatchObject({
       code: 0,
-      stderr: expect.stringMatching(/^No input is sent: the flow runs with what it holds\.\n/),
+      stderr: expect.stringMatching(/^No input is sent: the flow uses the input that is stored in it\.\n/),
     })
     expect(sent()[0]?.body).toEqual({})
   })
@@ -80,7 +80,7 @@ describe('workflows run', () => {
     const { code, stdout, stderr } = await run(['x', '--no-wait'])
     expect(code).toBe(0)
     expect(stdout).toContain('status               pending\n')
-    expect(stderr).toBe(`Started. Its end: automagik-spark tasks wait ${ids.task}\n`)
+    expect(stderr).toBe(`Started. Wait for its end: automagik-spark tasks wait ${ids.task}\n`)
     expect(api.received).toHaveLength(1)
   })
   it('passes its options on', async () => {
@@ -178,7 +178,7 @@ describe('tasks', () => {
   })
   it.each([
     ['cancelled', 'Cancelled.\n'],
-    ['running', `Asked to stop. Its end: automagik-spark tasks wait ${ids.task}\n`],
+    ['running', `Asked to stop. Wait for its end: automagik-spark tasks wait ${ids.task}\n`],
   ])('cancel says what became of it: %s', async (status, message) => {
     api.answer(() => ({ body: { ...task, status } }))
     expect(await spark(['tasks', 'cancel', ids.task])).toMatchObject({ code: 0, stderr: message })

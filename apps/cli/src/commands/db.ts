@@ -8,20 +8,20 @@ export const addDb = (
   { out, working }: CommandContext,
   { dbMigrate, dbStatus }: LocalCommands,
 ): void => {
-  const group = addGroup(program, 'db', 'look after the database', 'automagik-spark db status')
+  const group = addGroup(program, 'db', 'migrate the database, or show its migrations', 'automagik-spark db status')
 
-  addCommand(group, 'migrate', 'bring the schema up to date; start does so too', ['automagik-spark db migrate']).action(
-    async ({ json }: JsonOption) => {
-      const result = await working('Migrating', dbMigrate())
-      if (json) return out.json(result)
-      for (const name of result.applied) out.text(name)
-      out.note(result.applied.length === 0 ? 'The schema was up to date.' : `${result.applied.length} applied.`)
-    },
-  )
+  addCommand(group, 'migrate', 'bring the schema up to date; start does this, too', [
+    'automagik-spark db migrate',
+  ]).action(async ({ json }: JsonOption) => {
+    const result = await working('Migrating', dbMigrate())
+    if (json) return out.json(result)
+    for (const name of result.applied) out.text(name)
+    out.note(result.applied.length === 0 ? 'The schema was up to date.' : `${result.applied.length} applied.`)
+  })
 
   addCommand(group, 'status', 'show which migrations are applied', ['automagik-spark db status --json']).action(
     async ({ json }: JsonOption) => {
-      const status = await working('Asking the database', dbStatus())
+      const status = await working('Reading the database', dbStatus())
       if (json) return out.json(status)
       out.table(
         [
@@ -33,7 +33,7 @@ export const addDb = (
           ...status.pending.map((name) => ({ name, state: 'pending' })),
         ],
       )
-      if (status.pending.length > 0) out.note('Apply what is pending: automagik-spark db migrate')
+      if (status.pending.length > 0) out.note('Apply the pending migrations: automagik-spark db migrate')
     },
   )
 }

@@ -10,7 +10,7 @@ import type {
 } from '@automagik-spark/sdk'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
-import { lossOf } from '../deleting.ts'
+import { previewDelete } from '../delete-preview.ts'
 import { usage } from '../errors.ts'
 import {
   addCommand,
@@ -18,6 +18,7 @@ import {
   addInputOptions,
   addListOptions,
   addRetryOptions,
+  addYesOption,
   given,
   type InputOptions,
   jsonObject,
@@ -89,54 +90,58 @@ type FieldOptions = JsonOption &
 type PreviewOptions = JsonOption & When & { timezone?: string; count?: number; from?: string }
 type Clearable = (typeof CLEARABLE)[number]
 
-/** The type and expression that was given in one way or the other; without any, neither. */
+/** Type and expression from the options; empty when no option gives them. */
 const whenOf = ({ cron, every, at, type, expr }: When): Pick<UpdateSchedule, 'schedule_type' | 'schedule_expr'> => {
-  const friendly = [
+  const shortForms = [
     ['cron', cron],
     ['interval', every],
     ['one-time', at],
   ] as const
-  const chosen = friendly.filter(([, value]) => value !== undefined)
+  const chosen = shortForms.filter(([, value]) => value !== undefined)
   if (chosen.length + (type !== undefined || expr !== undefined ? 1 : 0) > 1)
     throw usage('Give one of --cron, --every, --at, or --type with --expr.')
-  const [one] = chosen
-  return one ? { schedule_type: one[0], schedule_expr: one[1] } : given({ schedule_type: type, schedule_expr: expr })
+  const [shortForm] = chosen
+  return shortForm
+    ? { schedule_type: shortForm[0], schedule_expr: shortForm[1] }
+    : given({ schedule_type: type, schedule_expr: expr })
 }
 
 const SAY_WHEN = 'Say when: with --cron, --every or --at (or --type and --expr).'
 
 const addWhenOptions = (command: Command): Command =>
   command
-    .option('--cron <expression>', "when, as cron has it, such as '0 8 * * *'")
-    .option('--every <interval>', 'when, by the clock: 30s, 15m, 2h, 1d')
-    .option('--at <time>', "when, once: an ISO 8601 time, or 'now'")
-    .addOption(
-      new Option('--type <type>', 'the same in the words of the API, with --expr').choices(ScheduleType.options),
-    )
-    .option('--expr <expression>', 'see --type')
-    .option('--timezone <name>', 'IANA name for --cron, and for --at without an offset (UTC when left out)')
+    .option('--cron <expression>', "a cron expression, such as '0 8 * * *'")
+    .option('--every <interval>', 'an interval: 30s, 15m, 2h, 1d')
+    .option('--at <time>', "run once, at an ISO 8601 time or 'now'")
+    .addOption(new Option('--type <type>', 'schedule_type of the API, with --expr').choices(ScheduleType.options))
+    .option('--expr <expression>', 'schedule_expr of the API, with --type')
+    .option('--timezone <name>', 'IANA time zone of --cron, and of --at without an offset (default: UTC)')
 
 const addPlanOptions = (command: Command): Command =>
   addInputOptions(addWhenOptions(command).option('--input <text>', 'the input of every run'))
-    .option('--name <name>', 'what to call it')
-    .option('--session <id>', 'the conversation at the flow server; a fresh one per run when left out')
+    .option('--name <name>', 'name of the schedule')
+    .option('--session <id>', 'the conversation at the flow server (default: a new one for each run)')
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
     .addOption(
-      new Option('--overlap <what>', 'what happens when the run before is not over (skip when left out)').choices(
+      new Option('--overlap <what>', 'what to do while the previous run is not finished (default: skip)').choices(
         Overlap.options,
       ),
     )
     .addOption(
-      new Option('--misfire <what>', 'which late due times still run after an outage (last when left out)').choices(
+      new Option('--misfire <what>', 'which late due times still run after an outage (default: last)').choices(
         Misfire.options,
       ),
     )
-    .option('--catchup-window <seconds>', 'how late a due time may still run (a day; once: seven days)', wholeNumber(0))
-    .option('--jitter <seconds>', 'start each due time up to so many seconds later', wholeNumber(0))
-    .option('--start-at <time>', 'no run due before it: ISO 8601 with Z or an offset')
-    .option('--end-at <time>', 'no run due at or after it')
-    .option('--max-runs <n>', 'completed after so many', wholeNumber(1))
-    .option('--pause-after-failures <n>', 'paused when so many runs in a row have failed', wholeNumber(1))
+    .option(
+      '--catchup-window <seconds>',
+      'how late a due time may still run (default: 1 day; --at: 7 days)',
+      wholeNumber(0),
+    )
+    .option('--jitter <seconds>', 'delay the start of each due time by up to this many seconds', wholeNumber(0))
+    .option('--start-at <time>', 'no due time before this time: ISO 8601 with Z or an offset')
+    .option('--end-at <time>', 'no due time at or after this time')
+    .option('--max-runs <n>', 'complete the schedule after this many runs', wholeNumber(1))
+    .option('--pause-after-failures <n>', 'pause the schedule after this many failed runs in a row', wholeNumber(1))
 
 const addFieldOptions = (command: Command): Command =>
   addRetryOptions(addPlanOptions(command), `${SCHEDULED_RETRIES} for a new schedule`).option(
@@ -158,7 +163,7 @@ export const addSchedules = (
   const group = addGroup(
     program,
     'schedules',
-    'run workflows at their times',
+    'run workflows on a schedule',
     "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --every 15m --input 'hi'",
   )
 
@@ -188,7 +193,7 @@ export const addSchedules = (
       "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --every 15m --input 'hi'",
       "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --at now --input 'hi'",
       "automagik-spark schedules create --workflow 0199a1b2-0000-7000-8000-000000000002 --cron '@hourly' --overlap queue_all --misfire all --jitter 60",
-    ]).requiredOption('--workflow <id>', 'what to run'),
+    ]).requiredOption('--workflow <id>', 'the workflow to run'),
   ).action(async (options: FieldOptions & { workflow: string }) => {
     const { schedule_type, schedule_expr } = whenOf(options)
     if (!schedule_type || !schedule_expr) throw usage(SAY_WHEN)
@@ -202,13 +207,13 @@ export const addSchedules = (
   })
 
   addWhenOptions(
-    addCommand(group, 'preview', 'show when it would run, and what to know about it; nothing is stored', [
+    addCommand(group, 'preview', 'show the next times and the warnings of a schedule; nothing is stored', [
       "automagik-spark schedules preview --cron '0 8 * * 1-5' --timezone Europe/Lisbon",
       "automagik-spark schedules preview --cron '30 1 * * *' --timezone Europe/Lisbon --from 2026-10-24T00:00:00Z --count 3",
     ]),
   )
     .option('--count <n>', 'how many times to show, up to 100 (10)', wholeNumber(1))
-    .option('--from <time>', 'from then on: ISO 8601 with Z or an offset')
+    .option('--from <time>', 'only times from here on: ISO 8601 with Z or an offset')
     .action(async (options: PreviewOptions) => {
       const { schedule_type, schedule_expr } = whenOf(options)
       if (!schedule_type || !schedule_expr) throw usage(SAY_WHEN)
@@ -217,15 +222,15 @@ export const addSchedules = (
       if (options.json) return out.json(preview)
       out.note(preview.description)
       for (const warning of preview.warnings) out.note(`Note: ${warning}`)
-      if (preview.next_runs.length === 0) return out.note('No time to come.')
+      if (preview.next_runs.length === 0) return out.note('No due time ahead.')
       out.table(previewColumns, preview.next_runs)
     })
 
   addListOptions(
     addCommand(group, 'list', 'list the schedules, newest first', ['automagik-spark schedules list --status active']),
   )
-    .option('--workflow <id>', 'only of that workflow')
-    .addOption(new Option('--status <status>', 'only those').choices(ScheduleStatus.options))
+    .option('--workflow <id>', 'only schedules of this workflow')
+    .addOption(new Option('--status <status>', 'only schedules with this status').choices(ScheduleStatus.options))
     .action(
       ({ workflow, status, ...options }: ListOptions & { workflow?: string; status?: SchedulesListQuery['status'] }) =>
         list(
@@ -241,12 +246,12 @@ export const addSchedules = (
   ]).action(async (id: string, options: JsonOption) => show(await spark().schedules.get(id, request()), options))
 
   addFieldOptions(
-    addCommand(group, 'update <id>', 'change what is given', [
+    addCommand(group, 'update <id>', 'change the given fields', [
       'automagik-spark schedules update 0199a1b2-0000-7000-8000-000000000004 --every 30m',
       'automagik-spark schedules update 0199a1b2-0000-7000-8000-000000000004 --clear end_at --clear max_runs',
-    ]).option('--workflow <id>', 'what to run'),
+    ]).option('--workflow <id>', 'the workflow to run'),
   )
-    .option('--clear <field>', `set back to none, may be given several times: ${CLEARABLE.join(', ')}`, addToClear)
+    .option('--clear <field>', `set a field to null; may be repeated: ${CLEARABLE.join(', ')}`, addToClear)
     .action(async (id: string, options: FieldOptions & { workflow?: string; clear?: Clearable[] }) => {
       const cleared: Partial<Record<Clearable, null>> = {}
       for (const field of options.clear ?? []) cleared[field] = null
@@ -262,36 +267,36 @@ export const addSchedules = (
       show(await spark().schedules.update(id, { ...changes, ...cleared }, request()), options, { said: 'Changed.' })
     })
 
-  addCommand(group, 'enable <id>', 'go on after a pause; what passed meanwhile is not run', [
+  addCommand(group, 'enable <id>', 'resume after a pause; due times of the pause do not run', [
     'automagik-spark schedules enable 0199a1b2-0000-7000-8000-000000000004',
   ]).action(async (id: string, options: JsonOption) =>
     show(await spark().schedules.enable(id, request()), options, { said: 'Enabled.' }),
   )
 
-  addCommand(group, 'disable <id>', 'pause', [
+  addCommand(group, 'disable <id>', 'pause a schedule', [
     'automagik-spark schedules disable 0199a1b2-0000-7000-8000-000000000004 --reason holidays',
   ])
-    .option('--reason <text>', 'why, for who looks at it later')
+    .option('--reason <text>', 'why, shown as paused_reason')
     .action(async (id: string, options: JsonOption & { reason?: string }) =>
       show(await spark().schedules.disable(id, given({ reason: options.reason }), request()), options, {
         said: 'Paused.',
       }),
     )
 
-  addCommand(group, 'run <id>', 'run once now, outside the plan', [
+  addCommand(group, 'run <id>', 'run once now, besides the planned times', [
     'automagik-spark schedules run 0199a1b2-0000-7000-8000-000000000004',
   ]).action(async (id: string, options: JsonOption) => {
     const task = await spark().schedules.run(id, request())
-    show(task, options, { said: `Started. Its end: automagik-spark tasks wait ${task.id}` })
+    show(task, options, { said: `Started. Wait for its end: automagik-spark tasks wait ${task.id}` })
   })
 
-  addCommand(group, 'backfill <id>', 'run what a past span has not run, up to 1000 due times, oldest first', [
+  addCommand(group, 'backfill <id>', 'run the due times of a past span that have not run, up to 1000, oldest first', [
     'automagik-spark schedules backfill 0199a1b2-0000-7000-8000-000000000004 --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --dry-run',
     'automagik-spark schedules backfill 0199a1b2-0000-7000-8000-000000000004 --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z',
   ])
     .requiredOption('--from <time>', 'the first second of the span: ISO 8601 with Z or an offset')
-    .requiredOption('--to <time>', 'its end, not in it')
-    .option('--dry-run', 'only say what would start')
+    .requiredOption('--to <time>', 'the end of the span, exclusive')
+    .option('--dry-run', 'only show what would start')
     .action(async (id: string, options: JsonOption & { from: string; to: string; dryRun?: true }) => {
       const span = given({ from: options.from, to: options.to, dry_run: options.dryRun })
       const backfill = await spark().schedules.backfill(id, span, request())
@@ -319,14 +324,14 @@ export const addSchedules = (
     ),
   )
 
-  addCommand(group, 'delete <id>', 'delete a schedule; pending tasks are cancelled, running ones finish', [
-    'automagik-spark schedules delete 0199a1b2-0000-7000-8000-000000000004 --yes',
-  ])
-    .option('--yes', 'do not ask; needed where nobody can be asked')
-    .action(async (id: string, options: JsonOption & { yes?: true }) => {
-      await confirm(options.yes, lossOf.schedule, id)
-      const schedule = await spark().schedules.delete(id, request())
-      if (options.json) out.json(schedule)
-      else out.note('Deleted.')
-    })
+  addYesOption(
+    addCommand(group, 'delete <id>', 'delete a schedule; pending tasks are cancelled, running ones finish', [
+      'automagik-spark schedules delete 0199a1b2-0000-7000-8000-000000000004 --yes',
+    ]),
+  ).action(async (id: string, options: JsonOption & { yes?: true }) => {
+    await confirm(options.yes, previewDelete.schedule, id)
+    const schedule = await spark().schedules.delete(id, request())
+    if (options.json) out.json(schedule)
+    else out.note('Deleted.')
+  })
 }

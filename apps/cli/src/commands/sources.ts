@@ -2,10 +2,10 @@ import { SourceStatus, SourceType } from '@automagik-spark/core'
 import type { CreateSource, Source, SourcesListQuery, UpdateSource } from '@automagik-spark/sdk'
 import { type Command, Option } from 'commander'
 import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
-import { lossOf } from '../deleting.ts'
+import { previewDelete } from '../delete-preview.ts'
 import { usage } from '../errors.ts'
 import { readAll } from '../io.ts'
-import { addCommand, addGroup, addListOptions, given, wholeNumber } from '../options.ts'
+import { addCommand, addGroup, addListOptions, addYesOption, given, wholeNumber } from '../options.ts'
 import type { Column } from '../table.ts'
 
 const columns: Array<Column<Source>> = [
@@ -24,14 +24,14 @@ type UpdateOptions = CreateOptions & { url?: string; status?: Source['status']; 
 
 const addFieldOptions = (command: Command): Command =>
   command
-    .option('--name <name>', 'what to call it')
-    .addOption(new Option('--type <type>', 'the kind of server; detected when left out').choices(SourceType.options))
+    .option('--name <name>', 'name of the source')
+    .addOption(new Option('--type <type>', 'kind of server (default: detected)').choices(SourceType.options))
     .option(
       '--api-key <key>',
-      "the server's API key; other users of this machine can see it while the command runs, so rather:",
+      "the server's API key; other users of this machine can see it while the command runs, so prefer --api-key-stdin",
     )
     .option('--api-key-stdin', 'read the key from stdin')
-    .option('--max-concurrency <n>', 'calls at once, counted over all workers', wholeNumber(1))
+    .option('--max-concurrency <n>', 'how many calls at the same time, over all workers', wholeNumber(1))
 
 export const addSources = (
   program: Command,
@@ -62,17 +62,14 @@ export const addSources = (
     addCommand(
       group,
       'create <url>',
-      'connect a flow server; it is asked first, and nothing is stored when it does not answer as it should',
+      'connect a flow server; it is validated first, and nothing is stored when that fails',
       [
         'automagik-spark sources create http://localhost:7860 --name "My Langflow"',
         'echo "sk-langflow-key" | automagik-spark sources create http://localhost:7860 --api-key-stdin',
       ],
     ),
   )
-    .addHelpText(
-      'after',
-      '\nThe environment variable SOURCE_API_KEY is taken for the key when neither option is given.',
-    )
+    .addHelpText('after', '\nWithout one of the two options, the environment variable SOURCE_API_KEY is the key.')
     .action(async (url: string, options: CreateOptions) => {
       const api_key = (await readKey(options)) ?? keyOfEnvironment()
       const source: CreateSource = given({
@@ -82,11 +79,13 @@ export const addSources = (
         api_key,
         max_concurrency: options.maxConcurrency,
       })
-      show(await working(`Asking ${url}`, spark().sources.create(source, request())), options, { said: 'Connected.' })
+      show(await working(`Validating ${url}`, spark().sources.create(source, request())), options, {
+        said: 'Connected.',
+      })
     })
 
   addListOptions(addCommand(group, 'list', 'list the flow servers', ['automagik-spark sources list --status active']))
-    .addOption(new Option('--status <status>', 'only those').choices(SourceStatus.options))
+    .addOption(new Option('--status <status>', 'only sources with this status').choices(SourceStatus.options))
     .action((options: ListOptions & Pick<SourcesListQuery, 'status'>) =>
       list(
         (query) => spark().sources.list({ ...query, status: options.status }, request()),
@@ -101,12 +100,12 @@ export const addSources = (
   ]).action(async (id: string, options: JsonOption) => show(await spark().sources.get(id, request()), options))
 
   addFieldOptions(
-    addCommand(group, 'update <id>', 'change what is given; a new URL, key or type is tried first', [
+    addCommand(group, 'update <id>', 'change the given fields; a new URL, key or type is validated first', [
       'automagik-spark sources update 0199a1b2-0000-7000-8000-000000000001 --status inactive',
     ]),
   )
-    .option('--remove-api-key', 'call it without a key')
-    .option('--url <url>', 'where it is now')
+    .option('--remove-api-key', 'remove the stored key')
+    .option('--url <url>', 'the new address')
     .addOption(new Option('--status <status>', 'an inactive source runs nothing').choices(SourceStatus.options))
     .action(async (id: string, options: UpdateOptions) => {
       const key = await readKey(options)
@@ -121,25 +120,25 @@ export const addSources = (
       })
       if (Object.keys(changes).length === 0)
         throw usage('Nothing to change was given. See: automagik-spark sources update --help')
-      show(await working('Asking the server', spark().sources.update(id, changes, request())), options, {
+      show(await working('Validating the server', spark().sources.update(id, changes, request())), options, {
         said: 'Changed.',
       })
     })
 
-  addCommand(group, 'validate <id>', 'ask the server again how it is', [
+  addCommand(group, 'validate <id>', 'validate the server again and update its health', [
     'automagik-spark sources validate 0199a1b2-0000-7000-8000-000000000001',
   ]).action(async (id: string, options: JsonOption) =>
-    show(await working('Asking the server', spark().sources.validate(id, request())), options),
+    show(await working('Validating the server', spark().sources.validate(id, request())), options),
   )
 
-  addCommand(group, 'delete <id>', 'delete a flow server with its workflows, schedules and tasks', [
-    'automagik-spark sources delete 0199a1b2-0000-7000-8000-000000000001 --yes',
-  ])
-    .option('--yes', 'do not ask; needed where nobody can be asked')
-    .action(async (id: string, options: JsonOption & { yes?: true }) => {
-      await confirm(options.yes, lossOf.source, id)
-      const answer = await spark().sources.delete(id, request())
-      if (options.json) out.json(answer)
-      else out.note('Deleted.')
-    })
+  addYesOption(
+    addCommand(group, 'delete <id>', 'delete a flow server with its workflows, schedules and tasks', [
+      'automagik-spark sources delete 0199a1b2-0000-7000-8000-000000000001 --yes',
+    ]),
+  ).action(async (id: string, options: JsonOption & { yes?: true }) => {
+    await confirm(options.yes, previewDelete.source, id)
+    const answer = await spark().sources.delete(id, request())
+    if (options.json) out.json(answer)
+    else out.note('Deleted.')
+  })
 }

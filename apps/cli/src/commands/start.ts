@@ -7,10 +7,10 @@ type WorkerOptions = { concurrency?: number }
 
 const addApiOptions = (command: Command): Command =>
   command
-    .option('--port <port>', 'where the API listens (API_PORT); 0 is any free one', wholeNumber(0))
-    .option('--host <address>', 'on which address (API_HOST)')
+    .option('--port <port>', 'port of the API (API_PORT); 0 takes a free port', wholeNumber(0))
+    .option('--host <address>', 'address to listen on (API_HOST)')
 const addWorkerOptions = (command: Command): Command =>
-  command.option('--concurrency <n>', 'runs at once (SPARK_WORKER_CONCURRENCY)', wholeNumber(1))
+  command.option('--concurrency <n>', 'how many runs at the same time (SPARK_WORKER_CONCURRENCY)', wholeNumber(1))
 
 const overridesOf = ({ port, host, concurrency }: ApiOptions & WorkerOptions) =>
   given({ API_PORT: port?.toString(), API_HOST: host, SPARK_WORKER_CONCURRENCY: concurrency?.toString() })
@@ -24,16 +24,16 @@ export const addStart = (program: Command, { start, apiStart, workerStart }: Loc
     ),
   ).action((options: ApiOptions & WorkerOptions) => start(overridesOf(options)))
 
-  const api = addGroup(program, 'api', 'the API as a process of its own', 'automagik-spark api start')
+  const api = addGroup(program, 'api', 'run the API as a separate process', 'automagik-spark api start')
   addApiOptions(
     addExamples(api.command('start').description('start the API; Ctrl-C stops it'), [
       'automagik-spark api start --port 9000',
     ]),
   ).action((options: ApiOptions) => apiStart(overridesOf(options)))
 
-  const worker = addGroup(program, 'worker', 'a worker as a process of its own', 'automagik-spark worker start')
+  const worker = addGroup(program, 'worker', 'run a worker as a separate process', 'automagik-spark worker start')
   addWorkerOptions(
-    addExamples(worker.command('start').description('start a worker; Ctrl-C lets its runs finish and stops it'), [
+    addExamples(worker.command('start').description('start a worker; Ctrl-C stops it after its runs have finished'), [
       'automagik-spark worker start --concurrency 10',
     ]),
   ).action((options: WorkerOptions) => workerStart(overridesOf(options)))

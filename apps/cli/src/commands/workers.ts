@@ -15,7 +15,7 @@ const columns: Array<Column<Worker>> = [
 ]
 
 export const addWorkers = (program: Command, { spark, request, list }: CommandContext): void => {
-  const group = addGroup(program, 'workers', 'see who runs the tasks', 'automagik-spark workers list')
+  const group = addGroup(program, 'workers', 'list the processes that run the tasks', 'automagik-spark workers list')
   addListOptions(
     addCommand(group, 'list', 'list the workers, newest first', ['automagik-spark workers list --json']),
   ).action((options: ListOptions) =>

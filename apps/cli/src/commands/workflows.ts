@@ -9,7 +9,7 @@ import type {
 } from '@automagik-spark/sdk'
 import type { Command } from 'commander'
 import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
-import { lossOf } from '../deleting.ts'
+import { previewDelete } from '../delete-preview.ts'
 import { CliError, usage } from '../errors.ts'
 import { follow, showResult } from '../follow.ts'
 import {
@@ -18,6 +18,7 @@ import {
   addInputOptions,
   addListOptions,
   addRetryOptions,
+  addYesOption,
   given,
   type InputOptions,
   jsonObject,
@@ -43,7 +44,7 @@ const remoteColumns: Array<Column<RemoteFlow>> = [
   { header: 'SOURCE', value: ({ origin }) => origin.source_url, flexible: true },
   { header: 'DESCRIPTION', value: ({ description }) => description, flexible: true },
 ]
-/** The graph is for machines. */
+/** The graph of the flow, which only `--json` prints. */
 const hidden = ['data']
 
 type SyncOptions = JsonOption & { all?: true; source?: string; inputComponent?: string; outputComponent?: string }
@@ -65,8 +66,8 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
       'automagik-spark workflows list --search report',
     ]),
   )
-    .option('--source <id or url>', 'only those of that source')
-    .option('--search <text>', 'only those with that in name or description')
+    .option('--source <id or url>', 'only workflows of this source')
+    .option('--search <text>', 'only workflows with this text in name or description')
     .action((options: ListOptions & Pick<WorkflowsListQuery, 'source' | 'search'>) =>
       list(
         (query) => spark().workflows.list({ ...query, source: options.source, search: options.search }, request()),
@@ -86,16 +87,16 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
     'automagik-spark workflows remote',
     'automagik-spark workflows remote 5f1f5a1c-3f1e-4d42-8b66-1a3e3cf0b111 --source http://localhost:7860 --json',
   ])
-    .option('--source <url or host>', 'only of that server')
+    .option('--source <url or host>', 'only flows of this server')
     .action(async (flowId: string | undefined, options: JsonOption & { source?: string }) => {
       const query = { source_url: options.source }
       if (flowId !== undefined)
         return show(
-          await working('Asking the servers', spark().workflows.remoteFlow(flowId, query, request())),
+          await working('Reading the flows', spark().workflows.remoteFlow(flowId, query, request())),
           options,
           { hidden },
         )
-      const { flows, unreachable } = await working('Asking the servers', spark().workflows.remote(query, request()))
+      const { flows, unreachable } = await working('Reading the flows', spark().workflows.remote(query, request()))
       for (const url of unreachable) out.note(`${url} could not be reached; its flows are missing here.`)
       if (options.json) return out.json(flows)
       if (flows.length === 0) return out.note('No flows. See the servers: automagik-spark sources list')
@@ -108,9 +109,9 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
     'automagik-spark workflows sync --all --source http://localhost:7860',
   ])
     .option('--all', 'every flow of the server named with --source')
-    .option('--source <url or host>', 'the server to look in')
-    .option('--input-component <id>', 'where the input goes; found when left out')
-    .option('--output-component <id>', 'where the answer comes from; found when left out')
+    .option('--source <url or host>', 'the server that has the flow')
+    .option('--input-component <id>', 'the component that gets the input (default: detected)')
+    .option('--output-component <id>', 'the component that gives the answer (default: detected)')
     .action(async (flowId: string | undefined, options: SyncOptions) => {
       const all = options.all === true || flowId === '*'
       if (!all && flowId === undefined) throw usage('Name a flow, or use --all. See: automagik-spark workflows remote')
@@ -154,14 +155,14 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
       'echo "Hello" | automagik-spark workflows run 0199a1b2-0000-7000-8000-000000000002 --input-file -',
     ]),
   )
-  addRetryOptions(runCommand, `${MANUAL_RETRIES} when left out`)
-    .option('--session <id>', 'the conversation at the flow server; a fresh one when left out')
+  addRetryOptions(runCommand, `default: ${MANUAL_RETRIES}`)
+    .option('--session <id>', 'the conversation at the flow server (default: a new one)')
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
     .option('--timeout <seconds>', 'how long the run may take, up to 3600', wholeNumber(1))
-    .option('--no-wait', 'print the pending task instead of the answer')
+    .option('--no-wait', 'print the pending task and do not wait for the answer')
     .action(async (id: string, input: string | undefined, options: RunCommandOptions) => {
       const value = await readInput(given({ input, jsonInput: options.jsonInput, inputFile: options.inputFile }), io)
-      if (value === undefined) out.note('No input is sent: the flow runs with what it holds.')
+      if (value === undefined) out.note('No input is sent: the flow uses the input that is stored in it.')
       if (value === '') out.note('The input is empty.')
       const run: RunOptions = given({
         session_id: options.session,
@@ -170,20 +171,21 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
         retry_on: options.retryOn,
         timeout: options.timeout,
       })
-      // Started apart from the wait, so that the task is known whatever happens to the connection.
+      // Start and wait are two calls, so that the id of the task is known even when the connection breaks.
       const task = await spark().workflows.run(id, value, { ...run, wait: false }, request())
-      if (!options.wait) return show(task, options, { said: `Started. Its end: automagik-spark tasks wait ${task.id}` })
-      showResult(context, await follow(context, task.id, { withoutWorker: 'leave' }), options)
+      if (!options.wait)
+        return show(task, options, { said: `Started. Wait for its end: automagik-spark tasks wait ${task.id}` })
+      showResult(context, await follow(context, task.id, { withoutWorker: 'fail' }), options)
     })
 
-  addCommand(group, 'delete <id>', 'delete a workflow with its schedules and tasks; the flow server keeps its flow', [
-    'automagik-spark workflows delete 0199a1b2-0000-7000-8000-000000000002 --yes',
-  ])
-    .option('--yes', 'do not ask; needed where nobody can be asked')
-    .action(async (id: string, options: JsonOption & { yes?: true }) => {
-      await confirm(options.yes, lossOf.workflow, id)
-      const answer = await spark().workflows.delete(id, request())
-      if (options.json) out.json(answer)
-      else out.note('Deleted.')
-    })
+  addYesOption(
+    addCommand(group, 'delete <id>', 'delete a workflow with its schedules and tasks; the flow server keeps its flow', [
+      'automagik-spark workflows delete 0199a1b2-0000-7000-8000-000000000002 --yes',
+    ]),
+  ).action(async (id: string, options: JsonOption & { yes?: true }) => {
+    await confirm(options.yes, previewDelete.workflow, id)
+    const answer = await spark().workflows.delete(id, request())
+    if (options.json) out.json(answer)
+    else out.note('Deleted.')
+  })
 }
