@@ -14,7 +14,6 @@ export {
   backfillSchedule,
   CreateSchedule,
   createSchedule,
-  DECISIONS,
   deleteSchedule,
   disableSchedule,
   enableSchedule,
@@ -25,12 +24,10 @@ export {
   Occurrence,
   Overlap,
   previewSchedule,
-  REASONS,
   ReplaceSchedule,
   replaceSchedule,
   runSchedule,
   Schedule,
-  SCHEDULE_TYPES,
   SchedulePreview,
   ScheduleStatus,
   ScheduleType,
@@ -108,24 +105,26 @@ export {
 } from './json/text.ts'
 export { wellFormedJson } from './json/well-formed.ts'
 export { backfillSpan, chooseBackfill, splitSpan } from './schedule/backfill.ts'
-export type { CheckedPlan, OptionsInput, PlanInput } from './schedule/check.ts'
-export { checkOptions, checkPlan } from './schedule/check.ts'
 export { isReadByOldOnly } from './schedule/cron/old-reader.ts'
-export type { Decidable, Decision, LedgerRow, World } from './schedule/decide.ts'
-export { decide, defaultCatchupWindow } from './schedule/decide.ts'
+export type { Decidable, Decision, World } from './schedule/decide.ts'
+export { decide, defaultCatchupWindow, MAX_CATCHUP, MISFIRES, OVERLAPS } from './schedule/decide.ts'
 export { describe, descriptionOf, warningsOf } from './schedule/describe.ts'
+export type { LedgerRow } from './schedule/ledger.ts'
+export { DECISIONS, REASONS } from './schedule/ledger.ts'
 export type { Plan } from './schedule/plan.ts'
-export { countDue, dueTimesBetween, nextDue, previousDue, startOf } from './schedule/plan.ts'
+export { countDue, dueTimesBetween, nextDue, previousDue, SCHEDULE_TYPES, startOf } from './schedule/plan.ts'
 export type { PreviewInput } from './schedule/preview.ts'
 export { preview } from './schedule/preview.ts'
 export type { Reread } from './schedule/reread.ts'
 export { rereadCron } from './schedule/reread.ts'
 export { pausedSpan, supersededSpan, whyOver } from './schedule/spans.ts'
+export type { OptionsInput, PlanInput, ValidPlan } from './schedule/validate.ts'
+export { validateOptions, validatePlan } from './schedule/validate.ts'
 export { HIDDEN, hideForms, secretForms } from './secret-forms.ts'
 export { singleFlight } from './single-flight.ts'
-export { MAX_RETRY_DELAY_MS, RETRY_WINDOWS_MS, retryDelayMs } from './task/backoff.ts'
 export type { TaskErrorCode } from './task/error-code.ts'
 export { TASK_ERROR_CODES } from './task/error-code.ts'
 export type { RetryableFailure, RetryPolicy } from './task/retry.ts'
 export { MANUAL_RETRIES, MAX_RETRIES, nextRetryMs, SCHEDULED_RETRIES } from './task/retry.ts'
+export { MAX_RETRY_DELAY_MS, RETRY_WINDOWS_MS, retryDelayMs } from './task/retry-delay.ts'
 export { isFinished, TASK_EDGES, TASK_STATUSES } from './task/status.ts'

@@ -1,4 +1,5 @@
-import type { Decidable, LedgerRow, World } from '../src/schedule/decide.ts'
+import type { Decidable, World } from '../src/schedule/decide.ts'
+import type { LedgerRow } from '../src/schedule/ledger.ts'
 import { nextDue, startOf } from '../src/schedule/plan.ts'
 
 /** One due time and what became of it. */

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { FailureClass } from '../src/errors.ts'
-import type { Decidable, LedgerRow, World } from '../src/schedule/decide.ts'
+import { NICKNAMES } from '../src/schedule/cron/nicknames.ts'
+import type { Decidable, World } from '../src/schedule/decide.ts'
 import { decide, MISFIRES, OVERLAPS } from '../src/schedule/decide.ts'
+import type { LedgerRow } from '../src/schedule/ledger.ts'
 import type { Plan } from '../src/schedule/plan.ts'
 import { dueTimesBetween } from '../src/schedule/plan.ts'
 import { pausedSpan, supersededSpan } from '../src/schedule/spans.ts'
@@ -128,6 +130,11 @@ describe('docs/schedules.md: cron', () => {
     )
     expect(said.join(', ')).toBe(expected)
   })
+})
+
+it('docs/schedules.md names every nickname of cron', () => {
+  const named = page.split('\n').find((line) => line.startsWith('`@'))!
+  expect(named.match(/(?<=`)@\w+(?=`)/g)).toEqual([...NICKNAMES.keys()])
 })
 
 describe('docs/schedules.md: when the clock is set', () => {

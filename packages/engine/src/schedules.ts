@@ -14,8 +14,6 @@ import type {
   UpdateSchedule,
 } from '@automagik-spark/core'
 import {
-  checkOptions,
-  checkPlan,
   decide,
   defaultCatchupWindow,
   descriptionOf,
@@ -29,6 +27,8 @@ import {
   preview,
   startOf,
   supersededSpan,
+  validateOptions,
+  validatePlan,
   warningsOf,
   whyOver,
 } from '@automagik-spark/core'
@@ -125,8 +125,8 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
     isSaved: boolean,
     now: Date,
   ): Promise<ScheduleRow> => {
-    const { moves, ...plan } = checkPlan({ ...fields, now, stored: planOf(old) })
-    checkOptions({ ...fields, stored: old })
+    const { moves, ...plan } = validatePlan({ ...fields, now, stored: planOf(old) })
+    validateOptions({ ...fields, stored: old })
     if (fields.workflow_id !== old.workflow_id && !(await lockWorkflow(tx, fields.workflow_id)))
       throw notFound('Workflow')
     const row = await decideDue(tx, old, now)
@@ -175,8 +175,8 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
       const insert = () =>
         db.sql.transaction(async (tx) => {
           const now = await sqlNow(tx)
-          const { moves: _, ...plan } = checkPlan({ ...input, now })
-          checkOptions(input)
+          const { moves: _, ...plan } = validatePlan({ ...input, now })
+          validateOptions(input)
           const fresh: ScheduleRow = {
             ...input,
             ...plan,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isObject } from '../json/is-object.ts'
 import { sourceText, sourceValue } from '../json/source.ts'
 import type { JsonText } from '../json/text.ts'
+import { listWords } from '../list-words.ts'
 import { readTime } from '../schedule/written-time.ts'
 import { textProblem, valueProblem } from './stored-value.ts'
 
@@ -15,7 +16,7 @@ export const Timestamp = z
 
 const TIME = 'must be an ISO 8601 time with Z or an offset, such as 2026-01-31T08:00:00Z'
 
-/** A time that a client gives: ISO 8601 with `Z` or an offset. */
+/** A time in a request: ISO 8601 with `Z` or an offset. */
 export const GivenTime = z
   .codec(z.string(TIME).meta({ format: 'date-time' }), z.date(), {
     decode: (text, context) => {
@@ -37,22 +38,22 @@ const givenProblem = (text: string, problem: string): string => {
   return problem.startsWith('is not a time') ? TIME : `"${text.trim()}" ${problem}`
 }
 
-/** Text that PostgreSQL can keep: well-formed Unicode without NUL. */
+/** Text that PostgreSQL can store: well-formed Unicode without NUL. */
 export const Text = z.string().superRefine((value, context) => {
   const problem = textProblem(value)
   if (problem) context.addIssue({ code: 'custom', message: problem })
 })
 
-/** Any JSON that can be kept, not too deep and with not too many keys. */
+/** Any JSON value that is not nested too deep and does not have too many keys. */
 const checked = z.unknown().superRefine((value, context) => {
   const problem = valueProblem(sourceValue(value))
   if (problem) context.addIssue({ code: 'custom', message: problem })
 })
 
-/** A field that is missing gets here as well, and stays missing. */
+/** zod calls this for a missing field, too; it stays missing. */
 const toSource = (value: unknown): JsonText => (value === undefined ? (value as never) : sourceText(value))
 
-/** What is the user's own: checked as a value, and handed on as its source text (`withSources`), digit for digit. */
+/** The user's own JSON: checked as a value, passed on as its source text (`withSources`), digit for digit. */
 export const Json = checked.transform(toSource)
 
 /** A JSON string, as its source text. */
@@ -61,13 +62,13 @@ export const JsonString = checked
   .meta({ type: 'string' })
   .transform(toSource) as unknown as z.ZodType<JsonText, string>
 
-/** A JSON object that a client fills as it likes. Cast, since `z.record` would drop a key named `__proto__`, which is data here. */
+/** A JSON object with any content. A cast, since `z.record` would drop a key named `__proto__`, which is data here. */
 export const JsonObject = checked
   .refine((value) => isObject(sourceValue(value)), { error: 'must be an object', abort: true })
   .meta({ type: 'object' })
   .transform(toSource) as unknown as z.ZodType<JsonText, Record<string, unknown>>
 
-/** Such an object in an answer. */
+/** A `JsonObject` in an answer. */
 export const SourceObject = z.unknown().meta({ type: 'object' }) as unknown as z.ZodType<
   unknown,
   Record<string, unknown>
@@ -78,17 +79,25 @@ export const Id = z.guid('must be a UUID').transform((id) => id.toLowerCase())
 export const Uuid = z.guid()
 export const IdParams = z.object({ id: Id })
 
-/** A number in a query: digits and nothing else, so that `1e1`, `0x10` and an empty text are refused. */
-export const digits = (min: number, max: number, message: string) =>
-  z.preprocess(
+/** A number in a query: digits only, so that `1e1`, `0x10` and an empty text are refused. */
+export const wholeNumber = (min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`
+  return z.preprocess(
     (text) => (typeof text === 'string' && !/^\d{1,12}$/.test(text) ? Number.NaN : text),
     z.coerce.number(message).int(message).min(min, message).max(max, message),
   )
+}
 
-/** What every list takes. */
+/** One of a list of names; the message lists them. */
+export const oneOf = <const T extends readonly string[]>(names: T) => z.enum(names, `must be ${listWords(names, 'or')}`)
+
+export const MAX_PAGE_SIZE = 100
+export const DEFAULT_PAGE_SIZE = 50
+
+/** The query of every list. */
 export const page = {
-  limit: digits(1, 100, 'must be a whole number from 1 to 100').default(50),
-  offset: digits(0, 1_000_000_000, 'must be a whole number from 0 to 1000000000').default(0),
+  limit: wholeNumber(1, MAX_PAGE_SIZE).default(DEFAULT_PAGE_SIZE),
+  offset: wholeNumber(0, 1_000_000_000).default(0),
   cursor: z
     .string()
     .min(1, 'must not be empty')
@@ -98,7 +107,7 @@ export const page = {
 }
 export type PageQuery = { limit: number; offset: number; cursor?: string | undefined }
 
-/** What every list answers. */
+/** The answer of every list. */
 export const pageOf = <T extends z.ZodType>(item: T, id: string) =>
   z
     .object({

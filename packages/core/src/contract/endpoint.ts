@@ -3,7 +3,7 @@ import type { z } from 'zod'
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 export type Tag = 'Service' | 'Sources' | 'Workflows' | 'Tasks' | 'Schedules' | 'Workers'
 
-/** One row of the API: Express mounts it, OpenAPI is generated from it, the SDK's types come from it, the contract test walks it. */
+/** One row of the API: Express mounts it, OpenAPI and the SDK's types are generated from it, the contract test calls it. */
 export type Endpoint<
   P extends z.ZodType | undefined = z.ZodType | undefined,
   Q extends z.ZodType | undefined = z.ZodType | undefined,
@@ -17,33 +17,33 @@ export type Endpoint<
   /** Below `/api/v1`, with `{name}` for parameters; or below `/` when `root` is set. */
   readonly path: string
   readonly root?: true
-  /** Answers without a key. */
+  /** Needs no API key. */
   readonly open?: true
   readonly summary: string
   readonly description?: string
   readonly params?: P
   readonly query?: Q
-  /** Its query may name something that is not there. */
+  /** The query may name something that does not exist, which is a 404. */
   readonly queryNames?: true
-  /** Of what a query must have: values that work, for the documentation. A body's are the `examples` of its schema. */
+  /** Values for the required parameters of the query, for the documentation. A body has them as `examples` of its schema. */
   readonly queryExample?: Readonly<Record<string, string>>
   readonly body?: B
-  /** A JSON string alone is a body as well: the user's own, kept as it was written. */
+  /** A JSON string alone is a valid body, too; its source text is kept. */
   readonly stringBody?: true
   /** An empty body is read as `{}`, and so is `null`. */
   readonly emptyBody?: true
   readonly status: number
-  /** Other good answers of the same call, e.g. 202 with the task that is not over yet; all have the same body. */
+  /** Other successful statuses of the same call, e.g. 202 with a task that is not finished; all have the same body. */
   readonly alsoStatus?: readonly number[]
   readonly response: R
-  /** Request headers that the call knows, by name, with what they do. */
+  /** Request headers that the call reads, by name, with what they do. */
   readonly requestHeaders?: Readonly<Record<string, string>>
-  /** Headers of a good answer beyond those that every answer has. */
+  /** Headers of a successful answer, beyond those that every answer has. */
   readonly answerHeaders?: Readonly<Record<string, string>>
 }
 
-/** Of what was made or is now running. */
+/** For calls that create something or start a run. */
 export const location = { Location: 'where the answer can be read again' } as const
 
-/** Types a row of the table: the row keeps its exact type, and a key that no row has is an error. */
+/** Types one row: it keeps its exact type, and an unknown key is a compile error. */
 export const endpoint = <const E extends Endpoint>(row: E & Record<Exclude<keyof E, keyof Endpoint>, never>): E => row

@@ -1,28 +1,42 @@
 import { z } from 'zod'
-import { MAX_CATCHUP_WINDOW, MAX_JITTER } from '../schedule/check.ts'
-import { MISFIRES, OVERLAPS } from '../schedule/decide.ts'
+import { MAX_BACKFILL } from '../schedule/backfill.ts'
+import { GRACE_MS, MAX_CATCHUP, MISFIRES, OVERLAPS } from '../schedule/decide.ts'
+import { DECISIONS, REASONS } from '../schedule/ledger.ts'
+import { SCHEDULE_TYPES } from '../schedule/plan.ts'
+import { MAX_CATCHUP_WINDOW, MAX_JITTER } from '../schedule/validate.ts'
 import { SCHEDULED_RETRIES } from '../task/retry.ts'
-import { digits, GivenTime, Id, IdParams, Json, page, pageOf, SourceObject, Text, Timestamp, Uuid } from './common.ts'
+import {
+  GivenTime,
+  Id,
+  IdParams,
+  Json,
+  oneOf,
+  page,
+  pageOf,
+  SourceObject,
+  Text,
+  Timestamp,
+  Uuid,
+  wholeNumber,
+} from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 import { RetryOn, Task } from './tasks.ts'
 import { runOptions } from './workflows.ts'
 
-export const SCHEDULE_TYPES = ['cron', 'interval', 'one-time'] as const
-export const ScheduleType = z.enum(SCHEDULE_TYPES, 'must be cron, interval or one-time').meta({ id: 'ScheduleType' })
+export const ScheduleType = oneOf(SCHEDULE_TYPES).meta({ id: 'ScheduleType' })
 export type ScheduleType = z.output<typeof ScheduleType>
-export const ScheduleStatus = z
-  .enum(['active', 'paused', 'stopped', 'completed'], 'must be active, paused, stopped or completed')
-  .meta({ id: 'ScheduleStatus' })
+/** The statuses that a client may set; `stopped` comes from old clients and behaves as paused. */
+export const SETTABLE_SCHEDULE_STATUSES = ['active', 'paused', 'stopped'] as const
+export const SCHEDULE_STATUSES = [...SETTABLE_SCHEDULE_STATUSES, 'completed'] as const
+export const ScheduleStatus = oneOf(SCHEDULE_STATUSES).meta({ id: 'ScheduleStatus' })
 export type ScheduleStatus = z.output<typeof ScheduleStatus>
-export const Overlap = z
-  .enum(OVERLAPS, 'must be skip, queue_all, queue_one, cancel_previous or allow')
-  .meta({ id: 'Overlap' })
+export const Overlap = oneOf(OVERLAPS).meta({ id: 'Overlap' })
 export type Overlap = z.output<typeof Overlap>
-export const Misfire = z.enum(MISFIRES, 'must be last, skip or all').meta({ id: 'Misfire' })
+export const Misfire = oneOf(MISFIRES).meta({ id: 'Misfire' })
 export type Misfire = z.output<typeof Misfire>
 
 const expression = Text.trim().min(1, 'must not be empty').max(256, 'must have at most 256 characters')
-/** Seconds. One message for all that is wrong, so that it says at once what may be written. */
+/** Seconds. Every mistake gets the same message, which says what may be written. */
 const seconds = (most: number, what: string) => {
   const message = `must be a whole number of seconds from 0 to ${most} (${what})`
   return z.int(message).min(0, message).max(most, message)
@@ -33,7 +47,7 @@ const timezone = Text.min(1, 'must be an IANA name such as Europe/Lisbon').max(
   'must be an IANA name such as Europe/Lisbon',
 )
 
-/** What a client gives; each has a default of its own in create and none in PATCH. */
+/** The fields of a request; create gives each a default, PATCH none. */
 const given = {
   name: Text.trim().min(1, 'must not be empty').max(200, 'must have at most 200 characters').nullable(),
   timezone: timezone.describe('IANA name'),
@@ -44,7 +58,7 @@ const given = {
     'what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits',
   ),
   misfire: Misfire.describe(
-    'what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`)',
+    `what happens to due times that are more than ${GRACE_MS / 1000} s late: the \`last\` one runs, \`skip\` all, or run \`all\` (the newest ${MAX_CATCHUP}; with overlap \`queue_all\` or \`allow\`)`,
   ),
   catchup_window: seconds(MAX_CATCHUP_WINDOW, 'a year')
     .nullable()
@@ -159,14 +173,12 @@ export const UpdateSchedule = z
     workflow_id: Id,
     ...moves,
     ...given,
-    status: z.enum(['active', 'paused', 'stopped'], 'must be active, paused or stopped'),
+    status: oneOf(SETTABLE_SCHEDULE_STATUSES),
   })
   .partial()
   .meta({ id: 'UpdateSchedule', examples: [{ schedule_expr: '0 9 * * 1-5' }] })
 export type UpdateSchedule = z.output<typeof UpdateSchedule>
 
-export const DECISIONS = ['started', 'skipped', 'missed', 'superseded'] as const
-export const REASONS = ['overlap', 'misfire', 'source_down', 'paused', 'ended', 'edited', 'backfill'] as const
 export const Occurrence = z
   .object({
     scheduled_for: Timestamp,
@@ -214,6 +226,8 @@ export const SchedulePreview = z
   })
   .meta({ id: 'SchedulePreview' })
 export type SchedulePreview = z.output<typeof SchedulePreview>
+export const MAX_PREVIEW_COUNT = 100
+export const DEFAULT_PREVIEW_COUNT = 10
 export const previewSchedule = endpoint({
   ...common,
   id: 'schedules_preview',
@@ -225,7 +239,7 @@ export const previewSchedule = endpoint({
   query: z.strictObject({
     ...moves,
     timezone: defaults.timezone,
-    count: digits(1, 100, 'must be a whole number from 1 to 100').default(10),
+    count: wholeNumber(1, MAX_PREVIEW_COUNT).default(DEFAULT_PREVIEW_COUNT),
     from: GivenTime.optional().describe('no due time before it; now when left out'),
   }),
   status: 200,
@@ -353,8 +367,7 @@ export const backfillSchedule = endpoint({
   method: 'post',
   path: '/schedules/{id}/backfill',
   summary: 'Run what was not run in a past span',
-  description:
-    'Every due time in [from, to) that has not started becomes a run, up to 1000, oldest first, one at a time and after everything else. Its row in the ledger becomes `started`, reason `backfill`. 202; with `dry_run` 200, and nothing starts.',
+  description: `Every due time in [from, to) that has not started becomes a run, up to ${MAX_BACKFILL}, oldest first, one at a time and after everything else. Its row in the ledger becomes \`started\`, reason \`backfill\`. 202; with \`dry_run\` 200, and nothing starts.`,
   params: IdParams,
   body: BackfillSchedule,
   status: 202,

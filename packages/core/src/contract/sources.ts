@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { IdParams, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
+import { IdParams, oneOf, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 
 /** The kinds of flow servers that this version can talk to; what is known of each stands in adapters. */
@@ -11,14 +11,22 @@ export const SourceType = z
   )
   .meta({ id: 'SourceType' })
 export type SourceType = z.output<typeof SourceType>
-export const SourceStatus = z.enum(['active', 'inactive'], 'must be active or inactive')
+export const SOURCE_STATUSES = ['active', 'inactive'] as const
+export const SourceStatus = oneOf(SOURCE_STATUSES)
 
 const name = Text.trim().min(1, 'must not be empty').max(200, 'must have at most 200 characters')
 const url = Text.min(1, 'must not be empty').max(2000, 'must have at most 2000 characters')
 const apiKey = Text.min(1, 'must not be empty (leave it out, or null, for none)')
   .max(4096)
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
-const maxConcurrency = z.int('must be a whole number').min(1, 'must be 1 to 1000').max(1000, 'must be 1 to 1000')
+/** Calls at once to one flow server. */
+export const MAX_SOURCE_CONCURRENCY = 1000
+export const DEFAULT_SOURCE_CONCURRENCY = 40
+const concurrencyRange = `must be 1 to ${MAX_SOURCE_CONCURRENCY}`
+const maxConcurrency = z
+  .int('must be a whole number')
+  .min(1, concurrencyRange)
+  .max(MAX_SOURCE_CONCURRENCY, concurrencyRange)
 
 export const Source = z
   .object({
@@ -46,7 +54,7 @@ export const CreateSource = z
     source_type: SourceType.optional().describe('detected when left out'),
     url,
     api_key: apiKey.nullish(),
-    max_concurrency: maxConcurrency.default(40),
+    max_concurrency: maxConcurrency.default(DEFAULT_SOURCE_CONCURRENCY),
   })
   .meta({
     id: 'CreateSource',

@@ -1,14 +1,14 @@
 const MAX_DEPTH = 32
 const MAX_KEYS = 10_000
 
-/** Why PostgreSQL could not keep this text (errors 22021 and 22P05), or null. */
+/** Why PostgreSQL would refuse this text (errors 22021 and 22P05), or null. */
 export const textProblem = (text: string): string | null => {
   if (text.includes('\u0000')) return 'must not contain the NUL character'
   if (!text.isWellFormed()) return 'must be well-formed Unicode (it has half of a surrogate pair)'
   return null
 }
 
-/** Why this JSON value is not taken, or null. Its text is kept as it was written, so any character may stand in it as an escape. */
+/** Why this JSON value is refused, or null. It is stored as its source text, so characters may be escaped in it, NUL too. */
 export const valueProblem = (value: unknown): string | null => {
   let keys = 0
   const visit = (node: unknown, depth: number): string | null => {

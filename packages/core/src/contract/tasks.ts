@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { TASK_ERROR_CODES } from '../task/error-code.ts'
 import { MAX_RETRIES, RETRY_LEVELS } from '../task/retry.ts'
 import { TASK_STATUSES } from '../task/status.ts'
-import { GivenTime, Id, IdParams, Json, page, pageOf, Timestamp, Uuid } from './common.ts'
+import { GivenTime, Id, IdParams, Json, oneOf, page, pageOf, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 
 export const TaskStatus = z.enum(TASK_STATUSES, `must be one of ${TASK_STATUSES.join(', ')}`).meta({ id: 'TaskStatus' })
@@ -10,13 +10,11 @@ export type TaskStatus = z.output<typeof TaskStatus>
 const TRIGGERS = ['manual', 'schedule', 'backfill', 'replay'] as const
 export const Trigger = z.enum(TRIGGERS, `must be one of ${TRIGGERS.join(', ')}`)
 export type Trigger = z.output<typeof Trigger>
-export const RetryOn = z
-  .enum(RETRY_LEVELS, `must be ${RETRY_LEVELS.slice(0, -1).join(', ')} or ${RETRY_LEVELS.at(-1)}`)
-  .meta({ id: 'RetryOn' })
+export const RetryOn = oneOf(RETRY_LEVELS).meta({ id: 'RetryOn' })
 export type RetryOn = z.output<typeof RetryOn>
 
 const retries = `must be a whole number from 0 to ${MAX_RETRIES}`
-/** How a run is tried again, shared by runs and schedules. */
+/** Options of retries, shared by runs and schedules. */
 export const retryOptions = {
   max_retries: z.int(retries).min(0, retries).max(MAX_RETRIES, retries).describe('how many tries may follow the first'),
   retry_on: RetryOn.describe(

@@ -2,12 +2,16 @@ import { z } from 'zod'
 import { page, pageOf, Timestamp, Uuid } from './common.ts'
 import { endpoint } from './endpoint.ts'
 
+export const WORKER_STATUSES = ['active', 'draining', 'stale', 'stopped'] as const
+/** A worker whose last heartbeat is older is shown as stale. */
+export const WORKER_STALE_SECONDS = 30
+
 export const Worker = z
   .object({
     id: Uuid,
     hostname: z.string(),
     pid: z.int(),
-    status: z.enum(['active', 'draining', 'stale', 'stopped']).describe('stale: no heartbeat for 30 s'),
+    status: z.enum(WORKER_STATUSES).describe(`stale: no heartbeat for ${WORKER_STALE_SECONDS} s`),
     current_tasks: z.int(),
     concurrency: z.int(),
     version: z.string(),

@@ -4,7 +4,8 @@ import { Flag, IdParams, Json, JsonObject, JsonString, page, pageOf, Text, Times
 import { endpoint, location } from './endpoint.ts'
 import { retryOptions, Task } from './tasks.ts'
 
-export const FlowType = z.enum(['flow', 'agent', 'team', 'workflow']).meta({ id: 'FlowType' })
+export const FLOW_TYPES = ['flow', 'agent', 'team', 'workflow'] as const
+export const FlowType = z.enum(FLOW_TYPES).meta({ id: 'FlowType' })
 export type FlowType = z.output<typeof FlowType>
 
 const fields = {
@@ -66,6 +67,9 @@ const inputValue = Json.nullable().describe(
   'the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses what it holds',
 )
 const sessionId = Text.min(1, 'must not be empty').max(500, 'must have at most 500 characters')
+/** Seconds that one call of a flow may take. */
+export const MAX_TIMEOUT = 3600
+const timeoutRange = `must be 1 to ${MAX_TIMEOUT} seconds`
 /** Options of one run, shared with schedules. */
 export const runOptions = {
   session_id: sessionId.describe('the conversation at the flow server; a fresh one per task when left out'),
@@ -73,8 +77,8 @@ export const runOptions = {
   ...retryOptions,
   timeout: z
     .int('must be a whole number of seconds')
-    .min(1, 'must be 1 to 3600 seconds')
-    .max(3600, 'must be 1 to 3600 seconds')
+    .min(1, timeoutRange)
+    .max(MAX_TIMEOUT, timeoutRange)
     .describe('seconds; SPARK_HTTP_TIMEOUT when left out'),
 }
 

@@ -1,37 +1,37 @@
 import { ceilToSecond, floorToSecond } from '../clock.ts'
 import { invalid } from '../errors.ts'
-import type { LedgerRow } from './decide.ts'
+import type { LedgerRow } from './ledger.ts'
 import { utcText } from './local-time.ts'
 import type { Plan } from './plan.ts'
 import { dueTimesBetween } from './plan.ts'
 import { spanRow } from './spans.ts'
 
-/** How many due times one backfill starts. */
-const MAX_BACKFILL = 1_000
-/** How many it looks at, among which are those that started before. */
+/** How many due times one backfill may start. */
+export const MAX_BACKFILL = 1_000
+/** How many due times it may look at, including those that started before. */
 const MAX_LOOKED_AT = 10_000
 
-/** Due times of one row of the ledger, or of one that is not written yet. */
+/** The due times of one row of the ledger, also of a row that is not written yet. */
 export type Extent = Pick<LedgerRow, 'scheduled_for' | 'until' | 'count' | 'count_at_least'>
 
 type Past = {
   plan: Plan
-  /** Due times up to here are decided; null: none. */
+  /** Due times up to here are decided; null: none are. */
   decided_until: Date | null
-  /** A schedule that is over decides nothing any more, so all of its past may be run. */
+  /** A schedule that is over decides nothing any more, so a backfill may run all of its past. */
   isOver: boolean
 }
 export type BackfillSpan = {
-  /** The decided due times, oldest first; one more than are looked at when there are more. */
+  /** The decided due times, oldest first: at most one more than a backfill may look at. */
   due: Date[]
-  /** Those that the schedule has still to decide. */
+  /** The due times that the schedule itself has still to decide. */
   undecided: Extent | null
 }
 
 const justBefore = (at: Date): Date => new Date(at.getTime() - 1)
 const later = (one: Date, other: Date): Date => (one > other ? one : other)
 
-/** What lies in [from, to). */
+/** The due times in [from, to). */
 export const backfillSpan = (
   { plan, decided_until, isOver }: Past,
   given: { from: Date; to: Date; now: Date },
@@ -58,7 +58,7 @@ export const backfillSpan = (
   }
 }
 
-/** Those to start, of the due times that were found; refused when they are too many. */
+/** Chooses the due times to start from those that were found; throws when there are too many. */
 export const chooseBackfill = (due: Date[], hasStarted: (due: Date) => boolean): Date[] => {
   const chosen = due.slice(0, MAX_LOOKED_AT).filter((one) => !hasStarted(one))
   const tooMany = chosen[MAX_BACKFILL] ?? due[MAX_LOOKED_AT]
@@ -75,7 +75,7 @@ export const chooseBackfill = (due: Date[], hasStarted: (due: Date) => boolean):
   return chosen
 }
 
-/** What is left of a span of the ledger around the due times that are taken out of it, with exact counts by the plan that it was written under. */
+/** What is left of a span of the ledger when some due times are taken out of it. Counts are exact, by the plan under which it was written. */
 export const splitSpan = (
   plan: Plan,
   { scheduled_for, until }: { scheduled_for: Date; until: Date },

@@ -1,27 +1,28 @@
 import { DAY, MINUTE, SECOND } from '../clock.ts'
+import type { LedgerRow } from './ledger.ts'
 import type { Plan } from './plan.ts'
 import { dueTimesBetween, lastStartingBefore, nextDue, previousDue, startOf } from './plan.ts'
 import { spanRow } from './spans.ts'
 
-/** What becomes of late due times. */
+/** Which late due times still run. */
 export const MISFIRES = ['last', 'skip', 'all'] as const
 export type Misfire = (typeof MISFIRES)[number]
-/** What becomes of a due time while an earlier task is not over. */
+/** What happens to a due time while an earlier task is not over. */
 export const OVERLAPS = ['skip', 'queue_all', 'queue_one', 'cancel_previous', 'allow'] as const
-export type OverlapPolicy = (typeof OVERLAPS)[number]
+export type Overlap = (typeof OVERLAPS)[number]
 
-/** A schedule as the decider sees it. */
+/** What `decide` needs to know of a schedule. */
 export type Decidable = {
   /** What moves times: type, expression, timezone, anchor, bounds, jitter. */
   plan: Plan
-  overlap: OverlapPolicy
+  overlap: Overlap
   misfire: Misfire
   /** Seconds; null for the default of the type. */
   catchup_window: number | null
   max_runs: number | null
   /** Started due times so far; skips, backfills and manual runs do not count. */
   run_count: number
-  /** The watermark: everything up to here (inclusive, nominal) is decided. Null: nothing yet (a one-time schedule). */
+  /** The watermark: every due time up to here (inclusive, without jitter) is decided. Null: none yet (a one-time schedule). */
   decided_until: Date | null
 }
 
@@ -30,30 +31,20 @@ export type World = {
   /** Tasks of this schedule that are pending, running or waiting to retry (trigger `schedule`, or `manual` from its `/run`). */
   open: { count: number; pending: number }
   /**
-   * The source's last hold, when there was one: what should have started inside it is missed for `source_down`.
-   * `until` null: it lasts (then nothing is decided at all).
+   * When the source was last suspended (its circuit was open), if ever: what should have started then is missed with reason `source_down`.
+   * `until` null: it still is, and nothing is decided.
    */
   hold: { from: Date; until: Date | null } | null
-  /** At most so many due times are decided at once (the rest in a later call with the new watermark). */
+  /** At most so many due times are decided in this call; the next call goes on from the new watermark. */
   batch?: number
 }
 
-export type LedgerRow = {
-  scheduled_for: Date
-  /** Last due time of a span, inclusive; null for a single due time. */
-  until: Date | null
-  count: number
-  count_at_least: boolean
-  decision: 'started' | 'skipped' | 'missed' | 'superseded'
-  reason: 'overlap' | 'misfire' | 'source_down' | 'paused' | 'ended' | 'edited' | 'backfill' | null
-}
-
 export type Decision = {
-  /** In order of time; each `started` row starts exactly one task. */
+  /** Oldest first; each `started` row starts exactly one task. */
   rows: LedgerRow[]
-  /** overlap `cancel_previous`: the open tasks made by the schedule itself before this decision are to be cancelled. */
+  /** With overlap `cancel_previous`: cancel the open tasks that the schedule itself made before this decision. */
   cancel_open: boolean
-  /** overlap `cancel_previous`: `started` due times that a later one of this decision cancels; their tasks are made `cancelled`. */
+  /** With overlap `cancel_previous`: `started` due times that a later one of this decision cancels; their tasks are created as `cancelled`. */
   cancel_started: Date[]
   decided_until: Date | null
   next_due_at: Date | null
@@ -62,13 +53,13 @@ export type Decision = {
   status: 'active' | 'completed'
 }
 
-/** A due time that starts within this is on time; later it is late, and `misfire` decides. */
-const GRACE = MINUTE
+/** A due time that is decided within this time of its start is on time; after that it is late, and `misfire` decides. */
+export const GRACE_MS = MINUTE
 /** How many late due times `misfire: all` runs. */
-const MAX_CATCHUP = 100
+export const MAX_CATCHUP = 100
 const MAX_BATCH = 10_000
 
-/** Seconds that a late due time may still run after its start, where the schedule does not say. */
+/** For how many seconds after its start a late due time may still run, when the schedule does not say. */
 export const defaultCatchupWindow = (type: Plan['schedule_type']): number =>
   (type === 'one-time' ? 7 * DAY : DAY) / SECOND
 
@@ -77,7 +68,7 @@ const earlier = (one: Date, other: Date): Date => (one < other ? one : other)
 const before = (now: Date, ms: number): Date => new Date(now.getTime() - ms)
 const justAfter = (at: Date): Date => new Date(at.getTime() + 1)
 
-/** The late due times that still run, oldest first. They are the newest of all that are late, so what is missed lies before them. */
+/** The late due times that still run, oldest first. They are the newest late ones, so those that are missed lie before them. */
 const lateRuns = (schedule: Decidable, now: Date, late: Date, newest: Date): Date[] => {
   const { plan, misfire } = schedule
   const window = schedule.catchup_window ?? defaultCatchupWindow(plan.schedule_type)
@@ -91,7 +82,7 @@ const lateRuns = (schedule: Decidable, now: Date, late: Date, newest: Date): Dat
   return found.reverse()
 }
 
-/** The rows of what is missed in (after, until]: cut where the source's hold begins and ends. */
+/** The rows for what is missed in (after, until], cut where the source's suspension begins and ends. */
 const missedRows = (plan: Plan, after: Date | null, until: Date, hold: World['hold']): LedgerRow[] => {
   const rows: LedgerRow[] = []
   let from = after
@@ -119,9 +110,9 @@ const single = (due: Date, decision: 'started' | 'skipped'): LedgerRow => ({
 })
 
 /** Whether a due time may start while `count` tasks are open, `pending` of them not yet running. */
-const mayStart = (overlap: OverlapPolicy, count: number, pending: number): boolean => {
+const mayStart = (overlap: Overlap, count: number, pending: number): boolean => {
   if (overlap === 'skip') return count === 0
-  // A task waits behind another when it isn't running and isn't the only one.
+  // More than one open task and one of them pending: one waits already.
   if (overlap === 'queue_one') return !(count > 1 && pending > 0)
   return true
 }
@@ -129,7 +120,7 @@ const mayStart = (overlap: OverlapPolicy, count: number, pending: number): boole
 const lastOfBatch = (plan: Plan, after: Date | null, newest: Date, batch: number): Date =>
   dueTimesBetween(plan, after, newest, Math.min(Math.max(batch, 1), MAX_BATCH)).at(-1) ?? newest
 
-/** What becomes of each due time after the watermark whose start is not after now. The same answer wherever it is asked. */
+/** Decides every due time after the watermark whose start is not after now. Pure: the same input gives the same decision on every worker. */
 export const decide = (schedule: Decidable, world: World): Decision => {
   const { plan, decided_until, overlap, max_runs } = schedule
   const { now } = world
@@ -151,7 +142,7 @@ export const decide = (schedule: Decidable, world: World): Decision => {
       status: next_due_at ? 'active' : 'completed',
     }
   }
-  // Past the last permitted start everything up to now is one row, however much it is.
+  // After the last permitted start all due times up to now become one row.
   const end = (from: Date | null): Decision => {
     const row = spanRow(plan, from, now, { decision: 'skipped', reason: 'ended' })
     if (row) rows.push(row)
@@ -168,7 +159,7 @@ export const decide = (schedule: Decidable, world: World): Decision => {
   if (!newest) return conclude(decided_until)
   const bound = world.batch === undefined ? newest : lastOfBatch(plan, decided_until, newest, world.batch)
 
-  const late = startOf(plan, first) < before(now, GRACE) ? lastStartingBefore(plan, before(now, GRACE)) : null
+  const late = startOf(plan, first) < before(now, GRACE_MS) ? lastStartingBefore(plan, before(now, GRACE_MS)) : null
   const catchUp = late ? lateRuns(schedule, now, late, newest) : []
   const missed = catchUp[0] ? previousDue(plan, catchUp[0]) : late
   if (isAfter(missed, decided_until)) rows.push(...missedRows(plan, decided_until, earlier(missed, bound), world.hold))

@@ -1,3 +1,5 @@
+// Describes whole schedules of every type. cron/words.ts makes the part of it that says a cron expression in words.
+
 import { DAY } from '../clock.ts'
 import { isReadByOldOnly } from './cron/old-reader.ts'
 import type { ReadCron } from './cron/pattern.ts'
@@ -16,7 +18,7 @@ export type Described = Pick<Plan, 'schedule_type' | 'schedule_expr' | 'timezone
 export type Description = {
   /** The schedule in words. */
   description: string
-  /** What a user might not expect of it, each a sentence. */
+  /** What may surprise a user, each a sentence. */
   warnings: string[]
 }
 
@@ -24,13 +26,13 @@ const UNITS = { s: 'second', m: 'minute', h: 'hour', d: 'day' } as const
 
 const intervalWords = ({ count, unit }: Interval): string => {
   const every = count === 1 ? `Every ${UNITS[unit]}` : `Every ${count} ${UNITS[unit]}s`
-  // A day of an interval is elapsed time: it moves against the clock when that is set.
+  // A day of an interval is elapsed time: its local time moves when daylight saving begins or ends.
   return unit === 'd' ? `${every} (${count * 24} hours)` : every
 }
 
 const spoken = (text: string) => text.replace('T', ' at ')
 
-/** Null for what only the reader of earlier releases knows: its warning says what became of it. */
+/** Null for what only the old reader accepts: the warning stored with the schedule explains it. */
 const readToday = ({ schedule_expr, read }: Described): ReadCron | null =>
   read !== 'today' && isReadByOldOnly(schedule_expr) ? null : readCron(schedule_expr)
 
@@ -51,7 +53,7 @@ const mainWords = (plan: Described): string => {
     : `Cron "${schedule_expr}", read as in an earlier release (${timezone})`
 }
 
-/** A list of schedules asks for the same few again and again. */
+/** A list of schedules repeats the same few expressions. */
 const words = makeMemo<string>(1000)
 const wordsOf = (expression: string, read: ReadCron): string => words(expression, () => cronWords(read.parsed))
 
@@ -64,10 +66,10 @@ const boundWords = ({ schedule_type, start_at, end_at, jitter }: Described): str
   ].join('')
 }
 
-/** The schedule in words. For a plan that has been checked. */
+/** The schedule in words; the plan must be valid. */
 export const descriptionOf = (plan: Described): string => `${mainWords(plan)}${boundWords(plan)}`
 
-/** Of days as elapsed time. */
+/** For intervals of days, which are elapsed time. */
 export const DAY_NOTE =
   'where the clock is set for daylight saving, it moves by an hour; a cron such as "0 8 * * *" stays at its local time'
 
@@ -76,10 +78,10 @@ const intervalWarnings = (expression: string): string[] => {
   return interval && interval.ms % DAY === 0 ? [`"${expression}" is elapsed time: ${DAY_NOTE}.`] : []
 }
 
-/** The changes of the clock that lie ahead are the same all day. */
+/** Keyed by day: the changes of the clock that lie ahead are the same all day. */
 const ofTheDay = makeMemo<string[]>(1000)
 
-/** What to know about a schedule from `now` on. */
+/** What may surprise a user about a schedule from `now` on. */
 export const warningsOf = (plan: Described, now: Date): string[] => {
   const { schedule_type, schedule_expr, timezone } = plan
   if (schedule_type === 'interval') return intervalWarnings(schedule_expr)
@@ -91,7 +93,7 @@ export const warningsOf = (plan: Described, now: Date): string[] => {
     : []
 }
 
-/** The schedule in words, and what to know about it from `now` on; one that never fires is described too. */
+/** Description and warnings; also for a schedule that never fires. */
 export const describe = (plan: Described, now: Date): Description => ({
   description: descriptionOf(plan),
   warnings: warningsOf(plan, now),

@@ -4,10 +4,10 @@ const UNITS = { s: SECOND, m: MINUTE, h: HOUR, d: DAY }
 export type Unit = keyof typeof UNITS
 export type Interval = { count: number; unit: Unit; ms: number }
 
-/** A century: nothing that a schedule would wait for, and far from where numbers lose their seconds. */
+/** A century: longer than any schedule waits, and far below where numbers lose whole seconds. */
 export const MAX_INTERVAL_DAYS = 36_500
 
-/** `15m` and the like; null for anything else. Whether it is too long or zero is for the caller to say. */
+/** Reads `15m` and the like; null for anything else. The caller checks for zero and for too long. */
 export const parseInterval = (expression: string): Interval | null => {
   const found = /^(\d+)([smhd])$/i.exec(expression.trim())
   if (!found) return null
@@ -41,7 +41,7 @@ const WORDS: readonly [RegExp, number][] = [
   [/^(?:w|weeks?)$/i, 7 * DAY],
 ]
 
-/** The milliseconds of a length of time as people and other programs write it (`1h30m`, `5 minutes`, `PT15M`, `week`); null for anything else. */
+/** The milliseconds of a duration as people and other programs write it (`1h30m`, `5 minutes`, `PT15M`, `week`); null for anything else. */
 const lengthOf = (text: string): number | null => {
   const given = text.trim().replace(/^P(?=[\dT])(?:(\d+[DW]))?T?/i, '$1')
   const parts = [...given.matchAll(/(?:(\d{1,12}(?:\.\d{1,9})?)\s*)?([a-z]+)[\s,]*(?:and\s+)?/gi)]
@@ -55,7 +55,7 @@ const lengthOf = (text: string): number | null => {
   return sum
 }
 
-/** How a length of time is written here, in whole seconds, 1 or more; null when the text is none. */
+/** A duration of other programs as an interval of ours, rounded up to whole seconds; null when the text is not a duration. */
 export const shortestInterval = (text: string): string | null => {
   const ms = lengthOf(text)
   if (ms === null || ms <= 0 || ms > MAX_INTERVAL_DAYS * DAY) return null

@@ -1,21 +1,22 @@
 import { DAY, HOUR, SECOND } from '../clock.ts'
 
-// Everything about time zones. A *local time* is written as the milliseconds of the same wall clock in UTC: 09:00 in Lisbon is Date.UTC(…, 9).
+// Converts between instants and the clock of a time zone. A *local time* is kept as the milliseconds of the same wall clock in UTC: 09:00 in
+// Lisbon is Date.UTC(…, 9).
 
 /** The clock of a zone changes at `at`, from an offset of `before` to one of `after` (ms east of UTC). */
 export type Transition = { at: number; before: number; after: number }
-/** A stretch of time with one offset; `end` is exclusive. Cut at the turn of each UTC year, so two neighbours may have the same offset. */
+/** A span of instants with one offset; `end` is exclusive. Cut at the end of each UTC year, so two neighbours may have the same offset. */
 export type Segment = { start: number; end: number; offset: number }
 
 type Zone = { format: Intl.DateTimeFormat; years: Map<number, Segment[]> }
 
-/** Times before 1970 and after the year 9999 are no due times. */
+/** There are no due times before 1970 and after the year 9999. */
 export const FIRST_TIME = 0
 export const LAST_TIME = Date.UTC(9999, 11, 31, 23, 59, 59)
 
-// The closest two changes since 1970 (America/Boa_Vista, October 2000) are a week apart.
+// Shorter than a week, the least distance of two changes since 1970 (America/Boa_Vista, October 2000).
 const SAMPLE = 5 * DAY
-// A user may name any zone and year; these bounds only cost a rebuild.
+// Users may name any zone and year, so memory is bounded; what is dropped is computed again.
 const MAX_ZONES = 1000
 const MAX_YEARS = 200
 
@@ -106,10 +107,10 @@ export const transitionsBetween = (name: string, from: number, to: number): Tran
   return found
 }
 
-// The furthest that a clock was set back since 1970 is an hour or two; a whole day would still be seen.
+// Since 1970 no clock was set back by more than two hours; a whole day would still be seen.
 const SET_BACK = 26 * HOUR
 
-/** Up to which local time (exclusive) the clock had shown everything, or jumped over it, before the segment that starts at `start`. */
+/** The local time (exclusive) up to which the clock had shown, or jumped over, everything before the segment that starts at `start`. */
 export const shownBefore = (name: string, start: number): number => {
   let shown = -Infinity
   for (let end = start; end > start - SET_BACK;) {
@@ -120,12 +121,12 @@ export const shownBefore = (name: string, start: number): number => {
   return shown
 }
 
-// No zone is further than this from UTC, so every instant that shows a local time lies this close to it.
+// No zone is further than this from UTC, so every instant that shows a local time lies within this distance of it.
 const REACH = 16 * HOUR
 
 /**
- * The first instant at which the clock shows `local` or has jumped over it; `gap` is how far it jumped then, else 0.
- * This is when a fixed time runs: in a gap at the first valid instant, in a repeated hour at its first occurrence.
+ * The first instant at which the clock shows `local` or has jumped over it. `gap` is how far it jumped, 0 if it did not.
+ * A fixed time runs then: in a gap at the first valid instant, in a repeated hour at its first occurrence.
  */
 export const firstInstant = (name: string, local: number): { at: number; gap: number } => {
   let segment = segmentAt(name, local - REACH)
@@ -156,7 +157,7 @@ export const instantsOf = (name: string, local: number): number[] => {
 /** `2026-03-29T02:30:00`, without a zone. */
 export const localText = (local: number): string => new Date(local).toISOString().slice(0, 19)
 
-/** What the clock of a zone shows at an instant, with its offset: `2026-03-29T02:30:00+01:00`. Old offsets may have seconds. */
+/** An instant on the clock of a zone, with its offset: `2026-03-29T02:30:00+01:00`. Historic offsets may have seconds. */
 export const localWithOffset = (name: string, at: number): string => {
   const { offset } = segmentAt(name, at)
   const [, hours, minutes, seconds] = /T(\d\d):(\d\d):(\d\d)/.exec(localText(Math.abs(offset)))!

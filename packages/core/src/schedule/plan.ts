@@ -2,15 +2,18 @@ import { SECOND } from '../clock.ts'
 import { isReadByOldOnly, readOldCron } from './cron/old-reader.ts'
 import type { Cron } from './cron/pattern.ts'
 import { readCron } from './cron/pattern.ts'
-import { countCron, nextCron, previousCron } from './cron/times.ts'
+import { countCron, nextCron, previousCron } from './cron/zones.ts'
 import { countInterval, nextInterval, parseInterval, previousInterval } from './interval.ts'
 import { LAST_TIME } from './local-time.ts'
 import { makeMemo } from './memo.ts'
 import { oneTimeInstant, parseTime } from './written-time.ts'
 
-/** What moves the times of a schedule, and nothing else. */
+export const SCHEDULE_TYPES = ['cron', 'interval', 'one-time'] as const
+export type ScheduleType = (typeof SCHEDULE_TYPES)[number]
+
+/** Exactly the fields that decide the times of a schedule. */
 export type Plan = {
-  schedule_type: 'cron' | 'interval' | 'one-time'
+  schedule_type: ScheduleType
   schedule_expr: string
   timezone: string
   /** Where an interval counts from: `start_at`, else the second in which type or expression last changed. */
@@ -21,21 +24,21 @@ export type Plan = {
   end_at: Date | null
   /** Seconds. */
   jitter: number
-  /** The schedule's id: makes the jitter of a due time the same wherever and whenever it is asked for. */
+  /** The schedule's id. It seeds the jitter, so that a due time has the same jitter on every worker and at any time. */
   seed: string
-  /** By which reader of cron: that of earlier releases, or only that of today. Left out: today's, and the other for what it refuses. */
+  /** Which reader reads a cron: that of earlier releases, or only today's. Left out: today's, or the old one for what today's refuses. */
   read?: 'old' | 'today'
 }
 
-/** Due times without bounds, in milliseconds; all of whole seconds. */
+/** Due times without bounds, in milliseconds. All are whole seconds. */
 export type Times = {
   next: (after: number) => number | null
   previous: (before: number) => number | null
-  /** How many lie in (after, until], counted no further than past `cap`. */
+  /** How many lie in (after, until]. The count may stop anywhere above `cap`. */
   count: (after: number, until: number, cap: number) => number
 }
 
-/** What today's reader refuses was stored before it was there, and keeps its times by the old one. */
+/** An expression that today's reader refuses was stored by an earlier release and keeps its times by the old reader. */
 const cronOf = (expression: string, read: Plan['read']): Cron | null => {
   const isOld = read === 'old' || (read !== 'today' && isReadByOldOnly(expression))
   return (isOld ? readOldCron(expression) : null) ?? readCron(expression)?.cron ?? null
@@ -64,7 +67,7 @@ const oneTime = (expression: string, zone: string): Times => {
 
 const compiled = makeMemo<Times>(1000)
 
-/** What an expression means in a zone, read once for all the schedules that share both. */
+/** The due times of an expression in a zone, made once for all schedules that share both. */
 const compile = (type: 'cron' | 'one-time', { schedule_expr, timezone, read }: Plan): Times =>
   compiled(`${type}|${schedule_expr}|${timezone}|${read ?? ''}`, () =>
     type === 'cron' ? cronTimes(schedule_expr, timezone, read) : oneTime(schedule_expr, timezone),
@@ -73,7 +76,7 @@ const compile = (type: 'cron' | 'one-time', { schedule_expr, timezone, read }: P
 const intervalTimes = (plan: Plan): Times => {
   const interval = parseInterval(plan.schedule_expr)
   if (!interval || interval.ms <= 0) throw new Error(`"${plan.schedule_expr}" is not an interval`)
-  // The anchor itself is due only when it was asked for as a start.
+  // The origin itself is due only when it is `start_at`.
   const least = plan.start_at ? 0 : 1
   const origin = plan.start_at ? ceil(plan.start_at) : Math.floor(plan.anchor.getTime() / SECOND) * SECOND
   return {
@@ -135,7 +138,7 @@ export const dueTimesBetween = (plan: Plan, after: Date | null, until: Date, lim
 export const countDue = (plan: Plan, after: Date | null, until: Date, cap: number): number =>
   boundedTimes(plan).count(after?.getTime() ?? -Infinity, until.getTime(), cap)
 
-// FNV-1a, then the last mixing of murmur3: neighbouring due times get unrelated offsets.
+// FNV-1a, then murmur3's final mixing step, so that neighbouring due times get unrelated offsets.
 const hash = (text: string): number => {
   let h = 0x811c9dc5
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
@@ -144,7 +147,7 @@ const hash = (text: string): number => {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-/** When a due time starts: with its jitter, which never reaches the next due time, so starts are in the order of due times. */
+/** When a due time starts: after its jitter, which is cut before the next due time, so starts keep the order of due times. */
 export const startOf = (plan: Plan, due: Date): Date => {
   if (plan.jitter <= 0) return due
   const start = due.getTime() + (hash(`${plan.seed}:${due.getTime() / SECOND}`) % (plan.jitter + 1)) * SECOND
@@ -155,6 +158,6 @@ export const startOf = (plan: Plan, due: Date): Date => {
 /** The last due time whose start lies before `before`. */
 export const lastStartingBefore = (plan: Plan, before: Date): Date | null => {
   const due = previousDue(plan, before)
-  // Only the newest can still be ahead: the one before it starts before it is due.
+  // Only the newest may start later: the one before it starts before this one is due.
   return due && startOf(plan, due) >= before ? previousDue(plan, due) : due
 }

@@ -1,15 +1,15 @@
 import { floorToSecond } from '../clock.ts'
-import type { PlanInput } from './check.ts'
-import { checkPlan } from './check.ts'
 import { describe } from './describe.ts'
 import { localWithOffset } from './local-time.ts'
 import type { Plan } from './plan.ts'
 import { dueTimesBetween } from './plan.ts'
+import type { PlanInput } from './validate.ts'
+import { validatePlan } from './validate.ts'
 
 export type PreviewInput = Pick<PlanInput, 'schedule_type' | 'schedule_expr' | 'timezone'> & {
   /** How many due times. */
   count: number
-  /** The first second that may be due; left out, the second after `now`, as for a schedule that is made now. */
+  /** The first second that may be due. Left out: the second after `now`, as for a schedule that is made now. */
   from?: Date | undefined
   now: Date
 }
@@ -21,12 +21,12 @@ export type Preview = {
 
 const FAR = new Date(8.64e15)
 
-/** What a schedule would do, as if it were made at `from`. What cannot be one is refused as when it is made, but one that never fires is told so. */
+/** What a schedule would do if it were made at `from`. Throws what creating it would throw; but one that never fires gets a warning instead. */
 export const preview = ({ count, from, now, ...given }: PreviewInput): Preview => {
   const madeAt = floorToSecond(from ?? now)
-  // A time between `from` and now has passed and may still be looked at; one before both may not.
+  // A one-time schedule may lie between `from` and now; one before both lies in the past.
   const checkedAt = madeAt < now ? madeAt : now
-  const { moves: _, ...checked } = checkPlan({
+  const { moves: _, ...checked } = validatePlan({
     ...given,
     start_at: null,
     end_at: null,

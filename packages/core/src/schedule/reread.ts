@@ -3,24 +3,25 @@ import { isReadByOldOnly, readOldCron } from './cron/old-reader.ts'
 import type { Cron } from './cron/pattern.ts'
 import { readCron } from './cron/pattern.ts'
 import { cronProblem } from './cron/problem.ts'
-import { nextCron } from './cron/times.ts'
+import { nextCron } from './cron/zones.ts'
 import { firstInstant, localOf, transitionsBetween, utcText } from './local-time.ts'
 import type { Plan } from './plan.ts'
 import { nextDue } from './plan.ts'
 
-// What became of a stored cron schedule when cron began to be read as Debian's: once for each of them, at the first start.
+// Cron is now read as Debian's cron reads it. At the first start after that change every stored cron schedule goes through here once.
 
-/** How far ahead the two readings are compared. */
+/** How far ahead the two readers are compared. */
 const AHEAD = 400 * DAY
 
-export type Difference = { at: Date; /** It was a due time, and is none now; else the other way round. */ was: boolean }
+/** `was`: it was a due time and is none now; otherwise it is one now and was none. */
+export type Difference = { at: Date; was: boolean }
 
 type Span = { from: number; to: number }
 
 const sameValues = (one: Cron, other: Cron): boolean =>
   (['seconds', 'minutes', 'hours'] as const).every((name) => one[name].values.join() === other[name].values.join())
 
-/** Local days on which only one of two readings matches. */
+/** Local days that only one of two readings allows. */
 const differentDays = (one: Cron, other: Cron, { from, to }: Span): Span[] => {
   const found: Span[] = []
   for (
@@ -36,7 +37,7 @@ const differentDays = (one: Cron, other: Cron, { from, to }: Span): Span[] => {
   return found
 }
 
-/** Where two readings may differ, as instants: around changes of the clock when one is fixed, and on days that only one has. */
+/** The spans in which two readings may differ: around changes of the clock when only one is fixed, and on days that only one allows. */
 const suspects = (one: Cron, other: Cron, zone: string, whole: Span): Span[] => {
   if (!sameValues(one, other)) return [whole]
   const changes = one.fixed === other.fixed ? [] : transitionsBetween(zone, whole.from, whole.to)
@@ -50,7 +51,7 @@ const suspects = (one: Cron, other: Cron, zone: string, whole: Span): Span[] => 
     .sort((a, b) => a.from - b.from)
 }
 
-// No more times than a day of seconds has are looked at in one span: two readings that agree so long differ nowhere in it.
+// More due times than a day has seconds: two readings that agree on so many differ nowhere in the span.
 const MAX_STEPS = 100_000
 
 const differenceIn = (old: Cron, now: Cron, zone: string, { from, to }: Span): Difference | null => {
@@ -65,7 +66,7 @@ const differenceIn = (old: Cron, now: Cron, zone: string, { from, to }: Span): D
   return null
 }
 
-/** The first due time of the next 400 days that only one of the two readings has, within the bounds of the plan. */
+/** The first due time of the next 400 days, within the bounds of the plan, that only one of the two readings has. */
 export const firstDifference = (plan: Plan, now: Date): Difference | null => {
   const [old, today] = [readOldCron(plan.schedule_expr), readCron(plan.schedule_expr)]
   if (!old || !today) return null
@@ -81,14 +82,14 @@ export const firstDifference = (plan: Plan, now: Date): Difference | null => {
 export type Reread = {
   /** For the schedule, until somebody saves it again. */
   warnings: string[]
-  /** Its first due time after what it has decided. */
+  /** Its first due time after its watermark. */
   next_due_at: Date | null
 }
 
 const differs = ({ at, was }: Difference): string =>
   `Cron is now read as Debian's cron reads it, and this schedule has other due times: the first is ${utcText(at.getTime())}, ${was ? 'which was a due time and is none now' : 'which was no due time and is one now'}. Look at its next runs, and save it again.`
 
-/** A stored cron schedule, read by the rule of today and by the one under which it was stored. */
+/** Compares the due times of a stored cron schedule by today's reader with those by the reader under which it was stored. */
 export const rereadCron = (plan: Plan, decided_until: Date | null, now: Date): Reread => {
   const next_due_at = nextDue(plan, decided_until)
   if (isReadByOldOnly(plan.schedule_expr)) {

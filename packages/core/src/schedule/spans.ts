@@ -1,9 +1,9 @@
 import { floorToSecond } from '../clock.ts'
-import type { Decidable, LedgerRow } from './decide.ts'
+import type { LedgerRow } from './ledger.ts'
 import type { Plan } from './plan.ts'
 import { countDue, nextDue, previousDue } from './plan.ts'
 
-/** A span says how many due times it stands for up to here, and above it that there are at least so many. */
+/** Due times of a span are counted up to here; above it the row says that there are at least so many. */
 const MAX_COUNT = 10_000
 
 type Verdict = Pick<LedgerRow, 'decision' | 'reason'>
@@ -23,28 +23,29 @@ export const spanRow = (plan: Plan, after: Date | null, until: Date, verdict: Ve
 }
 
 /**
- * What passed while a schedule was paused: from its watermark through the second in which it is enabled, which is then the new
- * watermark. Also for an edit that moves the times of a paused schedule, with the old plan.
+ * The row for what passed while a schedule was paused: from its watermark through the second in which it is enabled, which becomes the new
+ * watermark. Also used, with the old plan, for an edit that moves the times of a paused schedule.
  */
 export const pausedSpan = (plan: Plan, decided_until: Date | null, enabledAt: Date): LedgerRow | null =>
   spanRow(plan, decided_until, floorToSecond(enabledAt), { decision: 'skipped', reason: 'paused' })
 
 /**
- * What an edit that moves times leaves of the old plan, up to the second of the edit, which is then the new watermark: the whole
- * undecided span of a schedule whose source is held; else, after what was due has been decided, a due time whose jittered start lay ahead.
+ * The row for what an edit that moves times leaves of the old plan, up to the second of the edit, which becomes the new watermark. While
+ * the source is suspended this is the whole undecided span. Otherwise what was due is decided first, and only a due time is left whose
+ * jittered start lay ahead.
  */
 export const supersededSpan = (plan: Plan, decided_until: Date | null, at: Date): LedgerRow | null =>
   spanRow(plan, decided_until, floorToSecond(at), { decision: 'superseded', reason: 'edited' })
 
-type Extent = Pick<Decidable, 'plan' | 'max_runs' | 'run_count'>
+type Limited = { plan: Plan; max_runs: number | null; run_count: number }
 
-/** Why nothing can be due after this second, as the end of a sentence; null when something can. */
-export const whyOver = ({ plan, max_runs, run_count }: Extent, now: Date): string | null => {
+/** Why the schedule has no due time after this second, as the end of a sentence; null when it has one. */
+export const whyOver = ({ plan, max_runs, run_count }: Limited, now: Date): string | null => {
   if (max_runs !== null && run_count >= max_runs) return `all ${max_runs} of its max_runs have started; raise max_runs`
   if (nextDue(plan, floorToSecond(now))) return null
   if (plan.schedule_type === 'one-time') return 'its time has passed; give it a later one'
   return plan.end_at ? 'no due time is left before its end_at; move end_at' : 'no due time is left'
 }
 
-/** Enabling such a schedule is refused. */
-export const isOver = (schedule: Extent, now: Date): boolean => whyOver(schedule, now) !== null
+/** Whether a schedule is over, so that it cannot be enabled. */
+export const isOver = (schedule: Limited, now: Date): boolean => whyOver(schedule, now) !== null

@@ -1,6 +1,6 @@
 import { zoneNames } from './zone-names.ts'
 
-/** Whether the runtime's own data have a zone. */
+/** Whether the time zone data of this runtime have the zone. */
 const isInRuntime = (name: string): boolean => {
   try {
     new Intl.DateTimeFormat('en-US', { timeZone: name })
@@ -11,10 +11,10 @@ const isInRuntime = (name: string): boolean => {
 }
 
 let known: ReadonlyMap<string, string> | null = null
-/** Every name as the database writes it, by its name in small letters. */
+/** Every name as the IANA database writes it, by its name in lower case. */
 const knownNames = () => (known ??= new Map(zoneNames().map((name) => [name.toLowerCase(), name])))
 
-/** How many letters have to be added, dropped, changed or swapped with a neighbour. */
+/** The Damerau-Levenshtein distance: letters to add, drop, change or swap with a neighbour. */
 const distance = (one: string, other: string): number => {
   let [before, row]: [number[], number[]] = [[], Array.from({ length: other.length + 1 }, (_, index) => index)]
   for (let i = 1; i <= one.length; i++) {
@@ -52,7 +52,7 @@ const nearest = (name: string): string | null => {
 
 const OFFSET = /^(?:UTC|GMT|Z)?\s*([+-])\s*(\d{1,2})(?::?(\d\d))?$/i
 const ABBREVIATION = /^(?:[A-Z]{1,4}|[A-Z]{3}\d[A-Z]{3})$/i
-/** What is mostly meant by an abbreviation. */
+/** The place that most users of an abbreviation mean. */
 const PLACES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     'America/New_York': 'EST EDT EST5EDT ET',
@@ -80,7 +80,7 @@ const PLACES: ReadonlyMap<string, string> = new Map(
   }).flatMap(([place, abbreviations]) => abbreviations.split(' ').map((one): [string, string] => [one, place])),
 )
 
-/** `Etc/GMT-2` for two hours east of UTC: the sign of these names is the other way round. */
+/** `Etc/GMT-2` for two hours east of UTC: POSIX reverses the sign in these names. */
 const fixedZone = (sign: string, hours: number): string =>
   hours === 0 ? 'UTC' : `Etc/GMT${sign === '+' ? '-' : '+'}${hours}`
 
@@ -94,8 +94,8 @@ const offsetProblem = (name: string, [, sign = '+', hourText = '0', minuteText =
 }
 
 /**
- * A zone is what the IANA database has with a place or as `Etc/…`, in any case and under any of its names: it is kept as it was given.
- * Abbreviations and offsets are not taken: they say nothing about daylight saving, or mean something else elsewhere.
+ * Accepts every name of the IANA database with a place or as `Etc/…`, in upper or lower case. An older name of a zone is kept, not replaced.
+ * Abbreviations and offsets are refused: they do not say when daylight saving begins, or mean different zones to different readers.
  */
 export const readZone = (name: string): ZoneAnswer => {
   const given = name.trim()

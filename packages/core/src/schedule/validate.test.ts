@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { DomainError } from '../errors.ts'
-import type { OptionsInput, PlanInput } from './check.ts'
-import { checkOptions, checkPlan } from './check.ts'
 import type { Plan } from './plan.ts'
+import type { OptionsInput, PlanInput } from './validate.ts'
+import { validateOptions, validatePlan } from './validate.ts'
 
 const now = new Date('2026-06-01T12:00:00.700Z')
 const at = (text: string) => new Date(text)
@@ -28,7 +28,7 @@ const refusal = (check: () => unknown): { path: string; message: string } => {
   throw new Error('it was not refused')
 }
 
-describe('checkPlan takes', () => {
+describe('validatePlan takes', () => {
   it.each([
     ['a cron', cron, '0 8 * * *'],
     ['a cron with blanks around it', { ...cron, schedule_expr: '  */5 * * * *  ' }, '*/5 * * * *'],
@@ -47,12 +47,12 @@ describe('checkPlan takes', () => {
     ],
     ['now, which becomes the current second', { ...once, schedule_expr: 'NOW' }, '2026-06-01T12:00:00Z'],
   ])('%s', (_, input, schedule_expr) => {
-    expect(checkPlan(input)).toMatchObject({ schedule_expr, anchor: at('2026-06-01T12:00:00Z'), moves: true })
+    expect(validatePlan(input)).toMatchObject({ schedule_expr, anchor: at('2026-06-01T12:00:00Z'), moves: true })
   })
 
   it('bounds, rounded up to whole seconds', () => {
     expect(
-      checkPlan({ ...cron, start_at: at('2026-07-01T00:00:00.001Z'), end_at: at('2026-08-01T00:00:00.001Z') }),
+      validatePlan({ ...cron, start_at: at('2026-07-01T00:00:00.001Z'), end_at: at('2026-08-01T00:00:00.001Z') }),
     ).toMatchObject({
       start_at: at('2026-07-01T00:00:01Z'),
       end_at: at('2026-08-01T00:00:01Z'),
@@ -60,12 +60,12 @@ describe('checkPlan takes', () => {
   })
 
   it('a zone in any case', () => {
-    expect(checkPlan({ ...cron, timezone: 'europe/lisbon' }).timezone).toBe('Europe/Lisbon')
-    expect(checkPlan({ ...cron, timezone: 'Asia/Kolkata' }).timezone).toBe('Asia/Kolkata')
+    expect(validatePlan({ ...cron, timezone: 'europe/lisbon' }).timezone).toBe('Europe/Lisbon')
+    expect(validatePlan({ ...cron, timezone: 'Asia/Kolkata' }).timezone).toBe('Asia/Kolkata')
   })
 })
 
-describe('checkPlan refuses', () => {
+describe('validatePlan refuses', () => {
   it.each<[string, Partial<PlanInput>, string, RegExp]>([
     // cron
     [
@@ -278,18 +278,18 @@ describe('checkPlan refuses', () => {
       /not an IANA time zone: did you mean "Europe\/Lisbon"\?/,
     ],
   ])('%s', (_, change, path, message) => {
-    const answer = refusal(() => checkPlan({ ...cron, ...change }))
+    const answer = refusal(() => validatePlan({ ...cron, ...change }))
     expect(answer.message).toMatch(message)
     expect(answer.path).toBe(path)
   })
 })
 
-describe('checkPlan on an edit', () => {
-  const stored = { ...checkPlan({ ...interval, now: at('2026-05-01T00:00:00Z') }), seed: 'a' }
+describe('validatePlan on an edit', () => {
+  const stored = { ...validatePlan({ ...interval, now: at('2026-05-01T00:00:00Z') }), seed: 'a' }
 
   it('keeps the anchor and moves nothing when the times stay the same', () => {
-    expect(checkPlan({ ...interval, stored })).toMatchObject({ anchor: at('2026-05-01T00:00:00Z'), moves: false })
-    expect(checkPlan({ ...interval, schedule_expr: '15M', stored })).toMatchObject({ moves: false })
+    expect(validatePlan({ ...interval, stored })).toMatchObject({ anchor: at('2026-05-01T00:00:00Z'), moves: false })
+    expect(validatePlan({ ...interval, schedule_expr: '15M', stored })).toMatchObject({ moves: false })
   })
 
   it('keeps the anchor when only bounds, zone or jitter move', () => {
@@ -299,7 +299,7 @@ describe('checkPlan on an edit', () => {
       { timezone: 'Europe/Lisbon' },
       { start_at: at('2026-07-01T00:00:00Z') },
     ]) {
-      expect(checkPlan({ ...interval, ...change, stored })).toMatchObject({
+      expect(validatePlan({ ...interval, ...change, stored })).toMatchObject({
         anchor: at('2026-05-01T00:00:00Z'),
         moves: true,
       })
@@ -308,49 +308,49 @@ describe('checkPlan on an edit', () => {
 
   it('keeps a zone that is stored and would be refused', () => {
     const old = { ...stored, timezone: 'EST5EDT' }
-    expect(checkPlan({ ...interval, timezone: 'EST5EDT', stored: old })).toMatchObject({
+    expect(validatePlan({ ...interval, timezone: 'EST5EDT', stored: old })).toMatchObject({
       timezone: 'EST5EDT',
       moves: false,
     })
-    expect(refusal(() => checkPlan({ ...interval, timezone: 'PST8PDT', stored: old }))).toMatchObject({
+    expect(refusal(() => validatePlan({ ...interval, timezone: 'PST8PDT', stored: old }))).toMatchObject({
       path: 'timezone',
     })
   })
 
   it('keeps a cron that only the reader of earlier releases knows, until its times move', () => {
     const old: Plan = {
-      ...checkPlan({ ...cron, now: at('2026-05-01T00:00:00Z') }),
+      ...validatePlan({ ...cron, now: at('2026-05-01T00:00:00Z') }),
       schedule_expr: '0 10 * * ? *',
       seed: 'a',
     }
     const given = { ...cron, schedule_expr: '0 10 * * ? *' }
-    expect(checkPlan({ ...given, stored: old })).toMatchObject({ schedule_expr: '0 10 * * ? *', moves: false })
-    expect(refusal(() => checkPlan({ ...given, jitter: 5, stored: old })).message).toMatch(/is AWS's form/)
-    expect(refusal(() => checkPlan(given)).message).toMatch(/is AWS's form/)
+    expect(validatePlan({ ...given, stored: old })).toMatchObject({ schedule_expr: '0 10 * * ? *', moves: false })
+    expect(refusal(() => validatePlan({ ...given, jitter: 5, stored: old })).message).toMatch(/is AWS's form/)
+    expect(refusal(() => validatePlan(given)).message).toMatch(/is AWS's form/)
   })
 
   it('takes the current second as anchor when type or expression change', () => {
-    expect(checkPlan({ ...interval, schedule_expr: '20m', stored })).toMatchObject({
+    expect(validatePlan({ ...interval, schedule_expr: '20m', stored })).toMatchObject({
       anchor: at('2026-06-01T12:00:00Z'),
       moves: true,
     })
-    expect(checkPlan({ ...cron, stored })).toMatchObject({ anchor: at('2026-06-01T12:00:00Z'), moves: true })
+    expect(validatePlan({ ...cron, stored })).toMatchObject({ anchor: at('2026-06-01T12:00:00Z'), moves: true })
   })
 
   it('takes a time that has passed, and an end that has passed, when they were there before', () => {
-    const passed = { ...checkPlan({ ...once, now: at('2026-06-01T00:00:00Z') }), seed: 'a' }
-    expect(checkPlan({ ...once, now: at('2026-08-01T00:00:00Z'), stored: passed })).toMatchObject({ moves: false })
-    const ended = { ...checkPlan({ ...cron, end_at: at('2026-07-01T00:00:00Z') }), seed: 'a' }
+    const passed = { ...validatePlan({ ...once, now: at('2026-06-01T00:00:00Z') }), seed: 'a' }
+    expect(validatePlan({ ...once, now: at('2026-08-01T00:00:00Z'), stored: passed })).toMatchObject({ moves: false })
+    const ended = { ...validatePlan({ ...cron, end_at: at('2026-07-01T00:00:00Z') }), seed: 'a' }
     expect(
-      checkPlan({ ...cron, end_at: at('2026-07-01T00:00:00Z'), now: at('2026-08-01T00:00:00Z'), stored: ended }),
+      validatePlan({ ...cron, end_at: at('2026-07-01T00:00:00Z'), now: at('2026-08-01T00:00:00Z'), stored: ended }),
     ).toMatchObject({ moves: false })
     expect(
-      refusal(() => checkPlan({ ...once, now: at('2026-08-01T00:00:00Z'), jitter: 5, stored: passed })),
+      refusal(() => validatePlan({ ...once, now: at('2026-08-01T00:00:00Z'), jitter: 5, stored: passed })),
     ).toMatchObject({ path: 'schedule_expr' })
   })
 })
 
-describe('checkOptions', () => {
+describe('validateOptions', () => {
   const options: OptionsInput = { overlap: 'skip', misfire: 'last' }
   it.each<[string, Partial<OptionsInput>, string, RegExp]>([
     [
@@ -376,7 +376,7 @@ describe('checkOptions', () => {
       /more than the 3 that have started: write 4 or more, or null/,
     ],
   ])('refuses %s', (_, change, path, message) => {
-    const answer = refusal(() => checkOptions({ ...options, ...change }))
+    const answer = refusal(() => validateOptions({ ...options, ...change }))
     expect(answer.message).toMatch(message)
     expect(answer.path).toBe(path)
   })
@@ -387,6 +387,6 @@ describe('checkOptions', () => {
     ['no catch-up', { catchup_window: 0 }],
     ['a max_runs that was reached and stays', { max_runs: 3, stored: { max_runs: 3, run_count: 3 } }],
   ])('takes %s', (_, change) => {
-    expect(() => checkOptions({ ...options, ...change })).not.toThrow()
+    expect(() => validateOptions({ ...options, ...change })).not.toThrow()
   })
 })

@@ -1,14 +1,15 @@
 import { ceilToSecond, DAY, floorToSecond, SECOND } from '../clock.ts'
 import { invalid } from '../errors.ts'
+import { listWords } from '../list-words.ts'
 import { isReadByOldOnly } from './cron/old-reader.ts'
 import { readCron } from './cron/pattern.ts'
 import { cronProblem } from './cron/problem.ts'
-import type { Misfire, OverlapPolicy } from './decide.ts'
+import type { Misfire, Overlap } from './decide.ts'
 import { DAY_NOTE } from './describe.ts'
 import { MAX_INTERVAL_DAYS, parseInterval, shortestInterval } from './interval.ts'
 import { firstInstant, instantsOf, localOf, localText, utcText } from './local-time.ts'
 import type { Plan } from './plan.ts'
-import { nextDue } from './plan.ts'
+import { nextDue, SCHEDULE_TYPES } from './plan.ts'
 import { readZone } from './timezone.ts'
 import { readTime } from './written-time.ts'
 
@@ -21,26 +22,25 @@ export type PlanInput = {
   /** Seconds. */
   jitter?: number
   now: Date
-  /** The plan that is edited: what it says already is not refused for having passed. */
+  /** The plan that is edited: a time that it has already is accepted although it has passed. */
   stored?: Plan | null
-  /** To look at only: without a due time it is not refused. */
+  /** For a preview: a plan without a due time is accepted. */
   mayNeverFire?: boolean
 }
 
-export type CheckedPlan = Omit<Plan, 'seed'> & {
-  /** Whether type, expression, timezone, bounds or jitter differ from the stored plan: only then do times move. Without one: true. */
+export type ValidPlan = Omit<Plan, 'seed'> & {
+  /** Whether type, expression, timezone, bounds or jitter differ from the stored plan, so that times move. True without a stored plan. */
   moves: boolean
 }
 
 /** Seconds. */
 export const MAX_JITTER = DAY / SECOND
-const TYPES: readonly string[] = ['cron', 'interval', 'one-time']
 
 const refused = (expression: string, why: string) => invalid('schedule_expr', `"${expression}" ${why}`)
 
 const UNIT = 'write a whole number and s, m, h or d, such as "15m"'
 
-/** What to write for what is no interval. */
+/** Why an expression is not an interval, and what to write instead. */
 const intervalProblem = (expression: string): string => {
   if (/^\d+$/.test(expression)) return `has no unit: write "${expression}s" for seconds, or m, h or d`
   if (/^@(?!every\b)/i.test(expression) || readCron(expression))
@@ -50,7 +50,7 @@ const intervalProblem = (expression: string): string => {
   return `is not an interval: write "${interval}"${interval.endsWith('d') ? ` (elapsed time: ${DAY_NOTE})` : ''}`
 }
 
-const checkInterval = (expression: string): string => {
+const validateInterval = (expression: string): string => {
   const interval = parseInterval(expression)
   if (!interval) throw refused(expression, intervalProblem(expression))
   if (interval.count < 1) throw refused(expression, `is no time at all: write 1 or more, such as "1${interval.unit}"`)
@@ -59,13 +59,13 @@ const checkInterval = (expression: string): string => {
   return expression
 }
 
-const checkCron = (expression: string, zone: string, { now, mayNeverFire }: PlanInput): string => {
+const validateCron = (expression: string, zone: string, { now, mayNeverFire }: PlanInput): string => {
   const problem = cronProblem(expression, mayNeverFire ? null : localOf(zone, now.getTime()))
   if (problem) throw invalid('schedule_expr', problem)
   return expression
 }
 
-/** An instant as the zone's clock shows it, with what to write for it. */
+/** An instant in UTC, as the user may write it, and on the zone's clock. */
 const shown = (zone: string, at: number) => `${utcText(at)} (${localText(localOf(zone, at)).slice(11)} there)`
 
 const localInstant = (expression: string, zone: string, local: number): number => {
@@ -84,7 +84,7 @@ const localInstant = (expression: string, zone: string, local: number): number =
 const past = (expression: string, second: Date) =>
   refused(expression, `lies in the past (it is ${utcText(second.getTime())}): write a later time, or "now"`)
 
-const checkOneTime = (expression: string, zone: string, { now, stored }: PlanInput): string => {
+const validateOneTime = (expression: string, zone: string, { now, stored }: PlanInput): string => {
   const second = floorToSecond(now)
   if (expression.toLowerCase() === 'now') return utcText(second.getTime())
   const written = readTime(expression)
@@ -105,7 +105,7 @@ const checkOneTime = (expression: string, zone: string, { now, stored }: PlanInp
   return expression
 }
 
-const checkJitter = (jitter: number, type: Plan['schedule_type'], expression: string): number => {
+const validateJitter = (jitter: number, type: Plan['schedule_type'], expression: string): number => {
   if (!Number.isInteger(jitter) || jitter < 0) throw invalid('jitter', 'must be a whole number of seconds, 0 or more')
   if (jitter > MAX_JITTER) throw invalid('jitter', `must be at most ${MAX_JITTER} (a day)`)
   const interval = type === 'interval' ? parseInterval(expression) : null
@@ -119,19 +119,19 @@ const checkJitter = (jitter: number, type: Plan['schedule_type'], expression: st
 }
 
 /** The expression as it is stored. */
-const checkExpression = (expression: string, zone: string, input: PlanInput): string => {
-  if (input.schedule_type === 'cron') return checkCron(expression, zone, input)
-  return input.schedule_type === 'interval' ? checkInterval(expression) : checkOneTime(expression, zone, input)
+const validateExpression = (expression: string, zone: string, input: PlanInput): string => {
+  if (input.schedule_type === 'cron') return validateCron(expression, zone, input)
+  return input.schedule_type === 'interval' ? validateInterval(expression) : validateOneTime(expression, zone, input)
 }
 
-/** A new schedule, and an edit that moves times, must leave something to be due. */
-const checkRest = (plan: Plan, now: Date): void => {
+/** A new schedule, and an edit that moves times, must have a due time ahead. */
+const requireDueTime = (plan: Plan, now: Date): void => {
   const { end_at, start_at, schedule_type } = plan
   const second = floorToSecond(now)
   if (end_at && end_at <= second) {
     throw invalid('end_at', `lies in the past (it is ${utcText(second.getTime())}): write a later time, or null`)
   }
-  // A one-time schedule may be due in this very second; the others start after it.
+  // A one-time schedule may be due in the current second; the others begin after it.
   const after = schedule_type === 'one-time' ? new Date(second.getTime() - SECOND) : second
   if (nextDue(plan, after)) return
   const unbounded = nextDue({ ...plan, end_at: null }, after)
@@ -151,55 +151,55 @@ const checkRest = (plan: Plan, now: Date): void => {
 const folded = (text: string) => text.trim().replace(/\s+/g, ' ').toLowerCase()
 const sameTime = (one: Date | null, other: Date | null) => one?.getTime() === other?.getTime()
 
-/** What a client gives, made into a plan. What cannot be one is refused with the field and what to write instead. */
-export const checkPlan = (input: PlanInput): CheckedPlan => {
+/** Makes a plan of what a client gives. Throws with the field that is wrong and what to write instead. */
+export const validatePlan = (input: PlanInput): ValidPlan => {
   const { schedule_type, now } = input
   const stored = input.stored ?? null
-  if (!TYPES.includes(schedule_type)) {
-    throw invalid('schedule_type', `"${String(schedule_type)}" is not a type: write cron, interval or one-time`)
+  if (!SCHEDULE_TYPES.includes(schedule_type)) {
+    throw invalid('schedule_type', `"${String(schedule_type)}" is not a type: write ${listWords(SCHEDULE_TYPES, 'or')}`)
   }
   const answer = input.timezone === stored?.timezone ? { zone: stored.timezone } : readZone(input.timezone)
   if ('problem' in answer) throw invalid('timezone', answer.problem)
   const timezone = answer.zone
   const expression = input.schedule_expr.trim()
-  // What was stored before today's reader refused it stays as it is, until an edit moves its times.
+  // An expression that only the old reader accepts was stored by an earlier release; it stays until an edit moves its times.
   const isOld =
     schedule_type === 'cron' &&
     stored?.schedule_type === 'cron' &&
     stored.schedule_expr === expression &&
     isReadByOldOnly(expression)
-  const schedule_expr = isOld ? expression : checkExpression(expression, timezone, input)
+  const schedule_expr = isOld ? expression : validateExpression(expression, timezone, input)
   const start_at = input.start_at && ceilToSecond(input.start_at)
   const end_at = input.end_at && ceilToSecond(input.end_at)
   if (start_at && end_at && end_at <= start_at)
     throw invalid('end_at', `must be later than start_at (${utcText(start_at.getTime())})`)
-  const jitter = checkJitter(input.jitter ?? 0, schedule_type, schedule_expr)
+  const jitter = validateJitter(input.jitter ?? 0, schedule_type, schedule_expr)
 
   const same = stored?.schedule_type === schedule_type && folded(stored.schedule_expr) === folded(schedule_expr)
   const anchor = same ? stored.anchor : floorToSecond(now)
   const sameBounds = same && sameTime(stored.start_at, start_at) && sameTime(stored.end_at, end_at)
   const moves = !sameBounds || stored.timezone !== timezone || stored.jitter !== jitter
-  if (moves && isOld) checkExpression(expression, timezone, input)
+  if (moves && isOld) validateExpression(expression, timezone, input)
   const plan = { schedule_type, schedule_expr, timezone, anchor, start_at, end_at, jitter }
-  if (moves && !input.mayNeverFire) checkRest({ ...plan, seed: '' }, now)
+  if (moves && !input.mayNeverFire) requireDueTime({ ...plan, seed: '' }, now)
   return { ...plan, moves }
 }
 
 export type OptionsInput = {
-  overlap: OverlapPolicy
+  overlap: Overlap
   misfire: Misfire
   /** Seconds; null for the default of the type. */
   catchup_window?: number | null
   max_runs?: number | null
-  /** Of the schedule that is edited. */
+  /** The schedule that is edited. */
   stored?: { max_runs: number | null; run_count: number } | null
 }
 
 /** Seconds. */
 export const MAX_CATCHUP_WINDOW = (366 * DAY) / SECOND
 
-/** The options that are right or wrong only together, or against what has already run. */
-export const checkOptions = ({ overlap, misfire, catchup_window, max_runs, stored }: OptionsInput): void => {
+/** Throws when options contradict each other or what has already run. */
+export const validateOptions = ({ overlap, misfire, catchup_window, max_runs, stored }: OptionsInput): void => {
   if (misfire === 'all' && overlap !== 'queue_all' && overlap !== 'allow') {
     const write = 'set overlap to "queue_all" or "allow", or misfire to "last"'
     throw invalid('misfire', `"all" runs several late due times, which overlap "${overlap}" would not: ${write}`)

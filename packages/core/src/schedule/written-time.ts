@@ -1,9 +1,9 @@
 import { HOUR, MINUTE, SECOND } from '../clock.ts'
 import { firstInstant, LAST_TIME, utcText } from './local-time.ts'
 
-// The one reader of times that are given: a one-time expression, and every field of the API that is a time.
+// Reads every time that a client gives: one-time expressions and all time fields of the API.
 
-/** A time as it was written, to the millisecond (rounded up): an instant when it has an offset, else a wall clock still to be read in a zone. */
+/** A time as written, rounded up to the millisecond: an instant when it has an offset, otherwise a local time of a zone that is given elsewhere. */
 export type WrittenTime = { kind: 'instant'; at: number } | { kind: 'local'; local: number }
 
 const DATE = /^([+-]?\d{4,6})-(\d\d?)-(\d\d?)/
@@ -18,7 +18,7 @@ const pad = (value: number) => String(value).padStart(2, '0')
 
 type Parts = { year: number; month: number; day: number; hour: number; minute: number; second: number }
 
-/** What is wrong with the numbers of a time that has the right form. */
+/** What is wrong with the numbers of a well-formed time; null when nothing is. */
 const partsProblem = (text: string, { year, month, day, hour, minute, second }: Parts): string | null => {
   if (month < 1 || month > 12) return `has month ${month}: a year has 12`
   if (day < 1 || day > daysIn(year, month))
@@ -32,7 +32,7 @@ const partsProblem = (text: string, { year, month, day, hour, minute, second }: 
   return second > 59 ? `has second ${second}: a minute has the seconds 0 to 59, and leap seconds are not counted` : null
 }
 
-/** What a text is that has not the form of a time, as far as it can be told. */
+/** Why a text does not have the form of a time, as exactly as can be told. */
 const formProblem = (text: string): string => {
   if (/^\d{9,13}$/.test(text))
     return `is a number: write it as a time, "${utcText(Math.min(Number(text) * (text.length > 11 ? 1 : SECOND), LAST_TIME))}"`
@@ -51,10 +51,10 @@ const formProblem = (text: string): string => {
   return `is not a time: ${LIKE}`
 }
 
-/** No time is longer; what is said about a wrong one is found in texts of this length only. */
+/** No time is longer. Longer texts are refused before the patterns that explain mistakes run over them. */
 const MAX_LENGTH = 100
 
-/** Reads ISO 8601; what it cannot read it refuses, as the end of a sentence that begins with the text. */
+/** Reads ISO 8601. `problem` is the end of a sentence that begins with the text. */
 export const readTime = (given: string): WrittenTime | { problem: string } => {
   const text = given.length > MAX_LENGTH ? '' : given.trim()
   const found = ISO.exec(text)
@@ -76,7 +76,7 @@ export const readTime = (given: string): WrittenTime | { problem: string } => {
   return isLocal ? { kind: 'local', local } : { kind: 'instant', at }
 }
 
-/** As `readTime`, for a text that was read before; null when it is not a time. */
+/** As `readTime`, for a stored text; null when it is not a time. */
 export const parseTime = (text: string): WrittenTime | null => {
   const read = readTime(text)
   return 'problem' in read ? null : read
@@ -85,8 +85,8 @@ export const parseTime = (text: string): WrittenTime | null => {
 const toSecond = (at: number) => Math.ceil(at / SECOND) * SECOND
 
 /**
- * The instant of a stored one-time expression, a whole second. Its local time existed once when it was stored; should a later release of the
- * time zones disagree, it runs where a fixed time of a cron would: after the gap, or at the first of two.
+ * The instant of a stored one-time expression, a whole second. When it was stored, its local time existed exactly once. Should newer time zone
+ * data disagree, it runs as a fixed cron does: right after the gap, or at the first of two instants.
  */
 export const oneTimeInstant = (written: WrittenTime, zone: string): number =>
   written.kind === 'instant' ? toSecond(written.at) : firstInstant(zone, toSecond(written.local)).at

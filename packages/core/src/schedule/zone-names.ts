@@ -1,5 +1,5 @@
-// The names of the IANA time zone database (release 2026f), links of every age included, but for those that name no place: abbreviations and
-// offsets. A list of our own, since runtimes report one name for each zone only, and not the same ones.
+// The names of the IANA time zone database (release 2026f), including old names (links), without abbreviations and offsets, which name no
+// place. We keep our own list, since runtimes report only one name for each zone, and different ones.
 
 const AREAS: Record<string, string> = {
   Africa:

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HOUR, MINUTE, SECOND } from '../clock.ts'
-import { MAX_RETRY_DELAY_MS, RETRY_WINDOWS_MS, retryDelayMs } from './backoff.ts'
+import { MAX_RETRY_DELAY_MS, RETRY_WINDOWS_MS, retryDelayMs } from './retry-delay.ts'
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 const retryAfter = fc.option(fc.integer({ min: 0, max: 900 }), { nil: null })

@@ -1,5 +1,5 @@
 import type { FailureClass } from '../errors.ts'
-import { retryDelayMs } from './backoff.ts'
+import { retryDelayMs } from './retry-delay.ts'
 
 /** What may be tried again; each level includes the one before. */
 export const RETRY_LEVELS = ['safe', 'failure', 'unknown'] as const

@@ -1,7 +1,8 @@
 import { DAY, HOUR, MINUTE, SECOND } from '../../clock.ts'
 import type { Cron, Field } from './pattern.ts'
 
-// Where a cron expression matches on a clock that is never set: local times as milliseconds of the same wall clock in UTC.
+// Finds where a cron expression matches on a clock without changes: local times as milliseconds of the same wall clock in UTC. zones.ts makes
+// instants of them.
 
 const timeOf = (hour: number, minute: number, second: number) => hour * HOUR + minute * MINUTE + second * SECOND
 const first = (field: Field) => field.next[0]!
@@ -43,7 +44,7 @@ const previousTime = ({ hours, minutes, seconds }: Cron, time: number): number =
   return earlier === -1 ? -1 : timeOf(earlier, last(minutes), last(seconds))
 }
 
-// 29 February falls on a given weekday at least once in 40 years, also across 2100: what hasn't matched by then never does.
+// 29 February falls on every weekday within 40 years, also across 2100: what has not matched by then never does.
 const SEARCH_MONTHS = 41 * 12
 
 const dayStart = (local: number) => Math.floor(local / DAY) * DAY
@@ -110,7 +111,7 @@ const timesBefore = ({ hours, minutes, seconds }: Cron, time: number): number =>
   return hours.below[hour]! * minutes.values.length * seconds.values.length + inHour
 }
 
-/** How many local times in [from, to) match, counted no further than past `cap`. */
+/** How many local times in [from, to) match. The count may stop anywhere above `cap`. */
 export const countLocal = (cron: Cron, from: number, to: number, cap: number): number => {
   const perDay = cron.hours.values.length * cron.minutes.values.length * cron.seconds.values.length
   let count = 0

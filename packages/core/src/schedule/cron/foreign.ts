@@ -1,15 +1,17 @@
 import { shortestInterval } from '../interval.ts'
-import { DAY_OF_WEEK, NICKNAMES, WEEKDAYS } from './fields.ts'
+import { DAY_OF_WEEK, WEEKDAYS } from './fields.ts'
+import { NICKNAMES } from './nicknames.ts'
 import type { ParseProblem } from './parse.ts'
 import { parseExpression } from './parse.ts'
 
-// Expressions of other schedulers, which cannot be read and are often pasted: what they mean, as it is written here.
+// Recognises expressions of other schedulers, which users often paste, and says how to write them here. Each function takes an expression that
+// cannot be read and returns the end of an error sentence, or null when the expression is not of its kind.
 
 const reads = (expression: string): boolean => !('problem' in parseExpression(expression))
 
 const BOUNDS = 'bound the schedule with start_at and end_at'
 
-/** A day of week with names for its numbers, counted from `sunday`; null when one is no weekday in that count. */
+/** A day of week with its numbers, which count from `sunday`, as names; null when a number is not a weekday in that count. */
 export const namedWeekdays = (text: string, sunday: 0 | 1): string | null => {
   let isKnown = true
   const name = (digits: string) => {
@@ -32,7 +34,7 @@ export const namedWeekdays = (text: string, sunday: 0 | 1): string | null => {
   return isKnown && reads(`* * * * ${named}`) ? named : null
 }
 
-/** `FRI-MON` goes over the end of the week. */
+/** Splits a range that goes over the end of the week: `FRI-MON` is `FRI-SAT,SUN-MON`. */
 const overTheWeek = (range: string): string => {
   const [from = '', to = ''] = range.split('-')
   const [first, last] = [WEEKDAYS.findIndex((day) => day === from), WEEKDAYS.findIndex((day) => day === to)]
@@ -43,7 +45,7 @@ const overTheWeek = (range: string): string => {
 const YEAR = /^(?:\*(?:\/\d+)?|(?:19|20)\d\d(?:[-,/]\d+)*)$/
 const yearNote = (year: string) => (year === '*' ? '' : `, and ${BOUNDS} instead of the year`)
 
-/** Minute first and year last, with a `?` for one of the days: `0 10 * * ? *`. */
+/** AWS: minute first and year last, with a `?` for one of the days: `0 10 * * ? *`. */
 const awsForm = (fields: string[]): string | null => {
   if (fields.length !== 6 || !YEAR.test(fields[5]!) || ![fields[2], fields[4]].includes('?')) return null
   const weekday = namedWeekdays(fields[4]!.replace('?', '*'), 1)
@@ -54,7 +56,7 @@ const awsForm = (fields: string[]): string | null => {
     : null
 }
 
-/** Second first and year last. */
+/** Quartz: second first and year last. */
 const quartzForm = (fields: string[]): string | null => {
   if (fields.length !== 7 || !YEAR.test(fields[6]!)) return null
   const isQuartz = fields.includes('?')
@@ -64,14 +66,14 @@ const quartzForm = (fields: string[]): string | null => {
   return `has seven fields: leave the year out and ${BOUNDS}${isRead ? `; write "${write}"` : ''}`
 }
 
-/** Five fields and a year. */
+/** Five fields, then a year. */
 const yearForm = (fields: string[]): string | null => {
   const five = fields.slice(0, 5).join(' ')
   if (fields.length !== 6 || !YEAR.test(fields[5]!) || !reads(five)) return null
   return `has a year as its sixth field: six fields have the second first; write "${five}"${yearNote(fields[5]!)}`
 }
 
-/** A line of a crontab: five fields (six in /etc/crontab, with a user) and what to run. */
+/** A line of a crontab: five fields (in /etc/crontab also a user), then a command. */
 const crontabLine = (fields: string[]): string | null => {
   const five = fields.slice(0, 5).join(' ')
   if (fields.length < 6 || !reads(five) || !/[a-z/#]/i.test(fields[5]!) || reads(fields.slice(0, 6).join(' ')))
@@ -79,7 +81,7 @@ const crontabLine = (fields: string[]): string | null => {
   return `is a line of a crontab: write only its five fields, "${five}"; what runs is the workflow`
 }
 
-/** Jenkins spreads by H. */
+/** Jenkins: `H` stands for a value that spreads the starts of jobs. */
 const jenkinsForm = (fields: string[]): string | null => {
   if (fields.length !== 5 || !fields.some((field) => /^H|,H/.test(field))) return null
   const write = fields
@@ -115,11 +117,6 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ['every_minute', '* * * * *'],
   ['secondly', '* * * * * *'],
   ['every_second', '* * * * * *'],
-  ['hour', '@hourly'],
-  ['day', '@daily'],
-  ['week', '@weekly'],
-  ['month', '@monthly'],
-  ['year', '@yearly'],
   ['weekday', '0 0 * * MON-FRI'],
   ['quarterly', '0 0 1 1,4,7,10 *'],
   ['semiannually', '0 0 1 1,7 *'],
@@ -129,8 +126,10 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 
 const word = (given: string): string | null => {
   const name = given.replace(/^(?:@|every\s+)/i, '').toLowerCase()
-  const nickname = NICKNAMES.has(`@${name}`) ? `@${name}` : WORDS.get(name)
-  if (nickname) return `is not known: write "${nickname}"`
+  // `daily` and `every day` are both meant as `@daily`.
+  const nickname = [`@${name}`, `@${name.replace(/y$/, 'i')}ly`].find((one) => NICKNAMES.has(one))
+  const write = nickname ?? WORDS.get(name)
+  if (write) return `is not known: write "${write}"`
   if (name === 'reboot')
     return 'has no time: Spark does not run a flow because a machine starts; write when it is to run, or start a run by hand'
   if (!given.startsWith('@')) return null
@@ -168,7 +167,7 @@ const wrapped = (given: string): string | null => {
     : null
 }
 
-/** What an expression that cannot be read is elsewhere, and what to write for it, as the end of a sentence; null for what is known nowhere. */
+/** What an unreadable expression is in another scheduler and how to write it here; null when no scheduler that we know has it. */
 export const foreignForm = (given: string, found: ParseProblem): string | null => {
   const fields = given.split(/\s+/)
   const form =

@@ -1,11 +1,12 @@
 import { CronPattern } from 'croner'
 import { makeMemo } from '../memo.ts'
 import { nextLocal } from './calendar.ts'
+import { withoutNickname } from './parse.ts'
 import type { Cron } from './pattern.ts'
-import { byMonth, makeField, readCron } from './pattern.ts'
+import { byMonth, makeField, monthOf, nearestWeekday, readCron, weekdayOf } from './pattern.ts'
 
-// Cron as it was read before it was read as Debian's: by croner. Only for what was stored then: a schedule that today's reader refuses
-// keeps these times until somebody changes them, and a span of the ledger is counted as when it was written.
+// Reads cron as earlier releases did, by croner; today's reader follows Debian's cron. Only for what was stored then: a schedule that today's
+// reader refuses keeps its times until somebody changes it, and a span of the ledger is counted as when it was written.
 
 const LAST = 32
 const ANY = 63
@@ -23,28 +24,23 @@ type DayRule = Pick<
   | 'useAndLogic'
 >
 
-/** Which days of a month matched: either day was enough, unless one of them was nothing but `*`. */
-const matchDays = (pattern: DayRule, year: number, month: number): number => {
-  if (!pattern.month[month]) return 0
-  const length = new Date(Date.UTC(year, month + 1, 0)).getUTCDate()
-  const firstWeekday = new Date(Date.UTC(year, month, 1)).getUTCDay()
-  const weekday = (day: number) => (firstWeekday + day - 1) % 7
+/** The days of a month that matched: either field was enough, unless one of them was just `*`. */
+const matchDays = (pattern: DayRule, year: number, number: number): number => {
+  if (!pattern.month[number]) return 0
+  const month = monthOf(year, number)
+  const { length } = month
 
   let byDate = 0
   for (let day = 1; day <= length; day++) if (pattern.day[day - 1]) byDate |= 1 << (day - 1)
   if (pattern.lastDayOfMonth) byDate |= 1 << (length - 1)
-  const nearestWeekday = (day: number) => {
-    if (weekday(day) === 0) return day === length ? day - 2 : day + 1
-    if (weekday(day) === 6) return day === 1 ? day + 2 : day - 1
-    return day
-  }
-  if (pattern.lastWeekday) byDate |= 1 << (length - 1 - (weekday(length) === 0 ? 2 : weekday(length) === 6 ? 1 : 0))
-  for (let day = 1; day <= length; day++) if (pattern.nearestWeekdays[day - 1]) byDate |= 1 << (nearestWeekday(day) - 1)
+  if (pattern.lastWeekday) byDate |= 1 << (nearestWeekday(month, length) - 1)
+  for (let day = 1; day <= length; day++)
+    if (pattern.nearestWeekdays[day - 1]) byDate |= 1 << (nearestWeekday(month, day) - 1)
   if (pattern.starDOW) return byDate
 
   let byWeekday = 0
   for (let day = 1; day <= length; day++) {
-    const wanted = pattern.dayOfWeek[weekday(day)]!
+    const wanted = pattern.dayOfWeek[weekdayOf(month, day)]!
     const nth = 1 << Math.floor((day - 1) / 7)
     if (wanted === ANY || wanted & nth || (wanted & LAST && day + 7 > length)) byWeekday |= 1 << (day - 1)
   }
@@ -52,8 +48,8 @@ const matchDays = (pattern: DayRule, year: number, month: number): number => {
 }
 
 const makeOld = (expression: string): Cron => {
-  const pattern = new CronPattern(expression, undefined, { mode: '5-or-6-parts' })
-  // Not the pattern itself: it holds ten thousand years.
+  const pattern = new CronPattern(withoutNickname(expression), undefined, { mode: '5-or-6-parts' })
+  // The pattern itself is not kept: it holds a table of ten thousand years.
   const { month, day, dayOfWeek, lastDayOfMonth, lastWeekday, nearestWeekdays, starDOM, starDOW, useAndLogic } = pattern
   const rule: DayRule = {
     month,
@@ -78,7 +74,7 @@ const makeOld = (expression: string): Cron => {
 
 const known = makeMemo<Cron | null>(1000)
 
-/** Null for what it could not read either: croner says so by an exception. */
+/** Null for what croner refuses, which it does by an exception. */
 export const readOldCron = (expression: string): Cron | null =>
   known(expression, () => {
     try {
@@ -90,7 +86,7 @@ export const readOldCron = (expression: string): Cron | null =>
 
 const firesIn = (cron: Cron): boolean => nextLocal(cron, 0) !== null
 
-/** Whether today's reader refuses it, since it cannot read it or finds no date for it, and the old one did not. */
+/** Whether today's reader refuses an expression (it cannot read it, or no date matches) that the old one accepted. */
 export const isReadByOldOnly = (expression: string): boolean => {
   const today = readCron(expression)
   if (today && firesIn(today.cron)) return false

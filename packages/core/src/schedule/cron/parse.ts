@@ -1,9 +1,10 @@
 import type { FieldRule } from './fields.ts'
-import { DAY_OF_MONTH, DAY_OF_WEEK, FIELDS, NICKNAMES } from './fields.ts'
+import { DAY_OF_MONTH, DAY_OF_WEEK, FIELDS } from './fields.ts'
+import { NICKNAMES } from './nicknames.ts'
 
-// The one reader of cron expressions. Times, words and warnings are all made from what it returns, so none of them can contradict another.
+// Reads a cron expression into its parts. Times, words and warnings are all made from this one result, so they cannot contradict each other.
 
-/** From one value to another in steps. A value alone has from = to. */
+/** From one value to another in steps. A single value has from = to. */
 export type Range = { kind: 'range'; from: number; to: number; step: number; form: 'star' | 'value' | 'range' | 'open' }
 export type DatePart =
   Range | { kind: 'last day' } | { kind: 'last weekday' } | { kind: 'nearest weekday'; day: number }
@@ -20,13 +21,13 @@ export type ParsedCron = {
   dates: ParsedField<DatePart>
   month: ParsedField
   weekdays: ParsedField<WeekdayPart>
-  /** Whether the day of month and the day of week must both match; else either is enough. */
+  /** Whether day of month and day of week must both match; otherwise either is enough. */
   both: boolean
-  /** Second, minute and hour do not begin with `*`. */
+  /** Whether second, minute and hour do not begin with `*`. */
   fixed: boolean
 }
 
-/** Why an expression is not one: the index of the field among six, and what is wrong with it when the text alone does not say it. */
+/** Why a text is not a cron expression. `index` is that of the field among six. */
 export type ParseProblem =
   | { problem: 'count'; count: number }
   | { problem: 'field'; index: number; text: string }
@@ -34,9 +35,15 @@ export type ParseProblem =
   | { problem: 'two question marks' }
   | { problem: 'weekday numbers'; text: string }
 
-export const fieldsOf = (expression: string): string[] => {
+/** The fields that a nickname stands for, in any case; another expression as it is. */
+export const withoutNickname = (expression: string): string => {
   const given = expression.trim()
-  const texts = (NICKNAMES.get(given.toLowerCase()) ?? given).split(/\s+/)
+  return NICKNAMES.get(given.toLowerCase()) ?? given
+}
+
+/** The six texts of an expression of five or six fields; any other number of texts is returned as it is. */
+export const fieldsOf = (expression: string): string[] => {
+  const texts = withoutNickname(expression).split(/\s+/)
   return texts.length === 5 ? ['0', ...texts] : texts
 }
 
@@ -60,7 +67,7 @@ const parseRange = (rule: FieldRule, text: string): Range | null => {
   const [range = '', stepText, ...more] = text.split('/')
   const step = stepOf(rule, stepText)
   if (step === null || more.length > 0) return null
-  // A weekday of 7 is Sunday again.
+  // By size, not by max: weekday 7 is Sunday again.
   if (range === '*') return { kind: 'range', from: rule.min, to: rule.min + rule.size - 1, step, form: 'star' }
   const [first = '', last, ...others] = range.split('-')
   const from = valueOf(rule, first)
@@ -73,7 +80,7 @@ const parseRange = (rule: FieldRule, text: string): Range | null => {
       step,
       form: stepText === undefined ? 'value' : 'open',
     }
-  // `SAT-SUN` ends with the week: Sunday is 7, too.
+  // In `SAT-SUN` Sunday ends the week, so it counts as 7.
   const to = from > 0 && rule.max === 7 && /^sun$/i.test(last) ? 7 : valueOf(rule, last)
   return to === null || to < from ? null : { kind: 'range', from, to, step, form: 'range' }
 }
@@ -97,7 +104,7 @@ const parseWeekday = (rule: FieldRule, text: string): WeekdayPart | null => {
 
 const begins = (text: string) => text.startsWith('*')
 
-/** What an expression says, or why it says nothing. */
+/** The parts of an expression, or why it cannot be read. */
 export const parseExpression = (expression: string): ParsedCron | ParseProblem => {
   const texts = fieldsOf(expression)
   if (texts.length !== 6) return { problem: 'count', count: expression.trim() === '' ? 0 : texts.length }
@@ -119,7 +126,7 @@ export const parseExpression = (expression: string): ParsedCron | ParseProblem =
   const [second, minute, hour] = [read(0, parseRange), read(1, parseRange), read(2, parseRange)]
   const [dates, month, weekdays] = [read(DAY_OF_MONTH, parseDate), read(4, parseRange), read(DAY_OF_WEEK, parseWeekday)]
   if (broken >= 0) return { problem: 'field', index: broken, text: texts[broken]! }
-  // Beside a `?`, Quartz and AWS count the weekdays from Sunday = 1: a number would mean another day to them.
+  // Quartz and AWS, which have `?`, count weekdays from Sunday = 1: a number would mean another day there.
   if (texts[DAY_OF_MONTH] === '?' && /\d/.test(weekdays.text.replace(/[/#]\d+/g, '')))
     return { problem: 'weekday numbers', text: texts[DAY_OF_WEEK]! }
   return {

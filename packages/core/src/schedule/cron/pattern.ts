@@ -2,16 +2,16 @@ import { makeMemo } from '../memo.ts'
 import type { DatePart, ParsedCron, Part, Range, WeekdayPart } from './parse.ts'
 import { parseExpression } from './parse.ts'
 
-// From what an expression says to tables of what matches, in which calendar.ts searches.
+// Turns the parts of an expression into tables of what matches; calendar.ts searches in them.
 
-/** The values that one field allows, and for each value the nearest allowed one on either side (-1: none) and how many lie below. */
+/** The values that one field allows. For each value: the nearest allowed one at or after and at or before it (-1: none), and how many lie below. */
 export type Field = { values: number[]; next: Int8Array; previous: Int8Array; below: Int8Array }
 
 export type Cron = {
   seconds: Field
   minutes: Field
   hours: Field
-  /** What a gap skips runs once after it, and what the clock shows twice runs once; else it runs whenever the clock shows it. */
+  /** True: a time that the clock skips runs once after the gap, a time that it shows twice runs once. False: runs whenever the clock shows it. */
   fixed: boolean
   /** Bit n - 1 says whether day n of the month (0 to 11) matches. */
   days: (year: number, month: number) => number
@@ -48,13 +48,18 @@ export const makeField = (values: number[], size: number): Field => {
   return { values, next, previous, below }
 }
 
-/** `first` is the weekday of the 1st. */
+/** `first` is the weekday of the 1st; Sunday is 0. */
 type Month = { length: number; first: number }
+/** `number` from 0 to 11. */
+export const monthOf = (year: number, number: number): Month => ({
+  length: new Date(Date.UTC(year, number + 1, 0)).getUTCDate(),
+  first: new Date(Date.UTC(year, number, 1)).getUTCDay(),
+})
 const bit = (day: number) => 1 << (day - 1)
-const weekdayOf = ({ first }: Month, day: number) => (first + day - 1) % 7
+export const weekdayOf = ({ first }: Month, day: number) => (first + day - 1) % 7
 
 /** The weekday nearest to a day, within its month. */
-const nearestWeekday = (month: Month, day: number): number => {
+export const nearestWeekday = (month: Month, day: number): number => {
   if (weekdayOf(month, day) === 0) return day === month.length ? day - 2 : day + 1
   if (weekdayOf(month, day) === 6) return day === 1 ? day + 2 : day - 1
   return day
@@ -73,7 +78,7 @@ const dateBits = (parts: DatePart[]): Bits => {
     }, plain)
 }
 
-/** The days of a month that begins on `first` and fall on one of these weekdays. */
+/** The days that fall on one of these weekdays in a month that begins on `first`, as bits. */
 const onWeekdays = (weekdays: readonly number[], first: number): number => {
   let bits = 0
   for (let day = 1; day <= 31; day++) if (weekdays.includes((first + day - 1) % 7)) bits |= bit(day)
@@ -96,19 +101,16 @@ const weekdayBits = (parts: WeekdayPart[]): Bits => {
 const monthBits = ({ dates, weekdays, both }: ParsedCron): Cron['days'] => {
   const [byDate, byWeekday] = [dateBits(dates.parts), weekdayBits(weekdays.parts)]
   return (year, number) => {
-    const month: Month = {
-      length: new Date(Date.UTC(year, number + 1, 0)).getUTCDate(),
-      first: new Date(Date.UTC(year, number, 1)).getUTCDay(),
-    }
+    const month = monthOf(year, number)
     const bits = both ? byDate(month) & byWeekday(month) : byDate(month) | byWeekday(month)
     return bits & (2 ** month.length - 1)
   }
 }
 
-// As many months as a search goes through; a miss only costs some microseconds.
+// As many months as one search visits. To compute a month again takes some microseconds.
 const MAX_MONTHS = 500
 
-/** Keeps what was worked out for a month. */
+/** Remembers the bits of a month. */
 export const byMonth = (bitsOf: (year: number, month: number) => number): Cron['days'] => {
   const months = new Map<number, number>()
   return (year, month) => {
@@ -139,7 +141,7 @@ export type ReadCron = { parsed: ParsedCron; cron: Cron }
 
 const known = makeMemo<ReadCron | null>(1000)
 
-/** An expression, read once for all the schedules that share it; null when it cannot be read. problem.ts says why. */
+/** Reads an expression once for all schedules that share it; null when it cannot be read (problem.ts says why). */
 export const readCron = (expression: string): ReadCron | null =>
   known(expression, () => {
     const parsed = parseExpression(expression)

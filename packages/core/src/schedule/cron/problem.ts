@@ -6,7 +6,7 @@ import type { ParseProblem } from './parse.ts'
 import { fieldsOf, parseExpression } from './parse.ts'
 import { readCron } from './pattern.ts'
 
-/** `22-2` runs over the end of its field: the same as two ranges. */
+/** A range that goes over the end of its field, as two ranges: `22-2` is `22-23,0-2`. */
 const splitRange = ({ min, max, names }: FieldRule, text: string): string | null => {
   const found = /^(\w+)-(\w+)$/.exec(text)
   if (!found) return null
@@ -20,26 +20,24 @@ const splitRange = ({ min, max, names }: FieldRule, text: string): string | null
   return `${range(from, last)},${range(min, to)}`
 }
 
-/** `january` and `Tues` as the three letters that cron knows. */
+/** `january` and `Tues` as the three letters that cron reads. */
 const shortName = ({ names }: FieldRule, text: string): string =>
   text.replace(/[a-z]{4,}/gi, (word) =>
     names.includes(word.slice(0, 3).toUpperCase()) ? word.slice(0, 3).toUpperCase() : word,
   )
 
-const INTERVALS = ['s', 'm', 'h', 'd'] as const
-
-/** A step over the end of its field, when it is all that an expression says: elapsed time. */
+/** For an expression that is nothing but a step longer than its field, such as `*\/90`: it is meant as an interval. */
 const stepProblem = (fields: string[], index: number): string | null => {
   const step = /^[*0]\/(\d+)$/.exec(fields[index]!)?.[1]
-  const unit = INTERVALS[index]
+  const { name, max, unit } = FIELDS[index]!
   const isAlone = fields.every((text, other) => other === index || (other < index ? /^[0*]$/.test(text) : text === '*'))
   if (!step || !unit || !isAlone || Number(step) === 0) return null
-  return `the ${FIELDS[index]!.name} "${fields[index]}" steps over its end (${FIELDS[index]!.max}): set schedule_type to "interval" and write "${Number(step)}${unit}"`
+  return `the ${name} "${fields[index]}" steps over its end (${max}): set schedule_type to "interval" and write "${Number(step)}${unit}"`
 }
 
 const ORDINAL_DAYS = ['1-7', '8-14', '15-21', '22-28', '29-31']
 
-/** `*\/100,1-7` beside a weekday: the trick of Debian's cron for the first Monday. */
+/** For `*\/100,1-7` beside a weekday, which selects the first such weekday in Debian's cron. */
 const trickProblem = (fields: string[]): string | null => {
   const days = /^\*\/\d{2,},(\d+-\d+)$/.exec(fields[DAY_OF_MONTH]!)?.[1]
   const nth = days === undefined ? 0 : ORDINAL_DAYS.indexOf(days) + 1
@@ -73,7 +71,7 @@ const fieldProblem = (fields: string[], index: number, text: string): string => 
 const FORM =
   'a cron expression has five fields (minute, hour, day of month, month, day of week), or six with the second first, such as "0 8 * * 1-5"'
 
-/** Both readings of a number beside `?`. */
+/** For a weekday number beside `?`: names it in both counts. */
 const weekdayProblem = (given: string, text: string): string => {
   const whole = (weekday: string) => given.trim().split(/\s+/).slice(0, -1).concat(weekday).join(' ')
   const [asCron, asQuartz] = [namedWeekdays(text, 0), namedWeekdays(text, 1)]
@@ -106,8 +104,8 @@ const problemOf = (given: string, found: ParseProblem): string => {
 }
 
 /**
- * What is wrong with a cron expression and what to write instead, as the end of a sentence; null when it can be read and fires some day
- * after `local` (null: it need not).
+ * What is wrong with a cron expression and what to write instead, as the end of a sentence; null when it can be read and has a due time
+ * after `local`. With `local` null it need not have one.
  */
 export const cronProblem = (expression: string, local: number | null): string | null => {
   const given = expression.trim()

@@ -11,10 +11,10 @@ import { coversDates, coversWeekdays } from './words.ts'
 
 const spoken = (text: string) => text.replace('T', ' at ')
 
-/** A change of the clock in a sentence; null when it does not touch the expression. */
+/** One change of the clock as a sentence; null when it does not affect the due times. */
 const clockWarning = (cron: Cron, zone: string, { at, before, after }: Transition): string | null => {
   const { fixed } = cron
-  // In whole hours, what runs in every hour goes on evenly.
+  // A change by whole hours does not disturb what runs in every hour.
   if (!fixed && cron.hours.values.length === 24 && (after - before) % HOUR === 0) return null
   const [low, high] = [at + Math.min(before, after), at + Math.max(before, after)]
   const touched = nextLocal(cron, low)
@@ -27,7 +27,7 @@ const clockWarning = (cron: Cron, zone: string, { at, before, after }: Transitio
   return `The clock of ${zone} goes from ${spoken(from)} to ${shown}: ${isMadeGood ? `what lies in between runs once, at ${to.slice(11)}` : 'times in between do not run that day'}.`
 }
 
-/** The changes of the clock within a year that touch the schedule. */
+/** The changes of the clock within a year that affect the schedule. */
 const clockWarnings = (cron: Cron, zone: string, now: Date): string[] =>
   transitionsBetween(zone, now.getTime(), now.getTime() + 366 * DAY).flatMap(
     (change) => clockWarning(cron, zone, change) ?? [],
@@ -42,7 +42,7 @@ const WHOLE: Record<FieldName, string> = {
   'day of week': 'week',
 }
 
-/** A step that starts anew before it is complete: `*\/25` in minutes. Months differ in length, so no step of days is even. */
+/** Whether the last step of a field is shorter than the others: `*\/25` in minutes. Months differ in length, so no step of days is even. */
 const isUneven = (part: Part, index: number): part is Range =>
   isRange(part) &&
   (part.form === 'star' || part.form === 'open') &&
@@ -50,18 +50,15 @@ const isUneven = (part: Part, index: number): part is Range =>
   part.from + part.step <= part.to &&
   (index === DAY_OF_MONTH || FIELDS[index]!.size % part.step !== 0)
 
-const UNITS = ['s', 'm', 'h', 'd'] as const
-
 const stepWarnings = ({ second, minute, hour, dates, month, weekdays }: ParsedCron): string[] => {
   const fields = [second, minute, hour, dates, month, weekdays]
   return fields.flatMap((field, index) => {
     const [part, more] = field.parts
     if (!part || more || !isUneven(part, index)) return []
-    const { name } = FIELDS[index]!
+    const { name, unit } = FIELDS[index]!
     const values = valuesOf([part])
     const listed = values.length > 6 ? `${values.slice(0, 3).join(', ')}, … ${values.at(-1)}` : values.join(', ')
     const isAlone = fields.every(({ text }, other) => other === index || (other < index ? text === '0' : text === '*'))
-    const unit = UNITS[index]
     const even = unit && isAlone ? ` For an even distance use the interval "${part.step}${unit}".` : ''
     return [
       `"${field.text}" is not an even step: it means ${name} ${listed}, and starts again with every ${WHOLE[name]}.${even}`,
@@ -75,7 +72,7 @@ const EITHER =
 const dayWarnings = (parsed: ParsedCron): string[] => {
   const { dates, weekdays, both } = parsed
   const [allDates, allWeekdays] = [coversDates(parsed), coversWeekdays(parsed)]
-  // `1 * 0-6` runs on every day: all weekdays are named, and either is enough.
+  // `1 * 0-6` runs every day: all weekdays are named, and either field is enough.
   if (!both) return allDates && allWeekdays ? [] : [EITHER]
   if (allDates || allWeekdays) return []
   const star = [dates, weekdays].find((field) => field.text.startsWith('*'))
@@ -86,7 +83,7 @@ const dayWarnings = (parsed: ParsedCron): string[] => {
 
 const lengthOf = (month: number) => (month === 2 ? 28 : [4, 6, 9, 11].includes(month) ? 30 : 31)
 
-/** Days that some of its months don't have, when no other is named. */
+/** For an expression whose days are missing in some of its months. */
 const shortWarnings = ({ dates, month, both }: ParsedCron): string[] => {
   const days = valuesOf(dates.parts.filter(isRange))
   const [first] = days
@@ -96,7 +93,7 @@ const shortWarnings = ({ dates, month, both }: ParsedCron): string[] => {
     : []
 }
 
-/** `0 9 * * 1-5 *` is five fields and a year elsewhere, and here at minute 9 of every hour. */
+/** `0 9 * * 1-5 *`: elsewhere these are five fields and a year; here it runs at minute 9 of every hour. */
 const yearWarnings = ({ hour, month, weekdays }: ParsedCron, expression: string): string[] => {
   const fields = expression.trim().split(/\s+/)
   if (fields.length !== 6 || hour.text !== '*' || month.text === '*' || weekdays.text !== '*') return []
@@ -105,7 +102,7 @@ const yearWarnings = ({ hour, month, weekdays }: ParsedCron, expression: string)
   ]
 }
 
-/** What a user might not expect of an expression, from `now` on. */
+/** What may surprise a user about an expression from `now` on, each a sentence. */
 export const cronWarnings = (expression: string, { parsed, cron }: ReadCron, zone: string, now: Date): string[] => {
   if (nextLocal(cron, localOf(zone, now.getTime())) === null) return ['It never fires: no year has such a date.']
   return [

@@ -1,33 +1,16 @@
+import { listWords } from '../../list-words.ts'
+import { MONTH_NAMES, WEEKDAY_NAMES } from './fields.ts'
 import type { DatePart, ParsedCron, WeekdayPart } from './parse.ts'
 import { isRange, plainWeekdays, valuesOf, weekdaysOf } from './pattern.ts'
 
-// An expression in words, from the values that it allows: what the times do not show is not said. packages/core/test/description.test.ts
-// reads the sentences back.
+// A cron expression in words; describe.ts adds zone and bounds to describe a whole schedule. Made from the values that the expression allows,
+// so it says only what the times show. packages/core/test/description.test.ts reads the sentences back.
 
-const MONTHS = [
-  'January',
-  'February',
-  'March',
-  'April',
-  'May',
-  'June',
-  'July',
-  'August',
-  'September',
-  'October',
-  'November',
-  'December',
-]
-const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const NTH = ['last', 'first', 'second', 'third', 'fourth', 'fifth']
 
 const two = (value: number) => String(value).padStart(2, '0')
 
-/** `a`, `a and b`, `a, b and c`. */
-const list = (texts: string[], and = 'and'): string =>
-  texts.length < 2 ? texts.join('') : `${texts.slice(0, -1).join(', ')} ${and} ${texts.at(-1)}`
-
-/** Neighbouring values together: `[[1, 5], [9, 9]]`. */
+/** Neighbouring values as one run, with its first and last: 1 to 5 and 9 are `[[1, 5], [9, 9]]`. */
 const runsOf = (values: readonly number[]): [number, number][] => {
   const runs: [number, number][] = []
   for (const value of values) {
@@ -40,13 +23,13 @@ const runsOf = (values: readonly number[]): [number, number][] => {
 
 /** `0, 15 and 20 to 30`. */
 const numbers = (values: readonly number[]): string =>
-  list(
+  listWords(
     runsOf(values).flatMap(([from, to]) =>
       to - from > 1 ? [`${from} to ${to}`] : from === to ? [String(from)] : [String(from), String(to)],
     ),
   )
 
-/** The step of values that go from 0 to the end of their field evenly, else null. */
+/** The step of values that go evenly from 0 to the end of their field; null for others. */
 const evenStep = (values: readonly number[], size: number): number | null => {
   const step = size / values.length
   return values.length > 1 && Number.isInteger(step) && values.every((value, index) => value === index * step)
@@ -67,8 +50,8 @@ const hourWords = (hours: readonly number[]): string => {
   if (hours.length === 24) return ''
   const runs = runsOf(hours)
   if (runs.length > 3)
-    return `in the hours ${list(runs.map(([from, to]) => (from === to ? two(from) : `${two(from)} to ${two(to)}`)))}`
-  return list(runs.map(([from, to]) => `between ${two(from)}:00 and ${two(to)}:59`))
+    return `in the hours ${listWords(runs.map(([from, to]) => (from === to ? two(from) : `${two(from)} to ${two(to)}`)))}`
+  return listWords(runs.map(([from, to]) => `between ${two(from)}:00 and ${two(to)}:59`))
 }
 
 // More times than these, and more than these within an hour, are easier to read as a rule.
@@ -84,7 +67,7 @@ const timeWords = (seconds: readonly number[], minutes: readonly number[], hours
         seconds.map((second) => `${two(hour)}:${two(minute)}${onTheMinute ? '' : `:${two(second)}`}`),
       ),
     )
-    return `At ${list(times)}`
+    return `At ${listWords(times)}`
   }
   const inHours = hourWords(hours)
   const join = (...texts: string[]) => texts.filter((text) => text !== '').join(', ')
@@ -110,44 +93,44 @@ const dateWords = (parts: readonly DatePart[]): string => {
     return part.kind === 'nearest weekday' ? [`on the weekday nearest day ${part.day} of the month`] : []
   })
   const plain = days.length === 0 ? [] : [`on ${days.length === 1 ? 'day' : 'days'} ${numbers(days)} of the month`]
-  return list([...plain, ...new Set(special)])
+  return listWords([...plain, ...new Set(special)])
 }
 
-/** The neighbours in a week, which goes round: Friday, Saturday, Sunday. */
+/** First and last of days that follow each other, also over the end of the week (Friday to Sunday); null for others. */
 const weekRun = (days: readonly number[]): [number, number] | null => {
   const starts = days.filter((day) => !days.includes((day + 6) % 7))
   return starts.length === 1 && days.length > 2 ? [starts[0]!, (starts[0]! + days.length - 1) % 7] : null
 }
 
-const dayNames = (days: readonly number[], and: string): string => {
+const dayNames = (days: readonly number[], and: 'and' | 'or'): string => {
   const run = weekRun(days)
-  // A week begins with Monday for a reader.
+  // Readers expect a week to begin with Monday.
   const inOrder = [...days].sort((one, other) => ((one + 6) % 7) - ((other + 6) % 7))
   return run
-    ? `${DAYS[run[0]]} through ${DAYS[run[1]]}`
-    : list(
-        inOrder.map((day) => DAYS[day]!),
+    ? `${WEEKDAY_NAMES[run[0]]} through ${WEEKDAY_NAMES[run[1]]}`
+    : listWords(
+        inOrder.map((day) => WEEKDAY_NAMES[day]!),
         and,
       )
 }
 
-const weekdayWords = (parts: readonly WeekdayPart[], and: string): string => {
+const weekdayWords = (parts: readonly WeekdayPart[], and: 'and' | 'or'): string => {
   const plain = plainWeekdays(parts)
   const nths = parts.flatMap((part) =>
     part.kind === 'nth'
       ? [
-          `on the ${NTH[part.nth]} ${list(
-            weekdaysOf(part).map((day) => DAYS[day]!),
+          `on the ${NTH[part.nth]} ${listWords(
+            weekdaysOf(part).map((day) => WEEKDAY_NAMES[day]!),
             and,
           )} of the month`,
         ]
       : [],
   )
   const plainText = plain.length === 0 ? [] : [weekRun(plain) ? dayNames(plain, and) : `on ${dayNames(plain, and)}`]
-  return list([...new Set(nths), ...plainText], and)
+  return listWords([...new Set(nths), ...plainText], and)
 }
 
-/** Whether a field of days leaves no day out. */
+/** Whether the field allows every day. */
 export const coversDates = ({ dates }: ParsedCron): boolean => valuesOf(dates.parts.filter(isRange)).length === 31
 export const coversWeekdays = ({ weekdays }: ParsedCron): boolean => plainWeekdays(weekdays.parts).length === 7
 
@@ -168,10 +151,10 @@ const dayWords = (parsed: ParsedCron): string | null => {
 const monthWords = (months: readonly number[]): string => {
   if (months.length === 12) return ''
   const texts = runsOf(months).flatMap(([from, to]) => {
-    const names = MONTHS.slice(from - 1, to)
+    const names = MONTH_NAMES.slice(from - 1, to)
     return names.length > 2 ? [`${names[0]} through ${names.at(-1)}`] : names
   })
-  return `only in ${list(texts)}`
+  return `only in ${listWords(texts)}`
 }
 
 export const cronWords = (parsed: ParsedCron): string => {

@@ -4,17 +4,18 @@ import { FIRST_TIME, LAST_TIME, segmentAt, shownBefore } from '../local-time.ts'
 import { countLocal, nextLocal, previousLocal } from './calendar.ts'
 import type { Cron } from './pattern.ts'
 
-// From wall clocks to instants, one stretch of constant offset after the other. A fixed expression is due once for each local time, at the
-// first instant that shows it or has passed it; any other whenever the clock shows it: not at all in a gap, twice in a repeated hour.
+// The due times of a cron expression in a time zone: makes instants of calendar.ts's local times, one segment of constant offset after the
+// other. A fixed expression is due once for each local time, at the first instant that shows it or has jumped over it. Any other is due
+// whenever the clock shows it: not at all in a gap, twice in a repeated hour.
 
 const secondAfter = (at: number) => Math.floor(at / SECOND) * SECOND + SECOND
 const secondBefore = (at: number) => Math.ceil(at / SECOND) * SECOND - SECOND
 
 /** The part of a segment in which an expression may be due. */
 type Reach = {
-  /** The first instant whose local time counts: in a repeated hour a fixed expression has had its times. */
+  /** The first instant that may be due: a fixed expression is not due again in a repeated hour. */
   from: number
-  /** The start makes good what the clock has just jumped over. */
+  /** Whether the start is due for what the clock has just jumped over. */
   makesGood: boolean
 }
 
@@ -22,7 +23,7 @@ const reachOf = (cron: Cron, zone: string, { start, offset }: Segment): Reach =>
   if (!cron.fixed) return { from: start, makesGood: false }
   const shown = shownBefore(zone, start)
   const gap = start + offset - shown
-  // A zone that jumps over a whole date (Pacific/Apia, 30 December 2011) has no such date, as there is no 30 February.
+  // A date that a zone jumps over (Pacific/Apia, 30 December 2011) does not exist there, like a 30 February, and nothing is due for it.
   const makesGood = gap > 0 && gap < DAY && (nextLocal(cron, shown) ?? Infinity) < start + offset
   return { from: Math.max(start, shown - offset), makesGood }
 }
@@ -38,7 +39,7 @@ export const nextCron = (cron: Cron, zone: string, after: number): number | null
     if (local === null) return null
     const found = local - segment.offset
     if (found < segment.end) return found > LAST_TIME ? null : found
-    // Entered at its start, the segment showed nothing that a later one could repeat: go straight to where the match lies.
+    // When a segment was searched from its start, no later one can repeat an earlier match: skip to where the match lies.
     at = entered ? Math.max(segment.end, found - 2 * DAY) : segment.end
   }
   return null
@@ -60,7 +61,7 @@ export const previousCron = (cron: Cron, zone: string, before: number): number |
   return null
 }
 
-/** How many due times lie in (after, until], counted no further than past `cap`. */
+/** How many due times lie in (after, until]. The count may stop anywhere above `cap`. */
 export const countCron = (cron: Cron, zone: string, after: number, until: number, cap: number): number => {
   let count = 0
   const end = secondAfter(Math.min(until, LAST_TIME))
@@ -69,7 +70,7 @@ export const countCron = (cron: Cron, zone: string, after: number, until: number
     const reach = reachOf(cron, zone, segment)
     const from = Math.max(at, reach.from) + segment.offset
     const isDueAtStart = at === segment.start && reach.makesGood
-    // A time that is due just then anyway is the same run.
+    // When the start is due anyway, both are one run.
     if (isDueAtStart && nextLocal(cron, at + segment.offset) !== at + segment.offset) count++
     const to = Math.min(segment.end, end) + segment.offset
     if (from < to) count += countLocal(cron, from, to, cap)
