@@ -3,7 +3,7 @@ export { type BoundedMap, makeBoundedMap } from './bounded-map.ts'
 export type { Clock } from './clock.ts'
 export { ceilToSecond, DAY, floorToSecond, HOUR, MINUTE, SECOND } from './clock.ts'
 export type { Page, PageQuery } from './contract/common.ts'
-export { ErrorAnswer, Json, Text, Timestamp } from './contract/common.ts'
+export { DEFAULT_PAGE_SIZE, ErrorAnswer, Json, MAX_PAGE_SIZE, Text, Timestamp } from './contract/common.ts'
 export type { Endpoint, Method, Tag } from './contract/endpoint.ts'
 export { endpoint } from './contract/endpoint.ts'
 export { endpoints } from './contract/endpoints.ts'
@@ -14,12 +14,14 @@ export {
   backfillSchedule,
   CreateSchedule,
   createSchedule,
+  DEFAULT_PREVIEW_COUNT,
   deleteSchedule,
   disableSchedule,
   enableSchedule,
   getSchedule,
   listOccurrences,
   listSchedules,
+  MAX_PREVIEW_COUNT,
   Misfire,
   Occurrence,
   Overlap,
@@ -37,6 +39,7 @@ export {
 export {
   CreateSource,
   createSource,
+  DEFAULT_SOURCE_CONCURRENCY,
   deleteSource,
   getSource,
   listSources,
@@ -65,7 +68,7 @@ export {
   TaskStatus,
   Trigger,
 } from './contract/tasks.ts'
-export { listWorkers, Worker } from './contract/workers.ts'
+export { listWorkers, Worker, WORKER_STALE_SECONDS } from './contract/workers.ts'
 export type { SyncAll } from './contract/workflows.ts'
 export {
   deleteWorkflow,
@@ -74,6 +77,7 @@ export {
   getWorkflow,
   listRemoteFlows,
   listWorkflows,
+  MAX_TIMEOUT,
   RemoteFlowItem,
   RunRequest,
   runWorkflow,
@@ -104,10 +108,10 @@ export {
   readJson,
 } from './json/text.ts'
 export { wellFormedJson } from './json/well-formed.ts'
-export { backfillSpan, chooseBackfill, splitSpan } from './schedule/backfill.ts'
+export { backfillSpan, chooseBackfill, MAX_BACKFILL, splitSpan } from './schedule/backfill.ts'
 export { isReadByOldOnly } from './schedule/cron/old-reader.ts'
 export type { Decidable, Decision, World } from './schedule/decide.ts'
-export { decide, defaultCatchupWindow, MAX_CATCHUP, MISFIRES, OVERLAPS } from './schedule/decide.ts'
+export { decide, defaultCatchupWindow } from './schedule/decide.ts'
 export { describe, descriptionOf, warningsOf } from './schedule/describe.ts'
 export type { LedgerRow } from './schedule/ledger.ts'
 export { DECISIONS, REASONS } from './schedule/ledger.ts'

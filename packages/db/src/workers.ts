@@ -1,9 +1,7 @@
+import { WORKER_STALE_SECONDS } from '@automagik-spark/core'
 import type { Client } from './prisma.ts'
 import type { PageArgs, RowPage, WorkerRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
-
-/** A worker without a heartbeat for so long is stale: it counts for nothing. */
-export const WORKER_STALE_SECONDS = 30
 
 export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
   async list({ limit, offset, after }: PageArgs): Promise<RowPage<WorkerRow>> {

@@ -1,7 +1,7 @@
 import type { HttpPool, VersionInfo } from '@automagik-spark/adapters'
 import { detectSourceType, KINDS, makeSource } from '@automagik-spark/adapters'
 import type { Clock, SourceType } from '@automagik-spark/core'
-import { SourceError } from '@automagik-spark/core'
+import { DEFAULT_SOURCE_CONCURRENCY, SourceError } from '@automagik-spark/core'
 import type { Db, SourceRow } from '@automagik-spark/db'
 import type { Ids } from './ids.ts'
 import type { Logger } from './logger.ts'
@@ -29,8 +29,6 @@ type Deps = {
 type Found = { source_type: SourceType; key: string | null } & (
   { version_info: VersionInfo; reason: null } | { version_info: null; reason: string }
 )
-
-const MAX_CONCURRENCY = 40
 
 /**
  * Looks for flow servers on this machine once, in the background: nothing waits for it or fails because of it.
@@ -84,7 +82,7 @@ const discover = async (
         checked_at: now,
         hold_from: usable ? null : now,
         hold_until: null,
-        max_concurrency: MAX_CONCURRENCY,
+        max_concurrency: DEFAULT_SOURCE_CONCURRENCY,
         version_info: found.version_info,
         created_at: now,
         updated_at: now,

@@ -1,7 +1,6 @@
 import type { Clock, Page, PageQuery, Worker } from '@automagik-spark/core'
-import { SECOND } from '@automagik-spark/core'
+import { SECOND, WORKER_STALE_SECONDS } from '@automagik-spark/core'
 import type { Db, WorkerRow } from '@automagik-spark/db'
-import { WORKER_STALE_SECONDS } from '@automagik-spark/db'
 import { pageArgs, toPage } from './page.ts'
 
 export const makeWorkers = ({ db, clock }: { db: Db; clock: Clock }) => ({

@@ -26,8 +26,8 @@ import { runOptions } from './workflows.ts'
 export const ScheduleType = oneOf(SCHEDULE_TYPES).meta({ id: 'ScheduleType' })
 export type ScheduleType = z.output<typeof ScheduleType>
 /** The statuses that a client may set; `stopped` comes from old clients and behaves as paused. */
-export const SETTABLE_SCHEDULE_STATUSES = ['active', 'paused', 'stopped'] as const
-export const SCHEDULE_STATUSES = [...SETTABLE_SCHEDULE_STATUSES, 'completed'] as const
+const SETTABLE_SCHEDULE_STATUSES = ['active', 'paused', 'stopped'] as const
+const SCHEDULE_STATUSES = [...SETTABLE_SCHEDULE_STATUSES, 'completed'] as const
 export const ScheduleStatus = oneOf(SCHEDULE_STATUSES).meta({ id: 'ScheduleStatus' })
 export type ScheduleStatus = z.output<typeof ScheduleStatus>
 export const Overlap = oneOf(OVERLAPS).meta({ id: 'Overlap' })

@@ -1,17 +1,15 @@
 import { z } from 'zod'
+import { listWords } from '../list-words.ts'
 import { IdParams, oneOf, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
 import { endpoint, location } from './endpoint.ts'
 
 /** The kinds of flow servers that this version can talk to; what is known of each stands in adapters. */
 const SOURCE_TYPES = ['langflow', 'automagik-agents', 'automagik-hive'] as const
 export const SourceType = z
-  .enum(
-    SOURCE_TYPES,
-    `must be ${SOURCE_TYPES.slice(0, -1).join(', ')} or ${SOURCE_TYPES.at(-1)}; leave it out to have it detected`,
-  )
+  .enum(SOURCE_TYPES, `must be ${listWords(SOURCE_TYPES, 'or')}; leave it out to have it detected`)
   .meta({ id: 'SourceType' })
 export type SourceType = z.output<typeof SourceType>
-export const SOURCE_STATUSES = ['active', 'inactive'] as const
+const SOURCE_STATUSES = ['active', 'inactive'] as const
 export const SourceStatus = oneOf(SOURCE_STATUSES)
 
 const name = Text.trim().min(1, 'must not be empty').max(200, 'must have at most 200 characters')
@@ -20,7 +18,7 @@ const apiKey = Text.min(1, 'must not be empty (leave it out, or null, for none)'
   .max(4096)
   .regex(/^[\x21-\x7e]+$/, 'must be printable ASCII without spaces')
 /** Calls at once to one flow server. */
-export const MAX_SOURCE_CONCURRENCY = 1000
+const MAX_SOURCE_CONCURRENCY = 1000
 export const DEFAULT_SOURCE_CONCURRENCY = 40
 const concurrencyRange = `must be 1 to ${MAX_SOURCE_CONCURRENCY}`
 const maxConcurrency = z

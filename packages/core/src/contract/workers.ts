@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { page, pageOf, Timestamp, Uuid } from './common.ts'
 import { endpoint } from './endpoint.ts'
 
-export const WORKER_STATUSES = ['active', 'draining', 'stale', 'stopped'] as const
+const WORKER_STATUSES = ['active', 'draining', 'stale', 'stopped'] as const
 /** A worker whose last heartbeat is older is shown as stale. */
 export const WORKER_STALE_SECONDS = 30
 

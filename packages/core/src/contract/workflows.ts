@@ -4,7 +4,7 @@ import { Flag, IdParams, Json, JsonObject, JsonString, page, pageOf, Text, Times
 import { endpoint, location } from './endpoint.ts'
 import { retryOptions, Task } from './tasks.ts'
 
-export const FLOW_TYPES = ['flow', 'agent', 'team', 'workflow'] as const
+const FLOW_TYPES = ['flow', 'agent', 'team', 'workflow'] as const
 export const FlowType = z.enum(FLOW_TYPES).meta({ id: 'FlowType' })
 export type FlowType = z.output<typeof FlowType>
 

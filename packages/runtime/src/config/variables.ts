@@ -1,4 +1,5 @@
 import { type KeyVariable, KINDS } from '@automagik-spark/adapters'
+import { MAX_TIMEOUT } from '@automagik-spark/core'
 import { z } from 'zod'
 import { LOG_FORMATS, LOG_LEVELS } from '../log/logger.ts'
 import {
@@ -150,11 +151,11 @@ export const Environment = z.object({
       unset: 'none',
     }),
   ),
-  SPARK_HTTP_TIMEOUT: wholeNumber(1, 3600)
+  SPARK_HTTP_TIMEOUT: wholeNumber(1, MAX_TIMEOUT)
     .prefault('600')
     .meta(
       about({
-        description: 'Seconds that a remote flow may take, 1 to 3600.',
+        description: `Seconds that a remote flow may take, 1 to ${MAX_TIMEOUT}.`,
         read_by: BOTH,
       }),
     ),
