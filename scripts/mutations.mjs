@@ -8,13 +8,12 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const queue = (name) => `packages/db/src/queue/${name}.ts`
-const migration = (name) => `packages/db/prisma/migrations/${name}/migration.sql`
+const INIT = 'packages/db/prisma/migrations/20261129073000_init/migration.sql'
 const CLAIM = 'packages/db/test/claim.test.ts'
 const LEDGER = 'packages/db/test/ledger.test.ts'
 const RETRY = 'packages/db/test/retry.test.ts'
 const LOST = 'apps/worker/test/lost.test.ts'
 const HOLDS = 'packages/db/test/circuit-breaker.test.ts'
-const CLAIM_FUNCTION = migration('20261129032000_checks_decide')
 
 /** What is taken away: `from` must stand in the file exactly once from `after` on. */
 const mutations = [
@@ -54,7 +53,7 @@ const mutations = [
   },
   {
     name: 'that nothing is claimed before a check',
-    file: CLAIM_FUNCTION,
+    file: INIT,
     after: 'FUNCTION spark_takes_calls',
     from: 'AND s.suspect_at IS NULL ',
     tests: [HOLDS],
@@ -151,7 +150,7 @@ const mutations = [
   },
   {
     name: 'the row lock of sources in the claim',
-    file: CLAIM_FUNCTION,
+    file: INIT,
     after: 'FUNCTION spark_claim_ready',
     from: 'ORDER BY s.id FOR NO KEY UPDATE OF s',
     to: 'ORDER BY s.id',
@@ -159,7 +158,7 @@ const mutations = [
   },
   {
     name: 'one at a time, of a schedule',
-    file: CLAIM_FUNCTION,
+    file: INIT,
     after: 'FUNCTION spark_claim_ready',
     from: "(t.serial_key IS NULL OR t.trigger = 'manual' OR",
     to: '(true OR',
@@ -167,7 +166,7 @@ const mutations = [
   },
   {
     name: 'the order by which the claim finds who is before a task',
-    file: CLAIM_FUNCTION,
+    file: INIT,
     after: 'FUNCTION spark_claim_ready',
     from: 'ORDER BY o.ready_at, o.id LIMIT 1',
     to: 'LIMIT 1',
@@ -188,9 +187,9 @@ const mutations = [
   },
   {
     name: 'the unique index on tasks',
-    file: migration('20261124130000_backfill'),
-    from: 'CREATE UNIQUE INDEX',
-    to: 'CREATE INDEX',
+    file: INIT,
+    from: 'CREATE UNIQUE INDEX tasks_due_once',
+    to: 'CREATE INDEX tasks_due_once',
     tests: [LEDGER],
   },
   {

@@ -2,24 +2,21 @@ import pg from 'pg'
 import { searchPath } from './address.ts'
 import { checkServer } from './check-server.ts'
 import { DatabaseError } from './database-error.ts'
-import { type Migration, migrationList, readMigrations } from './migration-files.ts'
+import { type Migration, migrationList, readMigrations, readOldMigrations } from './migration-files.ts'
+import type { History, KnownMigrations, MigrationStatus } from './migration-history.ts'
+import { checkHistory, isCurrent, readHistory } from './migration-history.ts'
+import { replaceOldMigrations } from './replace-old-migrations.ts'
 import { withSchemaEngine } from './schema-engine.ts'
 
-export type MigrationStatus = {
-  applied: string[]
-  pending: string[]
-  /** Applied, but not among ours: a newer version of Spark was here. */
-  unknown: string[]
-  /** Begun and not finished. Nothing of them is in the database; `migrate` tries them again. */
-  failed: string[]
-}
 type StatusOptions = {
   url: string
-  /** Other migrations than this package's: tests have their own. */
+  /** Other migrations than this package's; tests have their own. */
   migrations?: Migration[]
+  /** Other old migrations than this package's; with `migrations`, none by default. */
+  oldMigrations?: Migration[]
 }
 
-/** Held by whoever migrates, for as long as it takes; any number that nobody else uses ('spark' in ASCII). */
+/** Held by the process that migrates, for as long as it takes; any number that nobody else uses ('spark' in ASCII). */
 const LOCK = 0x737061726b
 const FILTERS = { externalTables: [], externalEnums: [] }
 
@@ -29,7 +26,7 @@ const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T
     application_name: 'spark-migrate',
     connectionTimeoutMillis: 10_000,
   })
-  client.on('error', () => {}) // told by the query that it belongs to
+  client.on('error', () => {}) // the query that it belongs to throws it, too
   await client.connect()
   try {
     const first = searchPath(url)
@@ -40,66 +37,35 @@ const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T
   }
 }
 
-const readStatus = async (client: pg.Client, migrations: Migration[]): Promise<MigrationStatus> => {
-  const ours = migrations.map(({ name }) => name)
-  let rows: { name: string; finished: boolean }[] = []
-  try {
-    const text =
-      'select migration_name as name, finished_at is not null as finished from _prisma_migrations where rolled_back_at is null order by started_at'
-    rows = (await client.query<{ name: string; finished: boolean }>(text)).rows
-  } catch (error) {
-    if ((error as pg.DatabaseError).code !== '42P01') throw error // else no migration was ever applied
-  }
-  const done = rows.filter(({ finished }) => finished).map(({ name }) => name)
-  const applied = ours.filter((name) => done.includes(name))
-  return {
-    applied,
-    pending: ours.filter((name) => !applied.includes(name)),
-    unknown: done.filter((name) => !ours.includes(name)),
-    failed: rows.filter(({ name, finished }) => !finished && !done.includes(name)).map(({ name }) => name),
-  }
-}
+const knownMigrations = async ({ migrations, oldMigrations }: StatusOptions): Promise<KnownMigrations> => ({
+  ours: migrations ?? (await readMigrations()),
+  old: oldMigrations ?? (migrations ? [] : await readOldMigrations()),
+})
 
-export const migrationStatus = ({ url, migrations }: StatusOptions): Promise<MigrationStatus> =>
-  withClient(url, async (client) => {
-    const ours = migrations ?? (await readMigrations())
-    const status = await readStatus(client, ours)
+export const migrationStatus = (options: StatusOptions): Promise<MigrationStatus> =>
+  withClient(options.url, async (client) => {
+    const known = await knownMigrations(options)
+    const { status } = await readHistory(client, known)
     if (status.failed.length === 0) return status
-    // What another process is applying right now has begun and not finished, too.
+    // A migration that another process applies right now is started and not finished, too.
     const { rows } = await client.query<{ free: boolean }>('select pg_try_advisory_lock($1) as free', [LOCK])
-    return rows[0]?.free ? readStatus(client, ours) : { ...status, failed: [] }
+    return rows[0]?.free ? (await readHistory(client, known)).status : { ...status, failed: [] }
   })
-
-/** Pending ones although a newer version was here: its migrations and ours don't follow one another. */
-const checkHistory = (
-  { pending, unknown, failed }: MigrationStatus,
-  ours: Migration[],
-  log: (message: string) => void,
-): void => {
-  const stranger = failed.find((failure) => !ours.some(({ name }) => name === failure))
-  if (stranger)
-    throw new DatabaseError(
-      `Migration ${stranger} of another version of Spark was not finished: start that version once more.`,
-    )
-  if (unknown.length === 0) return
-  if (pending.length > 0) {
-    throw new DatabaseError(
-      `The database was made by a different Spark: it has migration ${unknown.join(', ')}, which this version doesn't know, and lacks ${pending.join(', ')}; use one version, or another database.`,
-    )
-  }
-  log(
-    `The database is newer than this version of Spark (${unknown.join(', ')}): going on, since migrations keep the previous version working`,
-  )
-}
 
 /**
  * Marks a migration as done in its own transaction, so that a process killed in between leaves both or neither. A script that builds an
- * index CONCURRENTLY can have no transaction, and is alone in its file.
+ * index CONCURRENTLY cannot have a transaction, and is alone in its file.
  */
 const FINISH =
   'update _prisma_migrations set finished_at = clock_timestamp() where finished_at is null and rolled_back_at is null'
 const finishing = (ours: Migration[]) => (script: string) =>
   ours.some(({ sql }) => sql === script) && !/\bconcurrently\b/i.test(script) ? `${script}\n;${FINISH}` : script
+
+const mayNotChange = (cause: unknown): DatabaseError =>
+  new DatabaseError(
+    'The role in DATABASE_URL may not change the schema: run automagik-spark db migrate as a role that may, or give it CREATE on database and schema.',
+    { cause },
+  )
 
 const apply = (url: string, { failed }: MigrationStatus, migrations: Migration[]): Promise<string[]> =>
   withSchemaEngine({ url, wrap: finishing(migrations) }, async ({ engine, scriptError }) => {
@@ -109,12 +75,7 @@ const apply = (url: string, { failed }: MigrationStatus, migrations: Migration[]
       return (await engine.applyMigrations({ migrationsList, filters: FILTERS })).appliedMigrationNames
     } catch (cause) {
       const { code, message } = cause as Error & { code?: string } // the engine throws errors only
-      if (/permission denied/i.test(`${scriptError()?.message} ${message}`)) {
-        throw new DatabaseError(
-          'The role in DATABASE_URL may not change the schema: run automagik-spark db migrate as a role that may, or give it CREATE on database and schema.',
-          { cause },
-        )
-      }
+      if (/permission denied/i.test(`${scriptError()?.message} ${message}`)) throw mayNotChange(cause)
       if (code === 'P3005')
         throw new DatabaseError(
           "The database isn't empty and has no migrations of Spark: give Spark a database of its own.",
@@ -128,27 +89,40 @@ const apply = (url: string, { failed }: MigrationStatus, migrations: Migration[]
     }
   })
 
+/** Completes a database made before 0.1.0 with the old migrations, and makes it one that `init` made. A process that dies here leaves a database on which this works again. */
+const bringUpOld = async (client: pg.Client, url: string, { oldStatus }: History, { ours, old }: KnownMigrations) => {
+  const init = ours[0]
+  if (!init) throw new Error('old migrations need one that replaces them')
+  const applied = isCurrent(oldStatus) ? [] : await apply(url, oldStatus, old)
+  try {
+    await replaceOldMigrations(client, old, init)
+  } catch (error) {
+    throw (error as pg.DatabaseError).code === '42501' ? mayNotChange(error) : error // insufficient_privilege
+  }
+  return [...applied, init.name]
+}
+
 /**
  * Brings the database to this version's schema; with nothing to do, one query. Any number of processes may call it at once: one works, the
  * others wait for it.
  */
-export const migrate = ({
-  url,
-  migrations,
-  log = () => {},
-}: StatusOptions & { log?: (message: string) => void }): Promise<{ applied: string[] }> =>
-  withClient(url, async (client) => {
+export const migrate = (options: StatusOptions & { log?: (message: string) => void }): Promise<{ applied: string[] }> =>
+  withClient(options.url, async (client) => {
+    const { url, log = () => {} } = options
     await checkServer(client, url, log)
-    const isCurrent = ({ pending, failed }: MigrationStatus) => pending.length === 0 && failed.length === 0
-    const ours = migrations ?? (await readMigrations())
-    let status = await readStatus(client, ours)
-    if (!isCurrent(status)) {
+    const known = await knownMigrations(options)
+    let history = await readHistory(client, known)
+    if (!isCurrent(history.status)) {
       await client.query('select pg_advisory_lock($1)', [LOCK])
-      status = await readStatus(client, ours)
+      history = await readHistory(client, known)
     }
-    checkHistory(status, ours, log)
-    if (isCurrent(status)) return { applied: [] }
-    const applied = await apply(url, status, ours)
-    log(`Database schema brought up to date: ${applied.join(', ')}`)
+    checkHistory(history, known, log)
+    const applied: string[] = []
+    if (history.isOld && !isCurrent(history.status)) {
+      applied.push(...(await bringUpOld(client, url, history, known)))
+      history = await readHistory(client, known)
+    }
+    if (!isCurrent(history.status)) applied.push(...(await apply(url, history.status, known.ours)))
+    if (applied.length > 0) log(`Database schema brought up to date: ${applied.join(', ')}`)
     return { applied }
   })

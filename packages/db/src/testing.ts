@@ -9,7 +9,7 @@ import { migrate } from './migrate.ts'
 import { readMigrations } from './migration-files.ts'
 import { LIMITS_MS } from './sql.ts'
 
-export { MIGRATIONS, readMigrations } from './migration-files.ts'
+export { MIGRATIONS, readMigrations, readOldMigrations, readSqlFiles } from './migration-files.ts'
 export { schemaDrift } from './schema-diff.ts'
 
 export type TemporaryServer = { url: string; dir: string; close: () => Promise<void> }

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { migrate, migrationStatus } from '../src/migrate.ts'
-import { readMigrations } from '../src/migration-files.ts'
+import { readMigrations, readOldMigrations } from '../src/migration-files.ts'
 import { emptyDatabase, freshDatabase, schemaDrift, type TemporaryDatabase } from '../src/testing.ts'
 
 const databases: TemporaryDatabase[] = []
@@ -30,11 +31,21 @@ const SECOND = {
   sql: 'create function two() returns int language plpgsql as $$ begin perform 1; return 2; end $$;\ncomment on table first is $$;$$ -- end',
 }
 const BROKEN = { name: SECOND.name, sql: 'create table half (id int); select 1 / 0;' }
+/** Of what is on main: databases have it, so it never changes. A new migration adds its line. */
+const DIGESTS = ['20261129073000_init b01a3fe81f272d7e']
+const DIGEST_BEFORE_0_1 = '6d7bdace8332caa3'
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
 const names = (migrations: { name: string }[]) => migrations.map(({ name }) => name)
 
 describe('the migrations of this package', () => {
   it('make exactly what schema.prisma describes', async () => {
     expect(await schemaDrift({ emptyUrl: url })).toBe('')
+  })
+
+  it('never change once they are on main', async () => {
+    expect((await readMigrations()).map(({ name, sql }) => `${name} ${digest(sql)}`)).toEqual(DIGESTS)
+    const old = await readOldMigrations()
+    expect(digest(old.map(({ name, sql }) => `${name}\n${sql}`).join('\n'))).toBe(DIGEST_BEFORE_0_1)
   })
 
   it('would be missed if one were lacking', async () => {

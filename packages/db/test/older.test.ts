@@ -4,7 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { claim } from '../src/index.ts'
 import { migrate } from '../src/migrate.ts'
-import { readMigrations } from '../src/migration-files.ts'
+import { readOldMigrations } from '../src/migration-files.ts'
 import { emptyDatabase } from '../src/testing.ts'
 import { addSource, addWorkflow, openTestDb } from './fixtures.ts'
 
@@ -96,7 +96,7 @@ it('runs and schedules that are there when JSON becomes text keep what they hold
   const database = await emptyDatabase(inject('postgresUrl'))
   const client = new pg.Client({ connectionString: database.url })
   try {
-    const all = await readMigrations()
+    const all = await readOldMigrations()
     await migrate({
       url: database.url,
       migrations: all.slice(

@@ -3,7 +3,7 @@ import { nextDue } from '@automagik-spark/core'
 import type { SqlPool } from '@automagik-spark/db'
 import { findUnread, makePool, migrate, writeReread } from '@automagik-spark/db'
 import type { TemporaryDatabase } from '@automagik-spark/db/testing'
-import { emptyDatabase, readMigrations } from '@automagik-spark/db/testing'
+import { emptyDatabase, readOldMigrations } from '@automagik-spark/db/testing'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { planOf } from '../src/decidable.ts'
 import { startReread } from '../src/reread.ts'
@@ -37,7 +37,7 @@ let ids: Ids
 
 beforeAll(async () => {
   database = await emptyDatabase(inject('postgresUrl'))
-  const all = await readMigrations()
+  const all = await readOldMigrations()
   await migrate({ url: database.url, migrations: all.filter(({ name }) => name < MIGRATION) })
   old = makePool({ url: database.url, name: 'old', max: 2, onError: () => undefined })
   const source_id = randomUUID()

@@ -1,0 +1,230 @@
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest'
+import { compareCatalogs, readCatalog } from '../src/catalog.ts'
+import { migrate, migrationStatus } from '../src/migrate.ts'
+import type { Migration } from '../src/migration-files.ts'
+import { readMigrations, readOldMigrations } from '../src/migration-files.ts'
+import { emptyDatabase, freshDatabase, type TemporaryDatabase } from '../src/testing.ts'
+
+const databases: TemporaryDatabase[] = []
+const named = (migrations: { name: string }[]) => migrations.map(({ name }) => name)
+const withClient = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+const query = (at: string, text: string): Promise<Record<string, unknown>[]> =>
+  withClient(at, async (client) => (await client.query<Record<string, unknown>>(text)).rows)
+const catalogOf = (at: string) => withClient(at, (client) => readCatalog(client))
+/** All that Prisma's engine reads of it, and what a person would. */
+const recorded = (at: string) =>
+  query(
+    at,
+    `select migration_name, checksum, logs, rolled_back_at, applied_steps_count, finished_at >= started_at as finished from _prisma_migrations order by 1`,
+  )
+
+let old: Migration[]
+let init: string
+let made: { url: string; catalog: Awaited<ReturnType<typeof catalogOf>>; rows: Record<string, unknown>[] }
+let url: string
+/** What an earlier version did to the database of this test. */
+const applyOld = (migrations: Migration[], at = url) => migrate({ url: at, migrations })
+const expectReplaced = async (at = url) => {
+  expect(compareCatalogs(await catalogOf(at), made.catalog)).toEqual([])
+  expect(await recorded(at)).toEqual(made.rows)
+  expect(await query(at, `select nspname from pg_namespace where nspname like 'spark%'`)).toEqual([])
+}
+
+const empty = async (): Promise<string> => {
+  const database = await emptyDatabase(inject('postgresUrl'))
+  databases.push(database)
+  return database.url
+}
+/** A copy of a database that nobody uses any more; connections on their way out are ended. */
+const copyOf = async (at: string): Promise<string> => {
+  const copy = new URL(await empty())
+  const [from, to] = [new URL(at).pathname.slice(1), copy.pathname.slice(1)]
+  await withClient(inject('postgresUrl'), async (client) => {
+    await client.query(`drop database ${to}`)
+    await client.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [from])
+    await vi.waitFor(() => client.query(`create database ${to} template ${from}`))
+  })
+  return copy.href
+}
+
+beforeAll(async () => {
+  old = await readOldMigrations()
+  init = (await readMigrations())[0]!.name
+  const fresh = await freshDatabase(inject('postgresUrl'))
+  databases.push(fresh)
+  made = { url: fresh.url, catalog: await catalogOf(fresh.url), rows: await recorded(fresh.url) }
+})
+afterAll(() => Promise.all(databases.map(({ drop }) => drop())))
+
+describe('a database made before 0.1.0', () => {
+  beforeEach(async () => {
+    url = await empty()
+  })
+
+  it.each([
+    [1, 5],
+    [6, 10],
+    [11, 15],
+    [16, 20],
+  ])('gets the schema and the history of a new one, with %i to %i old migrations applied', async (first, most) => {
+    const bringUp = async (count: number, at: string) => {
+      expect(await migrationStatus({ url: at })).toEqual({
+        applied: named(old.slice(0, count)),
+        pending: [...named(old.slice(count)), init],
+        unknown: [],
+        failed: [],
+      })
+      expect(await migrate({ url: at })).toEqual({ applied: [...named(old.slice(count)), init] })
+      await expectReplaced(at)
+    }
+    let last = Promise.resolve()
+    for (let count = first; count <= most; count++) {
+      await applyOld(old.slice(0, count))
+      const copy = await copyOf(url)
+      await last
+      last = bringUp(count, copy)
+      last.catch(() => {}) // awaited above and below
+    }
+    await last
+  })
+
+  it('has at most twenty of them', () => expect(old).toHaveLength(20))
+
+  it('has nothing to do afterwards', async () => {
+    await applyOld(old)
+    const said: string[] = []
+    expect(await migrate({ url, log: (message) => said.push(message) })).toEqual({ applied: [init] })
+    expect(said).toEqual([`Database schema brought up to date: ${init}`])
+    expect(await migrate({ url })).toEqual({ applied: [] })
+    expect(await migrationStatus({ url })).toEqual({ applied: [init], pending: [], unknown: [], failed: [] })
+  })
+
+  it('is completed when an old migration was not finished', async () => {
+    const half = { name: old[5]!.name, sql: 'create table half (id int); select 1 / 0;' }
+    await expect(applyOld([...old.slice(0, 5), half])).rejects.toThrow('division by zero')
+    expect(await migrationStatus({ url })).toMatchObject({ failed: [half.name] })
+    expect(await migrate({ url })).toEqual({ applied: [...named(old.slice(5)), init] })
+    await expectReplaced()
+  })
+
+  it('is completed once when four processes start at once', async () => {
+    await applyOld(old.slice(0, 13))
+    const results = await Promise.all([1, 2, 3, 4].map(() => migrate({ url })))
+    expect(results.map(({ applied }) => applied).sort()).toEqual([[], [], [], [...named(old.slice(13)), init]])
+    await expectReplaced()
+  })
+
+  it('keeps its old history when the process dies while it replaces it, and the next start replaces it', async () => {
+    await applyOld(old)
+    await query(
+      url,
+      `create function trap() returns trigger language plpgsql as $$ begin perform pg_terminate_backend(pg_backend_pid()); return new; end $$;
+       create trigger trap before insert on _prisma_migrations for each row execute function trap()`,
+    )
+    await expect(migrate({ url })).rejects.toThrow()
+    expect(await migrationStatus({ url })).toMatchObject({ applied: named(old), pending: [init] })
+    await query(url, 'drop function trap cascade')
+    expect(await migrate({ url })).toEqual({ applied: [init] })
+    await expectReplaced()
+  })
+
+  it('stays as it is when somebody changed its tables, and says what differs', async () => {
+    await applyOld(old)
+    await query(url, `alter table tasks add note text, alter timeout type bigint; drop index tasks_ready`)
+    const before = await recorded(url)
+    await expect(migrate({ url })).rejects.toThrow(
+      `The tables of this database differ from those that Spark's migrations make (column tasks.note is not Spark's, column tasks.timeout is "bigint not null" instead of "integer not null", index tasks_ready is missing): undo what was changed by hand, and start again.`,
+    )
+    expect(await recorded(url)).toEqual(before)
+    await query(
+      url,
+      `alter table tasks drop note, alter timeout type integer; create index tasks_ready on tasks (source_id, priority, ready_at, id) where status = 'pending'`,
+    )
+    expect(await migrate({ url })).toEqual({ applied: [init] })
+    await expectReplaced()
+  })
+
+  it('may have tables and functions of others beside those of Spark', async () => {
+    await applyOld(old)
+    await query(url, 'create table theirs (id int); create view running as select id from tasks')
+    await query(url, `create function theirs() returns int language sql as 'select 1'`)
+    expect(await migrate({ url })).toEqual({ applied: [init] })
+  })
+
+  it('is refused when it has migrations of another version, too', async () => {
+    const other = { name: '20261129120000_elsewhere', sql: 'create table elsewhere (id int)' }
+    await applyOld([...old, other])
+    await expect(migrate({ url })).rejects.toThrow(
+      `it has migration ${other.name}, which this version doesn't know, and lacks ${init}`,
+    )
+  })
+
+  it('may have its tables in a schema of their own', async () => {
+    await query(url, 'create schema "App"')
+    const there = `${url}?schema=App`
+    await applyOld(old.slice(0, 13), there)
+    expect((await migrate({ url: there })).applied).toContain(init)
+    const there_catalog = await withClient(url, async (client) => {
+      await client.query('set search_path = "App"')
+      return readCatalog(client)
+    })
+    expect(compareCatalogs(there_catalog, made.catalog)).toEqual([])
+    expect((await catalogOf(url)).size).toBe(0)
+  })
+
+  it('names what is missing when the role may not change the schema', async () => {
+    await applyOld(old)
+    const role = `reader_${Math.random().toString(36).slice(2)}`
+    await query(url, `create role ${role} login password 'x'; grant all on all tables in schema public to ${role}`)
+    const as = new URL(url)
+    as.username = role
+    as.password = 'x'
+    try {
+      await expect(migrate({ url: as.href })).rejects.toThrow('The role in DATABASE_URL may not change the schema')
+    } finally {
+      await query(url, `drop owned by ${role}; drop role ${role}`)
+    }
+    expect(await migrate({ url })).toEqual({ applied: [init] })
+  })
+})
+
+describe('a difference is noticed', () => {
+  it.each([
+    ['alter table tasks set (fillfactor = 80)', 'table tasks is "fillfactor=80" instead of "fillfactor=70"'],
+    ['alter table tasks alter tries drop default', 'column tasks.tries is'],
+    ['alter table schedules alter warnings drop not null', 'column schedules.warnings is'],
+    ['alter table tasks alter status set statistics 500', 'column tasks.status is "text not null statistics 500"'],
+    ['create statistics extra on status, trigger from tasks', "statistics extra is not Spark's"],
+    ['create index extra on tasks (error)', "index extra is not Spark's"],
+    ['drop table discoveries', 'table discoveries is missing'],
+    ['alter table tasks drop constraint tasks_finished', 'constraint tasks.tasks_finished is missing'],
+    [
+      'alter table task_outputs drop constraint task_outputs_task_id_fkey, add constraint task_outputs_task_id_fkey foreign key (task_id) references tasks (id)',
+      'constraint task_outputs.task_outputs_task_id_fkey is',
+    ],
+    ['drop trigger tasks_edges on tasks', 'trigger tasks.tasks_edges is missing'],
+    ['alter table tasks disable trigger tasks_edges', 'trigger tasks.tasks_edges is different'],
+    [
+      `create or replace function spark_now() returns timestamptz language sql stable parallel safe as 'select now()'`,
+      'function spark_now() is different',
+    ],
+    [`alter function spark_now() volatile`, 'function spark_now() is different'],
+    ['alter sequence task_events_id_seq cache 10', 'sequence task_events_id_seq is'],
+  ])('%s', async (change, told) => {
+    const differences = await withClient(made.url, async (client) => {
+      await client.query('begin')
+      await client.query(change)
+      return compareCatalogs(await readCatalog(client), made.catalog)
+    })
+    expect(differences).toContainEqual(expect.stringContaining(told))
+  })
+})
