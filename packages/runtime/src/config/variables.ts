@@ -28,9 +28,9 @@ type About = {
   /** What the variable means, for the docs and `.env.example`. */
   description: string
   read_by: Role[]
-  /** Never shown, not even when it is wrong. */
+  /** Its value is never shown, not even in an error. */
   secret?: true
-  /** What stands for an unset variable, where that is no constant. */
+  /** What holds when it is unset, where that is not a constant. */
   unset?: string
   /** For `.env.example`, where there is no default. */
   example?: string
@@ -50,7 +50,7 @@ const sourceKeys = Object.fromEntries(
     key_variable,
     sourceKey.optional().meta(
       about({
-        description: `Tried on each ${name} server that is found and wants a key.`,
+        description: `The key that Spark tries on each ${name} server that it finds and that wants one.`,
         read_by: SERVES,
         secret: true,
         unset: 'none',
@@ -60,7 +60,7 @@ const sourceKeys = Object.fromEntries(
   ]),
 ) as Record<KeyVariable, ReturnType<typeof sourceKey.optional>> // one for each row of KINDS
 
-/** Every variable that Spark reads. The table in docs/configuration.md and `.env.example` are made of it. */
+/** Every variable that Spark reads. The table in docs/configuration.md and `.env.example` are generated from it. */
 export const Environment = z.object({
   SPARK_API_KEY: apiKey.optional().meta(
     about({
@@ -74,7 +74,7 @@ export const Environment = z.object({
   ),
   API_HOST: listenHost.optional().meta(
     about({
-      description: 'The address the API listens on.',
+      description: 'The address that the API listens on.',
       read_by: SERVES,
       unset: '`127.0.0.1` with the embedded PostgreSQL, else `0.0.0.0`',
       example: '127.0.0.1',
@@ -84,16 +84,16 @@ export const Environment = z.object({
     .prefault('8883')
     .meta(
       about({
-        description: 'The port the API listens on; `0` takes any free one and prints it.',
+        description: 'The port that the API listens on; `0` takes any free one and prints it.',
         read_by: SERVES,
       }),
     ),
   SPARK_PUBLIC_URL: publicUrl.optional().meta(
     about({
       description:
-        'Where people reach the API, when a proxy stands before it: scheme, host and perhaps a path. `Location`, the links to the documentation and the servers in OpenAPI follow it. The proxy may take the path away from requests or not.',
+        'The URL of the API for users, when a proxy stands before it: scheme, host and perhaps a path. `Location`, the links to the documentation and the servers in OpenAPI use it. The proxy may strip the path from requests or not.',
       read_by: SERVES,
-      unset: 'the listening address, and the path that a proxy says in `X-Forwarded-Prefix`',
+      unset: 'the listening address, and the path in the `X-Forwarded-Prefix` of a proxy',
       example: 'https://tools.example.com/spark',
     }),
   ),
@@ -115,11 +115,10 @@ export const Environment = z.object({
   ),
   MONGODB_URI: mongoUri.optional().meta(
     about({
-      description:
-        'MongoDB, where Agenda keeps its wake-ups. MongoDB and PostgreSQL together are the production set-up.',
+      description: 'MongoDB for the wake-ups of Agenda. MongoDB and PostgreSQL together are the production set-up.',
       read_by: BOTH,
       secret: true,
-      unset: 'the wake-ups are kept in PostgreSQL',
+      unset: 'the wake-ups are in PostgreSQL',
       example: 'mongodb://localhost:27017/spark',
     }),
   ),
@@ -129,7 +128,7 @@ export const Environment = z.object({
     .meta(
       about({
         description:
-          'The folder of the embedded database and the keys that were made, relative to the folder of the start. A service sets an absolute one, such as `/var/lib/spark`: elsewhere it would begin empty.',
+          'The folder of the embedded database and the generated keys, relative to the working directory. A service sets an absolute path, such as `/var/lib/spark`: from another directory it would start empty.',
         read_by: ALL,
       }),
     ),
@@ -145,7 +144,7 @@ export const Environment = z.object({
   ),
   SPARK_ENCRYPTION_KEY_PREVIOUS: encryptionKeys.prefault('').meta(
     about({
-      description: 'Earlier encryption keys, separated by commas. They still decrypt what they encrypted.',
+      description: 'Earlier encryption keys, separated by commas. Spark still decrypts with them.',
       read_by: BOTH,
       secret: true,
       unset: 'none',
@@ -155,7 +154,7 @@ export const Environment = z.object({
     .prefault('600')
     .meta(
       about({
-        description: `Seconds that a remote flow may take, 1 to ${MAX_TIMEOUT}.`,
+        description: `Seconds that one call of a flow may take, 1 to ${MAX_TIMEOUT}.`,
         read_by: BOTH,
       }),
     ),
@@ -180,7 +179,7 @@ export const Environment = z.object({
     .meta(
       about({
         description:
-          'Seconds that the API goes on serving after SIGTERM, 0 to 300, while `/ready` is 503 and every answer says `Connection: close`: so long a load balancer may take to notice. 5 behind one.',
+          'Seconds that the API goes on serving after SIGTERM, 0 to 300, while `/ready` is 503 and every answer has `Connection: close`: time for a load balancer to notice. Set 5 behind one.',
         read_by: SERVES,
       }),
     ),
@@ -188,14 +187,15 @@ export const Environment = z.object({
     .prefault(String(MEBIBYTE))
     .meta(
       about({
-        description: 'Bytes of an answer up to which all of it is kept, 1024 to 10485760; of a longer one the text is.',
+        description:
+          'Bytes up to which an answer is kept as a whole, 1024 to 10485760; of a longer answer only the text is kept, up to as many bytes.',
         read_by: RUNS,
       }),
     ),
   SPARK_DISCOVERY: yesNo.optional().meta(
     about({
       description:
-        'Whether the API looks for flow servers on this machine when it starts. What it finds becomes a source, once; never again after that source was deleted.',
+        'Whether the API looks for flow servers on this machine when it starts. Each becomes a source once; never again after that source was deleted.',
       read_by: SERVES,
       unset: '`true` with the embedded PostgreSQL, else `false`',
       example: 'false',
@@ -203,7 +203,7 @@ export const Environment = z.object({
   ),
   SPARK_DISCOVERY_PORTS: discoveryPorts.prefault(USUAL_PLACES).meta(
     about({
-      description: 'Where it looks on localhost, as a comma list of type:port.',
+      description: 'The ports of localhost where it looks, as a comma list of type:port.',
       read_by: SERVES,
     }),
   ),
