@@ -88,7 +88,6 @@ export {
 export { decodeText, withUnixLineEnds } from './decode-text.ts'
 export type { ErrorCode, FailureClass, FieldError } from './errors.ts'
 export { DomainError, invalid, notFound, SourceError } from './errors.ts'
-export { uuidV7 } from './ids.ts'
 export { isObject } from './json/is-object.ts'
 export type { JsonNode } from './json/node.ts'
 export { jsonNode } from './json/node.ts'

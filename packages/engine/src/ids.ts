@@ -1,5 +1,5 @@
 import type { Clock } from '@automagik-spark/core'
-import { uuidV7 } from '@automagik-spark/core'
+import { v7 } from 'uuid'
 
 export type Ids = {
   /** A version 7 UUID, greater than every one made here before: rows of one batch keep their order. */
@@ -8,33 +8,30 @@ export type Ids = {
   token(): string
 }
 
-const COUNTER_BITS = 26
+const SEQUENCES = 2 ** 32
 
-/** RFC 9562, section 6.2: within one millisecond a counter of 26 bits, started at random, stands before the randomness. */
+/**
+ * RFC 9562, section 6.2: within one millisecond a sequence number of 32 bits, which starts at random, stands before the randomness. The
+ * library would keep such a number only with its own clock.
+ */
 export const makeIds = (
   clock: Clock,
   crypto: Pick<typeof globalThis.crypto, 'getRandomValues' | 'randomUUID'> = globalThis.crypto,
 ): Ids => {
-  let lastMs = -1
-  let counter = 0
+  let msecs = -1
+  let seq = 0
   return {
     next() {
       const now = clock.now().getTime()
-      if (now > lastMs) {
-        lastMs = now
-        counter = crypto.getRandomValues(new Uint32Array(1))[0]! >>> (33 - COUNTER_BITS)
-      } else if (++counter >= 2 ** COUNTER_BITS) {
-        lastMs++
-        counter = 0
+      if (now > msecs) {
+        msecs = now
+        // Half of the range, so that a batch has room before the number runs over.
+        seq = crypto.getRandomValues(new Uint32Array(1))[0]! >>> 1
+      } else if (++seq >= SEQUENCES) {
+        msecs++
+        seq = 0
       }
-      return uuidV7(new Date(lastMs), (bytes) => {
-        crypto.getRandomValues(bytes)
-        bytes[6] = (counter >>> 22) & 0x0f
-        bytes[7] = (counter >>> 14) & 0xff
-        bytes[8] = (counter >>> 8) & 0x3f
-        bytes[9] = counter & 0xff
-        return bytes
-      })
+      return v7({ msecs, seq, random: crypto.getRandomValues(new Uint8Array(16)) })
     },
     token: () => crypto.randomUUID(),
   }
