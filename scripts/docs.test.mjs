@@ -89,3 +89,14 @@ describe.each(files.filter((file) => file.endsWith('.md') && !LATER.has(file)))(
     expect(unknownTests(page)).toEqual([])
   })
 })
+
+describe('a decision', () => {
+  const pages = files.filter((file) => /^docs\/decisions\/(?!README).*\.md$/.test(file))
+  const index = read('docs/decisions/README.md')
+
+  it.each(pages)('%s has the common form and stands in the index', (page) => {
+    expect(read(page)).toMatch(/^# .+\n\nDate: \d{4}-\d\d-\d\d.* · Status: (accepted|replaced)/)
+    expect(anchorsOf(page)).toEqual(expect.arrayContaining(['context', 'decision', 'consequences']))
+    expect(index).toContain(`](${page.split('/').at(-1)})`)
+  })
+})
