@@ -136,7 +136,7 @@ const isOfTheRow = (error: unknown): boolean => {
 }
 
 const isDue = (schedule: LockedSchedule, now: Date): boolean =>
-  schedule.status === 'active' && !schedule.held && schedule.next_run_at !== null && schedule.next_run_at <= now
+  schedule.status === 'active' && !schedule.suspended && schedule.next_run_at !== null && schedule.next_run_at <= now
 
 const pausedMove = (schedule: LockedSchedule, error: unknown): ScheduleMove => ({
   id: schedule.id,

@@ -32,8 +32,8 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
 
   const up = async (check: HealthCheck, version_info: unknown) => {
     const seen = await recordUp(sql, check, version_info)
-    if (seen?.released) logger.info({ source_id: check.source_id }, 'source is back')
-    if (seen?.released || seen?.cleared) onReleased()
+    if (seen?.resumed) logger.info({ source_id: check.source_id }, 'source is back')
+    if (seen?.resumed || seen?.cleared) onReleased()
   }
   const down = async (check: HealthCheck, error: SourceError) => {
     const busy = error.timed_out || error.failure === 'turned_away'
@@ -84,7 +84,7 @@ export const makeChecks = ({ sql, openSource, logger, random, everyMs, arm, onRe
     const room = MOST - inFlight.size
     if (room <= 0 || end.signal.aborted) return
     const checks = await claimHealthChecks(sql, everyMs, random(), room)
-    const next = checks.flatMap(({ held, check_at }) => (held ? check_at : []))
+    const next = checks.flatMap(({ suspended, check_at }) => (suspended ? check_at : []))
     if (next.length > 0) arm(next)
     for (const check of checks) {
       const asking: Promise<void> = ask(check)

@@ -3,7 +3,7 @@ import { RECOVERING_TYPES } from '@automagik-spark/adapters'
 import type { SourceType } from '@automagik-spark/core'
 import { ceilToSecond } from '@automagik-spark/core'
 import type { Db } from '@automagik-spark/db'
-import { addEvent, listen, makeQueueDb } from '@automagik-spark/db'
+import { addEvent, idsIn, listen, makeQueueDb } from '@automagik-spark/db'
 import type { DbClock, Ids, Logger, OpenSource, WakeUps } from '@automagik-spark/engine'
 import { announceDue, GONE, loop, makeFlowCopies, makeFlowReads } from '@automagik-spark/engine'
 import { makeAttempt } from './attempt.ts'
@@ -190,7 +190,7 @@ export const startWorker = async (deps: WorkerDeps) => {
     onError: warn('listening broke; connecting again'),
     onMessage(channel, payload) {
       if (channel === 'spark_ready') runner.pump()
-      else if (channel === 'spark_cancel') for (const id of payload.split(',')) runner.stop(id, 'cancelled')
+      else if (channel === 'spark_cancel') for (const id of idsIn(payload)) runner.stop(id, 'cancelled')
       else if (nets && !Number.isNaN(Date.parse(payload))) guard.watch([new Date(payload)])
     },
     onUp() {

@@ -1,7 +1,9 @@
+import { notifyReady } from './notify.ts'
 import type { OccurrenceRow } from './rows.ts'
 import type { Sql } from './sql.ts'
+import { iso } from './sql.ts'
 
-/** What moved the times of a span when it was written, as the ledger keeps it. */
+/** The plan that made the due times of a span, as the ledger keeps it. */
 export type StoredPlan = {
   schedule_type: 'cron' | 'interval' | 'one-time'
   schedule_expr: string
@@ -9,19 +11,17 @@ export type StoredPlan = {
   anchor: string
   start_at: string | null
   end_at: string | null
-  /** By which rule a cron was read; without it, the one of earlier releases. */
+  /** By which rules the cron is read; without it, by those of earlier releases. */
   cron?: 'debian'
 }
 
-/** The row of the ledger that a due time is in. */
+/** The row of the ledger that covers a due time. */
 export type CoveringRow = Pick<OccurrenceRow, 'scheduled_for' | 'until' | 'decision' | 'reason' | 'decided_at'> & {
   due: Date
   plan: StoredPlan | null
 }
 
-const iso = (at: Date | null) => (at ? at.toISOString() : null)
-
-/** For each of these due times its row, where there is one. Rows do not overlap, so it is the last that begins no later. */
+/** The row of each of these due times, if there is one. Rows do not overlap, so it is the last row that begins at or before the due time. */
 export const coveringRows = async (tx: Sql, schedule_id: string, due: Date[]): Promise<CoveringRow[]> =>
   (
     await tx.query<CoveringRow>(
@@ -33,13 +33,13 @@ export const coveringRows = async (tx: Sql, schedule_id: string, due: Date[]): P
     )
   ).rows
 
-/** What is left of a span that is split: it says what the whole said. */
+/** A part of a span that is split; it has the decision and the reason of the whole. */
 export type SpanPiece = Pick<
   OccurrenceRow,
   'scheduled_for' | 'until' | 'count' | 'count_at_least' | 'decision' | 'reason' | 'decided_at'
 > & { plan: StoredPlan | null }
 
-/** Puts pieces in the place of the spans that began at `starts`. The caller holds the schedule's lock. */
+/** Replaces the spans that begin at `starts` by their pieces. The caller holds the schedule's lock. */
 export const splitSpans = async (tx: Sql, schedule_id: string, starts: Date[], pieces: SpanPiece[]): Promise<void> => {
   if (starts.length === 0) return
   await tx.query(`DELETE FROM occurrences WHERE schedule_id = $1 AND scheduled_for = ANY ($2::timestamptz[])`, [
@@ -64,8 +64,8 @@ export const splitSpans = async (tx: Sql, schedule_id: string, starts: Date[], p
 }
 
 /**
- * Makes the row of each due time `started: backfill`, whatever it said, unless it says `started` already, and a task for it. They run one at
- * a time, over all backfills of the schedule, and after everything else. Returns the due times that got their task.
+ * Makes each due time `started: backfill` in the ledger, with a task, unless it is `started` already. Of all backfills of a schedule one task runs at a
+ * time, and after every other task. Returns the due times that got a task.
  */
 export const writeBackfill = async (
   tx: Sql,
@@ -90,6 +90,6 @@ export const writeBackfill = async (
      RETURNING scheduled_for`,
     [schedule_id, runs.map((r) => iso(r.due)), runs.map((r) => r.task_id), iso(now), default_timeout],
   )
-  if (rows.length > 0) await tx.query(`SELECT pg_notify('spark_ready', '')`)
+  if (rows.length > 0) await notifyReady(tx)
   return rows.map((row) => row.scheduled_for)
 }

@@ -1,11 +1,30 @@
+import { makeBackoff } from '@automagik-spark/core'
 import pg from 'pg'
+import type { Sql } from './sql.ts'
 
 /**
- * What processes tell each other through PostgreSQL. All are hints: whoever misses one finds out by looking.
+ * What processes tell each other through PostgreSQL. All are hints: a listener that is not connected misses them, and reads the tables when it
+ * is connected again (`onUp`).
  * `spark_ready`: tasks can be claimed. `spark_due`: something is due within the next seconds (payload: that second).
- * `spark_done`: tasks that somebody may wait for ended (payload: their ids, comma-separated). `spark_cancel`: running tasks are to stop (payload: ids).
+ * `spark_done`: tasks that somebody may wait for ended (payload: their ids). `spark_cancel`: running tasks must stop (payload: their ids).
  */
 export type Channel = 'spark_ready' | 'spark_due' | 'spark_done' | 'spark_cancel'
+
+/** SQL that notifies a channel at the commit. @param payload SQL of a text; ids are separated by commas */
+export const notifySql = (channel: Channel, payload = "''"): string => `pg_notify('${channel}', ${payload})`
+/** So many ids fit into one payload, which holds less than 8,000 bytes. */
+export const NOTIFY_BATCH = 200
+/** The ids in a payload of `spark_done` or `spark_cancel`. */
+export const idsIn = (payload: string): string[] => payload.split(',')
+
+/** Tells the workers that tasks can be claimed. */
+export const notifyReady = async (sql: Sql): Promise<void> => {
+  await sql.query(`SELECT ${notifySql('spark_ready')}`)
+}
+/** Tells the workers that something is due at this second. */
+export const notifyDue = async (sql: Sql, at: Date): Promise<void> => {
+  await sql.query(`SELECT ${notifySql('spark_due', '$1')}`, [at.toISOString()])
+}
 
 export type Listener = { isUp(): boolean; close(): Promise<void> }
 
@@ -14,26 +33,22 @@ type Options = {
   name: string
   channels: Channel[]
   onMessage: (channel: Channel, payload: string) => void
-  /** After each (re)connection: whatever was said meanwhile is lost, so look. */
+  /** After each (re)connection: what was sent meanwhile is lost, so read the tables. */
   onUp: () => void
   onError: (error: Error) => void
 }
 
-const FIRST_RETRY_MS = 100
-const LAST_RETRY_MS = 2_000
-
-/** One connection that listens, made again for as long as it takes. */
+/** Listens on a connection of its own, and connects again for as long as it takes. */
 export const listen = ({ url, name, channels, onMessage, onUp, onError }: Options): Listener => {
+  const backoff = makeBackoff({ firstMs: 100, lastMs: 2_000 })
   let client: pg.Client | null = null
   let closed = false
-  let retryMs = FIRST_RETRY_MS
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const again = () => {
     client = null
     if (closed) return
-    timer = setTimeout(() => void connect(), retryMs)
-    retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)
+    timer = setTimeout(() => void connect(), backoff.next())
   }
   const connect = async () => {
     const next = new pg.Client({
@@ -52,10 +67,10 @@ export const listen = ({ url, name, channels, onMessage, onUp, onError }: Option
     }
     next.on('error', end)
     next.on('end', () => end())
-    next.on('notification', ({ channel, payload }) => onMessage(channel as Channel, payload ?? '')) // only what was asked for arrives
+    next.on('notification', ({ channel, payload }) => onMessage(channel as Channel, payload ?? '')) // only channels that we listen on arrive
     try {
       await next.connect()
-      // Whoever listens is idle.
+      // A listener is idle for long.
       await next.query(['SET idle_session_timeout = 0', ...channels.map((channel) => `LISTEN ${channel}`)].join('; '))
     } catch (error) {
       end(error as Error) // pg rejects with errors only
@@ -64,7 +79,7 @@ export const listen = ({ url, name, channels, onMessage, onUp, onError }: Option
     if (over) return
     if (closed) return void next.end().catch(() => undefined)
     client = next
-    retryMs = FIRST_RETRY_MS
+    backoff.reset()
     onUp()
   }
   void connect()

@@ -1,33 +1,34 @@
 import type { ScheduleRow } from './rows.ts'
+import { selectColumns } from './schedule-columns.ts'
 import type { Sql } from './sql.ts'
+import { iso } from './sql.ts'
 
-// Cron schedules that were stored before cron was read as Debian's. Each is looked at once.
+// Cron schedules that were stored before cron was read as Debian's. Each is read again once.
 
-export type UnreadRow = Pick<
-  ScheduleRow,
-  | 'id'
-  | 'schedule_type'
-  | 'schedule_expr'
-  | 'timezone'
-  | 'anchor'
-  | 'start_at'
-  | 'end_at'
-  | 'jitter'
-  | 'status'
-  | 'decided_until'
-  | 'next_due_at'
-  | 'next_run_at'
-  | 'updated_at'
->
+const COLUMNS = [
+  'id',
+  'schedule_type',
+  'schedule_expr',
+  'timezone',
+  'anchor',
+  'start_at',
+  'end_at',
+  'jitter',
+  'status',
+  'decided_until',
+  'next_due_at',
+  'next_run_at',
+  'updated_at',
+] as const
+export type UnreadRow = Pick<ScheduleRow, (typeof COLUMNS)[number]>
 
 const UNREAD = `schedules s JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL WHERE NOT s.cron_reread AND s.schedule_type = 'cron'`
 
-/** Those that are due next, without a lock: `writeReread` sees whether they are still as they were. */
+/** The schedules that are due next. They are not locked: `writeReread` checks that they have not changed. */
 export const findUnread = async (sql: Sql, limit: number): Promise<UnreadRow[]> =>
   (
     await sql.query<UnreadRow>(
-      `SELECT s.id, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at, s.jitter, s.status, s.decided_until, s.next_due_at, s.next_run_at, s.updated_at
-       FROM ${UNREAD} ORDER BY s.next_run_at, s.id LIMIT $1`,
+      `SELECT ${selectColumns(COLUMNS)} FROM ${UNREAD} ORDER BY s.next_run_at, s.id LIMIT $1`,
       [limit],
     )
   ).rows
@@ -37,9 +38,7 @@ export type RereadRow = Pick<
   'id' | 'status' | 'next_due_at' | 'next_run_at' | 'decided_until' | 'updated_at'
 > & { warning: string | null }
 
-const iso = (at: Date | null) => (at ? at.toISOString() : null)
-
-/** Writes what became of those that nobody has decided, edited or read again meanwhile; what is locked comes the next time. Returns their ids. */
+/** Writes the schedules that nobody has decided, edited or read again meanwhile, and returns their ids. Locked ones are left for the next time. */
 export const writeReread = async (sql: Sql, rows: RereadRow[]): Promise<Set<string>> =>
   new Set(
     (

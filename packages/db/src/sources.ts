@@ -1,6 +1,7 @@
+import { notifySql } from './notify.ts'
 import type { Client } from './prisma.ts'
 import { isDuplicate, json } from './prisma.ts'
-import { HELD, RELEASED, SENT_ANEW } from './queue/circuit-breaker.ts'
+import { READY_AGAIN, RESUMED, SUSPENDED } from './queue/circuit-breaker.ts'
 import { CANCELLED } from './queue/settle.ts'
 import type { PageArgs, RowPage, SourceRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
@@ -110,9 +111,9 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
           [id, ...Object.values(change)],
         )
         if (rowCount === 0) return null
-        const released = seen !== undefined && (await seenUp(tx, id, seen))?.released === true
+        const resumed = seen !== undefined && (await seenUp(tx, id, seen))?.resumed === true
         const switched = status !== undefined && (await switchTo(tx, id, status))
-        return { due: released || (switched && status === 'active') }
+        return { due: resumed || (switched && status === 'active') }
       })
     } catch (error) {
       if (isDuplicate(error)) return 'duplicate'
@@ -120,8 +121,8 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     }
   },
 
-  /** The server answered as it should. `released`: with it a hold is over. Null: there is no such source. */
-  seenUp: (id: string, version_info: SourceRow['version_info']): Promise<{ released: boolean } | null> =>
+  /** The server answered as it should. `resumed`: with it a hold is over. Null: there is no such source. */
+  seenUp: (id: string, version_info: SourceRow['version_info']): Promise<{ resumed: boolean } | null> =>
     seenUp(sql, id, version_info),
 
   /** The server did not answer as it should when somebody asked. It takes more than that to hold it. */
@@ -157,10 +158,10 @@ const switchTo = async (sql: Sql, id: string, status: SourceRow['status']): Prom
     `WITH u AS (
        UPDATE sources s SET status = $2, version = version + 1, updated_at = spark_now(),
          check_at = NULL, check_failures = 0, suspect_at = NULL, checking_until = NULL, ramp_from = NULL,
-         hold_from = CASE WHEN $2 = 'inactive' AND NOT ${HELD('s')} THEN spark_now() ELSE hold_from END,
+         hold_from = CASE WHEN $2 = 'inactive' AND NOT ${SUSPENDED('s')} THEN spark_now() ELSE hold_from END,
          hold_until = CASE WHEN $2 = 'inactive' THEN NULL ELSE spark_now() END
        WHERE id = $1 AND deleted_at IS NULL AND status <> $2 RETURNING id, $2 = 'active' AS turned
-     ), t AS (${SENT_ANEW})
+     ), t AS (${READY_AGAIN})
      SELECT id FROM u`,
     [id, status],
   )
@@ -171,12 +172,12 @@ const seenUp = async (
   sql: Sql,
   id: string,
   version_info: SourceRow['version_info'],
-): Promise<{ released: boolean } | null> => {
-  const { rows } = await sql.query<{ released: boolean }>(
-    `WITH x AS (SELECT id, ${HELD('s')} AND status = 'active' AS held FROM sources s WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
-       u AS (UPDATE sources s SET version_info = $2::jsonb, suspect_at = NULL, ${RELEASED} FROM x WHERE s.id = x.id RETURNING s.id, x.held AS turned),
-       t AS (${SENT_ANEW})
-     SELECT turned AS released FROM u`,
+): Promise<{ resumed: boolean } | null> => {
+  const { rows } = await sql.query<{ resumed: boolean }>(
+    `WITH x AS (SELECT id, ${SUSPENDED('s')} AND status = 'active' AS suspended FROM sources s WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE),
+       u AS (UPDATE sources s SET version_info = $2::jsonb, suspect_at = NULL, ${RESUMED} FROM x WHERE s.id = x.id RETURNING s.id, x.suspended AS turned),
+       t AS (${READY_AGAIN})
+     SELECT turned AS resumed FROM u`,
     [id, JSON.stringify(version_info)],
   )
   return rows[0] ?? null
@@ -191,7 +192,7 @@ export const stopTasks = async (
   await tx.query(`UPDATE tasks SET ${CANCELLED} WHERE ${column} = $1 AND status = 'pending'`, [id])
   await tx.query(
     `WITH r AS (UPDATE tasks SET cancel_requested_at = spark_now() WHERE ${column} = $1 AND status = 'running' AND cancel_requested_at IS NULL RETURNING id)
-     SELECT pg_notify('spark_cancel', id::text) FROM r`,
+     SELECT ${notifySql('spark_cancel', 'id::text')} FROM r`,
     [id],
   )
 }

@@ -73,6 +73,9 @@ const nameOf = (text: string): string => {
   return name
 }
 
+/** A time as text, for a parameter that is an array of times. */
+export const iso = (at: Date | null): string | null => (at ? at.toISOString() : null)
+
 const bind = (client: { query: pg.Pool['query'] }): Sql => ({
   async query<Row>(text: string, values?: unknown[], { limitMs }: { limitMs?: number } = {}) {
     const config = {

@@ -1,6 +1,7 @@
 import type { JsonText, RetryOn, TaskQuery } from '@automagik-spark/core'
 import { Task } from '@automagik-spark/core'
 import { jsonColumns } from './json-columns.ts'
+import { notifyReady, notifySql } from './notify.ts'
 import { CANCELLED } from './queue/settle.ts'
 import type { JsonRow, PageArgs, RowPage, TaskEventRow, TaskRow } from './rows.ts'
 import type { Sql, SqlPool } from './sql.ts'
@@ -45,7 +46,7 @@ const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =>
          JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL AND src.status = 'active'
          CROSS JOIN (SELECT spark_now() AS at) now
          RETURNING ${PLAIN}, t.output
-       ) SELECT i.* FROM i, (SELECT pg_notify('spark_ready', '')) n`,
+       ) SELECT i.* FROM i, (SELECT ${notifySql('spark_ready')}) n`,
       [
         runs.map((r) => r.id),
         runs.map((r) => r.workflow_id),
@@ -131,7 +132,7 @@ export const makeTasks = (sql: SqlPool) => ({
       if (!rows[0]) return null
       await tx.query(`DELETE FROM tasks WHERE id = $1`, [id])
       await tx.query(
-        `SELECT pg_notify('spark_cancel', $1), pg_notify('spark_done', $1), pg_notify('spark_ready', '')`,
+        `SELECT ${notifySql('spark_cancel', '$1')}, ${notifySql('spark_done', '$1')}, ${notifySql('spark_ready')}`,
         [id],
       )
       return rows[0]
@@ -149,13 +150,13 @@ export const makeTasks = (sql: SqlPool) => ({
       if (!task) return null
       if (task.status === 'pending') {
         await tx.query(`UPDATE tasks SET cancel_requested_at = spark_now(), ${CANCELLED} WHERE id = $1`, [id])
-        await tx.query(`SELECT pg_notify('spark_done', $1), pg_notify('spark_ready', '')`, [id])
+        await tx.query(`SELECT ${notifySql('spark_done', '$1')}, ${notifySql('spark_ready')}`, [id])
       } else if (task.status === 'running') {
         await tx.query(
           `UPDATE tasks SET cancel_requested_at = coalesce(cancel_requested_at, spark_now()), updated_at = spark_now() WHERE id = $1`,
           [id],
         )
-        await tx.query(`SELECT pg_notify('spark_cancel', $1)`, [id])
+        await tx.query(`SELECT ${notifySql('spark_cancel', '$1')}`, [id])
       }
       return task.status
     })
@@ -194,7 +195,7 @@ export const makeTasks = (sql: SqlPool) => ({
            cancel_requested_at = NULL, started_at = NULL, finished_at = NULL, ready_at = spark_now(), updated_at = spark_now() WHERE id = $1 RETURNING ${PLAIN}, t.output`,
         [id],
       )
-      await tx.query(`SELECT pg_notify('spark_ready', '')`)
+      await notifyReady(tx)
       return { was: task.status, row: pending[0]! }
     })
   },
@@ -219,7 +220,7 @@ export const makeTasks = (sql: SqlPool) => ({
          FROM tasks t JOIN sources src ON src.id = t.source_id AND src.status = 'active' CROSS JOIN (SELECT spark_now() AS at) now
          WHERE t.id = $1 AND ${VISIBLE}
          RETURNING ${PLAIN}, t.output
-       ) SELECT i.* FROM i, (SELECT pg_notify('spark_ready', '')) n`,
+       ) SELECT i.* FROM i, (SELECT ${notifySql('spark_ready')}) n`,
       [id, replay.id, replay.input !== null, replay.input?.value ?? null],
     )
     return rows[0] ?? null

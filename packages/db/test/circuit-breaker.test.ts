@@ -106,7 +106,7 @@ describe('a call that could not be sent', () => {
       ready_at: given.next_retry_at,
     })
     expect((await t.db.tasks.events(id!)).map(({ type, try: n }) => [type, n])).toEqual([['handed_back', 1]])
-    expect(await claimHealthChecks(t.sql, MINUTE, 0, 10)).toMatchObject([{ source_id, held: false }])
+    expect(await claimHealthChecks(t.sql, MINUTE, 0, 10)).toMatchObject([{ source_id, suspended: false }])
   })
 
   it('lets nothing be claimed of its source before that check is over, and everything of others', async () => {
@@ -119,7 +119,7 @@ describe('a call that could not be sent', () => {
     expect(await take()).toEqual([])
     const [check] = await claimHealthChecks(t.sql, MINUTE, 0, 10)
     expect(await take()).toEqual([])
-    expect(await recordUp(t.sql, check!, {})).toEqual({ released: false, cleared: true })
+    expect(await recordUp(t.sql, check!, {})).toEqual({ resumed: false, cleared: true })
     expect(await take()).toHaveLength(3)
   })
 
@@ -175,7 +175,7 @@ describe('a call that could not be sent', () => {
     expect(await unsentOf(id!)).toBe(1)
     await seenDown()
     expect(await unsentOf(id!)).toBe(0)
-    expect(await seenUp()).toEqual({ released: true, cleared: false })
+    expect(await seenUp()).toEqual({ resumed: true, cleared: false })
     await set('ramp_from = NULL')
     const again = await fail(id!)
     expect(again).toMatchObject({ becomes: 'again' })
@@ -225,7 +225,9 @@ describe('checks', () => {
   it('are made of sources with an active schedule and of held ones, each by one worker, a minute apart', async () => {
     const before = await sqlNow(t.sql)
     const taken = (await Promise.all(Array.from({ length: 10 }, wanted))).flat()
-    expect(taken).toMatchObject([{ source_id, held: false, source_type: 'langflow', url: `http://${source_id}.test` }])
+    expect(taken).toMatchObject([
+      { source_id, suspended: false, source_type: 'langflow', url: `http://${source_id}.test` },
+    ])
     expect(taken[0]!.check_at.getTime()).toBeGreaterThanOrEqual(before.getTime() + 0.9 * MINUTE)
     await recordUp(t.sql, taken[0]!, {})
     await agoS(2)
@@ -235,7 +237,7 @@ describe('checks', () => {
     await t.sql.query(`UPDATE schedules SET status = 'paused', next_run_at = NULL`)
     expect(await nextCheck()).toBeUndefined()
     await hold()
-    expect(await nextCheck()).toMatchObject({ source_id, held: true })
+    expect(await nextCheck()).toMatchObject({ source_id, suspended: true })
     await t.db.sources.update(source_id, { status: 'inactive' })
     expect(await nextCheck()).toBeUndefined()
   })
@@ -305,7 +307,7 @@ describe('checks', () => {
   it('begin anew after one that went well', async () => {
     await seenDown()
     await seenDown()
-    expect(await seenUp()).toEqual({ released: false, cleared: false })
+    expect(await seenUp()).toEqual({ resumed: false, cleared: false })
     await seenDown()
     await seenDown()
     expect(await source()).toMatchObject({ health: 'up', hold_from: null, check_failures: 2 })
@@ -318,7 +320,7 @@ describe('checks', () => {
     await settle(t.sql, [settlementOf(sent!, { status: 'completed', reached: true })])
     if ((await findSourceWork(t.sql)).seen_up) await showReachedAsUp(t.sql)
     expect(await source()).toMatchObject({ health: 'down', hold_until: null })
-    expect(await seenUp()).toEqual({ released: true, cleared: false })
+    expect(await seenUp()).toEqual({ resumed: true, cleared: false })
     expect(await source()).toMatchObject({
       health: 'up',
       health_reason: null,
@@ -355,7 +357,7 @@ describe('checks', () => {
     await set('suspect_at = spark_now()')
     const check = await nextCheck()
     await set(`suspect_at = check_began_at + interval '1 millisecond'`)
-    expect(await recordUp(t.sql, check, {})).toEqual({ released: false, cleared: false })
+    expect(await recordUp(t.sql, check, {})).toEqual({ resumed: false, cleared: false })
     await addTasks(1)
     expect(await take()).toEqual([])
     expect(await seenUp()).toMatchObject({ cleared: true })
@@ -412,7 +414,7 @@ describe('a held source', () => {
     expect(await due()).toEqual([])
     await t.sql.transaction(async (tx) => {
       expect(await lockSchedule(tx, schedule)).toMatchObject({
-        held: true,
+        suspended: true,
         hold_from: (await source()).hold_from,
         hold_until: null,
       })
@@ -420,7 +422,7 @@ describe('a held source', () => {
     await seenUp()
     expect(await due()).toEqual([schedule])
     await t.sql.transaction(async (tx) => {
-      expect(await lockSchedule(tx, schedule)).toMatchObject({ held: false, hold_until: expect.any(Date) as Date })
+      expect(await lockSchedule(tx, schedule)).toMatchObject({ suspended: false, hold_until: expect.any(Date) as Date })
     })
   })
 
@@ -479,7 +481,7 @@ describe('a held source', () => {
     expect(await failManualRuns(t.sql)).toEqual([])
     await set(`check_began_at = spark_now() - interval '1 second'`)
     const [check] = await claimHealthChecks(t.sql, MINUTE, 0, 10) // they are a reason for one, whatever its time is
-    expect(check).toMatchObject({ held: true })
+    expect(check).toMatchObject({ suspended: true })
     expect(await failManualRuns(t.sql)).toEqual([])
     await recordDown(t.sql, check!, REASON, false)
     expect((await failManualRuns(t.sql)).sort()).toEqual([manual, replay].sort())

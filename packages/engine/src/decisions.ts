@@ -1,7 +1,7 @@
 import type { Decision, World } from '@automagik-spark/core'
 import { startOf } from '@automagik-spark/core'
 import type { LedgerEntry, LockedSchedule, OpenTasks, ScheduleMove, Sql } from '@automagik-spark/db'
-import { cancelOpen, moveSchedules, writeLedger } from '@automagik-spark/db'
+import { cancelOpen, moveSchedules, notifyReady, writeLedger } from '@automagik-spark/db'
 import { planOf } from './decidable.ts'
 import type { Ids } from './ids.ts'
 
@@ -71,6 +71,6 @@ export const writeOutcomes = async (
     outcomes.map((outcome) => outcome.move),
     now,
   )
-  if (made.length > 0) await tx.query(`SELECT pg_notify('spark_ready', '')`)
+  if (made.length > 0) await notifyReady(tx)
   return made.length
 }

@@ -106,7 +106,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
 
   /** Decides what is due by now with the old fields: an edit never changes the past. */
   const decideDue = async (tx: Sql, row: LockedSchedule, now: Date): Promise<LockedSchedule> => {
-    if (row.status !== 'active' || row.held || !row.next_run_at || row.next_run_at > now) return row
+    if (row.status !== 'active' || row.suspended || !row.next_run_at || row.next_run_at > now) return row
     const [open] = await countOpen(tx, [row.id])
     const outcome = outcomeOf(row, decide(decidable(row), worldOf(row, open, now)), ids)
     await writeOutcomes(tx, [outcome], now, default_timeout)

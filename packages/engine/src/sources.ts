@@ -78,7 +78,7 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
     key ? vault.seal(key, keyPlace(id)) : null
   /** A server that answers is no longer suspended: what waited for it is due now. */
   const seenUp = async (id: string, version_info: SourceRow['version_info']): Promise<void> => {
-    if ((await db.sources.seenUp(id, version_info))?.released) await announce(clock.now())
+    if ((await db.sources.seenUp(id, version_info))?.resumed) await announce(clock.now())
   }
 
   return {

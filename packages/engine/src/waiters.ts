@@ -1,5 +1,6 @@
 import { isFinished } from '@automagik-spark/core'
 import type { Db, TaskRow } from '@automagik-spark/db'
+import { idsIn } from '@automagik-spark/db'
 import type { Logger } from './logger.ts'
 
 type Deps = { db: Db; logger: Logger; pollMs?: number }
@@ -97,7 +98,7 @@ export const makeWaiters = ({ db, logger, pollMs = 1_000 }: Deps) => {
 
     /** The payload of `spark_done`. */
     onDone(payload: string) {
-      for (const id of payload.split(',')) if (waiting.has(id)) asked.add(id)
+      for (const id of idsIn(payload)) if (waiting.has(id)) asked.add(id)
       if (asked.size > 0) void look()
     },
 

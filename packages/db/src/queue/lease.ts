@@ -1,14 +1,16 @@
 import type { SourceType } from '@automagik-spark/core'
 import { RETRY_WINDOWS_MS } from '@automagik-spark/core'
+import { NOTIFY_BATCH, notifySql } from '../notify.ts'
 import type { Sql } from '../sql.ts'
+import { inIdOrder } from './id-order.ts'
 import type { Settled } from './settle.ts'
 import { AFTER_SETTLED, utcText, wholeSecond } from './settle.ts'
 
 export type KeptLease = { id: string; cancel_requested_at: Date | null }
 
 /**
- * Prolongs the leases of the pairs in hand, and says which still hold. Naming them, never "all of mine", keeps a task that was claimed
- * and lost from living for ever.
+ * Prolongs the leases of these tasks, and returns those whose token still holds. A worker names the tasks, never "all of mine": a task that it has
+ * claimed and lost sight of would run for ever.
  */
 export const prolongLeases = async (
   sql: Sql,
@@ -16,7 +18,7 @@ export const prolongLeases = async (
   leaseMs: number,
 ): Promise<KeptLease[]> => {
   if (pairs.length === 0) return []
-  const sorted = [...pairs].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const sorted = inIdOrder(pairs)
   return (
     await sql.query<KeptLease>(
       `UPDATE tasks t SET lease_until = spark_now() + $3 * interval '1 millisecond', marked_at = NULL
@@ -27,12 +29,12 @@ export const prolongLeases = async (
   ).rows
 }
 
-/** Whose workers died three times over it. */
+/** A task whose workers died this often fails with `worker_lost`. */
 export const MAX_CRASHES = 3
 
 /**
- * First step of a take-over: marks what runs with its lease over. The second comes only after a while, so that an outage of PostgreSQL
- * itself, which lets every lease run out at once, kills no call that its worker can still report.
+ * First step of a take-over: marks the running tasks whose lease is over. The second step comes only after a while: an outage of PostgreSQL lets every
+ * lease run out at once, and the workers must be able to settle their calls after it.
  */
 export const markExpired = async (sql: Sql): Promise<number> =>
   (
@@ -42,16 +44,14 @@ export const markExpired = async (sql: Sql): Promise<number> =>
     )
   ).rowCount
 
-const BATCH = 200
-
-/** A worker that takes lost calls over to ask their servers what became of them. */
+/** A worker that takes lost calls over to recover their outcomes. `source_types`: servers that can tell what became of a call. */
 export type Recoverer = { worker_id: string; leaseMs: number; source_types: readonly SourceType[] }
 const NOBODY: Recoverer = { worker_id: '00000000-0000-0000-0000-000000000000', leaseMs: 0, source_types: [] }
 
 /**
- * Second step: what was marked for `graceMs`. Before its call: back to the queue, its try given back. During its call: the recoverer gets
- * it, where its kind of server can be asked. Else nobody can say what became of it; with `retry_on: unknown` and tries left it is tried again, in its own good time. A requested cancel is carried out.
- * The token stays, so that the attempt may still report.
+ * Second step, for tasks that have been marked for `graceMs`. A task that was not called is released, with its try. A task that was being called goes to
+ * the recoverer, if its kind of server can tell the outcome; else its outcome is unknown, and it fails, or with `retry_on: unknown` and tries left it
+ * is tried again after a backoff. A task whose cancel was requested is cancelled. The token stays, so that the attempt may still settle.
  * @param random in [0, 1), for the backoff
  */
 export const takeOver = async (
@@ -67,7 +67,7 @@ export const takeOver = async (
            phase <> 'claimed' AS sent, phase <> 'claimed' AND retry_on = 'unknown' AND tries - tries_before <= max_retries AS again,
            EXISTS (SELECT FROM sources src WHERE src.id = source_id AND src.source_type = ANY ($4::text[])) AS asks
          FROM tasks WHERE status = 'running' AND lease_until < spark_now() AND marked_at < spark_now() - $1 * interval '1 millisecond'
-         ORDER BY id LIMIT ${BATCH} FOR NO KEY UPDATE SKIP LOCKED
+         ORDER BY id LIMIT ${NOTIFY_BATCH} FOR NO KEY UPDATE SKIP LOCKED
        ), x AS (
          SELECT locked.*,
            CASE WHEN cancel THEN 'cancelled' WHEN sent AND asks AND crashes + 1 < ${MAX_CRASHES} THEN 'asking' WHEN sent AND NOT again THEN 'unknown' WHEN crashes + 1 >= ${MAX_CRASHES} THEN 'lost'
@@ -86,7 +86,7 @@ export const takeOver = async (
            ready_at = CASE WHEN x.becomes = 'again' THEN x.retry_at ELSE t.ready_at END,
            error_code = CASE x.becomes WHEN 'unknown' THEN 'outcome_unknown' WHEN 'again' THEN 'outcome_unknown' WHEN 'lost' THEN 'worker_lost' END,
            error = CASE
-             WHEN x.becomes = 'unknown' THEN 'The worker was stopped or died during the call, and its server cannot be asked what became of it. Look there before you run it again.'
+             WHEN x.becomes = 'unknown' THEN 'The worker was stopped or died during the call, and its server cannot tell what became of it. Check there before you run it again.'
              WHEN x.becomes = 'again' THEN 'The worker was stopped or died during the call, and nobody knows what became of it.'
              WHEN x.becomes = 'lost' AND x.sent THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one during the call: nobody knows what became of it.'
              WHEN x.becomes = 'lost' THEN 'The workers that took this task died ${MAX_CRASHES} times, the last one before it could call the flow.' END
@@ -104,13 +104,13 @@ export const takeOver = async (
          ) v(n, at, type, message, happened)
          WHERE v.happened ORDER BY u.id, v.n
        ), s AS (SELECT id, schedule_id, trigger, status, at, next_retry_at, error_code, retried_by_hand AS counted, true AS awaited FROM u),
-       ready AS (SELECT pg_notify('spark_ready', '') FROM u WHERE becomes = 'back' LIMIT 1),
+       ready AS (SELECT ${notifySql('spark_ready')} FROM u WHERE becomes = 'back' LIMIT 1),
        ${AFTER_SETTLED()}
        WHERE (SELECT count(*) FROM ready) >= 0`,
       [
         graceMs,
         RETRY_WINDOWS_MS,
-        Array.from({ length: BATCH }, random),
+        Array.from({ length: NOTIFY_BATCH }, random),
         recoverer.source_types,
         recoverer.worker_id,
         recoverer.leaseMs,

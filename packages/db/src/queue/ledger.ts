@@ -1,18 +1,21 @@
+import { NOTIFY_BATCH, notifySql } from '../notify.ts'
 import type { ScheduleRow } from '../rows.ts'
+import { SCHEDULE_COLUMNS, selectColumns } from '../schedule-columns.ts'
 import type { Sql } from '../sql.ts'
-import { DOWN, HELD } from './circuit-breaker.ts'
+import { iso } from '../sql.ts'
+import { DOWN, SUSPENDED } from './circuit-breaker.ts'
 import { CANCELLED, wholeSecond } from './settle.ts'
 
-/** A schedule whose row is locked, with what the decider must know of its surroundings. */
+/** A schedule whose row is locked, with what the decider must know of its source. */
 export type LockedSchedule = ScheduleRow & {
   source_status: 'active' | 'inactive'
-  /** Its source is down or inactive: nothing is decided. */
-  held: boolean
+  /** Its source is down or inactive: its due times wait. */
+  suspended: boolean
   hold_from: Date | null
   hold_until: Date | null
 }
 
-/** One row for the ledger; a `started` one brings the id of its task. */
+/** One row for the ledger; a `started` one has the id of the task to make. */
 export type LedgerEntry = {
   schedule_id: string
   scheduled_for: Date
@@ -22,7 +25,7 @@ export type LedgerEntry = {
   decision: 'started' | 'skipped' | 'missed' | 'superseded'
   reason: string | null
   task_id: string | null
-  /** A later one of the same decision takes its place: its task is made, and is over. */
+  /** A later run of the same decision replaces this one: its task is made as cancelled. */
   cancelled?: boolean
   /** When its task may start: the due time, jitter included. */
   ready_at: Date | null
@@ -40,26 +43,22 @@ export type ScheduleMove = {
   started: boolean
 }
 
-/** What the log of a task says that `cancel_previous` ended. */
+/** In the log of a task that `cancel_previous` cancelled. */
 const REPLACED = 'cancelled by its schedule: the next due time came (overlap: cancel_previous)'
 
-/** By what plan the due times of a span are counted, should it be split when the schedule has another. */
+/** The plan of the schedule at this moment: a span that is split later is counted by it, not by a newer plan. */
 const PLAN = `(SELECT jsonb_build_object('schedule_type', s.schedule_type, 'schedule_expr', s.schedule_expr, 'timezone', s.timezone, 'anchor', s.anchor,
   'start_at', s.start_at, 'end_at', s.end_at, 'cron', 'debian') FROM schedules s WHERE s.id = d.schedule_id)`
 
-const iso = (at: Date | null) => (at ? at.toISOString() : null)
-
-const LOCKED_COLUMNS = `s.id, s.workflow_id, s.name, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at,
-  s.input_value, s.session_id, s.tweaks, s.timeout, s.max_retries, s.retry_on, s.overlap, s.misfire, s.catchup_window, s.jitter, s.max_runs, s.pause_after_failures, s.status, s.paused_reason, s.warnings, s.decided_until, s.next_due_at,
-  s.next_run_at, s.last_run_at, s.run_count, s.created_at, s.updated_at, src.status AS source_status, ${HELD('src')} AS held, src.hold_from, src.hold_until`
+const LOCKED_COLUMNS = `${selectColumns(SCHEDULE_COLUMNS)}, src.status AS source_status, ${SUSPENDED('src')} AS suspended, src.hold_from, src.hold_until`
 const FROM_LIVING = `schedules s
   JOIN workflows w ON w.id = s.workflow_id AND w.deleted_at IS NULL
   JOIN sources src ON src.id = w.source_id AND src.deleted_at IS NULL`
 
-/** What is to be decided now. Schedules of sources that are held wait. */
-export const DUE = `${FROM_LIVING} WHERE s.status = 'active' AND s.next_run_at <= spark_now() AND NOT ${HELD('src')}`
+/** Schedules to decide now. Those of suspended sources wait. */
+export const DUE = `${FROM_LIVING} WHERE s.status = 'active' AND s.next_run_at <= spark_now() AND NOT ${SUSPENDED('src')}`
 
-/** Locks what is due, oldest first; what another process has locked is its business. */
+/** Locks schedules that are due, oldest first; skips those that another process has locked, which decides them. */
 export const lockDue = async (tx: Sql, limit: number): Promise<LockedSchedule[]> =>
   (
     await tx.query<LockedSchedule>(
@@ -78,20 +77,20 @@ export const lockSchedule = async (tx: Sql, id: string): Promise<LockedSchedule 
     )
   ).rows[0] ?? null
 
-/** PostgreSQL's time, as every decision sees it. */
+/** PostgreSQL's time, by which every decision is made. */
 export const sqlNow = async (sql: Sql): Promise<Date> =>
   (await sql.query<{ now: Date }>('SELECT spark_now() AS now')).rows[0]!.now
 
 export type OpenTasks = { schedule_id: string; open: number; pending: number }
 
 /**
- * Tasks of these schedules that are not over, also those that wait for their next try: runs by the plan, and by hand from
- * `/schedules/{id}/run`. Those by hand never wait behind another, so they are not counted as pending.
+ * Tasks of these schedules that are not over, with those that wait for their next try: scheduled runs, and manual ones from `/schedules/{id}/run`.
+ * Manual runs never wait behind another run, so they are not counted as pending.
  */
 export const countOpen = async (tx: Sql, schedule_ids: string[]): Promise<OpenTasks[]> =>
   (
     await tx.query<OpenTasks>(
-      // One by one: for many at once the planner walks everything that is open.
+      // A lateral query for each id: for many ids at once the planner walks all open tasks.
       `SELECT d.id AS schedule_id, o.open, o.pending FROM unnest($1::uuid[]) AS d(id) CROSS JOIN LATERAL (
          SELECT count(*)::int AS open, (count(*) FILTER (WHERE status = 'pending' AND trigger = 'schedule'))::int AS pending
          FROM tasks WHERE schedule_id = d.id AND status IN ('pending', 'running') AND trigger IN ('schedule', 'manual')
@@ -101,8 +100,8 @@ export const countOpen = async (tx: Sql, schedule_ids: string[]): Promise<OpenTa
   ).rows
 
 /**
- * Writes decisions: ledger rows, and the task of each `started` row that was really inserted. A row that is there already
- * wins, so that a due time starts at most one task whoever decides it. Returns the ids of the tasks made, also of cancelled ones.
+ * Writes decisions: the ledger rows, and the task of each `started` row that was really inserted. A row that exists already wins, so that a due time
+ * starts at most one task, whoever decides it. Returns the ids of the tasks that were made, with the cancelled ones.
  */
 export const writeLedger = async (
   tx: Sql,
@@ -148,12 +147,9 @@ export const writeLedger = async (
   return rows.map((row) => row.id)
 }
 
-/** Tasks in one NOTIFY: its payload holds under 8,000 bytes. */
-const NOTIFY_BATCH = 200
-
 /**
- * Cancels what the plan of these schedules has open, because its next due time has come: what is pending ends, what is running is asked to
- * stop. Runs by hand go on. The schedules are locked, so no task of theirs is made meanwhile.
+ * Cancels the scheduled runs of these schedules that are not over, because the next due time has come: pending ones at once, running ones by asking
+ * their worker. Manual runs go on. The schedules are locked, so no task of theirs is made meanwhile.
  */
 export const cancelOpen = async (tx: Sql, schedule_ids: string[]): Promise<void> => {
   const { rows: open } = await tx.query<{ id: string; status: string }>(
@@ -181,11 +177,11 @@ export const cancelOpen = async (tx: Sql, schedule_ids: string[]): Promise<void>
     ['spark_cancel', running],
   ] as const) {
     for (let from = 0; from < ids.length; from += NOTIFY_BATCH)
-      await tx.query(`SELECT pg_notify($1, $2)`, [channel, ids.slice(from, from + NOTIFY_BATCH).join(',')])
+      await tx.query(`SELECT ${notifySql(channel, '$1')}`, [ids.slice(from, from + NOTIFY_BATCH).join(',')])
   }
 }
 
-/** Moves locked schedules on. */
+/** Writes where locked schedules stand after a decision. */
 export const moveSchedules = async (tx: Sql, moves: ScheduleMove[], now: Date): Promise<void> => {
   await tx.query(
     `UPDATE schedules s SET decided_until = m.decided_until, next_due_at = m.next_due_at, next_run_at = m.next_run_at, run_count = m.run_count,
@@ -207,7 +203,7 @@ export const moveSchedules = async (tx: Sql, moves: ScheduleMove[], now: Date): 
   )
 }
 
-/** The due seconds in [from, to) for which a wake-up is wanted: of schedules, of retries, and of sources that may be back. */
+/** The seconds in [from, to) that need a wake-up: due times, retries, and checks of sources that are down. */
 export const dueSeconds = async (sql: Sql, from: Date, to: Date): Promise<Date[]> =>
   (
     await sql.query<{ at: Date }>(

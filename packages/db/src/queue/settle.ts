@@ -1,7 +1,9 @@
 import type { TaskErrorCode } from '@automagik-spark/core'
+import { NOTIFY_BATCH, notifySql } from '../notify.ts'
 import type { Sql } from '../sql.ts'
+import { inIdOrder } from './id-order.ts'
 
-/** How an attempt ended, in the name of the token that holds it. */
+/** How an attempt ended, as the holder of the token reports it. */
 export type Settlement = {
   id: string
   token: string
@@ -12,13 +14,13 @@ export type Settlement = {
   full_output: string | null
   error: string | null
   error_code: TaskErrorCode | null
-  /** Of a failure that may be tried again: when, counted from now. Null: the task ends here. */
+  /** When a failure is tried again, counted from now. Null: the task ends here. */
   retry_in_ms: number | null
-  /** The call surely reached its server: that one is not down, only busy, should a check of it take too long now. */
+  /** The call surely reached its server. If a health check takes too long now, the server is busy, not down. */
   reached: boolean
 }
 
-/** What is not said of an end is nothing. */
+/** Fields that are not given are null. */
 export const settlementOf = (
   { id, token }: Pick<Settlement, 'id' | 'token'>,
   part: Partial<Settlement> & Pick<Settlement, 'status'>,
@@ -34,31 +36,31 @@ export const settlementOf = (
   ...part,
 })
 
-/** A settled task, for those who wait. Pending: it waits for its next try, or was given back. */
+/** A settled task. `pending`: it waits for its next try, or was released. */
 export type Settled = { id: string; status: string; next_retry_at: Date | null }
 
-/** A settled task, and whether its statement changed what is counted of sources. */
+/** `outcomes_changed`: the statement noted that a call reached some source. */
 export type SettledRun = Settled & { outcomes_changed: boolean }
-/** A source that takes calls is noted no more often than this. */
+/** How often at most it is noted that calls reach a source. */
 const REACHED_EVERY = `interval '10 seconds'`
 
-/** How a pending task is cancelled. What its last attempt said stays in the log: it is not why the task was cancelled. */
+/** How a pending task is cancelled. The error of its last attempt stays in the log only: it is not why the task was cancelled. */
 export const CANCELLED = `status = 'cancelled', next_retry_at = NULL, error = NULL, error_code = NULL, finished_at = spark_now(), updated_at = spark_now()`
 
-/** Retries come at whole seconds, as wake-ups do: the second at or after this expression. */
+/** The whole second at or after this expression: retries begin at whole seconds, as wake-ups do. */
 export const wholeSecond = (at: string): string => `date_trunc('second', ${at} + interval '999 milliseconds')`
 /** A whole second as a log shows it. */
 export const utcText = (at: string): string => `to_char(${at} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
 
-/** Tasks in one statement: their ids fit into one NOTIFY payload (under 8,000 bytes). */
-export const SETTLE_BATCH = 200
+/** Tasks in one statement: it notifies of all of them at once. */
+export const SETTLE_BATCH = NOTIFY_BATCH
 
 /**
- * After tasks ended (CTE `s`; those in it that are pending or running did not, those that are `counted` had failed before, or were asked for again by hand): the outcomes of their
- * schedules, by plan only, cancellations not counted, and the announcement of those that somebody may wait for (`awaited`). Counter rows come
- * last in the order of locks, sorted.
+ * The end of a statement whose CTE `s` has settled tasks. It counts the outcomes of their schedules: only of scheduled runs, only completed and failed
+ * ones, and none that is `counted` already (it had failed before, or was retried by hand). Then it notifies of the tasks that somebody may wait for
+ * (`awaited`); tasks in `s` that are pending or running have not ended. Counters are the last in the order of locks, by id.
  *
- * Without a reason nothing is announced: PostgreSQL lets transactions that announce commit only one after the other, each with its wait for the disk.
+ * It notifies only if it must: PostgreSQL commits transactions that notify one after the other, each with its wait for the disk.
  */
 export const AFTER_SETTLED = (more = ''): string => `
   c AS (
@@ -74,20 +76,20 @@ export const AFTER_SETTLED = (more = ''): string => `
       flows_missing = CASE WHEN excluded.flows_missing > 0 THEN c.flows_missing + excluded.flows_missing ELSE 0 END
   )
   SELECT s.id, s.status, s.next_retry_at, d.sent${more}
-  FROM s, (SELECT CASE WHEN ids IS NOT NULL THEN pg_notify('spark_done', ids) END AS sent
+  FROM s, (SELECT CASE WHEN ids IS NOT NULL THEN ${notifySql('spark_done', 'ids')} END AS sent
     FROM (SELECT string_agg(id::text, ',') FILTER (WHERE awaited AND status NOT IN ('pending', 'running')) AS ids FROM s) ended) d`
 
-/** Somebody may wait for the end of task `t`: runs by hand are waited for, and so is what is being cancelled. */
+/** Somebody may wait for the end of task `t`: it is a manual run, or is being cancelled. */
 const AWAITED = `(t.trigger IN ('manual', 'replay') OR t.cancel_requested_at IS NOT NULL)`
 
-/** What becomes of a failed attempt (`r`) whose task (`t`) could be tried again: it is, unless a cancel was requested meanwhile. */
+/** A failed attempt (`r`) whose task (`t`) may be tried again: it is tried again, or cancelled if that was requested meanwhile. */
 const AGAIN = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_requested_at IS NULL)`
 const STOPPED = `(r.retry_at IS NOT NULL AND t.status = 'running' AND t.cancel_requested_at IS NOT NULL)`
 
-/** What the log says of attempts that failed and may be tried again. */
+/** Writes into the log the attempts that failed and may be tried again. */
 const LOG_ATTEMPTS = `
   e AS (
-    -- Within one statement \`tasks\` is still as it was: there the attempt that failed has its start.
+    -- Within one statement \`tasks\` is still as it was, and has the start of the attempt that failed.
     INSERT INTO task_events (task_id, at, type, message, try)
     SELECT s.id, v.at, v.type, v.message, s.tries
     FROM s JOIN r ON r.id = s.id AND r.retry_at IS NOT NULL AND s.status <> 'failed',
@@ -99,20 +101,20 @@ const LOG_ATTEMPTS = `
     ORDER BY s.id, v.n
   ), `
 /**
- * The source text of an element of a JSON array, from 1. The array is taken apart once a statement; `->` would walk it anew for each element,
+ * The source text of an element of a JSON array, counted from 1. The array is split once a statement; `->` would walk it again for each element,
  * and refuses texts with a \u0000 in them.
  */
 const elementOf = (array: string, place: string): string =>
   `(ARRAY(SELECT e.value::text FROM json_array_elements(${array}::json) AS e(value)))[${place}]`
 
-/** Answers that are kept apart. */
+/** Writes the answers that are kept in a table of their own. */
 const KEEP_LARGE = `
   f AS (
     INSERT INTO task_outputs (task_id, output) SELECT r.id, ${elementOf('$10', 'r.full_output')} FROM r JOIN s ON s.id = r.id WHERE r.full_output IS NOT NULL
     ON CONFLICT (task_id) DO UPDATE SET output = excluded.output
   ), `
 
-/** `again`: some may be tried again; `large`: some answers are kept apart. Mostly neither, and each part of a statement costs time also when it finds nothing. */
+/** `again`: some may be tried again; `large`: some answers are kept apart. Mostly neither, and each part of a statement costs time even when it finds no row. */
 const SETTLE = (again: boolean, large: boolean): string => `
   WITH n AS MATERIALIZED (SELECT spark_now() AS at), r AS (
     SELECT r.*, n.at AS now, ${wholeSecond(`n.at + retry_in_ms * interval '1 millisecond'`)} AS retry_at
@@ -130,7 +132,7 @@ const SETTLE = (again: boolean, large: boolean): string => `
     RETURNING t.id, t.schedule_id, t.trigger, t.status, t.finished_at AS at, t.next_retry_at, t.tries, t.error_code, t.finished_at < t.updated_at OR t.retried_by_hand AS counted, ${AWAITED} AS awaited,
       t.source_id, r.reached, r.now
   ), ${again ? LOG_ATTEMPTS : ''}${large ? KEEP_LARGE : ''}o AS (
-    -- Mostly there is nothing to write: a row that every settle touches would line them all up.
+    -- Mostly there is nothing to write. If every settle wrote this row, they would wait for each other.
     INSERT INTO source_outcomes AS o (source_id, reached_at)
     SELECT source_id, max(now) FROM s WHERE reached
     GROUP BY source_id
@@ -141,15 +143,15 @@ const SETTLE = (again: boolean, large: boolean): string => `
   ), ${AFTER_SETTLED(', EXISTS (SELECT FROM o) AS outcomes_changed')}`
 
 /**
- * Ends attempts, fenced by their tokens: a row that is no longer this token's is not touched and not returned. The one way out of a
- * terminal status: `outcome_unknown` may still learn its outcome from the attempt that holds the token. When that is another failure,
- * the task failed when it failed: its end stays, and it is not counted twice.
+ * Completes, fails or cancels tasks, or sets their next try, and returns them. A task that has another token by now is not changed and not returned.
+ * One terminal status may still change: an `outcome_unknown` becomes the outcome, if the attempt that holds the token reports it. If that is another
+ * failure, the task keeps its `finished_at`, and is not counted twice.
  *
- * A failure that may be tried again puts its task back to pending, for `next_retry_at`. The token stays until the next claim makes another,
- * so that a doubtful commit can be read back; nothing accepts it while the task is pending.
+ * A failure that may be tried again makes its task pending until `next_retry_at`. The token stays until the next claim makes another one, so that
+ * `settledBy` can read a doubtful commit; nothing else accepts it while the task is pending.
  */
 export const settle = async (sql: Sql, settlements: Settlement[]): Promise<SettledRun[]> => {
-  const sorted = [...settlements].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const sorted = inIdOrder(settlements)
   const again = sorted.some((r) => r.retry_in_ms !== null)
   const large = sorted.some((r) => r.full_output !== null)
   return (
@@ -167,17 +169,14 @@ export const settle = async (sql: Sql, settlements: Settlement[]): Promise<Settl
   ).rows
 }
 
-/**
- * JSON texts as one JSON array, and where in it each of them stands, from 1. As elements of a `text[]` they would be escaped quote by quote, and
- * be read twice.
- */
+/** JSON texts as one JSON array, and the place of each in it, from 1. In a `text[]` each quote would be escaped, and the text read twice. */
 const jsonArray = (texts: readonly (string | null)[]): [array: string, places: (number | null)[]] => {
   const given = texts.filter((text) => text !== null)
   let place = 0
   return [`[${given.join(',')}]`, texts.map((text) => (text === null ? null : ++place))]
 }
 
-/** Which of these are written already: the answer to a settle whose commit was in doubt. */
+/** The ids of those that are written already, after a `settle` whose commit is in doubt. */
 export const settledBy = async (sql: Sql, settlements: Settlement[]): Promise<Set<string>> =>
   new Set(
     (
@@ -198,13 +197,13 @@ export const settledBy = async (sql: Sql, settlements: Settlement[]): Promise<Se
     ).rows.map((row) => row.id),
   )
 
-/** Gives tasks back whose call was never sent, as their holder knows; their try is given back too. */
+/** Releases tasks whose call was not sent, as their holder knows, with their try. Returns their ids. */
 export const releaseTasks = async (
   sql: Sql,
   pairs: { id: string; token: string }[],
   why: string,
 ): Promise<string[]> => {
-  const sorted = [...pairs].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const sorted = inIdOrder(pairs)
   return (
     await sql.query<{ id: string }>(
       `WITH s AS (
@@ -214,13 +213,13 @@ export const releaseTasks = async (
          WHERE t.id = h.id AND t.token = h.token AND t.status = 'running'
          RETURNING t.id, t.tries
        ), e AS (INSERT INTO task_events (task_id, at, type, message, try) SELECT id, spark_now(), 'handed_back', $3, tries + 1 FROM s)
-       SELECT s.id, n.sent FROM s, (SELECT pg_notify('spark_ready', '') AS sent) n`,
+       SELECT s.id, n.sent FROM s, (SELECT ${notifySql('spark_ready')} AS sent) n`,
       [sorted.map((p) => p.id), sorted.map((p) => p.token), why],
     )
   ).rows.map((row) => row.id)
 }
 
-/** Keeps what an attempt found out too late, or what else happened to a task. */
+/** Adds to a task's log what an attempt found out too late, or what else happened. */
 export const addEvent = async (
   sql: Sql,
   event: { task_id: string; type: string; message: string; try: number },

@@ -4,7 +4,7 @@ import { SEEN_UP, SOMETHING_WAITS } from './circuit-breaker.ts'
 import { CHECKS_DUE } from './health-check.ts'
 import { DUE } from './ledger.ts'
 
-/** What there is to do at this moment. */
+/** What a worker has to do at this moment. */
 export type ToDo = SourceWork & {
   /** A task can be claimed. */
   tasks: boolean
@@ -12,15 +12,15 @@ export type ToDo = SourceWork & {
   schedules: boolean
   /** A lease is over. */
   leases: boolean
-  /** A source is to be asked how it is. */
+  /** A health check is due. */
   checks: boolean
-  /** Rows of something that was deleted are left. */
+  /** Rows of a deleted source or workflow are left. */
   deleted: boolean
 }
 
 /**
- * Everything that may have to be done, in one question: each worker asks it once a second, and mostly the answer is nothing. The orders make
- * the planner walk the indexes of due times and of ready tasks; any one row would send it through all schedules of a workflow.
+ * All that may have to be done, in one statement: each worker runs it once a second, and mostly there is nothing. Each ORDER BY makes the planner walk
+ * the index of due times or of ready tasks; without it, it would walk all schedules of a workflow.
  * @param checkEveryMs between two checks of a source
  */
 export const findToDo = async (sql: Sql, checkEveryMs: number): Promise<ToDo> =>

@@ -1,32 +1,34 @@
 import type { TaskErrorCode } from '@automagik-spark/core'
+import { notifySql } from '../notify.ts'
 import type { Sql } from '../sql.ts'
-import { HELD } from './circuit-breaker.ts'
+import { SUSPENDED } from './circuit-breaker.ts'
+import { inIdOrder } from './id-order.ts'
 import { wholeSecond } from './settle.ts'
 
-/** So many outcomes in a row that could not be sent, each beside a check that went well, are an ordinary failed try. */
+/** A call that could not be sent so many times in a row, although each health check succeeded, is an ordinary failed try. */
 export const UNSENT_TRIES = 3
 
-/** A call that surely was not sent, in the name of the token that holds its task. */
+/** A call that surely was not sent, as the holder of the token reports it. */
 export type Unsent = { id: string; token: string; source_id: string; error: string; error_code: TaskErrorCode }
 /**
- * What became of its task. `again`: pending, its try given back. `last`: still in hand, since it depends on the next check whether it is a failed
- * try: `at` is what that check has to begin after. `cancelled`: somebody had asked for that.
+ * What became of its task. `again`: it is pending, and has its try back. `last`: it still belongs to the worker, because the next check, which has to
+ * begin after `at`, decides whether this is a failed try. `cancelled`: its cancel was requested.
  */
 export type UnsentTask = { id: string; becomes: 'again' | 'last' | 'cancelled'; at: Date; next_retry_at: Date | null }
 
 /**
- * Gives tasks back whose calls were not sent, to wait 1, 2 … s, and has their sources checked: from here on nothing is claimed of these until a check
- * that begins after this is over. Sources are locked before tasks, as a claim does. Tasks that are no longer their token's are not returned.
+ * Releases tasks whose calls were not sent, to wait 1, 2 … s, and has their sources checked: nothing of these is claimed until a check that begins
+ * after this statement is over. Sources are locked before tasks, as in a claim. Tasks that have another token by now are not returned.
  */
 export const releaseUnsent = async (sql: Sql, unsent: Unsent[]): Promise<UnsentTask[]> => {
-  const sorted = [...unsent].sort((a, b) => (a.id < b.id ? -1 : 1))
+  const sorted = inIdOrder(unsent)
   return (
     await sql.query<UnsentTask>(
       `WITH n AS MATERIALIZED (SELECT spark_now() AS at), r AS (
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS r(id, token, error, error_code)
        ), src AS (
          UPDATE sources s SET suspect_at = n.at FROM n WHERE s.id = ANY (ARRAY(
-           SELECT s.id FROM sources s WHERE s.id = ANY ($5::uuid[]) AND s.deleted_at IS NULL AND NOT ${HELD('s')} ORDER BY s.id FOR NO KEY UPDATE))
+           SELECT s.id FROM sources s WHERE s.id = ANY ($5::uuid[]) AND s.deleted_at IS NULL AND NOT ${SUSPENDED('s')} ORDER BY s.id FOR NO KEY UPDATE))
          RETURNING s.id
        ), x AS (
          SELECT t.id, r.error, r.error_code, n.at,
@@ -51,7 +53,7 @@ export const releaseUnsent = async (sql: Sql, unsent: Unsent[]): Promise<UnsentT
          SELECT id, at, 'handed_back', error || ' No flow ran, so the try is given back, and the server is checked.', tries + 1 FROM u WHERE becomes = 'again' ORDER BY id
        )
        SELECT u.id, u.becomes, u.at, u.next_retry_at, d.sent
-       FROM u, (SELECT CASE WHEN ids IS NOT NULL THEN pg_notify('spark_done', ids) END AS sent
+       FROM u, (SELECT CASE WHEN ids IS NOT NULL THEN ${notifySql('spark_done', 'ids')} END AS sent
          FROM (SELECT string_agg(id::text, ',') FILTER (WHERE becomes = 'cancelled') AS ids FROM u) i) d`,
       [
         sorted.map((r) => r.id),

@@ -1,6 +1,7 @@
 import type { Clock } from '@automagik-spark/core'
 import { SECOND } from '@automagik-spark/core'
 import type { Sql } from '@automagik-spark/db'
+import { notifyDue } from '@automagik-spark/db'
 import type { WakeUps } from './wake-ups.ts'
 
 /** A due time that is nearer than this is also sent to the workers directly. */
@@ -11,7 +12,7 @@ export const announceDue =
   ({ sql, wakeUps, clock }: { sql: Sql; wakeUps: Pick<WakeUps, 'wakeAt'>; clock: Clock }) =>
   async (at: Date): Promise<void> => {
     if (at.getTime() - clock.now().getTime() <= SOON_MS) {
-      await sql.query(`SELECT pg_notify('spark_due', $1)`, [at.toISOString()]).catch(() => undefined)
+      await notifyDue(sql, at).catch(() => undefined)
     }
     await wakeUps.wakeAt(at)
   }
