@@ -102,7 +102,11 @@ export const makeAttempt =
         signal,
       })
       return end(
-        { status: 'completed', reached: true, ...keepAnswer(answer.text, answer.answer, answer.bytes, maxOutputBytes) },
+        {
+          status: 'completed',
+          reached: true,
+          ...keepAnswer(answer.result, answer.answer, answer.bytes, maxOutputBytes),
+        },
         { notes: answer.notes, streams_only: answer.streams_only ?? null, doubt: answer.doubt ?? null },
       )
     } catch (error) {

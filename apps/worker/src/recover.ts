@@ -52,7 +52,7 @@ export const makeAsk =
             {
               status: 'completed',
               reached: true,
-              ...keepAnswer(found.text, found.answer, found.bytes, maxOutputBytes),
+              ...keepAnswer(found.result, found.answer, found.bytes, maxOutputBytes),
             },
             { notes: ['the server was asked what became of the call', ...found.notes] },
           )

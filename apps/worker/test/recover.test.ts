@@ -36,7 +36,7 @@ afterAll(() => stack.close())
 
 const completed: Recovery = {
   state: 'completed',
-  text: 'found',
+  result: 'found',
   answer: jsonText({ kept: true }),
   bytes: 4,
   notes: ['a note of the server'],

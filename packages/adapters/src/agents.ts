@@ -57,11 +57,11 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     }
     const whole = await http.call(
       { method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal },
-      async (answer) => {
-        if (answer.status === 404 || answer.status === 405) return null
-        if (!isSuccess(answer)) throw await answer.failure()
-        if (answer.isHtml) throw htmlFailure(url, 'read')
-        return agentFlow((await answer.json()).value, true)
+      async (response) => {
+        if (response.status === 404 || response.status === 405) return null
+        if (!isSuccess(response)) throw await response.failure()
+        if (response.isHtml) throw htmlFailure(url, 'read')
+        return agentFlow((await response.json()).value, true)
       },
     )
     // The number of the list finds an agent there too, and would be another name for the same one.
@@ -80,21 +80,24 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
       ...(origin ? [['session_origin', jsonText(origin)] as const] : []),
     ])
     const path = `api/v1/agent/${pathSegment(call.flow_id)}/run`
-    return http.call({ method: 'POST', purpose: 'run', path, json, timeoutMs, signal: call.signal }, async (answer) => {
-      if (answer.status === 422) {
-        const failure = await answer.failure()
-        if (origin !== null && failure.message.includes('session_origin')) return 'no such origin'
-        throw failure
-      }
-      if (!isSuccess(answer)) throw await answer.failure()
-      if (answer.isHtml) throw htmlFailure(url, 'run')
-      const { value, text: source, bytes } = await answer.json()
-      const { message, success } = shaped(url, Answer, value)
-      const text =
-        message === undefined || message === null ? '' : plainText(partOf(source, 'message') ?? jsonText(message))
-      if (!success) throw flowFailed(text)
-      return { text, answer: source, bytes, notes: [] }
-    })
+    return http.call(
+      { method: 'POST', purpose: 'run', path, json, timeoutMs, signal: call.signal },
+      async (response) => {
+        if (response.status === 422) {
+          const failure = await response.failure()
+          if (origin !== null && failure.message.includes('session_origin')) return 'no such origin'
+          throw failure
+        }
+        if (!isSuccess(response)) throw await response.failure()
+        if (response.isHtml) throw htmlFailure(url, 'run')
+        const { value, text: source, bytes } = await response.json()
+        const { message, success } = shaped(url, Answer, value)
+        const result =
+          message === undefined || message === null ? '' : plainText(partOf(source, 'message') ?? jsonText(message))
+        if (!success) throw flowFailed(result)
+        return { result, answer: source, bytes, notes: [] }
+      },
+    )
   }
 
   return {

@@ -118,8 +118,8 @@ export type Doubt = {
 }
 
 export type RunAnswer = {
-  /** What a person wants to read. */
-  text: string
+  /** The text that a person wants to read. */
+  result: string
   /** The server's whole answer, as it wrote it. */
   answer: JsonText
   /** Its size, decompressed. */

@@ -20,9 +20,9 @@ export const withoutKey = (source: Source, api_key: string | null): Source => {
     const { error_code, failure, message, retry_after, timed_out, cause } = error
     return new SourceError(error_code, failure, hide(message), { retry_after, timed_out, cause })
   }
-  const cleanAnswer = async <A extends Pick<RunAnswer, 'text' | 'notes'>>(answer: A): Promise<A> => {
-    if (answer.text.length > LONG) await nextTurn()
-    return { ...answer, text: hide(answer.text), notes: answer.notes.map(hide) }
+  const cleanAnswer = async <A extends Pick<RunAnswer, 'result' | 'notes'>>(answer: A): Promise<A> => {
+    if (answer.result.length > LONG) await nextTurn()
+    return { ...answer, result: hide(answer.result), notes: answer.notes.map(hide) }
   }
   const cleanRecovery = async (recovery: Recovery): Promise<Recovery> => {
     if (recovery.state === 'completed') return cleanAnswer(recovery)

@@ -130,7 +130,7 @@ describe('no connection: it never started', () => {
     })
     controller.abort(new Error('enough'))
     await expect(first).rejects.toThrow('enough')
-    expect((await source.run(call({ input_value: jsonText('third') }))).text).toBe('hi')
+    expect((await source.run(call({ input_value: jsonText('third') }))).result).toBe('hi')
     expect(seen).toHaveLength(2)
   })
 })
@@ -157,7 +157,7 @@ describe('TLS', () => {
   })
   it('is taken from a host that was excepted, and from no other', async () => {
     const url = await tlsServer()
-    expect((await sourceAt(url, { tlsInsecureHosts: ['127.0.0.1'] }).run(call())).text).toBe('hi')
+    expect((await sourceAt(url, { tlsInsecureHosts: ['127.0.0.1'] }).run(call())).result).toBe('hi')
     expect(await failureOf(sourceAt(url, { tlsInsecureHosts: ['localhost'] }).run(call()))).toMatchObject({
       failure: 'refused',
     })
@@ -392,7 +392,7 @@ describe('answers that cannot be used: never again by itself', () => {
     const { url } = await serve((_, response) =>
       response.writeHead(200, { ...json, 'content-encoding': encoding }).end(body),
     )
-    expect(await sourceAt(url).run(call())).toMatchObject({ text: 'hi', bytes: GOOD.length })
+    expect(await sourceAt(url).run(call())).toMatchObject({ result: 'hi', bytes: GOOD.length })
   })
   it.each([
     ['something that is not HTTP', 'SSH-2.0-OpenSSH_9.6\r\n'],
@@ -467,7 +467,7 @@ describe('redirects', () => {
           else response.writeHead(200, json).end(GOOD)
         }),
     )
-    expect((await sourceAt(url).run(call())).text).toBe('hi')
+    expect((await sourceAt(url).run(call())).result).toBe('hi')
     expect(seen).toEqual(['POST /api/v1/run/echo?stream=false', 'POST /moved?x=1', 'POST /end'])
     expect(new Set(bodies).size).toBe(1)
     expect(keys).toEqual(['sk-canary', 'sk-canary', 'sk-canary'])

@@ -118,7 +118,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     ['empty', ''],
   ] as const)('runs %s, whose input arrives and whose text is the answer', async (flow, text) => {
     const answer = await source(stub).run(await synced(source(stub), stub.flows[flow]))
-    expect(answer).toMatchObject({ text, answer: expect.stringContaining('"session_id":"task-1"') })
+    expect(answer).toMatchObject({ result: text, answer: expect.stringContaining('"session_id":"task-1"') })
     expect(answer.bytes).toBeGreaterThan(10)
     expect(stub.runs).toEqual([expect.objectContaining({ session_id: 'task-1', key_ok: true, status: 200 })])
   })
@@ -130,7 +130,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     [true, 'true'],
     ['', ''],
   ])('sends the input %j as the text %j', async (input_value, text) => {
-    expect((await source(stub).run(call(stub.flows.echo, { input_value: jsonText(input_value) }))).text).toBe(text)
+    expect((await source(stub).run(call(stub.flows.echo, { input_value: jsonText(input_value) }))).result).toBe(text)
     expect(stub.runs[0]).toMatchObject({ input_value: text })
   })
   it.each([
@@ -141,10 +141,10 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     ['one\nC:\\new', '{"payload":"one\\u000aC:\\u005cnew"}'],
     [{ text: 'one\n' }, '{"text":"one\\u000a"}'],
   ])('gives the input %j to a webhook as %s', async (input_value, data) => {
-    const { text } = await source(stub).run(
+    const { result } = await source(stub).run(
       await synced(source(stub), stub.flows.webhook, { input_value: jsonText(input_value) }),
     )
-    expect(JSON.parse(text.replace(/^```json|```$/g, ''))).toEqual(JSON.parse(data))
+    expect(JSON.parse(result.replace(/^```json|```$/g, ''))).toEqual(JSON.parse(data))
     expect(stub.runs[0]).toMatchObject({ tweaks: { 'Webhook-webhook1': { data } } })
   })
   it('reads the chosen output alone', async () => {
@@ -152,13 +152,13 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
       output_component: 'ChatOutput-multi3',
       input_value: jsonText('one'),
     })
-    expect((await source(stub).run(chosen)).text).toBe('one')
+    expect((await source(stub).run(chosen)).result).toBe('one')
   })
   it('passes tweaks on', async () => {
     const tweaks = jsonText({ 'PromptTemplate-tweak2': { name: 'Ada' } })
     expect(
       (await source(stub).run(await synced(source(stub), stub.flows.tweak, { tweaks, input_value: jsonText('hi') })))
-        .text,
+        .result,
     ).toBe('Dear Ada: hi')
   })
   it('says why a flow failed', async () => {
@@ -172,7 +172,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     const tokens = await synced(source(stub), stub.flows.tokens, { input_value: jsonText('one two three') })
     const first = await source(stub).run(tokens)
     expect(first).toMatchObject({
-      text: '',
+      result: '',
       streams_only: true,
       notes: [expect.stringContaining('perhaps a component of the flow only streams')],
     })
@@ -180,7 +180,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
 
     const second = await source(stub).run({ ...tokens, streams_only: true })
     expect(second).toMatchObject({
-      text: 'one two three',
+      result: 'one two three',
       answer: expect.stringContaining('"session_id":"task-1"'),
       notes: [],
     })
@@ -196,7 +196,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     it('is streamed from the first run on, which is not empty', async () => {
       const { id, data } = flow('ChatInput-1 Streams-2 ChatOutput-3 ChatInput-1>Streams-2 Streams-2>ChatOutput-3')
       expect(await source(stub).run(call(id, { data, input_value }))).toMatchObject({
-        text: 'one two three',
+        result: 'one two three',
         streams_only: true,
         notes: [],
       })
@@ -212,7 +212,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
       ],
     ])('is run plainly when it %s', async (_, text, more) => {
       const { id, data } = flow(text, more)
-      expect((await source(stub).run(call(id, { data, input_value }))).text).toBe('one two three')
+      expect((await source(stub).run(call(id, { data, input_value }))).result).toBe('one two three')
       expect(stub.runs.map(({ path }) => path)).toEqual([`/api/v1/run/${id}?stream=false`])
     })
     it.each([
@@ -245,9 +245,9 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
         'Looks-2': { fields: { input_value: '', code: '# yields nothing: yield' } },
       })
       const first = await source(stub).run(call(id, { data, input_value }))
-      expect(first).toMatchObject({ text: 'one two three', streams_only: false })
+      expect(first).toMatchObject({ result: 'one two three', streams_only: false })
       expect(await source(stub).run(call(id, { data, input_value, streams_only: false }))).toMatchObject({
-        text: 'one two three',
+        result: 'one two three',
       })
       expect(stub.runs.map(({ path }) => path.split('=')[1])).toEqual(['true', 'false'])
     })
@@ -256,22 +256,22 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
         'Silent-2': { fields: { input_value: '', code: 'return Message(text="")' } },
       })
       const answer = await source(stub).run(call(id, { data, input_value }))
-      expect(answer).toMatchObject({ text: '', notes: [] })
+      expect(answer).toMatchObject({ result: '', notes: [] })
       expect(answer).not.toHaveProperty('streams_only')
     })
     it('of unknown code is streamed once after an empty answer, and the mark is lifted when nothing came in pieces', async () => {
       const { id, data } = flow('ChatInput-1 Silent-2 ChatOutput-3 ChatInput-1>Silent-2 Silent-2>ChatOutput-3')
       expect(await source(stub).run(call(id, { data, input_value }))).toMatchObject({
-        text: '',
+        result: '',
         streams_only: true,
         notes: [expect.stringContaining('to find that out')],
       })
       expect(await source(stub).run(call(id, { data, input_value, streams_only: true }))).toMatchObject({
-        text: '',
+        result: '',
         streams_only: false,
       })
       const third = await source(stub).run(call(id, { data, input_value, streams_only: false }))
-      expect(third).toMatchObject({ text: '', notes: [] })
+      expect(third).toMatchObject({ result: '', notes: [] })
       expect(third).not.toHaveProperty('streams_only')
     })
   })
@@ -364,7 +364,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     await expect(source(stub).probe()).rejects.toMatchObject(refused)
     await expect(source(stub).run(call(stub.flows.echo))).rejects.toMatchObject(refused)
     await stub.set({ unreachable: false })
-    expect((await source(stub).run(call(stub.flows.echo, { input_value: jsonText('back') }))).text).toBe('back')
+    expect((await source(stub).run(call(stub.flows.echo, { input_value: jsonText('back') }))).result).toBe('back')
   })
 })
 
@@ -386,7 +386,7 @@ describe('Langflow 1.7.3 with its web page', () => {
   })
   it('is used without a key where none is wanted', async () => {
     expect(await source(stub, null).probe()).toMatchObject({ release: '1.7.3' })
-    expect((await source(stub, null).run(call(stub.flows.echo, { input_value: jsonText('hi') }))).text).toBe('hi')
+    expect((await source(stub, null).run(call(stub.flows.echo, { input_value: jsonText('hi') }))).result).toBe('hi')
     expect(stub.runs.at(-1)).toMatchObject({ key_ok: true })
   })
 })

@@ -172,7 +172,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
 
   it.each(runs)('runs %s %s, whose input arrives and whose content is the answer', async (flow_type, one, text) => {
     const answer = await source().run(await synced(source(), flow_type, one))
-    expect(answer).toMatchObject({ text: text('Olá 🚀 "quoted"\nline 2'), answer: expect.stringMatching(/^\{/) })
+    expect(answer).toMatchObject({ result: text('Olá 🚀 "quoted"\nline 2'), answer: expect.stringMatching(/^\{/) })
     expect(answer.bytes).toBeGreaterThan(10)
     expect(stub.runs.at(-1)).toMatchObject({
       input_value: 'Olá 🚀 "quoted"\nline 2',
@@ -189,7 +189,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
     [true, 'true'],
     ['a&b=c%20+d', 'a&b=c%20+d'],
   ])('sends the input %j as the text %j', async (input_value, text) => {
-    expect((await source().run(await synced(source(), kind, id, { input_value: jsonText(input_value) }))).text).toBe(
+    expect((await source().run(await synced(source(), kind, id, { input_value: jsonText(input_value) }))).result).toBe(
       answerTo(text),
     )
     expect(stub.runs[0]).toMatchObject({ input_value: text })
@@ -222,7 +222,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
     )
     await expect.poll(() => stub.inFlight).toBe(3)
     stub.release()
-    expect((await running).map(({ text }) => text)).toEqual(['one', 'two', 'three'].map(answerTo))
+    expect((await running).map(({ result }) => result)).toEqual(['one', 'two', 'three'].map(answerTo))
   })
 
   it('is busy, breaks, is late, is left: told apart', async () => {
@@ -271,7 +271,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
     await expect(source().run(target)).rejects.toMatchObject(refused)
     await expect(detectSourceType({ url: stub.url, pool })).rejects.toMatchObject(refused)
     await stub.set({ unreachable: false })
-    expect((await source().run(target)).text).toBe(answerTo('Olá 🚀 "quoted"\nline 2'))
+    expect((await source().run(target)).result).toBe(answerTo('Olá 🚀 "quoted"\nline 2'))
   })
 })
 
@@ -293,7 +293,9 @@ describe('what Hive does in its own ways', () => {
   it('takes a server that wants no key, with one and without', async () => {
     const { stub, source } = await hive({ version: '0.2.0', key: null })
     expect(await source.probe()).toMatchObject({ version: '0.2.0' })
-    expect((await source.run(call('agent', 'echo-agent', { input_value: jsonText('hello') }))).text).toBe('Echo: hello')
+    expect((await source.run(call('agent', 'echo-agent', { input_value: jsonText('hello') }))).result).toBe(
+      'Echo: hello',
+    )
     expect(
       await makeSource({ source_type: 'automagik-hive', url: stub.url, api_key: 'any', pool }).probe(),
     ).toMatchObject({ version: '0.2.0' })
@@ -308,26 +310,26 @@ describe('what Hive does in its own ways', () => {
       stub.clearCalls()
       const answer = await source.run(workflow)
       expect(answer).toMatchObject({
-        text: 'ECHO: HI',
+        result: 'ECHO: HI',
         streams_only: true,
         notes: [expect.stringContaining('streamed form')],
       })
       expect(stub.runs.map(({ from }) => from)).toEqual(['workflow-run-after-stream', 'workflow-run-stream'])
-      expect(await source.run({ ...workflow, streams_only: true })).toMatchObject({ text: 'ECHO: HI' })
+      expect(await source.run({ ...workflow, streams_only: true })).toMatchObject({ result: 'ECHO: HI' })
       expect(stub.runs).toHaveLength(3)
     },
   )
   it('0.1: its workflows are streamed from the start, and run once', async () => {
     const { stub, source } = await hive({ version: '0.1.1b2' })
     const answer = await source.run(await synced(source, 'workflow', 'echo-workflow', { input_value: jsonText('hi') }))
-    expect(answer).toMatchObject({ text: 'ECHO: HI', notes: [] })
+    expect(answer).toMatchObject({ result: 'ECHO: HI', notes: [] })
     expect(answer).not.toHaveProperty('streams_only')
     expect(stub.runs.map(({ from }) => from)).toEqual(['workflow-run-stream'])
   })
   it('a server that was upgraded since the sync is found at its new place', async () => {
     const { source } = await hive({ version: '1.0.0rc6' })
     const old = call('agent', 'echo-agent', { data: { agent_id: 'echo-agent' }, input_value: jsonText('hi') })
-    expect((await source.run(old)).text).toBe('Echo: hi')
+    expect((await source.run(old)).result).toBe('Echo: hi')
   })
   it.each<[number, string, string]>([
     // agno passes on what the provider of its model said, with its status.
@@ -369,7 +371,7 @@ describe('what Hive does in its own ways', () => {
         await source.run(
           call('agent', 'echo-agent', { input_value: jsonText('x'.repeat(1024 * 1024 - 'message'.length)) }),
         )
-      ).text,
+      ).result,
     ).toContain('xxx')
     expect(stub.runs).toHaveLength(1)
   })
@@ -380,7 +382,7 @@ describe('what Hive does in its own ways', () => {
         await source.run(
           await synced(source, 'workflow', 'echo-workflow', { input_value: jsonText('é'.repeat(400_000)) }),
         )
-      ).text,
+      ).result,
     ).toContain('ÉÉÉ')
   })
   it.each([
@@ -441,7 +443,7 @@ it('Agents: an older server that does not know where the call comes from is call
     await makeSource({ source_type: 'automagik-agents', url, api_key: null, pool }).run(
       call('agent', 'simple', { input_value: jsonText('hi') }),
     ),
-  ).toMatchObject({ text: 'fine' })
+  ).toMatchObject({ result: 'fine' })
   expect(bodies.map((body) => JSON.parse(body) as unknown)).toEqual([
     { message_content: 'hi', session_name: 'task-own', session_origin: 'automagik-spark' },
     { message_content: 'hi', session_name: 'task-own' },
@@ -494,7 +496,7 @@ describe('what became of a lost call', () => {
     await expect.poll(() => stub.inFlight).toBe(0)
     expect(await source.recover?.(lost(run))).toMatchObject({
       state: 'completed',
-      text: 'Echo: lost and found',
+      result: 'Echo: lost and found',
       notes: [],
     })
     // Somebody else's run in a shared session proves nothing, nor does one of another input, nor where nothing is kept.

@@ -151,7 +151,7 @@ const runOf = (source: Source, recording: Recording, path: string): (() => Promi
   if (flow_type === undefined || flow_id === undefined) return null
   const data = base ? { [`${flow_type}_id`]: flow_id } : flow_type === 'flow' ? null : { id: flow_id }
   return async () =>
-    `text: ${(await source.run(callOf(flow_type as FlowType, decodeURIComponent(flow_id), recording, data))).text}`
+    `text: ${(await source.run(callOf(flow_type as FlowType, decodeURIComponent(flow_id), recording, data))).result}`
 }
 
 const recoverOf = (source: Source, recording: Recording) => async (): Promise<string> => {
@@ -162,7 +162,7 @@ const recoverOf = (source: Source, recording: Recording) => async (): Promise<st
     tries: 1,
   }
   const state = await source.recover?.(lost)
-  return state?.state === 'completed' ? `completed: ${state.text}` : String(state?.state)
+  return state?.state === 'completed' ? `completed: ${state.result}` : String(state?.state)
 }
 
 export const sourceFor = (source_type: SourceType, url: string, pool: HttpPool): Source =>

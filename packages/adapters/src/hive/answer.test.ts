@@ -16,7 +16,7 @@ it('keeps every digit of a content that is no text', () => {
   const read = checkedJsonText(
     '{"status":"COMPLETED","content": { "id": 1234567890123456789, "2": 1.10, "1": 1E400 } }',
   ) as ReadJson
-  expect(readHiveAnswer(WHERE, read, { playground: false }).text).toBe(
+  expect(readHiveAnswer(WHERE, read, { playground: false }).result).toBe(
     '{ "id": 1234567890123456789, "2": 1.10, "1": 1E400 }',
   )
 })
@@ -29,15 +29,15 @@ describe('readHiveAnswer', () => {
     ['', ''],
     [0, '0'],
   ])('takes the content %j as the text %j', (content, text) =>
-    expect(read({ status: 'COMPLETED', content })).toEqual({ text, notes: [] }),
+    expect(read({ status: 'COMPLETED', content })).toEqual({ result: text, notes: [] }),
   )
   it('notes a completed run without content', () =>
     expect(read({ status: 'COMPLETED', content: null })).toEqual({
-      text: '',
+      result: '',
       notes: ['The run completed and gave no content.'],
     }))
   it('takes RUNNING for completed in the playground alone', () => {
-    expect(read({ status: 'RUNNING', content: 'hi' }, true).text).toBe('hi')
+    expect(read({ status: 'RUNNING', content: 'hi' }, true).result).toBe('hi')
     // agno 2.3: a team whose model failed.
     expect(() => read({ status: 'RUNNING', content: 'model refused' })).toThrow(failed('model refused'))
   })
@@ -110,12 +110,12 @@ describe('readHiveStream', () => {
 
   it.each(['sse', 'none'])('reads documents in any framing (%s), however the pieces fall', async (framing) => {
     for (const size of [1, 7, 10_000]) {
-      const { text } = await stream(
+      const { result } = await stream(
         'agent',
         [started, { event: 'RunContent', content: 'h{"\\' }, { event: 'RunCompleted', run_id: 'a', content: 'olá {"' }],
         { framing, size },
       )
-      expect(text).toBe('olá {"')
+      expect(result).toBe('olá {"')
     }
   })
   it('takes no end of another run for its own', async () => {
@@ -130,7 +130,7 @@ describe('readHiveStream', () => {
     ]
     expect(
       await stream('team', [...events, { event: 'TeamRunCompleted', run_id: 't', content: 'team' }]),
-    ).toMatchObject({ text: 'team' })
+    ).toMatchObject({ result: 'team' })
     await expect(stream('team', events)).rejects.toMatchObject({ error_code: 'outcome_unknown', failure: 'unknown' })
   })
   it.each<[HiveKind, JsonValue[], string]>([
@@ -181,7 +181,7 @@ describe('readHiveStream', () => {
           step_executor_runs: [{ status, content: 'why' }],
         },
       ])
-    expect(await completed('CANCELLED')).toMatchObject({ text: 'x' })
+    expect(await completed('CANCELLED')).toMatchObject({ result: 'x' })
     await expect(completed('ERROR')).rejects.toMatchObject({ message: 'The flow failed: why' })
   })
   it('a failure without an id gives way to the end of the run itself', async () => {
@@ -191,7 +191,7 @@ describe('readHiveStream', () => {
         { event: 'RunError', content: 'somebody' },
         { event: 'RunCompleted', run_id: 'a', content: 'fine' },
       ]),
-    ).toMatchObject({ text: 'fine' })
+    ).toMatchObject({ result: 'fine' })
   })
   it('half a document is a bad answer', async () => {
     const bytes = Buffer.from('data: {"event":"RunStarted"')

@@ -8,7 +8,7 @@ import { oneLine } from '../plain-text.ts'
 import type { HiveKind } from './flow.ts'
 
 /** An answer that was judged: the run completed. */
-export type HiveAnswer = { text: string; notes: string[] }
+export type HiveAnswer = { result: string; notes: string[] }
 
 const SUCCESS = 'COMPLETED'
 
@@ -75,8 +75,8 @@ const judged = (answer: JsonObject, source: JsonText, hasFailed: (status: string
       throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
   }
   // A content that is no text is shown as the server wrote it.
-  const text = contentText(answer['content'], partOf(source, 'content'))
-  return { text: text ?? '', notes: text === null ? ['The run completed and gave no content.'] : [] }
+  const result = contentText(answer['content'], partOf(source, 'content'))
+  return { result: result ?? '', notes: result === null ? ['The run completed and gave no content.'] : [] }
 }
 
 const contentText = (content: JsonValue | undefined, source?: JsonText): string | null => {

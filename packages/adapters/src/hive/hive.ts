@@ -82,11 +82,11 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       if (flow === null || flow_type !== 'workflow') return flow
     }
     const path = `${base}${flow_type}s/${segment}`
-    return http.call({ method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal }, async (answer) => {
-      if (answer.status === 404) return null
-      if (!isSuccess(answer)) throw await answer.failure()
-      if (answer.isHtml) throw htmlFailure(url, 'read')
-      const flow = hiveFlow(flow_type, (await answer.json()).value, true)
+    return http.call({ method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal }, async (response) => {
+      if (response.status === 404) return null
+      if (!isSuccess(response)) throw await response.failure()
+      if (response.isHtml) throw htmlFailure(url, 'read')
+      const flow = hiveFlow(flow_type, (await response.json()).value, true)
       return flow?.id === id ? flow : null
     })
   }
@@ -137,11 +137,11 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       timeoutMs,
       signal: call.signal,
     }
-    return http.call(request, async (answer) => {
-      if (!isSuccess(answer)) throw await answer.failure(forwardedFailure)
-      if (answer.isHtml) throw htmlFailure(url, 'run')
-      if (streamed) return readHiveStream(url, kind, answer)
-      const read = await answer.json()
+    return http.call(request, async (response) => {
+      if (!isSuccess(response)) throw await response.failure(forwardedFailure)
+      if (response.isHtml) throw htmlFailure(url, 'run')
+      if (streamed) return readHiveStream(url, kind, response)
+      const read = await response.json()
       return { ...readHiveAnswer(url, read, { playground: base !== '' }), answer: read.text, bytes: read.bytes }
     })
   }
@@ -219,8 +219,8 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
         timeoutMs: READ_TIMEOUT_MS,
         signal,
       }
-      return http.call(request, (answer) =>
-        Promise.resolve(answer.status === 422 ? true : answer.status === 404 ? false : null),
+      return http.call(request, (response) =>
+        Promise.resolve(response.status === 422 ? true : response.status === 404 ? false : null),
       )
     },
     canonicalGraph: ({ data }) => canonicalHive(data),

@@ -23,8 +23,8 @@ const paying = { tool_name: 'pay', requires_confirmation: true, confirmed: null 
 
 describe('recoveryIn', () => {
   it.each<[string, JsonValue, object]>([
-    ['no status (agno 2.2)', run, { state: 'completed', text: 'done', bytes: 100 }],
-    ['a status', { ...run, status: 'COMPLETED' }, { state: 'completed', text: 'done' }],
+    ['no status (agno 2.2)', run, { state: 'completed', result: 'done', bytes: 100 }],
+    ['a status', { ...run, status: 'COMPLETED' }, { state: 'completed', result: 'done' }],
     [
       'a failure',
       { ...run, status: 'ERROR', content: 'model refused' },

@@ -26,10 +26,10 @@ export const recoverHive = async ({ url, http }: { url: string; http: Http }, ca
   const query = { type: flow_type, db_id }
   const answered = await http.call(
     { method: 'GET', purpose: 'read', path, query, timeoutMs: TIMEOUT_MS, signal: call.signal },
-    async (answer) => {
-      if (answer.status === 404) return { value: [], text: jsonText([]), bytes: 0 }
-      if (isSuccess(answer)) return answer.json()
-      const failure = await answer.failure()
+    async (response) => {
+      if (response.status === 404) return { value: [], text: jsonText([]), bytes: 0 }
+      if (isSuccess(response)) return response.json()
+      const failure = await response.failure()
       // It will answer the same way the next time.
       if (failure.failure === 'refused') return null
       throw failure
@@ -70,8 +70,8 @@ const stateOf = (url: string, { run, source }: { run: JsonObject; source: JsonTe
   if (run['status'] === undefined && (run['content'] === undefined || run['content'] === null))
     return { state: 'running' }
   try {
-    const { text, notes } = readHiveAnswer(url, { value: { ...run, status }, text: source }, { playground: false })
-    return { state: 'completed', text, notes, answer: source, bytes: 0 }
+    const { result, notes } = readHiveAnswer(url, { value: { ...run, status }, text: source }, { playground: false })
+    return { state: 'completed', result, notes, answer: source, bytes: 0 }
   } catch (error) {
     return { state: 'failed', error: error instanceof SourceError ? error : flowFailed(null) }
   }

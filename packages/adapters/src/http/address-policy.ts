@@ -3,7 +3,7 @@ import { covers, type Ip, type IpRange, isIn, parseIp, parseRange } from './ip.t
 /** Which addresses a source may have (SPARK_SOURCE_POLICY). */
 export type AddressPolicy = {
   mode: 'private' | 'public' | 'list'
-  /** Allowed names, in lists. */
+  /** Allowed host names, in mode `list`. */
   hosts: string[]
   ranges: IpRange[]
 }
@@ -16,10 +16,10 @@ const block = (what: string, ...ranges: string[]): Block[] =>
     return { range, what }
   })
 
-/** Never a flow server's address, whatever the policy says: each is a way to a machine's insides, or around this very list. */
+/** Refused by every policy: no flow server is there, and each is a way into a machine's internals or around this list. */
 const ALWAYS_REFUSED: Block[] = [
   ...block('a link-local address (cloud metadata is served there)', '169.254.0.0/16', 'fe80::/10'),
-  // Alibaba, Azure, Oracle's second one, AWS and Google over IPv6.
+  // Of Alibaba, Azure, Oracle (its second one), and AWS and Google over IPv6.
   ...block(
     'a cloud metadata address',
     '100.100.100.200',
@@ -46,7 +46,7 @@ const ALWAYS_REFUSED: Block[] = [
     '3fff::/20',
   ),
 ]
-/** Of IPv6 only these are handed out; everything else is reserved, the embeddings of IPv4 among it. */
+/** The only IPv6 ranges that are assigned; all others are reserved, among them the embeddings of IPv4. */
 const ASSIGNED_V6 = ['::1', 'fc00::/7', '2000::/3'].flatMap((text) => block('', text))
 const PRIVATE: Block[] = [
   ...block('a loopback address', '127.0.0.0/8', '::1'),
@@ -63,7 +63,7 @@ export const isLoopback = (address: string): boolean => {
   return ip !== null && find(PRIVATE, ip) === 'a loopback address'
 }
 
-/** Why nothing may connect to this address, reached under this host name; null when it may. The sentence goes on from the address's name. */
+/** Why nobody may connect to this address of this host name; null when it is allowed. The sentence continues the address. */
 export const addressRefusal = (policy: AddressPolicy, hostname: string, address: string): string | null => {
   const ip = parseIp(address)
   if (!ip) return 'is not an IP address'
@@ -79,7 +79,7 @@ export const addressRefusal = (policy: AddressPolicy, hostname: string, address:
   return allowed ? null : 'is not in the list of SPARK_SOURCE_POLICY'
 }
 
-/** The policy, or why the text is none: a sentence that goes on from the variable's name. */
+/** The policy; or what is wrong with the text, as a sentence that continues the variable's name. */
 export const parseSourcePolicy = (text: string): AddressPolicy | string => {
   const mode = text.trim().toLowerCase()
   if (mode === 'private' || mode === 'public') return { mode, hosts: [], ranges: [] }
@@ -108,11 +108,11 @@ const addEntry = (policy: AddressPolicy, entry: string): string | null => {
   return null
 }
 
-/** The name as `URL` writes it, so that it compares equal with that of a source. */
+/** The name as `URL` writes it: a source's host name is compared with it. */
 const hostOf = (entry: string): string | null => {
   if (!/^[^\s/?#@:*\\%[\]]{1,253}$/.test(entry)) return null
   if (!URL.canParse(`http://${entry}`)) return null
   const name = new URL(`http://${entry}`).hostname.replace(/\.$/, '')
-  // Something like 0x7f.1 is an address in disguise: refuse it rather than guess.
+  // `0x7f.1` is an address in disguise: refuse it rather than guess.
   return name !== '' && parseIp(name) === null ? name : null
 }

@@ -12,31 +12,33 @@ import {
   statusFailure,
 } from './failure.ts'
 import type { HttpPool } from './pool.ts'
-import { ACCEPTED_ENCODINGS, type Answer, send } from './send.ts'
+import { redirectTarget, refusedRedirect } from './redirect.ts'
+import { ACCEPTED_ENCODINGS, type RawResponse, send } from './send.ts'
 import { callUrl } from './source-url.ts'
 
 export const MAX_ANSWER_BYTES = 10 * 1024 * 1024
 const MAX_REDIRECTS = 5
 const MAX_ERROR_BYTES = 1024 * 1024
+/** Characters of a key from which on it is taken out of reads, too. */
 const SHORTEST_IN_READS = 8
 
 export type HttpOptions = {
-  /** The source's URL, normalized. */
+  /** The source's URL, normalized by `normalizeSourceUrl`. */
   url: string
   pool: HttpPool
   api_key: string | null
-  /** Not sent, and taken out of answers all the same: a server may know it from other calls. */
+  /** A key to take out of responses although it is not sent: the server may know it from other calls. */
   known_key?: string | null
   /** How this kind of server wants its key. */
   keyHeaders(key: string): Record<string, string>
-  /** What a failed run's answer says about it. */
+  /** Finds the reason in the body of a failed run. */
   reasonOf(body: JsonValue): string | null
 }
 
 export type HttpCall = {
   method: 'GET' | 'POST'
   purpose: CallPurpose
-  /** Below the source's URL; variable parts made by `pathSegment`. */
+  /** Relative to the source's URL; variable parts come from `pathSegment`. */
   path: string
   query?: Record<string, string>
   /** The body: JSON, or the fields of a form. */
@@ -46,38 +48,38 @@ export type HttpCall = {
   signal?: AbortSignal | undefined
 }
 
-/** An answer whose body was not read yet. */
-export type HttpAnswer = {
+/** A response whose body is not read yet. */
+export type HttpResponse = {
   status: number
   isHtml: boolean
-  /** The body, decompressed, in pieces; more than `max` bytes of it are an error. */
+  /** The decompressed body, in chunks; a SourceError above `max` bytes. */
   chunks(max?: number): AsyncGenerator<Uint8Array, void>
   /** The whole body as JSON. */
   json(): Promise<ReadJson & { bytes: number }>
-  /** The same for a part of the body that is JSON of its own. */
+  /** Parses a part of the body that is a JSON document. */
   read(bytes: Uint8Array): Promise<ReadJson>
-  /** What `pick` makes of each element of the body, an array; large ones are looked at piece by piece. */
+  /** What `pick` makes of each element of the body, which is an array; large ones are parsed piece by piece. */
   list<T>(pick: (item: JsonValue) => T | null): Promise<T[]>
-  /** For any status but a success. `judge` may know better what the server's reason body means than its status says. */
+  /** The error that a status other than success means. `judge` decides first, by the body of the response. */
   failure(judge?: (status: number, body: JsonValue) => SourceError | null): Promise<SourceError>
 }
 export type Http = ReturnType<typeof makeHttp>
 type Read = Omit<HttpCall, 'method' | 'purpose'>
 
-/** Calls to one flow server. Every failure is a SourceError that tells what is known about the request; the caller's abort is thrown as it is. */
+/** Calls to one flow server. Every failure is a SourceError that says whether the request was sent; the caller's abort is thrown as it is. */
 export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHeaders, reasonOf }: HttpOptions) => {
   const keyed = headersFor(api_key, keyHeaders)
   const origin = new URL(base).origin
-  // A server may repeat the key, in an error above all. It is taken out before anything is read, and so before anything is cut.
+  // A server may repeat the key, mostly in an error. It is taken out before the response is parsed, and so before any text is cut.
   const forms = known_key === null ? [] : secretForms(known_key)
   const readers = {
     run: makeJsonReader(pool.threads, forms),
-    // A short one may be part of a flow's id, which would name no flow then. Nothing of an answer to a read stands in its error.
+    // A short key could be part of a flow's id, which would then name no flow. Errors of reads hold nothing of the response.
     read: makeJsonReader(pool.threads, (known_key?.length ?? 0) < SHORTEST_IN_READS ? [] : forms),
   }
 
-  /** Sends, follows redirects, and hands the answer over while its connection is open; it is closed when `use` is over. */
-  const call = async <T>(request: HttpCall, use: (answer: HttpAnswer) => Promise<T>): Promise<T> => {
+  /** Sends the request, follows redirects, and passes the response to `use`; the connection is closed or reusable when `use` is over. */
+  const call = async <T>(request: HttpCall, use: (response: HttpResponse) => Promise<T>): Promise<T> => {
     const { signal, purpose, timeoutMs, method } = request
     const content = contentOf(request)
     const body = content?.body
@@ -107,10 +109,10 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
         throw connectionFailure(error, state)
       }
     }
-    const sendTo = async (url: string): Promise<Answer> => {
+    const sendTo = async (url: string): Promise<RawResponse> => {
       state.sent = false
-      // Together with undici's own wait before it reuses a connection this is a whole turn of the event loop: a connection that its server
-      // has closed meanwhile is noticed, instead of leaving the outcome of a call unknown that never arrived.
+      // With undici's own wait before it reuses a connection this is a whole turn of the event loop: time to notice that the server has
+      // closed the connection. Otherwise a call that never arrived would have an unknown outcome.
       await nextTurn()
       let reused = false
       const onSent = (how: { reused: boolean }) => {
@@ -128,15 +130,15 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
       }
       return network(() =>
         send(pool, sending).catch((error: unknown) => {
-          // The server had closed the connection before it saw the question, most likely; a read may be asked twice in any case.
+          // Most likely the server closed the connection before it got the request; a read may be sent twice in any case.
           if (method !== 'GET' || !reused || !isConnectionLoss(error) || ending.signal.aborted) throw error
           state.sent = false
           return send(pool, { ...sending, fresh: true })
         }),
       )
     }
-    const chunks = async function* (response: Answer, max: number): AsyncGenerator<Uint8Array, void> {
-      // One encoding is what any server uses; each further one multiplies a bomb.
+    const chunks = async function* (response: RawResponse, max: number): AsyncGenerator<Uint8Array, void> {
+      // Every server uses one encoding; each further one multiplies a decompression bomb.
       if (response.header('content-encoding')?.includes(',')) throw badAnswer(base, 'is compressed more than once')
       const pieces = response.body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
       let total = 0
@@ -160,10 +162,10 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
         if (error instanceof JsonError) throw badAnswer(base, error.message, error)
         throw error
       })
-    const answerOf = (response: Answer): HttpAnswer => {
+    const responseOf = (response: RawResponse): HttpResponse => {
       const json = async (max: number) => {
         const body = await collect(chunks(response, max))
-        const bytes = body.byteLength // its memory may go to a thread
+        const bytes = body.byteLength // before its memory goes to a thread
         return { ...(await reading(reader.read(body))), bytes }
       }
       return {
@@ -174,7 +176,7 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
         read: (bytes) => reading(reader.read(bytes)),
         async list(pick) {
           const picked = await reading(reader.list(await collect(chunks(response, MAX_ANSWER_BYTES)), pick))
-          if (picked === null) throw badAnswer(base, 'is no list')
+          if (picked === null) throw badAnswer(base, 'is not a list')
           return picked
         },
         async failure(judge) {
@@ -207,7 +209,7 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
       for (let redirects = 0; ; redirects++) {
         const response = await sendTo(url)
         const location = response.status >= 300 && response.status < 400 ? response.header('location') : null
-        if (location === null) return await use(answerOf(response))
+        if (location === null) return await use(responseOf(response))
         response.body.destroy()
         url = redirectTarget({ from: url, location, status: response.status, method, origin, base })
         if (redirects >= MAX_REDIRECTS) throw refusedRedirect(base, `it redirects more than ${MAX_REDIRECTS} times`)
@@ -215,40 +217,40 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
-      // The connection of an answer that was not read to its end cannot be used again.
+      // A connection with a response that was not read to its end cannot be reused.
       if (!isRead) ending.abort(ENDED)
     }
   }
 
-  const ask = <T>(request: Read, use: (answer: HttpAnswer) => Promise<T>): Promise<T> =>
-    call({ method: 'GET', purpose: 'read', ...request }, async (answer) => {
-      if (!isSuccess(answer)) throw await answer.failure()
-      if (answer.isHtml) throw htmlFailure(base, 'read')
-      return use(answer)
+  const read = <T>(request: Read, use: (response: HttpResponse) => Promise<T>): Promise<T> =>
+    call({ method: 'GET', purpose: 'read', ...request }, async (response) => {
+      if (!isSuccess(response)) throw await response.failure()
+      if (response.isHtml) throw htmlFailure(base, 'read')
+      return use(response)
     })
 
   return {
     base,
     call,
-    /** A JSON answer of the given shape. */
+    /** Reads JSON of the given shape. */
     get: <T>(request: Read, schema: z.ZodType<T>): Promise<T> =>
-      ask(request, async (answer) => shaped(base, schema, (await answer.json()).value)),
-    /** A JSON array, element by element; those that `pick` gives null for are left out. */
+      read(request, async (response) => shaped(base, schema, (await response.json()).value)),
+    /** Reads a JSON array, element by element; `pick` leaves one out by null. */
     list: <T>(request: Read, pick: (item: JsonValue) => T | null): Promise<T[]> =>
-      ask(request, (answer) => answer.list(pick)),
+      read(request, (response) => response.list(pick)),
   }
 }
 
-export const isSuccess = ({ status }: Pick<HttpAnswer, 'status'>): boolean => status >= 200 && status <= 299
+export const isSuccess = ({ status }: Pick<HttpResponse, 'status'>): boolean => status >= 200 && status <= 299
 
-/** For what is asked before it is known who answers: without the key. */
+/** Calls without the key, for a server whose kind is not known yet. */
 export const openHttp = ({ url, pool, known_key = null }: Pick<HttpOptions, 'url' | 'pool' | 'known_key'>): Http =>
   makeHttp({ url, pool, api_key: null, known_key, keyHeaders: () => ({}), reasonOf: () => null })
 
-/** Made once: the reason that `abort` makes by itself, with its stack, is the dearest part of it. */
+/** Made once: the default reason of `abort`, with its stack, is the most expensive part of it. */
 const ENDED = new Error('the call is over')
 
-/** A stranger's answer in the shape that we read. */
+/** A response in the shape that is read of it; a SourceError when it has another one. */
 export const shaped = <T>(where: string, schema: z.ZodType<T>, value: JsonValue): T => {
   const result = schema.safeParse(value)
   if (result.success) return result.data
@@ -282,30 +284,4 @@ const headersFor = (key: string | null, keyHeaders: HttpOptions['keyHeaders']): 
       'The API key has characters that no header can carry; give the source another api_key.',
     )
   return keyHeaders(key)
-}
-
-const refusedRedirect = (where: string, what: string): SourceError =>
-  new SourceError('bad_request', 'refused', `${where} cannot be used: ${what}.`)
-
-type Redirect = { from: string; location: string; status: number; method: string; origin: string; base: string }
-
-/** Only within the same origin: the key goes nowhere else. */
-const redirectTarget = ({ from, location, status, method, origin, base }: Redirect): string => {
-  if (!URL.canParse(location, from)) throw refusedRedirect(base, 'it redirects to something that is no URL')
-  const target = new URL(location, from)
-  if (target.origin !== origin) {
-    const { hostname, protocol, port } = new URL(origin)
-    // The same host under another scheme or port may be told; any other address may be an inner one.
-    const hint =
-      target.hostname === hostname && (target.protocol !== protocol || target.port !== port)
-        ? `, ${target.origin}: use that as the source's url`
-        : ''
-    throw refusedRedirect(base, `it redirects to another origin${hint}`)
-  }
-  if (target.username !== '' || target.password !== '')
-    throw refusedRedirect(base, 'it redirects to a URL with user information')
-  // 301 to 303 would turn the call into a GET, and lose the input.
-  if (method !== 'GET' && status !== 307 && status !== 308)
-    throw refusedRedirect(base, `it redirects the call with HTTP ${status}, which would lose its body`)
-  return target.href
 }

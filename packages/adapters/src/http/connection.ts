@@ -1,28 +1,29 @@
 import type { Socket } from 'node:net'
 import { type buildConnector, Client, type Dispatcher } from 'undici'
 
-/** Which connection a call went over, for the call's own eyes. */
+/** Tells a call which connection carried it. */
 export type ConnectionUse = {
-  /** Null before the request is about to be written. */
+  /** Null until the request is about to be written. */
   connection: Connection | null
 }
 
-/** One connection at a time to one origin. It can be closed after an answer, which undici decides by the request alone. */
+/** One connection at a time to one origin, which can be closed after a response; undici decides that by the request alone. */
 export class Connection extends Client {
-  readonly #line: { socket: Socket | null; calls: number }
+  /** The open connection, and how many calls it has carried. */
+  readonly #current: { socket: Socket | null; calls: number }
 
   constructor(origin: URL, { connect, ...options }: Client.Options & { connect: buildConnector.connector }) {
-    const line: { socket: Socket | null; calls: number } = { socket: null, calls: 0 }
+    const current: { socket: Socket | null; calls: number } = { socket: null, calls: 0 }
     super(origin, {
       ...options,
       connect: (target, callback) =>
         connect(target, (...result) => {
-          line.socket = result[1]
-          line.calls = 0
+          current.socket = result[1]
+          current.calls = 0
           callback(...result)
         }),
     })
-    this.#line = line
+    this.#current = current
   }
 
   override dispatch(
@@ -33,20 +34,20 @@ export class Connection extends Client {
     return super.dispatch(call, handler)
   }
 
-  /** Whether the connection had carried a call before this one. */
+  /** Counts a call. True: the connection had carried another one before. */
   countCall(): boolean {
-    return this.#line.calls++ > 0
+    return this.#current.calls++ > 0
   }
 
-  /** The next call gets a connection of its own. */
+  /** The next call gets a new connection. */
   closeSocket(): void {
-    this.#line.socket?.destroy()
+    this.#current.socket?.destroy()
   }
 }
 
 /**
- * Whether the server may close the connection after this answer without saying so. uvicorn does some milliseconds after the 500 of an unhandled
- * exception, and a call that is written meanwhile is lost; a server that refuses a body may not have read it to its end.
+ * Whether the server may close the connection after this response without notice. uvicorn does so some milliseconds after the 500 of an
+ * unhandled exception, and a call written meanwhile is lost. A server that refuses a body may not have read it to its end.
  */
 export const mayCloseAfter = (method: string, status: number): boolean =>
   status >= 500 || status === 408 || (status >= 400 && method !== 'GET')

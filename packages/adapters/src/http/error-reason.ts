@@ -2,8 +2,8 @@ import type { JsonValue } from '../json/reader.ts'
 import { oneLine } from '../plain-text.ts'
 
 /**
- * The sentence that a person wants, dug out of an error body. FastAPI servers wrap it in many ways: `detail` as text, as JSON inside
- * that text, as a list of `{loc, msg}`, as an object; unhandled errors have `message`. Null when there is none.
+ * The sentence for a person in an error body; null when there is none. FastAPI servers wrap it in many ways: `detail` as text, as JSON inside
+ * that text, as a list of `{loc, msg}`, or as an object; unhandled errors have `message`.
  */
 export const reasonOf = (body: JsonValue): string | null => {
   const reason = dig(body, 0)
@@ -31,14 +31,14 @@ const dig = (value: JsonValue | undefined, depth: number): string | null => {
   )
 }
 
-/** Text may itself be JSON, also behind a status: `500: {"message": …}`. */
+/** The text may itself be JSON, also after a status: `500: {"message": …}`. */
 const digText = (text: string, depth: number): string | null => {
   const inner = /^\s*(?:\d{3}: )?([[{].*)$/s.exec(text)?.[1]
   if (inner !== undefined) {
     try {
       return dig(JSON.parse(inner) as JsonValue, depth + 1) ?? text
     } catch {
-      // Only looked like JSON.
+      // It only looks like JSON.
     }
   }
   return text.trim() === '' ? null : text

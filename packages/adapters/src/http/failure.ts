@@ -2,20 +2,20 @@ import { SourceError } from '@automagik-spark/core'
 import { oneLine } from '../plain-text.ts'
 import { AddressRefused, CONNECT_TIMEOUT_MS } from './pool.ts'
 
-/** What a call was for: only a run may have an effect that nobody can see. */
+/** What a call is for. Only a run can have an effect that Spark cannot see. */
 export type CallPurpose = 'run' | 'read'
 
 export type CallState = {
-  /** The address asked, as messages name it. */
+  /** The server's URL, for messages. */
   where: string
   purpose: CallPurpose
-  /** The request was about to be written, or was. */
+  /** The request was written, or was about to be. */
   sent: boolean
   timedOut: boolean
   timeoutMs: number
 }
 
-/** What became of a call that ended without a whole answer, from how Node and undici report it. */
+/** What the failure of a call without a whole response means, by the errors of Node and undici. */
 export const connectionFailure = (error: unknown, state: CallState): SourceError => {
   const { where, purpose, sent, timedOut, timeoutMs } = state
   const chain = causes(error)
@@ -71,7 +71,7 @@ export const connectionFailure = (error: unknown, state: CallState): SourceError
   )
 }
 
-/** Sent, and nobody can say what became of it. A read has no effect that could be unknown. */
+/** The request was sent, and its outcome is unknown. A read has no effect, so for it the server is unreachable. */
 export const unknown = (
   { where, purpose }: Pick<CallState, 'where' | 'purpose'>,
   reason: string,
@@ -98,7 +98,7 @@ const UNSENT: Record<string, string> = {
   ECONNRESET: 'the connection was closed before the request was sent. Is http or https right?',
 }
 
-/** The other side closed or reset the connection. */
+/** The server closed or reset the connection. */
 export const isConnectionLoss = (error: unknown): boolean => causes(error).some((cause) => LOST.has(codeOf(cause)))
 const LOST = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'UND_ERR_SOCKET'])
 
@@ -111,7 +111,7 @@ const codeOf = (error: Error): string => {
   return error.name === 'HTTPParserError' ? 'HPE_INVALID' : ''
 }
 
-/** An HTTP parser that meets the end of the stream (HPE_INVALID_EOF_STATE) has lost the connection, not met a bad answer. */
+/** A parser at the end of the stream (HPE_INVALID_EOF_STATE) has lost the connection: that is not a bad answer. */
 const isBadAnswer = (code: string): boolean =>
   (/^(HPE_|Z_|ERR__ERROR_|ERR_BROTLI|ERR_ZLIB|BROTLI)/.test(code) && !code.includes('EOF')) ||
   code === 'UND_ERR_HEADERS_OVERFLOW' ||
@@ -136,7 +136,7 @@ type Status = {
   reason: string | null
 }
 
-/** What an answer other than a success means. `reason` is the server's own word, for runs alone: a validation must not show what a stranger's body says. */
+/** What a status other than success means. `reason` is the server's own text, for runs alone: a validation must not show the body of an unknown server. */
 export const statusFailure = ({ where, purpose, status, keyGiven, retryAfter, reason }: Status): SourceError => {
   const said = reason === null ? '' : ` It says: ${reason}`
   const http = `HTTP ${status}`
@@ -178,10 +178,10 @@ export const statusFailure = ({ where, purpose, status, keyGiven, retryAfter, re
   return new SourceError('bad_request', 'refused', `${where} refused the call as it is (${http}).${said}`)
 }
 
-/** Seconds to wait, from `Retry-After`: a number, or a date measured against the answer's own. At most 15 minutes. */
+/** Seconds to wait, from `Retry-After`: a number, or a date minus the response's own `Date`. At most 15 minutes. */
 export const retryAfterOf = (value: string | null, date: string | null): number | null => {
   if (value === null) return null
-  // Date.parse takes nearly anything for a date, so ask for the month's name.
+  // Date.parse takes nearly anything for a date, so the name of a month is required.
   const at = /[a-z]{3}/i.test(value) ? Date.parse(value) : NaN
   const seconds = /^\s*\d+(\.\d+)?\s*$/.test(value) ? Number(value) : (at - Date.parse(date ?? '')) / 1000
   return Number.isFinite(seconds) ? Math.min(900, Math.max(0, Math.ceil(seconds))) : null
@@ -197,7 +197,7 @@ export const flowFailed = (reason: string | null): SourceError => {
   )
 }
 
-/** A web page where the API should be: how Langflow up to 1.7 answers an unknown path, and every server that is something else. */
+/** A web page instead of the API: Langflow up to 1.7 answers an unknown path so, and so does a server of another kind. */
 export const htmlFailure = (where: string, purpose: CallPurpose): SourceError =>
   new SourceError(
     'flow_not_found',

@@ -3,17 +3,17 @@ import { networkInterfaces } from 'node:os'
 import { isLoopback } from './address-policy.ts'
 import { parseIp } from './ip.ts'
 
-/** Where something of Spark's own listens; `0.0.0.0` and `::` mean every address of this machine. */
+/** Where Spark's own database or API listens; `0.0.0.0` and `::` mean every address of this machine. */
 export type OwnService = { host: string; port: number }
 
-/** `dns.lookup` asked for all addresses. */
+/** `dns.lookup` with `all: true`. */
 export type Lookup = (
   hostname: string,
   options: LookupAllOptions,
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void
 
-/** A source pointing at Spark's own stores or API would let its runs reach past every check there. */
+/** Spark's own stores and API. A source that pointed there would let its runs bypass their access checks. */
 export const makeOwnServices = (services: OwnService[], lookup: Lookup) => {
   const addressesOf = (host: string): Promise<string[]> =>
     new Promise((resolve) => {

@@ -6,7 +6,7 @@ import { type AddressPolicy, addressRefusal } from './address-policy.ts'
 import { Connection, type ConnectionUse, mayCloseAfter } from './connection.ts'
 import { type Lookup, makeOwnServices, type OwnService } from './own-services.ts'
 
-/** An address that must not be connected to; the message goes on from "is not allowed:". */
+/** The address policy forbids the connection. The message continues "… is not allowed:". */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused'
 }
@@ -15,11 +15,11 @@ export type HttpPoolOptions = {
   policy: AddressPolicy
   /** Host names whose certificates are not verified. */
   tlsInsecureHosts?: string[]
-  /** Spark's own database, Mongo and API: never sources. */
+  /** Spark's own PostgreSQL, Mongo and API: no source may point at them. */
   ownServices?: OwnService[]
-  /** At once, per origin; further calls wait. */
+  /** Connections at once to one origin; further calls wait. */
   connections?: number
-  /** Name resolution; tests bring their own. */
+  /** Resolves names; replaced in tests. */
   lookup?: Lookup
 }
 
@@ -30,19 +30,19 @@ export type PoolRequest = {
   body?: string | undefined
   signal: AbortSignal
   timeoutMs: number
-  /** On a connection that carried no call before. */
+  /** On a new connection. */
   fresh?: boolean
-  /** Called right before the first byte is written; `reused`: on a connection that had carried a call. */
+  /** Called right before the first byte is written. `reused`: the connection had carried a call before. */
   onSent(how: { reused: boolean }): void
 }
 
-/** The connections to all flow servers. One per process; every address is checked when it is connected to, so a name cannot change in between. */
+/** The connections to all flow servers, one pool a process. An address is checked when it is connected to: a name cannot resolve to another one after its check. */
 export type HttpPool = {
-  /** One request and the head of its answer, whose body must be read or destroyed. */
+  /** Resolves with the head of the response; its body must be read or destroyed. */
   request(call: PoolRequest): Promise<Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>>
-  /** What looks at large answers, whoever sent them. */
+  /** The threads that parse large JSON, shared by all servers. */
   threads: JsonThreads
-  /** Ends every connection; calls in flight fail. */
+  /** Closes every connection; calls in flight fail. */
   close(): Promise<void>
 }
 
@@ -57,7 +57,7 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
     const reason =
       addressRefusal(policy, hostname, address) ??
       ((await own.includes(address, port)) ? "is Spark's own database or API" : null)
-    // What a name resolves to is not told: it would map a network that the asker may not see.
+    // The message leaves out what a name resolves to: it would let a user map a network that they cannot see.
     return reason === null
       ? null
       : new AddressRefused(
@@ -89,7 +89,7 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
       rejectUnauthorized: !insecure.has(origin.hostname.replace(/^\[(.*)\]$/, '$1')),
     })
     return (target, callback) => {
-      // A literal is never looked up.
+      // A literal address is never resolved, so it is checked here.
       if (isIP(target.hostname) === 0) return connect(target, callback)
       refusal(target.hostname, target.hostname, port).then(
         (refused) => (refused ? callback(refused, null) : connect(target, callback)),
@@ -102,7 +102,7 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
     new Agent({
       connections,
       pipelining,
-      // Well under what servers commonly allow (uvicorn: 5 s), so that we close first and no call meets a connection that is just being closed.
+      // Well below the limit of common servers (uvicorn: 5 s): we close first, so no call meets a connection that the server is closing.
       keepAliveTimeout: 1000,
       keepAliveMaxTimeout: 1000,
       factory: (origin, poolOptions) => {
@@ -114,7 +114,7 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
       },
     })
   const threads = makeJsonThreads()
-  // undici keeps no connection without pipelining.
+  // With `pipelining: 0` undici closes a connection after each call.
   const [kept, fresh] = [agentWith(1), agentWith(0)]
   const watched = (agent: Agent) =>
     agent.compose((dispatch) => (call, handler) => dispatch(call, watch(handler, call as unknown as Watched)))
@@ -124,10 +124,10 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
     request: async ({ url, method, headers, body, signal, timeoutMs, fresh = false, onSent }) => {
       if (BAD_PORTS.has(Number(url.port)))
         throw new AddressRefused('its port is reserved for another protocol than HTTP')
-      // undici's own limits of 300 s would end long flows.
+      // undici's defaults of 300 s would end long flows.
       const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
       const opaque: Watched['opaque'] = { onSent, connection: null }
-      const answer = (fresh ? onFresh : onKept).request({
+      const response = (fresh ? onFresh : onKept).request({
         origin: url.origin,
         path: url.pathname + url.search,
         method,
@@ -137,24 +137,24 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
         opaque,
         ...(body === undefined ? {} : { body }),
       })
-      // undici lets a call that still waits for a connection hear of its abort only when there is one.
+      // undici reports an abort to a waiting call only when it gets a connection; the race reports it at once.
       const aborted = new Promise<never>((_, reject) =>
         signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }),
       )
-      return Promise.race([answer, aborted])
+      return Promise.race([response, aborted])
     },
     threads,
     close: async () => void (await Promise.all([kept.destroy(), fresh.destroy(), threads.close()])),
   }
 }
 
-/** What travels with a call through undici. */
+/** What a call carries through undici to its handler. */
 type Watched = { method: string; opaque: Pick<PoolRequest, 'onSent'> & ConnectionUse }
 
 const watch = (handler: Dispatcher.DispatchHandler, { method, opaque }: Watched): Dispatcher.DispatchHandler => {
   let closes = false
   return {
-    // undici starts a handler when a connection is there and the request is about to be written; before that nothing can have left.
+    // undici calls this when it has a connection and is about to write the request. Before that nothing was sent.
     onRequestStart(controller, context) {
       opaque.onSent({ reused: opaque.connection?.countCall() ?? false })
       handler.onRequestStart?.(controller, context)
@@ -165,7 +165,7 @@ const watch = (handler: Dispatcher.DispatchHandler, { method, opaque }: Watched)
     },
     onResponseData: (...args) => handler.onResponseData?.(...args),
     onResponseEnd(...args) {
-      // First, so that nobody who hears of the end can still be given this connection.
+      // Before the caller learns of the end: its next call must not get this connection.
       if (closes) opaque.connection?.closeSocket()
       handler.onResponseEnd?.(...args)
     },
@@ -173,7 +173,7 @@ const watch = (handler: Dispatcher.DispatchHandler, { method, opaque }: Watched)
   }
 }
 
-/** Other protocols' ports, to which text in a request's body could be a command. The list is that of the Fetch standard ("bad port"). */
+/** Ports of other protocols, whose servers could take text in a request for a command: the "bad ports" of the Fetch standard. */
 const BAD_PORTS = new Set([
   1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
   111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,

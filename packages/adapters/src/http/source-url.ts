@@ -1,7 +1,7 @@
 import { invalid, SourceError } from '@automagik-spark/core'
 import { oneLine } from '../plain-text.ts'
 
-/** The one spelling of a source's URL: http(s), no trailing slash, query or fragment. Two that compare equal are the same source. */
+/** The canonical URL of a source: http(s), without trailing slash, query or fragment. Equal URLs are the same source. */
 export const normalizeSourceUrl = (text: string): string => {
   const shown = JSON.stringify(oneLine(text, 200))
   if (/[\p{Cc}\\]/u.test(text.trim())) throw invalid('url', `${shown} has a control character or a backslash`)
@@ -14,11 +14,11 @@ export const normalizeSourceUrl = (text: string): string => {
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`
 }
 
-/** More folders than any server keeps its pages in. */
+/** No server keeps its pages in deeper folders. */
 const MAX_TRIES = 6
 
 /**
- * Where a server may be whose address was copied from the browser: as it is given, then each folder above its page, up to the origin.
+ * Where a server may be when its address was copied from a browser: the address as given, then each folder above it, up to the origin.
  * `url` is normalized.
  */
 export const addressesToTry = (url: string): string[] => {
@@ -28,7 +28,7 @@ export const addressesToTry = (url: string): string[] => {
   return [...addresses.slice(0, MAX_TRIES - 1), origin]
 }
 
-/** An id from outside as one segment of a path. Encoded slashes and percent signs are refused too: some servers and proxies decode twice. */
+/** A user's id as one segment of a path. Slashes and percent signs are refused even though they would be encoded: some servers and proxies decode twice. */
 export const pathSegment = (id: string): string => {
   if (id === '' || id === '.' || id === '..' || id.length > 500 || /[\p{Cc}\p{Cs}/\\%]/u.test(id)) {
     throw new SourceError(
@@ -40,7 +40,7 @@ export const pathSegment = (id: string): string => {
   return encodeURIComponent(id)
 }
 
-/** Where a call goes; `path` is ours, its variable parts made by `pathSegment`. */
+/** The URL of a call. `path` is written in this package; its variable parts come from `pathSegment`. */
 export const callUrl = (base: string, path: string, query: Record<string, string> = {}): string => {
   const search = new URLSearchParams(query).toString()
   const url = new URL(`${base}/${path}${search && `?${search}`}`).href

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { SourceError } from '@automagik-spark/core'
-import { badAnswer, type HttpAnswer, MAX_ANSWER_BYTES, tooLarge } from '../http/client.ts'
+import { badAnswer, type HttpResponse, MAX_ANSWER_BYTES, tooLarge } from '../http/client.ts'
 import type { ReadJson } from './reader.ts'
 
 /** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
@@ -13,7 +13,7 @@ const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d]
 
 export type JsonDocument = ReadJson & { bytes: number }
 /** An answer that comes in documents. */
-export type JsonStream = Pick<HttpAnswer, 'chunks' | 'read'>
+export type JsonStream = Pick<HttpResponse, 'chunks' | 'read'>
 
 /**
  * The JSON objects in a stream, however its server parts them: by blank lines (Langflow), as `data:` of server-sent events (agno 2),

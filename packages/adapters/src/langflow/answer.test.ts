@@ -3,10 +3,11 @@ import { checkedJsonText, jsonText } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
 import { streamOf } from '../../test/json-stream.ts'
 import type { JsonValue, ReadJson } from '../json/reader.ts'
-import { readAnswer, readStream } from './answer.ts'
+import { readLangflowAnswer, readLangflowStream } from './answer.ts'
 
 const WHERE = 'http://flows:7860'
-const readOf = (value: JsonValue, chosen: string | null) => readAnswer(WHERE, { value, text: jsonText(value) }, chosen)
+const readOf = (value: JsonValue, chosen: string | null) =>
+  readLangflowAnswer(WHERE, { value, text: jsonText(value) }, chosen)
 type Recorded = { response: { body: JsonValue; events: { line: JsonValue }[] } }
 const recorded = (version: string, name: string): Recorded['response'] =>
   (
@@ -28,11 +29,13 @@ describe.each(['1.7.3', '1.13.0'])('the answers of Langflow %s', (version) => {
     ['run_data', '```json\n{\n  "echo": "Hello rig",\n  "length": 9\n}\n```'],
     ['run_webhook_flow_tweak', '```json\n{\n  "event": "tweaked"\n}\n```'],
     ['run_slow', 'slept 3 s: Hello rig'],
-  ])('%s has the text %j', (name, text) => expect(read(name)).toMatchObject({ text, notes: [], allEmpty: false }))
+  ])('%s has the text %j', (name, text) =>
+    expect(read(name)).toMatchObject({ result: text, notes: [], allEmpty: false }),
+  )
 
   it('a chosen output alone is read', () =>
     expect(read('run_multi_chat', 'ChatOutput-multi3')).toMatchObject({
-      text: 'Hello rig',
+      result: 'Hello rig',
       notes: [],
       allEmpty: false,
     }))
@@ -49,12 +52,12 @@ describe.each(['1.7.3', '1.13.0'])('the answers of Langflow %s', (version) => {
     },
   )
   it.each(['run_nooutput', 'run_empty_flow'])('%s has no text and says so', (name) => {
-    expect(read(name)).toMatchObject({ text: '', notes: ['The flow ran and gave no output.'], allEmpty: false })
+    expect(read(name)).toMatchObject({ result: '', notes: ['The flow ran and gave no output.'], allEmpty: false })
   })
   it('a component that only streams leaves an empty text', () =>
-    expect(read('run_tokens_no_stream')).toMatchObject({ text: '', allEmpty: true }))
+    expect(read('run_tokens_no_stream')).toMatchObject({ result: '', allEmpty: true }))
   it('an echoed empty input is no lost text', () =>
-    expect(read('run_echo_empty_input')).toMatchObject({ text: '', allEmpty: false }))
+    expect(read('run_echo_empty_input')).toMatchObject({ result: '', allEmpty: false }))
 })
 
 describe('answers that were not recorded', () => {
@@ -73,10 +76,10 @@ describe('answers that were not recorded', () => {
       '{"echo":1}',
     ],
     ['an output that never ran', { outputs: [{ outputs: [null] }, null] }, ''],
-  ])('%s', (_, value, text) => expect(readOf(value, null).text).toBe(text))
+  ])('%s', (_, value, text) => expect(readOf(value, null).result).toBe(text))
 
   it('keeps every digit of what is no text', () => {
-    const read = (json: string) => readAnswer(WHERE, checkedJsonText(json) as ReadJson, null).text
+    const read = (json: string) => readLangflowAnswer(WHERE, checkedJsonText(json) as ReadJson, null).result
     const data = '{ "id": 1234567890123456789, "2": 1.10, "1": -0 }'
     expect(read(`{"outputs":[null,{"outputs":[null,{"results":{"data":{"text_key":"t","data": ${data}}}}]}]}`)).toBe(
       data,
@@ -123,7 +126,7 @@ const events = (...lines: unknown[]) => lines.map((line) => `${JSON.stringify(li
 
 describe.each(['1.7.3', '1.13.0'])('the streams of Langflow %s', (version) => {
   const read = (name: string) =>
-    readStream(WHERE, stream(events(...recorded(version, name).events.map(({ line }) => line)), 1000))
+    readLangflowStream(WHERE, stream(events(...recorded(version, name).events.map(({ line }) => line)), 1000))
 
   it.each([
     ['stream_tokens', 'one two three'],
@@ -131,7 +134,7 @@ describe.each(['1.7.3', '1.13.0'])('the streams of Langflow %s', (version) => {
     ['stream_text', 'Hello text'],
   ])('%s ends in %j', async (name, text) => {
     const { value, bytes } = await read(name)
-    expect(readOf(value, null).text).toBe(text)
+    expect(readOf(value, null).result).toBe(text)
     expect(bytes).toBeGreaterThan(100)
   })
   it('a stream without an end is a failed run', async () => {
@@ -147,29 +150,32 @@ describe.each(['1.7.3', '1.13.0'])('the streams of Langflow %s', (version) => {
   })
 })
 
-describe('readStream', () => {
+describe('readLangflowStream', () => {
   const result = { outputs: [] }
   it('reads documents however the pieces fall, and proper event streams too', async () => {
     const text = `: hello\r\nevent: x\n${JSON.stringify({ event: 'token', data: { chunk: 'olá\n' } })}\n\n\n\ndata: ${JSON.stringify({ event: 'end', data: { result } })}`
-    for (const size of [1, 2, 3, 1000]) expect((await readStream(WHERE, stream(text, size))).value).toEqual(result)
+    for (const size of [1, 2, 3, 1000])
+      expect((await readLangflowStream(WHERE, stream(text, size))).value).toEqual(result)
   })
   it('keeps every digit of a result, and its keys as they come', async () => {
     const source = '{ "outputs": [ ], "2":1234567890123456789, "1": 1.10 }'
-    expect((await readStream(WHERE, stream(`{"event":"end","data": { "result" : ${source} }}\n\n`))).text).toBe(source)
-    expect((await readStream(WHERE, stream(` ${source}\n`))).text).toBe(source)
+    expect((await readLangflowStream(WHERE, stream(`{"event":"end","data": { "result" : ${source} }}\n\n`))).text).toBe(
+      source,
+    )
+    expect((await readLangflowStream(WHERE, stream(` ${source}\n`))).text).toBe(source)
   })
   it('takes a result alone of a server that does not stream', async () =>
-    expect((await readStream(WHERE, stream(JSON.stringify(result)))).value).toEqual(result))
+    expect((await readLangflowStream(WHERE, stream(JSON.stringify(result)))).value).toEqual(result))
   it('takes the last reason', async () => {
     const text = events(
       { event: 'error', data: { text: 'first' } },
       { event: 'error', data: { error: 'second' } },
       { event: 'token', data: {} },
     )
-    await expect(readStream(WHERE, stream(text))).rejects.toMatchObject({ message: 'The flow failed: second' })
+    await expect(readLangflowStream(WHERE, stream(text))).rejects.toMatchObject({ message: 'The flow failed: second' })
   })
   it('half a document is a bad answer', async () => {
-    await expect(readStream(WHERE, stream('{"event":"end","da'))).rejects.toMatchObject({
+    await expect(readLangflowStream(WHERE, stream('{"event":"end","da'))).rejects.toMatchObject({
       error_code: 'bad_answer',
       failure: 'bad_answer',
     })
@@ -178,12 +184,12 @@ describe('readStream', () => {
     const huge = async function* () {
       for (let at = 0; at < 12; at++) yield Buffer.alloc(1024 * 1024, '{')
     }
-    await expect(readStream(WHERE, streamOf(huge))).rejects.toMatchObject({ error_code: 'output_too_large' })
+    await expect(readLangflowStream(WHERE, streamOf(huge))).rejects.toMatchObject({ error_code: 'output_too_large' })
     const many = async function* () {
       for (let at = 0; at < 12; at++)
         yield Buffer.from(`{"event":"token","data":{"chunk":"${'x'.repeat(1024 * 1024)}"}}\n\n`)
       yield Buffer.from(events({ event: 'end', data: { result } }))
     }
-    expect((await readStream(WHERE, streamOf(many))).value).toEqual(result)
+    expect((await readLangflowStream(WHERE, streamOf(many))).value).toEqual(result)
   })
 })

@@ -17,8 +17,8 @@ const Answer = z.object({ outputs: z.array(z.object({ outputs: z.array(Output.nu
 /** `source`: where it stands in the server's own text. */
 type Output = z.output<typeof Output> & { source: () => JsonNode | undefined }
 
-export type ReadAnswer = {
-  text: string
+export type LangflowAnswer = {
+  result: string
   notes: string[]
   /** The components that answered, where the answer says so. */
   from: string[]
@@ -29,7 +29,11 @@ export type ReadAnswer = {
 }
 
 /** The text that a person wants of a run's answer. `chosen` is an output component that has to be among them, or null for all. */
-export const readAnswer = (where: string, { value, text: source }: ReadJson, chosen: string | null): ReadAnswer => {
+export const readLangflowAnswer = (
+  where: string,
+  { value, text: source }: ReadJson,
+  chosen: string | null,
+): LangflowAnswer => {
   const node = jsonNode(source)
   const outputs = shaped(where, Answer, value).outputs.flatMap((run, i) =>
     (run?.outputs ?? []).flatMap((output, j): Output[] =>
@@ -43,7 +47,7 @@ export const readAnswer = (where: string, { value, text: source }: ReadJson, cho
   const read = (chosen === null ? outputs : wanted).flatMap(textsOf)
   if (read.length === 0) notes.push('The flow ran and gave no output.')
   return {
-    text: read
+    result: read
       .map(({ text }) => text)
       .filter((text) => text !== '')
       .join('\n\n'),
@@ -107,7 +111,10 @@ const entries = (value: unknown): [string, unknown][] => (isObject(value) ? Obje
  * The result in a streamed run: JSON documents parted by blank lines, one of which is the `end`. Without it the run failed,
  * and from Langflow 1.8 on `error` events say why.
  */
-export const readStream = async (where: string, stream: JsonStream): Promise<JsonDocument & { tokens: number }> => {
+export const readLangflowStream = async (
+  where: string,
+  stream: JsonStream,
+): Promise<JsonDocument & { tokens: number }> => {
   let reason: string | null = null
   let tokens = 0
   try {

@@ -1,14 +1,14 @@
 import { plainText, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
 import { identify, LangflowVersion, look, PROBE_TIMEOUT_MS, Status, unhealthy, wrongKind } from '../detect.ts'
-import { badAnswer, type HttpAnswer, type HttpCall, isSuccess, makeHttp, openHttp, shaped } from '../http/client.ts'
+import { badAnswer, type HttpCall, type HttpResponse, isSuccess, makeHttp, openHttp, shaped } from '../http/client.ts'
 import { reasonOf } from '../http/error-reason.ts'
 import { htmlFailure } from '../http/failure.ts'
 import { pathSegment } from '../http/source-url.ts'
 import type { JsonValue } from '../json/reader.ts'
 import { oneLine } from '../plain-text.ts'
 import type { FlowKey, RemoteFlow, Source, SourceOptions, VersionInfo } from '../source.ts'
-import { readAnswer, readStream } from './answer.ts'
+import { readLangflowAnswer, readLangflowStream } from './answer.ts'
 import { driftOf, hasBegunToStream, isFromElsewhere, lostIn, readsFirst, strangersIn } from './drift.ts'
 import { langflowFailure } from './failure.ts'
 import { canonicalGraph, flowComponents, remoteFlow } from './flow.ts'
@@ -56,11 +56,11 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
     }
     const value = await http.call(
       { method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal },
-      async (answer) => {
+      async (response) => {
         // 404 unknown or somebody else's, 422 not a UUID, a web page up to 1.7.
-        if (answer.status === 404 || answer.status === 422 || (isSuccess(answer) && answer.isHtml)) return null
-        if (!isSuccess(answer)) throw await answer.failure()
-        return (await answer.json()).value
+        if (response.status === 404 || response.status === 422 || (isSuccess(response) && response.isHtml)) return null
+        if (!isSuccess(response)) throw await response.failure()
+        return (await response.json()).value
       },
     )
     if (value === null) return null
@@ -146,13 +146,13 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
         timeoutMs: call.timeoutMs,
         signal: call.signal,
       }
-      const read = await http.call(request, async (answer) => {
-        if (!isSuccess(answer)) throw await answer.failure(langflowFailure(url))
-        if (answer.isHtml) throw htmlFailure(url, 'run')
-        return streamed ? readStream(url, answer) : { ...(await answer.json()), tokens: null }
+      const read = await http.call(request, async (response) => {
+        if (!isSuccess(response)) throw await response.failure(langflowFailure(url))
+        if (response.isHtml) throw htmlFailure(url, 'run')
+        return streamed ? readLangflowStream(url, response) : { ...(await response.json()), tokens: null }
       })
-      const { text, notes: more, from, makers, allEmpty } = readAnswer(url, read, call.output_component)
-      const answer = { text, answer: read.text, bytes: read.bytes, notes: [...notes, ...more] }
+      const { result, notes: more, from, makers, allEmpty } = readLangflowAnswer(url, read, call.output_component)
+      const answer = { result, answer: read.text, bytes: read.bytes, notes: [...notes, ...more] }
       const is_elsewhere = call.output_component === null && isFromElsewhere(call.data, from, rule)
       const isSuspect =
         call.streams_only === null &&
@@ -175,10 +175,10 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
   }
 }
 
-const health = async (answer: HttpAnswer): Promise<string> => {
-  if (answer.status >= 500) throw await answer.failure()
+const health = async (response: HttpResponse): Promise<string> => {
+  if (response.status >= 500) throw await response.failure()
   // A proxy may let only the API through.
-  if (!isSuccess(answer) || answer.isHtml) return 'unknown'
-  const parsed = Status.safeParse((await answer.json()).value)
+  if (!isSuccess(response) || response.isHtml) return 'unknown'
+  const parsed = Status.safeParse((await response.json()).value)
   return parsed.success ? parsed.data.status : 'unknown'
 }
