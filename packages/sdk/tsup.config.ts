@@ -5,6 +5,6 @@ const entry = { index: 'src/index.ts' }
 
 export default defineConfig([
   build(entry, { platform: 'neutral' }),
-  // ky is ESM only, so the CommonJS build carries its own copy: `require` then works in every Node, bundler and test runner.
+  // ky is ESM only, so the CommonJS build includes a copy: `require` then works in every Node, bundler and test runner.
   build(entry, { platform: 'neutral', format: ['cjs'], noExternal: ['ky'], clean: false }),
 ])

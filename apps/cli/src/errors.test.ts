@@ -76,7 +76,7 @@ describe('explain', () => {
       1,
       'Failed to validate source: refused.',
     ],
-    ['an id that cannot be sent', new BadRequestError('"" is no id'), 2, '"" is no id.'],
+    ['an id that cannot be sent', new BadRequestError('"" is not an id'), 2, '"" is not an id.'],
     [
       'a bug of the server',
       new ServerError('Internal Server Error', { status: 500, requestId: 'r1' }),

@@ -53,7 +53,7 @@ export const follow = async (
     })
   } catch (error) {
     if (interrupted.aborted)
-      throw new CliError(`Task ${id} goes on. Stop it: automagik-spark tasks cancel ${id}`, {
+      throw new CliError(`Task ${id} continues. Stop it: automagik-spark tasks cancel ${id}`, {
         exitCode: EXIT.interrupted,
         cause: error,
       })

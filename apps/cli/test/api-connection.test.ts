@@ -26,7 +26,7 @@ const put = async (file: string, text: string) => {
 const find = (env: Record<string, string> = {}) => findConnection({ env, cwd })
 
 describe('the address', () => {
-  it('is localhost:8883 when nothing is said', () => {
+  it('is localhost:8883 when nothing sets it', () => {
     expect(find()).toMatchObject({ baseUrl: 'http://localhost:8883', urlFrom: 'the default' })
   })
 
@@ -39,7 +39,7 @@ describe('the address', () => {
     expect(find(env).baseUrl).toBe(baseUrl)
   })
 
-  it('is the one that the Spark of this folder has left, unless SPARK_API_URL is set', async () => {
+  it('is the one that the Spark of this folder has written, unless SPARK_API_URL is set', async () => {
     await put('.spark/api-url', 'http://127.0.0.1:45678\n')
     expect(find()).toMatchObject({ baseUrl: 'http://127.0.0.1:45678', urlFrom: join(cwd, '.spark/api-url') })
     expect(find({ SPARK_API_URL: 'http://localhost:1234' }).baseUrl).toBe('http://localhost:1234')
@@ -67,7 +67,7 @@ describe('the key', () => {
   it.each([
     ['SPARK_API_KEY', { SPARK_API_KEY: 'given', AUTOMAGIK_SPARK_API_KEY: 'old' }, 'given'],
     ['its old name', { AUTOMAGIK_SPARK_API_KEY: 'old' }, 'old'],
-  ])('of the environment comes from %s, and goes to the address that nobody names', (_, env, expected) => {
+  ])('of the environment comes from %s, and is sent to the default address', (_, env, expected) => {
     expect(find(env)).toMatchObject({ baseUrl: 'http://localhost:8883', apiKey: expected })
   })
 
@@ -81,7 +81,7 @@ describe('the key', () => {
     expect(api.received[0]?.headers['x-api-key']).toBe(KEY)
   })
 
-  it('when it is missing is said to be missing, with the file that was looked for', async () => {
+  it('that is missing is an error that names the expected file', async () => {
     await put('.spark/api-url', api.url)
     const { code, stderr } = await invoke(['sources', 'list'], { cwd })
     expect(code).toBe(4)
@@ -91,8 +91,8 @@ describe('the key', () => {
   })
 })
 
-/** Each runs `sources list` in a folder whose files name the listening API, with a key that stands elsewhere. */
-describe('a key does not go to an address that another place names', () => {
+/** Each test runs `sources list` in a folder whose files name the listening API, while the key is set elsewhere. */
+describe('a key is sent only to an address from the same place', () => {
   const state = () => ({ XDG_STATE_HOME: join(cwd, 'state') })
   const listen = async (env: Record<string, string>) => {
     const { code, stderr } = await invoke(['sources', 'list'], { cwd, env: { ...state(), ...env } })
@@ -105,14 +105,14 @@ describe('a key does not go to an address that another place names', () => {
   })
 
   it.each(['SPARK_API_KEY', 'AUTOMAGIK_SPARK_API_KEY'])(
-    '%s of the environment and a .env of a cloned folder',
+    '%s of the environment is not sent to the address in the .env of a cloned folder',
     async (key) => {
       await put('.env', `SPARK_API_URL=${api.url}\n`)
       expect(await listen({ [key]: KEY })).toEqual(refused(key, 'the environment', '.env'))
     },
   )
 
-  it('nor one of the environment to a port that a .env names', async () => {
+  it('a key of the environment is not sent to the port in a .env', async () => {
     await put('.env', `API_PORT=${api.port}\n`)
     expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 4, heard: [] })
   })
@@ -120,7 +120,7 @@ describe('a key does not go to an address that another place names', () => {
   it.each([
     ['.spark', ''],
     ['hidden', 'SPARK_DATA_DIR=hidden\n'],
-  ])('nor one of the environment, or of .env, to the address in %s of a cloned folder', async (dir, dotEnv) => {
+  ])('a key of the environment or of .env is not sent to the address in %s of a cloned folder', async (dir, dotEnv) => {
     await put(`${dir}/api-url`, api.url)
     await put('.env', dotEnv)
     expect(await listen({ SPARK_API_KEY: KEY })).toEqual(
@@ -130,7 +130,7 @@ describe('a key does not go to an address that another place names', () => {
     expect(await listen({})).toEqual(refused('SPARK_API_KEY', '.env', join(cwd, dir, 'api-url')))
   })
 
-  it('nor one of .env to an address of the environment', async () => {
+  it('a key of .env is not sent to the address of the environment', async () => {
     await put('.env', `SPARK_API_KEY=${KEY}\n`)
     expect(await listen({ SPARK_API_URL: api.url })).toEqual(refused('SPARK_API_KEY', '.env', 'the environment'))
   })
@@ -140,7 +140,7 @@ describe('a key does not go to an address that another place names', () => {
     ['.env', false, ''],
     ['.env by a port', false, 'port'],
   ])(
-    'nor the key of the data directory to an address of %s, on this machine either',
+    'the key of the data directory is not sent to the address in %s, not even on this machine',
     async (_, inEnvironment, kind) => {
       await put('.spark/api-key', KEY)
       await put('.spark/api-url', kind === '' ? 'http://localhost:1' : '')
@@ -151,7 +151,7 @@ describe('a key does not go to an address that another place names', () => {
     },
   )
 
-  it('nor what a link in a cloned folder points to', async () => {
+  it('a file that a link in a cloned folder points to is not sent', async () => {
     await put('.spark/api-url', api.url)
     await put('secret', KEY)
     await symlink(join(cwd, 'secret'), join(cwd, '.spark/api-key'))
@@ -160,7 +160,7 @@ describe('a key does not go to an address that another place names', () => {
     expect(stderr).toContain(`${join(cwd, '.spark/api-key')} is a link that leads out of its folder`)
   })
 
-  it("nor a flow server's key of the environment, even when .env has a key for its API", async () => {
+  it("a flow server's key of the environment is not sent to the address in .env, even when .env has a key for it", async () => {
     await put('.env', `SPARK_API_URL=${api.url}\nSPARK_API_KEY=${KEY}\n`)
     const { code, stderr } = await invoke(['sources', 'create', 'http://localhost:7860'], {
       cwd,
@@ -181,7 +181,7 @@ describe('a key does not go to an address that another place names', () => {
     expect(api.received.map(({ body }) => body)).toEqual([{ url: 'http://localhost:7860', api_key: 'sk-given' }])
   })
 
-  it('but the key that stands beside the address does, whatever else there is', async () => {
+  it('a key from the same place as the address is sent, whatever keys other places have', async () => {
     await put('.env', `SPARK_API_URL=${api.url}\nSPARK_API_KEY=${KEY}\n`)
     expect(await listen({ SPARK_API_KEY: 'of the environment' })).toMatchObject({ code: 0, heard: [KEY] })
     await put('.env', '')
@@ -190,19 +190,19 @@ describe('a key does not go to an address that another place names', () => {
     expect(await listen({ SPARK_API_KEY: 'of the environment' })).toMatchObject({ code: 0, heard: [KEY, KEY] })
   })
 
-  it('but the key of the environment, or of .env, goes to the Spark that this user runs on the data directory', async () => {
+  it('a key of the environment or of .env is sent to the Spark that this user runs on the data directory', async () => {
     await put('.spark/api-url', api.url)
-    const forget = writePidFile(state(), { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid })
+    const removePidFile = writePidFile(state(), { dataDir: join(cwd, '.spark'), url: api.url, pid: process.pid })
     expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 0, heard: [KEY] })
     expect(await listen({ SPARK_API_KEY: KEY, SPARK_API_URL: api.url })).toMatchObject({ code: 0, heard: [KEY, KEY] })
     await put('.env', `SPARK_API_KEY=${KEY}\n`)
     expect(await listen({})).toMatchObject({ code: 0, heard: [KEY, KEY, KEY] })
-    forget()
+    removePidFile()
     expect(await listen({})).toMatchObject({ code: 4 })
   })
 
   it.each(['', '/', '/api/v1', '/api/v1/'])(
-    'but the key of the data directory goes to its own address, also when the environment names that as …%s',
+    'the key of the data directory is sent to its own address, also when the environment writes that as …%s',
     async (end) => {
       await put('.spark/api-url', api.url)
       await put('.spark/api-key', KEY)
@@ -211,15 +211,15 @@ describe('a key does not go to an address that another place names', () => {
   )
 
   it.each([
-    ['whose process is gone', (dir: string) => ({ dataDir: dir, url: api.url, pid: 2 ** 22 + 1 })],
-    ['that listens elsewhere now', (dir: string) => ({ dataDir: dir, url: 'http://localhost:1', pid: process.pid })],
-  ])('nor to one %s', async (_, note) => {
+    ['process has ended', (dir: string) => ({ dataDir: dir, url: api.url, pid: 2 ** 22 + 1 })],
+    ['Spark now listens elsewhere', (dir: string) => ({ dataDir: dir, url: 'http://localhost:1', pid: process.pid })],
+  ])('a key of the environment is not sent when the %s', async (_, record) => {
     await put('.spark/api-url', api.url)
-    writePidFile(state(), note(join(cwd, '.spark')))
+    writePidFile(state(), record(join(cwd, '.spark')))
     expect(await listen({ SPARK_API_KEY: KEY })).toMatchObject({ code: 4, heard: [] })
   })
 
-  it('nor because a .env says where such notes are', async () => {
+  it('a .env cannot choose where PID files are', async () => {
     await put('.spark/api-url', api.url)
     writePidFile(
       { XDG_STATE_HOME: join(cwd, 'planted') },

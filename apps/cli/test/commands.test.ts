@@ -65,7 +65,7 @@ describe('sources', () => {
     await spark(['sources', 'create', 'http://localhost:7860', ...args], options)
     expect(sent()[0]?.body).toEqual({ url: 'http://localhost:7860', ...(expected && { api_key: expected }) })
   })
-  it('update changes only what was given, and the key not by SOURCE_API_KEY', async () => {
+  it('update changes only the given fields, and never takes the key from SOURCE_API_KEY', async () => {
     await spark(['sources', 'update', ids.source, '--status', 'inactive'], { env: { SOURCE_API_KEY: 'from-env' } })
     await spark(['sources', 'update', ids.source, '--remove-api-key'])
     expect(sent().map(({ method, body }) => [method, body])).toEqual([
@@ -136,7 +136,7 @@ describe('workflows', () => {
       expect(stderr).toBe('flow-2: has no input\nerror: 1 of 2 flows could not be synced.\n')
     },
   )
-  it('sync --all says what to know about each flow, and when there is none', async () => {
+  it('sync --all shows the warnings of each flow, and says when there is no flow', async () => {
     const all = () => spark(['workflows', 'sync', '--all', '--source', 'http://localhost:7860'])
     api.answer(() => ({ body: { synced: [{ ...workflow, warnings: ['no chat input'] }], failed: [] } }))
     expect(await all()).toMatchObject({ code: 0, stderr: 'Warning: Echo: no chat input\n' })
@@ -223,7 +223,7 @@ describe('schedules', () => {
         timeout: 60,
       },
     ],
-  ])('create %j sends just that', async (args, body) => {
+  ])('create %j sends these fields and nothing else', async (args, body) => {
     expect(await create(args)).toMatchObject({ code: 0, stderr: 'Created.\n' })
     expect(sent()).toEqual([
       { method: 'POST', path: '/schedules', query: {}, body: { workflow_id: ids.workflow, ...body } },
@@ -247,7 +247,7 @@ describe('schedules', () => {
     expect(api.received).toEqual([])
   })
 
-  it('preview asks for the times, and shows them with what to know', async () => {
+  it('preview shows the times and the warnings', async () => {
     const when = [
       '--cron',
       '0 8 * * *',
@@ -279,7 +279,7 @@ describe('schedules', () => {
     expect((await spark(['schedules', 'preview'])).stderr).toContain('Say when')
   })
 
-  it('backfill sends the span, and says what starts and what is left alone', async () => {
+  it('backfill sends the span, and says what starts and what stays as it is', async () => {
     const span = ['--from', '2026-01-01T00:00:00Z', '--to', '2026-02-01T00:00:00Z']
     const { code, stdout, stderr } = await spark(['schedules', 'backfill', ids.schedule, ...span])
     expect(code).toBe(0)
@@ -296,7 +296,7 @@ describe('schedules', () => {
     expect((await spark(['schedules', 'backfill', ids.schedule, '--from', '2026-01-01T00:00:00Z'])).code).toBe(2)
   })
 
-  it('update changes what was given and clears what should be cleared', async () => {
+  it('update changes the given fields and clears those of --clear', async () => {
     await spark(['schedules', 'update', ids.schedule, '--every', '30m', '--clear', 'end_at', '--clear', 'max_runs'])
     expect(sent()).toEqual([
       {
@@ -335,7 +335,7 @@ describe('tasks', () => {
     [['replay', ids.task], 'replay', {}, 'Started as a new task.'],
     [['replay', ids.task, 'Hello again'], 'replay', { input_value: 'Hello again' }, 'Started as a new task.'],
     [['replay', ids.task, '--json-input', 'null'], 'replay', { input_value: null }, 'Started as a new task.'],
-  ])('%j calls its endpoint and says how to see the end', async (args, verb, body, said) => {
+  ])('%j calls its endpoint and says how to wait for the end', async (args, verb, body, said) => {
     const { code, stderr } = await spark(['tasks', ...args])
     expect(code).toBe(0)
     expect(stderr).toBe(`${said} Wait for its end: automagik-spark tasks wait ${ids.task}\n`)
@@ -378,7 +378,7 @@ describe('deletes', () => {
       .map(({ path }) => path)
 
   it.each(things)(
-    '%s: ask on a terminal, saying what goes, and do nothing without a yes',
+    '%s: ask on a terminal, show what is deleted, and do nothing without a yes',
     async (group, id, goes, name) => {
       const { code, asked, stderr } = await spark([group, 'delete', id], { terminal: 80, answer: '' })
       expect({ code, asked, deletes: deletes() }).toEqual({
@@ -394,7 +394,7 @@ describe('deletes', () => {
     expect(deletes()).toEqual([`/${group}/${id}`])
   })
   it.each(things)(
-    '%s: refuse without --yes where nobody can be asked, saying what would go',
+    '%s: refuse without --yes and without a terminal, and show what would be deleted',
     async (group, id, goes) => {
       const { code, asked, stderr } = await spark([group, 'delete', id])
       expect({ code, asked, stderr, deletes: deletes() }).toEqual({
@@ -405,16 +405,16 @@ describe('deletes', () => {
       })
     },
   )
-  it.each(things)('%s: do not ask, nor count, with --yes', async (group, id) => {
+  it.each(things)('%s: do not ask or count with --yes', async (group, id) => {
     for (const options of [{ terminal: 80 }, {}])
       expect(await spark([group, 'delete', id, '--yes'], options)).toMatchObject({ code: 0, asked: [] })
     expect(api.received.map(({ method }) => method)).toEqual(['DELETE', 'DELETE'])
   })
-  it.each(things)('%s: say that it is not there instead of asking', async (group, id) => {
+  it.each(things)('%s: say that the id is unknown instead of asking', async (group, id) => {
     api.answer(() => ({ status: 404, body: { detail: `${group} not found` } }))
     expect(await spark([group, 'delete', id], { terminal: 80, answer: 'y' })).toMatchObject({ code: 3, asked: [] })
   })
-  it('name what has nothing with it alone', async () => {
+  it('name only what exists', async () => {
     api.answer(({ path }) =>
       path === '/api/v1/schedules'
         ? pageOf([], 0)
@@ -438,7 +438,7 @@ describe('processes', () => {
     ],
     [['api', 'start', '--port', '0'], 'apiStart', { API_PORT: '0' }],
     [['worker', 'start', '--concurrency', '5'], 'workerStart', { SPARK_WORKER_CONCURRENCY: '5' }],
-  ])('%j is handed over with what it sets', async (args, name, overrides) => {
+  ])('%j is started with the variables that its options set', async (args, name, overrides) => {
     expect(await invoke(args)).toMatchObject({ code: 0, called: [[name, overrides]] })
   })
   it('db migrate lists what it applied, db status what is pending', async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FakeApi, ids, KEY, schedule, startFakeApi, task } from './fake-api.ts'
 import { invoke } from './invoke.ts'
 
-/** What no parsed value keeps. */
+/** JSON that changes when it is parsed and written again. */
 const SOURCE = '{ "chat_id": 1234567890123456789, "2":1.10, "1": -0, "big": 1E400, "a":1,"a":2, "s": "\\u00e9\\/" }'
 const PRETTY = [
   '"chat_id": 1234567890123456789',
@@ -77,7 +77,7 @@ describe('what the server wrote', () => {
     inOrder(printed, PRETTY)
     expect(printed).toMatch(/^[[{]\n {2}/)
   })
-  it('is shown so on a line, too', async () => {
+  it('is also shown unchanged on one line', async () => {
     api.answer(() => ({ text: withInput(task, 'output_data') }))
     expect(await spark('tasks', 'get', ids.task)).toContain(SOURCE)
   })

@@ -13,7 +13,7 @@ beforeEach(async () => {
 })
 const save = (bytes: string | Uint8Array) => writeFile(join(cwd, '.env'), bytes)
 
-/** The commands and `start` have a reader each; both are asked. */
+/** The commands and `start` read it separately; both are tested. */
 describe('a .env file is read', () => {
   it.each([
     ['with a byte order mark', '\ufeffAPI_PORT=9001\n'],
@@ -36,7 +36,7 @@ describe('a .env file is read', () => {
     ['UTF-16 with its mark', Buffer.from('\ufeffAPI_PORT=9001\n', 'utf16le')],
     ['UTF-16 without a mark', Buffer.from('API_PORT=9001\n', 'utf16le')],
     ['UTF-16, the high byte first', Buffer.from('\ufeffAPI_PORT=9001\n', 'utf16le').swap16()],
-  ])('but as %s it is refused with what to do', async (_, bytes) => {
+  ])('as %s is refused, and the error says what to do', async (_, bytes) => {
     await save(bytes)
     expect(() => withDotEnv({}, cwd)).toThrow('.env is not UTF-8 text but looks like UTF-16: save it as UTF-8')
     expect(await invoke(['sources', 'list'], { cwd })).toMatchObject({

@@ -15,7 +15,7 @@ const spark = (args: string[], options: Invocation = {}) =>
 describe('exit codes', () => {
   const reply = (status: number, body: unknown) => api.answer(() => ({ status, body }))
 
-  it('0 when it worked', async () => {
+  it('0 after a success', async () => {
     expect(await spark(['sources', 'get', ids.source])).toMatchObject({ code: 0, stderr: '' })
   })
   it('1 when the operation failed', async () => {
@@ -26,7 +26,7 @@ describe('exit codes', () => {
       stderr: 'error: Failed to validate source: the connection was refused.\n',
     })
   })
-  it('1 when Spark failed, with the id that its log knows', async () => {
+  it('1 when Spark failed, with the request id for its log', async () => {
     reply(500, { detail: 'Internal Server Error' })
     expect(await spark(['schedules', 'run', ids.schedule])).toMatchObject({
       code: 1,
@@ -37,7 +37,7 @@ describe('exit codes', () => {
     reply(400, { detail: 'id: must be a UUID', errors: [{ path: 'id', message: 'must be a UUID' }] })
     expect(await spark(['tasks', 'get', 'x'])).toMatchObject({ code: 2, stderr: 'error: id: must be a UUID.\n' })
   })
-  it('3 when it does not exist', async () => {
+  it('3 when the id is unknown', async () => {
     reply(404, { detail: 'Task not found' })
     expect(await spark(['tasks', 'get', ids.task])).toMatchObject({
       code: 3,
@@ -50,7 +50,7 @@ describe('exit codes', () => {
       stderr: `error: Invalid API key. ${api.url} does not accept the key from SPARK_API_KEY; set SPARK_API_KEY.\n`,
     })
   })
-  it('5 when nobody answers', async () => {
+  it('5 when the API cannot be reached', async () => {
     const gone = await startFakeApi()
     await gone.stop()
     expect(await spark(['tasks', 'list'], { env: { SPARK_API_URL: gone.url } })).toMatchObject({

@@ -166,9 +166,9 @@ export type Received = {
   body: unknown
   text: string
 }
-/** `text`: instead of the JSON of a body. */
+/** `text` is sent instead of the JSON of `body`. */
 type Reply = { status?: number; body?: unknown; text?: string; headers?: Record<string, string> }
-/** Answers some requests otherwise; undefined leaves it to the usual. */
+/** Answers some requests differently; undefined means the usual answer. */
 export type Special = (request: Received, count: number) => Reply | 'hang' | 'hang up' | undefined
 
 const page = (items: unknown[], { limit = '50', cursor = '0' }: Record<string, string>): unknown => {
@@ -222,7 +222,7 @@ const send = (response: ServerResponse, { status = 200, body, text, headers }: R
     .end(text ?? JSON.stringify(body))
 }
 
-/** A real server that answers as the API does and keeps what it received. */
+/** A real server that answers like the API and records its requests. */
 export const startFakeApi = async () => {
   const received: Received[] = []
   let special: Special = () => undefined

@@ -94,7 +94,7 @@ it('has the groups and verbs of the API', () => {
 })
 
 describe.each(paths)('%s --help', (path) => {
-  it('has an example of this very command or of one below it, and every example works', async () => {
+  it('has an example of this command or of a subcommand, and every example works', async () => {
     const { code, stdout, stderr } = await helpOf(path)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const examples = examplesIn(stdout)
@@ -131,7 +131,7 @@ it('every example of the README works', async () => {
   }
 })
 
-it('says that a key on the command line can be seen, and how to give it otherwise', async () => {
+it('says that others can see a key on the command line, and how to give it safely', async () => {
   const { stdout } = await helpOf('automagik-spark sources create')
   expect(stdout).toContain('other users of this machine')
   expect(stdout).toContain('--api-key-stdin')
@@ -151,13 +151,13 @@ describe('wrong use', () => {
     ['a missing argument', ['tasks', 'get'], "missing required argument 'id'", 'See: automagik-spark tasks get --help'],
     ['an argument too many', ['tasks', 'get', 'a', 'b'], 'too many arguments', 'See: automagik-spark tasks get --help'],
     [
-      'a value that is none of the choices',
+      'a value outside the choices',
       ['tasks', 'list', '--status', 'broken'],
       'Allowed choices are pending',
       'See: automagik-spark tasks list --help',
     ],
     [
-      'a number that is none',
+      'a number out of range',
       ['tasks', 'list', '--limit', '0'],
       'whole number, 1 or more',
       'See: automagik-spark tasks list --help',
@@ -168,7 +168,7 @@ describe('wrong use', () => {
       "required option '--workflow <id>' not specified",
       'See: automagik-spark schedules create --help',
     ],
-  ])('%s ends with 2 and says what to do', async (_, args, says, next) => {
+  ])('%s ends with 2 and points to the help', async (_, args, says, next) => {
     const { code, stdout, stderr } = await invoke(args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain(says)
@@ -182,6 +182,6 @@ describe('wrong use', () => {
   })
 })
 
-it('knows its version', async () => {
+it('prints its version', async () => {
   expect(await invoke(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
 })

@@ -6,14 +6,14 @@ export type Invocation = {
   env?: Record<string, string>
   cwd?: string
   stdin?: string
-  /** Everything is a terminal; its width. */
+  /** Width of the terminal; without it, stdin, stdout and stderr are not terminals. */
   terminal?: number
   answer?: string
   interrupt?: AbortController
   processes?: Partial<LocalCommands>
 }
 
-/** Splits a line as a shell does, as far as our examples need it: quotes, and `echo … |`. */
+/** Splits a line like a shell, as far as our examples need it: quotes, and `echo … |`. */
 export const parseLine = (line: string): { args: string[]; stdin?: string } => {
   const words = [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
     ([, double, single, bare]) => double ?? single ?? bare ?? '',

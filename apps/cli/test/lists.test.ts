@@ -21,18 +21,18 @@ describe('lists', () => {
   })
   const lines = (stdout: string) => stdout.trimEnd().split('\n').length - 1
 
-  it('show 50, and say on stderr that there are more', async () => {
+  it('show 50 items, and say on stderr that there are more', async () => {
     const { stdout, stderr } = await spark(['tasks', 'list'])
     expect(lines(stdout)).toBe(50)
     expect(stderr).toBe('50 of 250; --all shows the rest.\n')
     expect(api.received).toHaveLength(1)
   })
-  it('show as many as --limit says, over pages', async () => {
+  it('show as many items as --limit says, over several pages', async () => {
     const { stdout } = await spark(['tasks', 'list', '--limit', '120'])
     expect(lines(stdout)).toBe(120)
     expect(sent().map(({ query }) => query)).toEqual([{ limit: '100' }, { limit: '100', cursor: '100' }])
   })
-  it('show everything with --all, as JSON in the words of the API', async () => {
+  it('show all items with --all, as the JSON of the API', async () => {
     const { stdout, stderr } = await spark(['tasks', 'list', '--all', '--json'])
     expect(JSON.parse(stdout)).toEqual(many)
     expect(stderr).toBe('')
@@ -114,7 +114,7 @@ describe('tables', () => {
     expect((await spark(args)).stdout).toBe(expected)
   })
 
-  it('of one thing shows its fields, and a graph only as JSON', async () => {
+  it('of one object shows its fields, and a graph only as JSON', async () => {
     const { stdout } = await spark(['workflows', 'get', ids.workflow])
     expect(stdout).toContain(`remote_flow_id     flow-1\n`)
     expect(stdout).not.toContain('secret graph')

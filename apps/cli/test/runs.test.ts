@@ -28,7 +28,7 @@ describe('workflows run', () => {
     )
   }
 
-  it('prints the text of the answer, and how it went on stderr', async () => {
+  it('prints the text of the answer, and the progress on stderr', async () => {
     states('pending', 'running', 'completed')
     expect(await run(['Hello'])).toMatchObject({
       code: 0,
@@ -138,7 +138,7 @@ describe('workflows run', () => {
     expect(api.received).toEqual([])
   })
 
-  it('leaves with what to do when no worker is running', async () => {
+  it('fails and says what to do when no worker is running', async () => {
     api.answer(({ path }) =>
       path === '/health'
         ? { body: health(0) }
@@ -152,7 +152,7 @@ describe('workflows run', () => {
       `No worker is running, so task ${ids.task} stays pending. Start one with \`automagik-spark worker start\`, then: automagik-spark tasks wait ${ids.task}`,
     )
   })
-  it('says after Ctrl-C that the run goes on', async () => {
+  it('says after Ctrl-C that the run continues', async () => {
     const interrupt = new AbortController()
     states('running')
     const running = run(['x'], { interrupt })
@@ -161,7 +161,7 @@ describe('workflows run', () => {
     expect(await running).toMatchObject({
       code: 130,
       stdout: '',
-      stderr: expect.stringContaining(`Task ${ids.task} goes on. Stop it: automagik-spark tasks cancel ${ids.task}`),
+      stderr: expect.stringContaining(`Task ${ids.task} continues. Stop it: automagik-spark tasks cancel ${ids.task}`),
     })
   })
 })
@@ -170,16 +170,16 @@ describe('tasks', () => {
   it('wait prints the answer', async () => {
     expect(await spark(['tasks', 'wait', ids.task])).toMatchObject({ code: 0, stdout: 'Hello to you\n' })
   })
-  it('wait ends with 1 when the time is up; the run goes on', async () => {
+  it('wait ends with 1 when the time is up; the run continues', async () => {
     api.answer(() => ({ body: { ...task, status: 'running' } }))
     const { code, stderr } = await spark(['tasks', 'wait', ids.task, '--timeout', '1'])
     expect(code).toBe(1)
-    expect(stderr).toContain(`Task ${ids.task} is not finished after 1 s (running); it goes on.`)
+    expect(stderr).toContain(`Task ${ids.task} is not finished after 1 s (running); it continues.`)
   })
   it.each([
     ['cancelled', 'Cancelled.\n'],
     ['running', `Asked to stop. Wait for its end: automagik-spark tasks wait ${ids.task}\n`],
-  ])('cancel says what became of it: %s', async (status, message) => {
+  ])('cancel says whether the run is stopped: %s', async (status, message) => {
     api.answer(() => ({ body: { ...task, status } }))
     expect(await spark(['tasks', 'cancel', ids.task])).toMatchObject({ code: 0, stderr: message })
   })

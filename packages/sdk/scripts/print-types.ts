@@ -1,7 +1,7 @@
 import type { Endpoint } from '@automagik-spark/core'
 import { z } from 'zod'
 
-/** What `z.toJSONSchema` makes of our contract; anything else stops the printing. */
+/** The part of JSON Schema that `z.toJSONSchema` produces for our contract; anything else throws. */
 type Schema = {
   $ref?: string
   $defs?: Record<string, Schema>
@@ -19,7 +19,7 @@ type Schema = {
 const HEAD = `// Made from the contract by \`npm run types\` in packages/sdk; change packages/core/src/contract instead.
 // A test fails while this file and the contract differ.
 `
-const LONGEST_UNION = 100
+const MAX_UNION_WIDTH = 100
 const SCALARS: Record<string, string> = {
   string: 'string',
   integer: 'number',
@@ -39,14 +39,14 @@ const comment = (schema: Schema, indent: string): string =>
   schema.description ? `${indent}/** ${schema.description} */\n` : ''
 
 const union = (types: string[], indent: string): string => {
-  if (types.includes('unknown')) return 'unknown' // which is everything else as well
+  if (types.includes('unknown')) return 'unknown' // it includes all other types
   const line = types.join(' | ')
-  return line.length <= LONGEST_UNION || line.includes('\n')
+  return line.length <= MAX_UNION_WIDTH || line.includes('\n')
     ? line
     : types.map((type) => `\n${indent}  | ${type}`).join('')
 }
 
-/** A boolean in a query: text on the wire, a boolean for who calls. */
+/** A boolean of a query: text on the wire, a boolean for the caller. */
 const isFlag = (values: unknown[]): boolean => [...values].sort().join() === '0,1,false,true'
 
 const printObject = (schema: Schema, indent: string): string => {
@@ -56,7 +56,7 @@ const printObject = (schema: Schema, indent: string): string => {
   const required = new Set(schema.required)
   const lines = fields.map(([name, field]) => {
     const types = typesOf(field, inner)
-    // Left out and undefined are the same on the wire, so both are allowed where a field may be left out.
+    // A missing field and `undefined` are the same on the wire, so an optional field allows both.
     if (!required.has(name) && types[0] !== 'unknown') types.push('undefined')
     const type = union(types, inner)
     return `${comment(field, inner)}${inner}${name}${required.has(name) ? '' : '?'}:${type.startsWith('\n') ? '' : ' '}${type}`
@@ -64,7 +64,7 @@ const printObject = (schema: Schema, indent: string): string => {
   return `{\n${lines.join('\n')}\n${indent}}`
 }
 
-/** What a value may be, one by one. */
+/** The members of the union of types that a value may have. */
 const typesOf = (schema: Schema, indent: string): string[] => {
   if (schema.$ref) return [schema.$ref.replace('#/$defs/', '')]
   if (schema.anyOf) return schema.anyOf.flatMap((one) => typesOf(one, indent))
@@ -84,9 +84,9 @@ const typesOf = (schema: Schema, indent: string): string[] => {
 
 const print = (schema: Schema, indent = ''): string => union(typesOf(schema, indent), indent)
 
-const toSchema = (schema: z.ZodType): Schema => z.toJSONSchema(schema, { io: 'input' }) as Schema // z's own type has many more keywords
+const toSchema = (schema: z.ZodType): Schema => z.toJSONSchema(schema, { io: 'input' }) as Schema // zod's own type has many more keywords
 
-/** The wire types of every named schema and every query of the table, as TypeScript. */
+/** TypeScript of every named schema and every query of the endpoint table, as they are on the wire. */
 export const printTypes = (endpoints: readonly Endpoint[]): string => {
   const types = new Map<string, Schema>()
   for (const row of endpoints) {

@@ -6,7 +6,7 @@ import { BadRequestError } from './errors.ts'
 const ID = '0199a1b2-0000-7000-8000-000000000001'
 const PAGE = { items: [], total: 0, limit: 50, offset: 0, has_more: false, next_cursor: null }
 
-/** A client whose requests are kept instead of sent. */
+/** A client that records its requests instead of sending them. */
 const makeRecorder = (options: { baseUrl?: string; apiKey?: string } = {}, answer: unknown = PAGE) => {
   const requests: Array<{ method: string; url: URL; headers: Headers; body: unknown }> = []
   const spark = new Spark({
@@ -78,20 +78,23 @@ describe('Spark', () => {
     expect(Object.keys(calls).sort()).toEqual(endpoints.map(({ id }) => id).sort())
   })
 
-  it.each(endpoints.map((row) => [row.id, row] as const))('sends %s as the table takes it', async (id, row) => {
-    const { spark, requests } = makeRecorder()
-    await calls[id]?.(spark)
+  it.each(endpoints.map((row) => [row.id, row] as const))(
+    'sends %s as the endpoint table defines it',
+    async (id, row) => {
+      const { spark, requests } = makeRecorder()
+      await calls[id]?.(spark)
 
-    expect(requests).toHaveLength(1)
-    const { method, url, body } = requests[0]!
-    expect(method.toLowerCase()).toBe(row.method)
-    expect(url.pathname).toBe((row.root ? '' : '/api/v1') + row.path.replace('{id}', ID).replace('{flow_id}', 'flow'))
-    const query = Object.fromEntries(url.searchParams)
-    if (row.query) expect(row.query.safeParse(query).error).toBeUndefined()
-    else expect(query).toEqual({})
-    if (row.body) expect(row.body.safeParse(body).error).toBeUndefined()
-    else expect(body).toBeUndefined()
-  })
+      expect(requests).toHaveLength(1)
+      const { method, url, body } = requests[0]!
+      expect(method.toLowerCase()).toBe(row.method)
+      expect(url.pathname).toBe((row.root ? '' : '/api/v1') + row.path.replace('{id}', ID).replace('{flow_id}', 'flow'))
+      const query = Object.fromEntries(url.searchParams)
+      if (row.query) expect(row.query.safeParse(query).error).toBeUndefined()
+      else expect(query).toEqual({})
+      if (row.body) expect(row.body.safeParse(body).error).toBeUndefined()
+      else expect(body).toBeUndefined()
+    },
+  )
 
   it('sends the key in X-API-Key, and none when there is none', async () => {
     const withKey = makeRecorder({ apiKey: 'sk-0123456789abcdef' })

@@ -7,26 +7,27 @@ import { makeWorkers } from './resources/workers.ts'
 import { makeWorkflows } from './resources/workflows.ts'
 
 export type SparkOptions = {
-  /** Where the API is; default `http://localhost:8883`. */
+  /** Address of the API, default `http://localhost:8883`. A path before the API is kept. */
   baseUrl?: string | undefined
+  /** Sent as `X-API-Key`; only `service.health` and `service.ready` work without one. */
   apiKey?: string | undefined
-  /** Milliseconds that a call may take, retries included; default 60,000. Runs that are waited for have limits of their own. */
+  /** Milliseconds for one call including its retries, default 60,000. `workflows.run` and `tasks.wait` have their own limits. */
   timeout?: number | undefined
-  /** How often a call that is safe to repeat is tried again; default 2. */
+  /** How many retries may follow the first try of a call that is safe to repeat, default 2. */
   maxRetries?: number | undefined
-  /** Used in place of the global fetch; gets a `Request`. */
+  /** Replaces the global `fetch`; gets a `Request`. */
   fetch?: Fetch | undefined
-  /** Sees each good answer with the server's own text: for who has to show it letter by letter. */
+  /** Called with each successful answer and its JSON text, for programs that show it digit for digit. */
   onAnswer?: OnAnswer | undefined
 }
 
-/** An address without trailing slash; one with `/api/v1` means the same. */
+/** The address without a slash or `/api/v1` at the end. */
 const checkedUrl = (text: string): string => {
   let url: URL
   try {
     url = new URL(text)
   } catch {
-    throw new TypeError(`baseUrl: "${text}" is no URL; it should look like http://localhost:8883`)
+    throw new TypeError(`baseUrl: "${text}" is not a URL; it should look like http://localhost:8883`)
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     throw new TypeError(`baseUrl: "${text}" must begin with http:// or https://`)
@@ -34,7 +35,14 @@ const checkedUrl = (text: string): string => {
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '').replace(/\/api\/v1$/, '')
 }
 
-/** The client of the Spark API. */
+/**
+ * The client of the Spark API.
+ *
+ * @example
+ * const spark = new Spark({ apiKey: process.env.SPARK_API_KEY })
+ * const task = await spark.workflows.run(workflowId, 'Hello')
+ * console.log(task.status, resultText(task))
+ */
 export class Spark {
   readonly baseUrl: string
   readonly sources: ReturnType<typeof makeSources>
@@ -53,7 +61,7 @@ export class Spark {
     onAnswer,
   }: SparkOptions = {}) {
     this.baseUrl = checkedUrl(baseUrl)
-    // Checked here because the platform's own complaint about a header would quote the key.
+    // Checked here, because the platform's error about a bad header would show the key.
     if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
       throw new TypeError('apiKey must be printable ASCII without spaces')
     const send = makeSend({ baseUrl: this.baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer })

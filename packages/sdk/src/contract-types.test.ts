@@ -46,7 +46,7 @@ import type * as types from './contract-types.ts'
 import type { Page } from './page.ts'
 
 type Flag = '0' | '1' | 'true' | 'false'
-/** What a caller gives: flags are booleans, and numbers, which a query holds as text, are numbers. */
+/** A query as a caller of the SDK writes it: flags are booleans and numbers are numbers, which are text on the wire. */
 type Called<Q> = {
   [K in keyof Q]: K extends 'limit' | 'offset' | 'count'
     ? number | undefined
@@ -59,7 +59,7 @@ it('the committed types are what the contract prints', async () => {
   await expect(printTypes(endpoints)).toMatchFileSnapshot('./contract-types.ts')
 })
 
-// Proved by the type checker; running it proves nothing more.
+// The type checker proves this; running it proves nothing more.
 it('the committed types equal what the schemas take and give', () => {
   expectTypeOf<types.CreateSchedule>().toEqualTypeOf<z.input<typeof CreateSchedule>>()
   expectTypeOf<types.ReplaceSchedule>().toEqualTypeOf<z.input<typeof ReplaceSchedule>>()

@@ -1,9 +1,9 @@
-/** setTimeout fires at once above this. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+/** Above this, setTimeout fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 type Deadline = { signal: AbortSignal; orAborted: <T>(work: Promise<T>) => Promise<T>; end: () => void }
 
-/** The end of a call: by its caller's signal, or when its time is up. Without `AbortSignal.any`, which edge runtimes lack. */
+/** Aborts a call on its caller's signal or when its time is up. Does without `AbortSignal.any`, which edge runtimes lack. */
 export const makeDeadline = (caller: AbortSignal | undefined, limitMs: number): Deadline => {
   const controller = new AbortController()
   const { signal } = controller
@@ -11,14 +11,14 @@ export const makeDeadline = (caller: AbortSignal | undefined, limitMs: number): 
   if (caller?.aborted) abort()
   else caller?.addEventListener('abort', abort, { once: true })
   const timer = Number.isFinite(limitMs)
-    ? setTimeout(() => controller.abort(), Math.min(limitMs, LONGEST_TIMER_MS))
+    ? setTimeout(() => controller.abort(), Math.min(limitMs, MAX_TIMER_MS))
     : undefined
 
   return {
     signal,
-    /** Where `AbortSignal.any` is missing, ky does not hear of an abort while it waits to try again. */
+    /** Without `AbortSignal.any`, ky does not notice an abort while it waits before a retry; this rejects at once. */
     orAborted: (work) => {
-      work.catch(() => undefined) // heard of below, unless the abort came first
+      work.catch(() => undefined) // handled below, unless the abort came first
       return new Promise((resolve, reject) => {
         const stop = () => reject(signal.reason as Error)
         signal.addEventListener('abort', stop, { once: true })

@@ -7,16 +7,21 @@ type Details = {
   cause?: unknown
 }
 
-/** Whatever goes wrong with a call, except an abort by the caller's own signal, which rejects with that signal's reason. */
+/**
+ * The base class of all errors of a call. One exception: an abort by your own signal rejects with the reason of that signal.
+ *
+ * @example
+ * if (error instanceof SparkError) console.error(error.status, error.detail, error.requestId)
+ */
 export class SparkError extends Error {
   override readonly name: string = 'SparkError'
-  /** Null when there was no answer. */
+  /** HTTP status; null without an answer. */
   readonly status: number | null
-  /** One sentence for a person. */
+  /** One sentence that says what is wrong. */
   readonly detail: string
-  /** Which fields were wrong, when Spark says so. */
+  /** The wrong fields of a request; empty when Spark names none. */
   readonly errors: FieldError[]
-  /** Names the answer in Spark's log. */
+  /** Search Spark's log for this id; null when the answer has none. */
   readonly requestId: string | null
 
   constructor(detail: string, details: Details = {}) {
@@ -28,7 +33,7 @@ export class SparkError extends Error {
   }
 }
 
-/** 400, and an argument that cannot be sent at all. */
+/** 400, or an argument that cannot be sent at all (then `status` is null). */
 export class BadRequestError extends SparkError {
   override readonly name = 'BadRequestError'
 }
@@ -36,27 +41,27 @@ export class BadRequestError extends SparkError {
 export class AuthenticationError extends SparkError {
   override readonly name = 'AuthenticationError'
 }
-/** 403: the key may not do this. */
+/** 403: the scope of the key does not allow this. */
 export class PermissionError extends SparkError {
   override readonly name = 'PermissionError'
 }
-/** 404. */
+/** 404: there is no object with this id. */
 export class NotFoundError extends SparkError {
   override readonly name = 'NotFoundError'
 }
-/** 409. */
+/** 409: the request conflicts with another. */
 export class ConflictError extends SparkError {
   override readonly name = 'ConflictError'
 }
-/** 412. */
+/** 412: the object has changed since it was read. */
 export class PreconditionFailedError extends SparkError {
   override readonly name = 'PreconditionFailedError'
 }
-/** 422. */
+/** 422: the idempotency key was used with another body. */
 export class UnprocessableError extends SparkError {
   override readonly name = 'UnprocessableError'
 }
-/** 5xx. */
+/** 5xx: Spark failed, or it cannot serve requests now. */
 export class ServerError extends SparkError {
   override readonly name = 'ServerError'
 }
@@ -64,7 +69,7 @@ export class ServerError extends SparkError {
 export class ConnectionError extends SparkError {
   override readonly name = 'ConnectionError'
 }
-/** No answer in time. What was asked for may have been done. */
+/** No answer in time. The server may have carried out the request. */
 export class TimeoutError extends SparkError {
   override readonly name = 'TimeoutError'
 }
@@ -84,7 +89,7 @@ const fieldErrors = (body: object): FieldError[] =>
     ? body.errors.filter((one): one is FieldError => typeof one?.path === 'string' && typeof one?.message === 'string')
     : []
 
-/** The error of an answer; `body` is its parsed JSON, or undefined when it is none. */
+/** The error for an answer; `body` is its parsed JSON, or undefined when it is not JSON. */
 export const errorOf = (status: number, body: unknown, details: Details): SparkError => {
   const fromSpark = typeof body === 'object' && body !== null && 'detail' in body && typeof body.detail === 'string'
   const Kind = byStatus[status] ?? (status >= 500 ? ServerError : SparkError)

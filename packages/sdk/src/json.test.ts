@@ -38,7 +38,7 @@ describe('an answer', () => {
     expect(Object.keys(value)).toEqual(['__proto__'])
     expect(({} as { n?: unknown }).n).toBeUndefined()
   })
-  it('that is no JSON is refused as by JSON.parse', () =>
+  it('that is not JSON throws like JSON.parse', () =>
     expect(() => parseJson('{"a":12345678901234567890,}')).toThrow(SyntaxError))
   it('gives each number of any text as JavaScript holds it, or as it was written', () => {
     let seed = 7
@@ -65,9 +65,9 @@ describe('a body', () => {
   })
   it('has an object of the user as it is, whatever its keys are called', () =>
     expect(stringifyJson({ raw: '1', a: { raw: '1E400' } })).toBe('{"raw":"1","a":{"raw":"1E400"}}'))
-  it('is what came, when it is sent back', () => {
+  it('is unchanged when an answer is sent back', () => {
     const text = '{"a":1234567890123456789,"b":[1E400,0.10000000000000000555]}'
     expect(stringifyJson(parseJson(text))).toBe(text)
   })
-  it('cannot hold what is no JSON', () => expect(() => new RawJson('{"a":}')).toThrow(SyntaxError))
+  it('refuses text that is not JSON', () => expect(() => new RawJson('{"a":}')).toThrow(SyntaxError))
 })

@@ -1,25 +1,28 @@
 /**
- * JSON as it was written. In an answer it stands for a number that JavaScript cannot hold and that is no whole one (those are `bigint`); in an
- * input, for any JSON that has to arrive letter by letter.
+ * JSON text that is kept as it was written. In an answer it stands for a fraction that a JavaScript number cannot hold (integers
+ * become `bigint`). In an input it stands for any JSON that must arrive unchanged.
+ *
+ * @example
+ * await spark.workflows.run(id, new RawJson('{"price": 1.10}'))
  */
 export class RawJson {
   readonly raw: string
 
   constructor(raw: string) {
-    JSON.parse(raw) // throws what is wrong with it
+    JSON.parse(raw) // throws a SyntaxError when it is not JSON
     this.raw = raw.trim()
   }
 }
-// ESM and CommonJS have classes of their own.
+// The ESM and CommonJS builds each have their own class, so `instanceof` would fail between them.
 const BRAND = Symbol.for('@automagik-spark/sdk.RawJson')
 Object.defineProperty(RawJson.prototype, BRAND, { value: true })
 const isRaw = (value: unknown): value is RawJson => typeof value === 'object' && value !== null && BRAND in value
 
-/** Any text that may hold a number with more digits, or a larger exponent, than JavaScript keeps. */
-const LONG = /\d{16}|[\d.]{17}|\d[eE][+-]?\d{3}/
+/** Matches every text that may contain a number with more digits, or a larger exponent, than a JavaScript number keeps. */
+const MAYBE_LONG = /\d{16}|[\d.]{17}|\d[eE][+-]?\d{3}/
 const NUMBER = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
-/** Digits and the place of the point: two numbers are the same when both are. */
+/** The digits and the position of the decimal point: equal for two spellings of the same number. */
 const normal = (number: string): string => {
   const [, whole = '', part = '', exponent = '0'] = /^-?(\d+)\.?(\d*)(?:e(.+))?$/i.exec(number) ?? []
   const digits = (whole + part).replace(/^0+/, '')
@@ -36,10 +39,10 @@ const endOfString = (text: string, start: number): number => {
   return at + 1
 }
 
-/** A name that no answer can know beforehand. */
+/** A name that no answer can contain, because it is random. */
 const makeMark = (): string => `spark-${Math.random()}-${Math.random()}`
 
-/** The same text with `{mark: i}` in the place of each number that JavaScript cannot hold, and those numbers. */
+/** Replaces each number that JavaScript cannot hold by `{mark: i}`; returns these numbers, too. */
 const withMarks = (text: string, mark: string): { text: string; numbers: string[] } => {
   const numbers: string[] = []
   let marked = ''
@@ -60,10 +63,10 @@ const withMarks = (text: string, mark: string): { text: string; numbers: string[
   return { text: marked + text.slice(from), numbers }
 }
 
-/** As `JSON.parse`, but no number loses a digit: whole ones are `bigint` where they have to be, others `RawJson`. */
+/** Like `JSON.parse`, but no number loses a digit: a long integer becomes a `bigint`, any other long number a `RawJson`. */
 export const parseJson = (text: string): unknown => {
   const value: unknown = JSON.parse(text)
-  if (!LONG.test(text)) return value
+  if (!MAYBE_LONG.test(text)) return value
   const mark = makeMark()
   const marked = withMarks(text, mark)
   if (marked.numbers.length === 0) return value
@@ -74,14 +77,14 @@ export const parseJson = (text: string): unknown => {
   })
 }
 
-/** As `JSON.stringify`, with every digit of a `bigint`, and `RawJson` as it was written. */
+/** Like `JSON.stringify`, but also writes every digit of a `bigint`, and a `RawJson` as it was written. */
 export const stringifyJson = (value: unknown): string | undefined => {
   const mark = makeMark()
   const parts: string[] = []
   const text = JSON.stringify(value, (_, part: unknown) => {
     if (typeof part !== 'bigint' && !isRaw(part)) return part
     return `${mark}:${parts.push(typeof part === 'bigint' ? String(part) : part.raw) - 1}`
-  }) as string | undefined // the library's type leaves out what it says of functions and undefined
+  }) as string | undefined // the type omits that functions and undefined give undefined
   return parts.length === 0
     ? text
     : text?.replace(new RegExp(`"${mark}:(\\d+)"`, 'g'), (_, index: string) => parts[Number(index)] ?? '')

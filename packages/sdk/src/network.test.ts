@@ -35,7 +35,7 @@ describe('surelyNotSent', () => {
       false,
     ],
     ["a browser's word for everything", new TypeError('Failed to fetch'), false],
-    ['something that is no error', 'ECONNREFUSED', false],
+    ['a value that is not an error', 'ECONNREFUSED', false],
   ])('%s', (_, error, expected) => {
     expect(surelyNotSent(error)).toBe(expected)
   })
@@ -56,7 +56,7 @@ it("knows the platform's own timeout", () => {
   expect(isPlatformTimeout(failed(system('ECONNRESET')))).toBe(false)
 })
 
-it("says Deno's words for no connection in words of a person", () => {
+it("translates Deno's message for a failed connection", () => {
   expect(
     reasonOf(
       new TypeError('error sending request for url (http://localhost:1/): client error (Connect): tcp connect error'),

@@ -1,17 +1,17 @@
-const WORDS: Record<string, string> = {
+const REASONS: Record<string, string> = {
   ECONNREFUSED: 'the connection was refused',
   ConnectionRefused: 'the connection was refused',
   ENOTFOUND: 'the host name is unknown',
-  EAI_AGAIN: 'the host name cannot be looked up now',
+  EAI_AGAIN: 'the host name cannot be resolved now',
   ECONNRESET: 'the connection was lost',
   EPIPE: 'the connection was lost',
   UND_ERR_SOCKET: 'the connection was lost',
   ETIMEDOUT: 'the connection timed out',
-  EHOSTUNREACH: 'there is no way to that host',
-  ENETUNREACH: 'there is no way to that network',
+  EHOSTUNREACH: 'the host is unreachable',
+  ENETUNREACH: 'the network is unreachable',
   UND_ERR_CONNECT_TIMEOUT: 'no connection was made in time',
 }
-/** Node's fetch gives up by itself after 300 s without headers or body. */
+/** Node's own fetch gives up after 300 s without headers or body. */
 const PLATFORM_TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 const NEVER_CONNECTED = new Set([
   'ECONNREFUSED',
@@ -34,17 +34,19 @@ const read = (error: unknown): Failure => {
 }
 
 /** The innermost failures: fetch wraps the cause, and a host with two addresses gives one failure for each. */
-const roots = (error: unknown, depth = 0): Failure[] => {
+const rootCauses = (error: unknown, depth = 0): Failure[] => {
   const failure = read(error)
-  return failure.inner.length === 0 || depth > 4 ? [failure] : failure.inner.flatMap((one) => roots(one, depth + 1))
+  return failure.inner.length === 0 || depth > 4
+    ? [failure]
+    : failure.inner.flatMap((one) => rootCauses(one, depth + 1))
 }
 
-/** Deno gives no code, only words. */
+/** Deno reports this in the message only, without a code. */
 const denoDidNotConnect = (message: string): boolean => message.includes('client error (Connect)')
 
-/** Whether the connection was surely never made, so that nothing can have arrived. In doubt: no. */
+/** Whether no connection was made, so the server cannot have received anything. False in doubt. */
 export const surelyNotSent = (error: unknown): boolean =>
-  roots(error).every(
+  rootCauses(error).every(
     ({ code, syscall, message }) =>
       syscall === 'connect' ||
       syscall === 'getaddrinfo' ||
@@ -53,11 +55,11 @@ export const surelyNotSent = (error: unknown): boolean =>
   )
 
 export const isPlatformTimeout = (error: unknown): boolean =>
-  roots(error).some(({ code }) => code !== null && PLATFORM_TIMEOUTS.has(code))
+  rootCauses(error).some(({ code }) => code !== null && PLATFORM_TIMEOUTS.has(code))
 
-/** Why there was no answer, in words. */
+/** Why there was no answer, for an error sentence. */
 export const reasonOf = (error: unknown): string => {
-  const [first] = roots(error)
+  const [first] = rootCauses(error)
   if (first && denoDidNotConnect(first.message)) return 'no connection was made'
-  return (first?.code && WORDS[first.code]) || first?.message || 'no connection'
+  return (first?.code && REASONS[first.code]) || first?.message || 'no connection'
 }

@@ -22,13 +22,13 @@ const all = async <T>(list: AsyncIterable<T>): Promise<T[]> => {
   return items
 }
 
-it('is the first page when awaited, and asks for no other', async () => {
+it('is the first page when awaited, and requests no other', async () => {
   const { send, asked } = makeServer()
   expect(await makeList<string>(send, ['x'])).toEqual(pages[''])
   expect(asked).toHaveLength(1)
 })
 
-it('asks for nothing before somebody wants it, and then once', async () => {
+it('sends nothing before it is awaited or iterated, and requests each page once', async () => {
   const { send, asked } = makeServer()
   const list = makeList<string>(send, ['x'])
   expect(asked).toEqual([])
@@ -39,20 +39,20 @@ it('asks for nothing before somebody wants it, and then once', async () => {
   expect(asked).toHaveLength(3)
 })
 
-it('gives its failure to whoever asked', async () => {
+it('rejects for everybody who awaits or iterates it', async () => {
   const list = makeList<string>(() => Promise.reject(new Error('gone')), ['x'])
   await expect(list).rejects.toThrow('gone')
   expect(await list.catch((error: Error) => error.message)).toBe('gone')
   await expect(all(list)).rejects.toThrow('gone')
 })
 
-it('iterates over every item of every page, an empty one in between included', async () => {
+it('iterates over every item of every page, including an empty one in between', async () => {
   const { send, asked } = makeServer()
   expect(await all(makeList<string>(send, ['x']))).toEqual(['a', 'b', 'c'])
   expect(asked).toHaveLength(3)
 })
 
-it('goes on by cursor with the same filters and without the offset', async () => {
+it('continues by cursor with the same filters and without the offset', async () => {
   const { send, asked } = makeServer()
   await all(makeList<string>(send, ['x'], { status: 'failed', limit: 2, offset: 4 }))
   expect(asked.map(({ query }) => query)).toEqual([
@@ -62,7 +62,7 @@ it('goes on by cursor with the same filters and without the offset', async () =>
   ])
 })
 
-it('stops asking when the iteration stops', async () => {
+it('requests no more pages when the iteration stops', async () => {
   const { send, asked } = makeServer()
   for await (const item of makeList<string>(send, ['x'])) if (item === 'b') break
   expect(asked).toHaveLength(1)

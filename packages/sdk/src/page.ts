@@ -9,14 +9,20 @@ export type Page<T> = {
   next_cursor: string | null
 }
 
-/** Await it for the first page; iterate over it for every item of every page. Nothing is asked before one of both. */
+/**
+ * Await it for the first page, or iterate over it for every item of every page. It sends no request before that.
+ *
+ * @example
+ * const { items, total } = await spark.tasks.list({ limit: 10 })
+ * for await (const task of spark.tasks.list({ status: 'failed' })) console.log(task.id)
+ */
 export type List<T> = Pick<Promise<Page<T>>, 'then' | 'catch' | 'finally'> & AsyncIterable<T>
 
 type Query = Record<string, string | number | boolean | undefined>
 
 /**
- * A list of the API. A page is asked for when somebody wants it: a promise that was begun at once and fails before anybody looks at it
- * would end a Node process.
+ * Makes a list that requests its pages lazily: a promise that starts at once and fails before anybody awaits it would end a Node
+ * process.
  */
 export const makeList = <T>(
   send: Send,
@@ -26,11 +32,11 @@ export const makeList = <T>(
 ): List<T> => {
   const fetchPage = (more: Query): Promise<Page<T>> =>
     dataOf(send<Page<T>>({ method: 'get', path, query: more, ...options }))
-  let asked: Promise<Page<T>> | undefined
-  const first = (): Promise<Page<T>> => (asked ??= fetchPage(query))
+  let firstPage: Promise<Page<T>> | undefined
+  const first = (): Promise<Page<T>> => (firstPage ??= fetchPage(query))
 
   async function* items(): AsyncGenerator<T, void, undefined> {
-    const { offset: _, ...rest } = query // a cursor says where to go on; the two exclude each other
+    const { offset: _, ...rest } = query // the API refuses an offset beside a cursor
     let page = await first()
     for (;;) {
       yield* page.items

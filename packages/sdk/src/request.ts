@@ -6,9 +6,9 @@ import { isPlatformTimeout, reasonOf, surelyNotSent } from './network.ts'
 
 /** The last argument of every call. */
 export type RequestOptions = {
-  /** Ends the call; it rejects with the signal's reason. What was sent goes on at the server. */
+  /** Aborts the call, which rejects with the signal's reason. A request that was already sent continues at the server. */
   signal?: AbortSignal | undefined
-  /** Milliseconds for the whole call, retries included; `Infinity` for no limit. */
+  /** Milliseconds for the whole call including its retries; `Infinity` for no limit. */
   timeout?: number | undefined
 }
 
@@ -16,18 +16,18 @@ export type Call = RequestOptions & {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** Segments below `/api/v1`; each is encoded. */
   path: readonly string[]
-  /** The path lies below `/`. */
+  /** The path starts at `/` instead. */
   root?: true
   query?: Record<string, string | number | boolean | undefined> | undefined
   body?: unknown
-  /** RFC 7240: what the client would like, and can do without. */
+  /** The header `Prefer` (RFC 7240), which the server may ignore. */
   prefer?: string | undefined
-  /** Statuses beside 2xx that answer with a result. */
+  /** Statuses besides 2xx that are a result and not an error. */
   alsoStatus?: readonly number[]
 }
 export type Answer<T> = { data: T; status: number; headers: Headers }
 export type Send = <T>(call: Call) => Promise<Answer<T>>
-/** Sees each good answer, and the text that the server wrote. */
+/** Gets each successful answer and its JSON text. */
 export type OnAnswer = (data: unknown, text: string) => void
 export type Fetch = (request: Request, init?: RequestInit) => Promise<Response>
 
@@ -44,9 +44,9 @@ const SAFE_TO_REPEAT = new Set(['get', 'put', 'delete'])
 const ALL_METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete']
 const BUSY = [429, ...Array.from({ length: 100 }, (_, index) => 500 + index)]
 const NO_BODY = new Set([204, 205, 304])
-const LONGEST_BACKOFF_MS = 8_000
+const MAX_BACKOFF_MS = 8_000
 
-/** Milliseconds until the server wants to be asked again; null when it doesn't say. */
+/** Milliseconds of a `Retry-After` header; null without a readable one. */
 const retryAfterMs = (response: Response): number | null => {
   const text = response.headers.get('retry-after')
   if (!text) return null
@@ -58,9 +58,9 @@ const retryAfterMs = (response: Response): number | null => {
 
 const urlOf = ({ path, root, query }: Call, baseUrl: string): string => {
   const segments = path.map((segment) => {
-    // URL parsing would resolve these, encoded or not, and the call would go to another endpoint.
+    // URL parsing resolves dot segments even when encoded, so the call would reach another endpoint.
     if (typeof segment !== 'string' || segment === '' || segment === '.' || segment === '..')
-      throw new BadRequestError(`"${segment}" is no id`)
+      throw new BadRequestError(`"${segment}" is not an id`)
     return encodeURIComponent(segment)
   })
   const search = new URLSearchParams()
@@ -69,9 +69,9 @@ const urlOf = ({ path, root, query }: Call, baseUrl: string): string => {
   return `${baseUrl}${root ? '' : '/api/v1'}/${segments.join('/')}${text && `?${text}`}`
 }
 
-/** Reads the whole answer before it is handed on, so that a connection lost in its middle counts as a lost connection. */
+/** Reads the whole answer before ky sees it, so that ky retries when the connection breaks in the middle of a body. */
 const fetchWhole = (fetch: Fetch, baseUrl: string) => async (input: string | URL | Request, init?: RequestInit) => {
-  const response = await fetch(input as Request, init) // ky always hands over a Request
+  const response = await fetch(input as Request, init) // ky always passes a Request
   if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
     const location = response.headers.get('location')
     throw new SparkError(
@@ -97,7 +97,7 @@ const parse = (text: string): unknown => {
   }
 }
 
-/** The text of a body; what has none is refused before anything is sent. */
+/** The JSON text of a body. Throws before anything is sent when the body cannot be JSON. */
 const jsonOf = (body: unknown): string => {
   let text: string | undefined
   try {
@@ -110,7 +110,7 @@ const jsonOf = (body: unknown): string => {
   return text
 }
 
-/** The one way to the API. */
+/** Makes the function that sends every call. */
 export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer }: Settings): Send => {
   const attempt = fetchWhole(fetch ?? ((request, init) => globalThis.fetch(request, init)), baseUrl)
 
@@ -121,17 +121,17 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer
     const deadline = makeDeadline(call.signal, limitMs)
     const startedAt = performance.now()
     const { signal } = deadline
-    const doubt = call.method === 'get' ? '' : '; it may have been carried out all the same'
+    const doubt = call.method === 'get' ? '' : '; it may have been carried out anyway'
 
-    /** True: again after the backoff; undefined: again when the server said; false: not again. */
-    const again = ({ error }: { error: Error }): boolean | undefined => {
+    /** ky's answer to "retry?": true after the backoff, undefined after the server's Retry-After, false never. */
+    const shouldRetry = ({ error }: { error: Error }): boolean | undefined => {
       if (signal.aborted || error instanceof SparkError) return false
       const safe = SAFE_TO_REPEAT.has(call.method)
       if (!(error instanceof HTTPError)) return safe ? !isPlatformTimeout(error) : surelyNotSent(error)
       if (!safe || !BUSY.includes(error.response.status)) return false
       const waitMs = retryAfterMs(error.response)
       if (waitMs === null) return true
-      // Better the server's own answer now than a timeout later.
+      // When the wait would exceed the limit, the server's own answer now is better than a timeout later.
       return performance.now() - startedAt + waitMs < limitMs ? undefined : false
     }
 
@@ -148,7 +148,7 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer
           ...(body === undefined ? {} : { body }),
           signal,
           timeout: false,
-          redirect: 'manual', // a followed redirect would take the key to another origin
+          redirect: 'manual', // following a redirect could send the key to another origin
           fetch: attempt,
           throwHttpErrors: (status) => !call.alsoStatus?.includes(status),
           retry: {
@@ -156,9 +156,9 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer
             methods: ALL_METHODS,
             statusCodes: BUSY,
             afterStatusCodes: BUSY,
-            backoffLimit: LONGEST_BACKOFF_MS,
+            backoffLimit: MAX_BACKOFF_MS,
             jitter: true,
-            shouldRetry: again,
+            shouldRetry,
           },
         }),
       )
@@ -196,5 +196,5 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer
   }
 }
 
-/** The answer's body alone. */
+/** The parsed body of an answer. */
 export const dataOf = async <T>(answer: Promise<Answer<T>>): Promise<T> => (await answer).data

@@ -76,7 +76,7 @@ describe('errors', () => {
     expect(spark.baseUrl).toBe(server.url)
   })
 
-  it('an answer that is no JSON is said to be one', async () => {
+  it('an answer that is not JSON is an error that says so', async () => {
     const { spark } = await serve((_, response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
     )
@@ -85,7 +85,7 @@ describe('errors', () => {
     expect(error.message).toContain('did not answer with JSON')
   })
 
-  it('a redirect is not followed, so that the key stays here', async () => {
+  it('a redirect is not followed, because the key would be sent to another address', async () => {
     const other = await serve((_, response) => json(response, 200, {}))
     const { server, spark } = await serve((_, response) =>
       response.writeHead(302, { location: `${other.server.url}/api/v1/workers` }).end(),
@@ -137,7 +137,7 @@ describe('retries', () => {
     (['get', 'put', 'delete'] as const).flatMap((method) =>
       troubles.map(([name, trouble]) => [method, name, trouble] as const),
     ),
-  )('%s is tried again after %s', async (method, _, trouble) => {
+  )('%s is retried after %s', async (method, _, trouble) => {
     const { server, spark } = await serve((request, response, count) =>
       count === 1 ? trouble(request, response, count) : json(response, 200, { id: 'fine' }),
     )
@@ -162,7 +162,7 @@ describe('retries', () => {
     expect(error.message).toContain('may have been carried out')
   })
 
-  it('a POST that found nobody listening is sent when somebody does', async () => {
+  it('a POST that could not connect is sent once the server listens', async () => {
     const { server } = await serve((_, response) => json(response, 202, { id: 'fine' }))
     await server.stop()
     let attempts = 0
@@ -179,7 +179,7 @@ describe('retries', () => {
     expect(server.received).toHaveLength(1)
   })
 
-  it.each([[400], [404], [409]])('a %i is an answer and not asked for again', async (status) => {
+  it.each([[400], [404], [409]])('a %i is final and is not retried', async (status) => {
     const { server, spark } = await serve(busy(status))
     await failure(calls.get(spark))
     expect(server.received).toHaveLength(1)
@@ -208,7 +208,7 @@ describe('retries', () => {
     },
   )
 
-  it('does not wait for a Retry-After that lies beyond its time, and says what the server said', async () => {
+  it('does not wait for a Retry-After beyond its time limit, and rejects with the answer of the server', async () => {
     const { server, spark } = await serve((_, response) =>
       json(response, 429, { detail: 'slow down' }, { 'retry-after': '3600' }),
     )
@@ -216,7 +216,7 @@ describe('retries', () => {
     expect(server.received).toHaveLength(1)
   })
 
-  it('takes a Retry-After that it cannot read for none', async () => {
+  it('ignores a Retry-After that it cannot read', async () => {
     const { server, spark } = await serve((_, response, count) =>
       count === 1 ? json(response, 503, {}, { 'retry-after': 'soon' }) : json(response, 200, { id: 'fine' }),
     )
@@ -263,7 +263,7 @@ describe('time', () => {
 describe('a run that takes longer than one call may', () => {
   const running = { id: 't', status: 'running', timeout: 3600 }
 
-  it('is looked after once the server says that it waited as long as it was asked to', async () => {
+  it('is polled once the server confirms that it has waited', async () => {
     const { server, spark } = await serve(({ method }, response) =>
       method === 'POST'
         ? json(response, 202, running, { 'preference-applied': 'wait=240' })
@@ -277,7 +277,7 @@ describe('a run that takes longer than one call may', () => {
     expect(server.received[0]!.headers.prefer).toBe('wait=240')
   })
 
-  it('is not waited for when nobody waits at the server: no worker is alive', async () => {
+  it('is not polled when the server did not wait, because no worker is running', async () => {
     const { server, spark } = await serve((_, response) => json(response, 202, { ...running, status: 'pending' }))
     expect(await spark.workflows.run('w', 'hi')).toMatchObject({ status: 'pending' })
     expect(server.received).toHaveLength(1)
@@ -345,7 +345,7 @@ describe('a body that cannot be JSON', () => {
 })
 
 describe('lists and waits', () => {
-  it('a list that nobody looks at sends nothing, and its failure ends no process', async () => {
+  it('a list that nobody awaits sends nothing, so its failure cannot end the process', async () => {
     const { server, spark } = await serve((_, response) => json(response, 500, { detail: 'no' }))
     const unhandled: unknown[] = []
     const note = (reason: unknown) => void unhandled.push(reason)
@@ -396,7 +396,7 @@ describe('lists and waits', () => {
     expect(server.received).toHaveLength(3)
   })
 
-  it('sends text that is not ASCII as it is', async () => {
+  it('sends text that is not ASCII unchanged', async () => {
     const { server, spark } = await serve((_, response) => json(response, 200, {}))
     await spark.workflows.run('w', 'olá 👋')
     expect(JSON.parse(server.received[0]!.body)).toEqual({ input_value: 'olá 👋' })

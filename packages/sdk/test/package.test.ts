@@ -18,7 +18,7 @@ const node = (args: string[], options: { cwd: string; env?: NodeJS.ProcessEnv })
 let root: string
 /** The package as it is published. */
 let published: string
-/** A project that has installed it. */
+/** A project that has installed the package. */
 let consumer: string
 
 beforeAll(async () => {
@@ -43,7 +43,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(root, { recursive: true, force: true }))
 
-/** Answers as Spark does, with just enough for the examples. */
+/** Answers like Spark, as far as the examples need it. */
 const spark: Answer = ({ method, url }, response) => {
   const path = new URL(url, 'http://x').pathname.replace('/api/v1', '')
   const task = { id: 't1', status: 'completed', error: null, output_data: { result: 'Hello to you' } }
@@ -114,7 +114,7 @@ main()
     const folder = join(root, name)
     try {
       await cp(consumer, folder, { recursive: true })
-      // The CommonJS build carries ky, which cannot be required everywhere.
+      // The CommonJS build includes ky, which cannot be required everywhere.
       if (name === 'index.cjs') await rm(join(folder, 'node_modules/ky'))
       await writeFile(join(folder, name), load + use)
       const { stdout, stderr } = await node([name], { cwd: folder, env: { ...process.env, URL: server.url } })

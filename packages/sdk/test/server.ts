@@ -14,7 +14,7 @@ export const json = (
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }
 
-/** A real server on a free port that keeps what it received. */
+/** A real server on a free port that records its requests. */
 export const startServer = async (answer: Answer) => {
   const received: Received[] = []
   const server = createServer((request, response) => {

@@ -24,14 +24,14 @@ describe('wait', () => {
     expect(asked).toHaveLength(3)
   })
 
-  it('says in what state the task was when the time is up', async () => {
+  it('names the last status when the time is up', async () => {
     const { tasks } = makeServer('running')
     const error = await tasks.wait('t1', { pollMs: 1, timeout: 20 }).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(TimeoutError)
     expect(String(error)).toContain('not finished after 0.02 s (running)')
   })
 
-  it('outlives a server that is away for a moment', async () => {
+  it('survives a short outage of the server', async () => {
     const { tasks } = makeServer('running', new ConnectionError('refused'), new TimeoutError('late'), 'completed')
     expect(await tasks.wait('t1', { pollMs: 1 })).toMatchObject({ status: 'completed' })
   })
@@ -42,7 +42,7 @@ describe('wait', () => {
     expect(asked).toHaveLength(1)
   })
 
-  it("rejects with the signal's reason, also between two looks", async () => {
+  it("rejects with the signal's reason, also between two polls", async () => {
     const { tasks } = makeServer('running')
     const controller = new AbortController()
     const reason = new Error('enough')

@@ -53,7 +53,7 @@ describe('run', () => {
 
   const cutShort = new Headers({ 'preference-applied': 'wait=240' })
 
-  it('looks after a run that takes longer than one call may, until its own timeout', async () => {
+  it('polls a run that takes longer than one call may, until its own timeout', async () => {
     let waitedMs = 0
     const { workflows, asked } = makeServer(async ({ timeout }) => {
       waitedMs = timeout ?? 0
@@ -65,7 +65,7 @@ describe('run', () => {
     expect(waitedMs).toBeLessThanOrEqual(3_610_000)
   })
 
-  it('answers with such a run as it was seen last when it does not end', async () => {
+  it('answers with the last known state of such a run when it does not end', async () => {
     const { workflows } = makeServer(async ({ onPoll }) => {
       onPoll?.({ id: 't1', status: 'running' } as Task)
       throw new TimeoutError('late')
@@ -86,7 +86,7 @@ describe('remote', () => {
     [null, []],
     ['', []],
     ['http://a:7860, http://b:7860', ['http://a:7860', 'http://b:7860']],
-  ])('reads the sources that could not be asked from the header: %j', async (value, unreachable) => {
+  ])('reads the sources that could not be reached from the header: %j', async (value, unreachable) => {
     const { workflows } = makeServer(undefined, new Headers(value === null ? {} : { 'x-spark-unreachable': value }))
     expect(await workflows.remote()).toMatchObject({ unreachable })
   })

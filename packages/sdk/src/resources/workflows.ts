@@ -17,24 +17,29 @@ import { dataOf, type RequestOptions, type Send } from '../request.ts'
 import { isFinished, type WaitOptions } from './tasks.ts'
 
 export type RunOptions = Omit<Exclude<RunRequest, string>, 'input_value'> & {
-  /** False: answers with the pending task at once. */
+  /** False: answer with the pending task at once. Default true. */
   wait?: boolean | undefined
 }
 export type RemoteFlows = {
   flows: RemoteFlow[]
-  /** The sources that could not be asked. */
+  /** URLs of the sources that could not be reached; their flows are missing. */
   unreachable: string[]
 }
 
-/** How much longer than the run's own timeout its end is waited for. */
+/** A run ends some time after its own timeout, so we wait this much longer. */
 const GRACE_MS = 10_000
-/** Node's fetch gives up after 300 s without an answer: the server is asked to answer before that with what there is, and then looked after. */
-const ONE_CALL_S = 240
-/** A whole source is synced flow by flow. */
+/** Node's fetch gives up after 300 s without an answer, so the server is asked to answer earlier; after that we poll. */
+const SERVER_WAIT_S = 240
+/** Longer than for other calls, because Spark syncs a whole source flow by flow. */
 const SYNC_ALL_TIMEOUT_MS = 600_000
 
 export const makeWorkflows = (send: Send, waitForTask: (id: string, options: WaitOptions) => Promise<Task>) => {
-  /** Copies one flow to Spark, or refreshes the copy. */
+  /**
+   * Copies a flow to Spark as a workflow, or refreshes the copy. With `*` and a `source_url` it copies every flow of that source.
+   *
+   * @example
+   * const workflow = await spark.workflows.sync(flowId, { source_url: 'http://localhost:7860' })
+   */
   function sync(
     flowId: '*',
     query: WorkflowsSyncQuery & { source_url: string },
@@ -48,27 +53,33 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
     )
   }
 
-  /** Waits for the end of a run that took longer than one call may. After its own timeout it is what it is, as the server would answer. */
-  const lookAfter = async (started: Task, options: RequestOptions, leftMs: number): Promise<Task> => {
-    let seen = started
+  /** Polls for the end of a run that takes longer than one call may. After the run's own timeout it returns the task as it is, as the server does. */
+  const pollUntilEnd = async (started: Task, options: RequestOptions, leftMs: number): Promise<Task> => {
+    let latest = started
     try {
-      return await waitForTask(started.id, { signal: options.signal, timeout: leftMs, onPoll: (task) => (seen = task) })
+      return await waitForTask(started.id, {
+        signal: options.signal,
+        timeout: leftMs,
+        onPoll: (task) => (latest = task),
+      })
     } catch (error) {
-      if (error instanceof TimeoutError && options.timeout === undefined) return seen
+      if (error instanceof TimeoutError && options.timeout === undefined) return latest
       throw error
     }
   }
 
   return {
+    /** The workflows that Spark has copied, newest first. */
     list: (query?: WorkflowsListQuery, options?: RequestOptions) =>
       makeList<WorkflowItem>(send, ['workflows'], query, options),
+    /** One workflow with `data`, the graph of its flow. */
     get: (id: string, options?: RequestOptions) =>
       dataOf(send<Workflow>({ method: 'get', path: ['workflows', id], ...options })),
-    /** With its schedules and tasks. */
+    /** Also deletes its schedules and tasks; the flow server keeps the flow. */
     delete: (id: string, options?: RequestOptions) =>
       dataOf(send<WorkflowDeleted>({ method: 'delete', path: ['workflows', id], ...options })),
 
-    /** The flows of the connected servers, synced or not. */
+    /** The flows of the connected servers, whether Spark has copied them or not. */
     remote: async (query?: WorkflowsRemoteListQuery, options?: RequestOptions): Promise<RemoteFlows> => {
       const { data, headers } = await send<RemoteFlow[]>({
         method: 'get',
@@ -82,16 +93,21 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
         .filter((name) => name !== '')
       return { flows: data, unreachable }
     },
-    /** One whole flow from its server. */
+    /** One flow with its graph, read from its server. */
     remoteFlow: (flowId: string, query?: WorkflowsRemoteGetQuery, options?: RequestOptions) =>
       dataOf(send<RemoteFlow>({ method: 'get', path: ['workflows', 'remote', flowId], query, ...options })),
     sync,
 
     /**
-     * Runs a workflow now and answers with the finished task, also when the flow failed: look at `status`.
-     * Without an input none is sent, and the flow runs with what it holds; `''` is an input.
-     * The task is still pending when no worker is alive, and not finished when it isn't over soon after its timeout.
-     * `run.timeout` is in seconds and belongs to the run; without `options.timeout` (milliseconds) the call waits as long as the run may take.
+     * Runs a workflow now and answers with the finished task, also when the flow failed: check `status`.
+     * Without an input the flow uses the input that is stored in it; `''` is an input.
+     * The task is still pending when no worker is running, and not finished when it does not end soon after its timeout.
+     * `timeout` of the third argument is in seconds and limits the run. `timeout` of the last argument is in milliseconds and limits
+     * the call; by default the call waits as long as the run may take.
+     *
+     * @example
+     * const task = await spark.workflows.run(id, 'Hello', { timeout: 120 })
+     * console.log(task.status, resultText(task) ?? task.error)
      */
     run: async (
       id: string,
@@ -104,15 +120,15 @@ export const makeWorkflows = (send: Send, waitForTask: (id: string, options: Wai
         method: 'post',
         path: ['workflows', id, 'run'],
         body: { input_value: input, ...run },
-        ...(wait ? { prefer: `wait=${ONE_CALL_S}` } : { query: { wait: false } }),
+        ...(wait ? { prefer: `wait=${SERVER_WAIT_S}` } : { query: { wait: false } }),
         ...options,
-        timeout: options.timeout ?? (wait ? ONE_CALL_S * 1000 + GRACE_MS : undefined),
+        timeout: options.timeout ?? (wait ? SERVER_WAIT_S * 1000 + GRACE_MS : undefined),
       })
-      // Only a server that waited says so: without a worker there is nothing to wait for.
-      const cutShort = wait && !isFinished(task) && (headers.get('preference-applied') ?? '').includes('wait=')
-      if (!cutShort) return task
+      // The server confirms `wait` only when it has waited: without a running worker there is nothing to wait for.
+      const isCutShort = wait && !isFinished(task) && (headers.get('preference-applied') ?? '').includes('wait=')
+      if (!isCutShort) return task
       const spentMs = performance.now() - startedAt
-      return lookAfter(task, options, Math.max((options.timeout ?? task.timeout * 1000 + GRACE_MS) - spentMs, 0))
+      return pollUntilEnd(task, options, Math.max((options.timeout ?? task.timeout * 1000 + GRACE_MS) - spentMs, 0))
     },
   }
 }
