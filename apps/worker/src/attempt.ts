@@ -5,45 +5,35 @@ import { settlementOf, storableText } from '@automagik-spark/db'
 import type { Logger, OpenSource } from '@automagik-spark/engine'
 import { VaultError } from '@automagik-spark/engine'
 import type { ConfirmNotFound } from './confirm-not-found.ts'
+import { Stopped } from './in-hand.ts'
 import { keepAnswer } from './keep-answer.ts'
 import type { Target } from './targets.ts'
-
-/** Why a call was aborted by us. */
-export class Stopped extends Error {
-  readonly why: 'cancelled' | 'gone'
-
-  constructor(why: 'cancelled' | 'gone') {
-    super(`the call was stopped: ${why}`)
-    this.name = 'Stopped'
-    this.why = why
-  }
-}
 
 type Deps = {
   openSource: OpenSource
   confirmNotFound: ConfirmNotFound
   logger: Logger
   random: () => number
-  /** Above it an answer is kept in short form. */
+  /** Above it an answer is cut. */
   maxOutputBytes: number
 }
 
 export type AttemptEnd = {
-  /** Null: nothing is to be written, the task is gone. */
+  /** Null: nothing is to be written. */
   settlement: Settlement | null
   /** For the task's log. */
   notes: string[]
-  /** Whether the flow answers with text only when streamed, if that was learnt: remember it. */
+  /** Whether the flow answers with text only when streamed, if the call showed it. */
   streams_only: boolean | null
-  /** Nobody knows what became of the call, and its server can be asked. */
+  /** The outcome of the call is unknown, and can be recovered from its server. */
   lost: SourceError | null
   /** The flow may have been changed since it was synced. */
   doubt: Doubt | null
-  /** Nothing was sent: `settlement` is what to write should it count as a failed try. */
+  /** Nothing was sent. `settlement` is for the case that it counts as a failed try. */
   unsent: SourceError | null
 }
 
-/** How an attempt at a task can end. */
+/** The ways in which an attempt can end. */
 export const makeEnds = (task: ClaimedTask, random: () => number) => {
   const end = (part: Partial<Settlement> & Pick<Settlement, 'status'>, more: Partial<AttemptEnd> = {}): AttemptEnd => ({
     settlement: settlementOf(task, part),
@@ -64,7 +54,6 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
         retry_in_ms,
         reached: hasReached(error),
       }),
-    /** Gone: nothing is to be written. */
     stopped: ({ why }: Stopped): AttemptEnd => ({
       ...end({ status: 'cancelled' }),
       ...(why === 'gone' && { settlement: null }),
@@ -72,7 +61,7 @@ export const makeEnds = (task: ClaimedTask, random: () => number) => {
   }
 }
 
-/** Calls the flow once and says how it ended. It never throws: whatever happens is an end of the attempt. */
+/** Calls the flow once. It never throws: whatever happens is an end of the attempt. */
 export const makeAttempt =
   ({ openSource, confirmNotFound, logger, random, maxOutputBytes }: Deps) =>
   async (
@@ -83,15 +72,15 @@ export const makeAttempt =
   ): Promise<AttemptEnd> => {
     const { flow, source } = target
     const { end, failed, stopped } = makeEnds(task, random)
-    let canBeAsked = false
+    let isRecoverable = false
     try {
       const remote = openSource(source)
-      canBeAsked = remote.recover !== undefined
+      isRecoverable = remote.recover !== undefined
       const answer = await remote.run({
         flow_id: flow.remote_flow_id,
         flow_type: flow.flow_type,
         input_value: task.input,
-        // A session of its own for every task: without one, runs of a flow share one history.
+        // Every task has its own session: without one, the runs of a flow share one history.
         session_id: task.session_id ?? task.id,
         tweaks: task.tweaks,
         input_component: flow.chosen_input,
@@ -117,7 +106,7 @@ export const makeAttempt =
         const known = error.error_code === 'flow_not_found' ? await confirmNotFound(error, target) : error
         return {
           ...failed(known),
-          lost: known.failure === 'unknown' && canBeAsked ? known : null,
+          lost: known.failure === 'unknown' && isRecoverable ? known : null,
           unsent: known.failure === 'not_sent' ? known : null,
         }
       }
@@ -129,7 +118,8 @@ export const makeAttempt =
       })
     }
   }
-/** Whether the server was there. Not when it was we who refused to connect. */
+
+/** Whether the call reached its server. It did not when Spark itself refused to connect. */
 const hasReached = ({ failure, error_code }: SourceError): boolean =>
   failure !== 'not_sent' &&
   !(failure === 'refused' && (error_code === 'address_refused' || error_code === 'source_unreachable'))

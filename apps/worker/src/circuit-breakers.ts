@@ -4,27 +4,27 @@ import type { Logger } from '@automagik-spark/engine'
 
 type Deps = { sql: Sql; logger: Logger }
 
-/** Ends what would wait in vain for a server that is down. Holding and releasing sources is the business of their checks. */
-export const makeHolds = ({ sql, logger }: Deps) => {
+/** Fails tasks that wait for a server that is down. Health checks alone suspend and release sources. */
+export const makeCircuitBreakers = ({ sql, logger }: Deps) => {
   const act = async ({ seen_up, waiting }: SourceWork): Promise<void> => {
     if (seen_up) await showReachedAsUp(sql)
     if (waiting) await failManualRuns(sql)
   }
 
   return {
-    /** Does what was found to be done: every second. */
+    /** Does the work that the reconciler found. */
     act,
-    /** After calls ended. */
-    async look(): Promise<void> {
+    /** Finds its work and does it, after calls ended. */
+    async review(): Promise<void> {
       await act(await findSourceWork(sql))
     },
-    /** After a check: whoever waited for it is told. */
+    /** After a health check: manual runs that waited for it fail. */
     failManualRuns: (): Promise<string[]> => failManualRuns(sql),
-    /** Now and then. */
+    /** Fails tasks whose server has been down for longer than they may be late. */
     async failOverdue(): Promise<void> {
       for (const task_id of await failOverdue(sql))
         logger.warn({ task_id }, 'task failed: its server was down for longer than it may be late')
     },
   }
 }
-export type Holds = ReturnType<typeof makeHolds>
+export type CircuitBreakers = ReturnType<typeof makeCircuitBreakers>

@@ -1,29 +1,30 @@
-import { SourceError } from '@automagik-spark/core'
+import { makeBoundedMap, SourceError } from '@automagik-spark/core'
 import type { OpenSource } from '@automagik-spark/engine'
 import type { Target } from './targets.ts'
 
-/** What a server's list said is believed for so long, and a list may take as long. */
+/** How long a list of flows may take, and how long it is used. */
 const LIST_MS = 10_000
+/** Sources whose lists are kept. */
+const MOST = 100
 
 type Listed = { source: Target['source']; until: number; flows: Promise<Set<string>> }
 
 /**
- * Whether "not found" means that the flow is gone. Proxies say it too, for a server that is down: only a list of flows that the server gave for its
- * key, and that lacks the flow, is believed. Anything else is a server that could not be reached, and no flow ran.
+ * Whether "not found" means that the flow is gone. Proxies say it, too, for a server that is down. The flow is gone only when the server gives a list
+ * of flows for its key and the list lacks the flow; else the server could not be reached, and no flow ran.
  */
 export const makeConfirmNotFound = ({ openSource }: { openSource: OpenSource }) => {
-  const lists = new Map<string, Listed>()
+  const lists = makeBoundedMap<string, Listed>(MOST)
 
-  /** The flows of a source by kind and id, asked for once for all who want it. */
+  /** The flows of a source by kind and id. One request answers all runs that need the list. */
   const flowsOf = (source: Target['source']): Promise<Set<string>> => {
     const known = lists.get(source.source_id)
     if (known?.source === source && performance.now() < known.until) return known.flows
     const flows = openSource(source)
       .listFlows(AbortSignal.timeout(LIST_MS))
       .then((list) => new Set(list.map((flow) => `${flow.flow_type}:${flow.id}`)))
-    flows.catch(() => undefined) // whoever waits for it hears of it
+    flows.catch(() => undefined) // every run that waits for it handles the error
     lists.set(source.source_id, { source, until: performance.now() + LIST_MS, flows })
-    for (const [id, { until }] of lists) if (performance.now() >= until) lists.delete(id)
     return flows
   }
 
@@ -38,7 +39,7 @@ export const makeConfirmNotFound = ({ openSource }: { openSource: OpenSource }) 
     try {
       if ((await flowsOf(source)).has(`${flow.flow_type}:${flow.remote_flow_id}`))
         return unreachable("the server's list of flows has it")
-      // A list may leave flows out, such as examples.
+      // A list may lack flows that exist, such as examples.
       const found = await openSource(source).getFlow(
         { id: flow.remote_flow_id, flow_type: flow.flow_type },
         AbortSignal.timeout(LIST_MS),

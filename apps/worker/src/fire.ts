@@ -1,12 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { decide } from '@automagik-spark/core'
+import { decide, singleFlight } from '@automagik-spark/core'
 import type { LockedSchedule, ScheduleMove, Sql, SqlPool } from '@automagik-spark/db'
 import { countOpen, lockDue, lockSchedule, moveSchedules, sqlNow } from '@automagik-spark/db'
 import type { Ids, Logger, Outcome, WakeUps } from '@automagik-spark/engine'
 import { decidable, outcomeOf, worldOf, writeOutcomes } from '@automagik-spark/engine'
 
 type Deps = {
-  /** A connection of its own: one batch is under way per process. */
+  /** A connection of its own: a process has one batch under way. */
   sql: SqlPool
   wakeUps: Pick<WakeUps, 'wakeAtAll'>
   ids: Ids
@@ -16,12 +16,12 @@ type Deps = {
 }
 
 export const BATCH = 500
-/** A fire begins small and doubles: what the first batch starts is running while the next ones are decided. */
+/** Batches begin small and double: the tasks of the first one run while the next ones are decided. */
 const FIRST_BATCH = 32
-/** So many decisions are made in one turn of the event loop; between them calls go out. */
+/** Decisions in one turn of the event loop; between turns calls go out. */
 const TURN = 25
 
-/** Starts what is due, whoever's wake-up it was. */
+/** Decides all schedules that are due, whatever woke the worker, and makes their tasks. */
 export const makeFire = ({ sql, wakeUps, ids, logger, default_timeout }: Deps) => {
   const decideBatch = async (tx: Sql, due: LockedSchedule[]): Promise<{ started: number; next: Date[] }> => {
     const now = await sqlNow(tx)
@@ -48,7 +48,7 @@ export const makeFire = ({ sql, wakeUps, ids, logger, default_timeout }: Deps) =
     return { started, next: outcomes.flatMap(({ move }) => move.next_run_at ?? []) }
   }
 
-  /** Row by row after a batch failed: whoever made it fail is paused, with the reason, and the others go on. */
+  /** Row by row after a batch failed: the schedule that made it fail is paused, with the reason, and the others go on. */
   const oneByOne = async (): Promise<{ locked: number; started: number; next: Date[] }> => {
     const ids = await sql.transaction(async (tx) => (await lockDue(tx, BATCH)).map((schedule) => schedule.id))
     let started = 0
@@ -67,7 +67,7 @@ export const makeFire = ({ sql, wakeUps, ids, logger, default_timeout }: Deps) =
         await sql.transaction(async (tx) => {
           const schedule = await lockSchedule(tx, id)
           const now = await sqlNow(tx)
-          // Paused or edited meanwhile by a person: theirs stands.
+          // A user who paused or edited it meanwhile wins.
           if (schedule && isDue(schedule, now)) await moveSchedules(tx, [pausedMove(schedule, error)], now)
         })
       }
@@ -100,35 +100,12 @@ export const makeFire = ({ sql, wakeUps, ids, logger, default_timeout }: Deps) =
     }
   }
 
-  let running: Promise<number> | null = null
-  let again = false
-  /**
-   * Decides everything that is due and returns how many tasks it made. Called while it runs, it looks once more when it is through:
-   * what became due meanwhile is not left lying.
-   */
-  const fire = async (): Promise<number> => {
-    if (running) {
-      again = true
-      return running
-    }
-    running = (async () => {
-      try {
-        let total = 0
-        do {
-          again = false
-          total += await all()
-        } while (again)
-        return total
-      } finally {
-        running = null
-      }
-    })()
-    return running
-  }
-  return fire
+  /** Returns how many tasks were made. A call during a run brings one run more, for what became due meanwhile. */
+  return singleFlight(all, (total, more) => total + more)
 }
+export type Fire = ReturnType<typeof makeFire>
 
-/** An error that another row would not have: PostgreSQL's data errors (22, 23, P0) and our own bugs; not lost connections and timeouts. */
+/** An error of one row that others do not have: PostgreSQL's data errors (22, 23, P0) and our own bugs; not lost connections or timeouts. */
 const isOfTheRow = (error: unknown): boolean => {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (/^(22|23|42|P0)/.test(code)) return true

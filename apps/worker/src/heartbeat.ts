@@ -1,5 +1,5 @@
 import type { Sql, WorkerRow } from '@automagik-spark/db'
-import { prolongLeases, writeHeartbeat } from '@automagik-spark/db'
+import { existingTasks, prolongLeases, writeHeartbeat } from '@automagik-spark/db'
 import type { DbClock, Logger } from '@automagik-spark/engine'
 import type { Runner } from './runner.ts'
 import type { Troubles } from './troubles.ts'
@@ -17,31 +17,29 @@ type Deps = {
 
 const SKEW_WARN_MS = 2_000
 
-/** Says that the worker lives, prolongs what it has in hand, learns what was taken from it, and sets the clock. */
+/** Shows that the worker is alive, sets its clock, prolongs the leases of tasks in hand, and stops those that were cancelled or deleted. */
 export const makeHeartbeat = ({ sql, clock, logger, runner, troubles, leaseMs, worker }: Deps) => {
   let status: WorkerRow['status'] = 'active'
-  let warned = false
+  let isSkewTold = false
 
-  const once = async () => {
+  const showAlive = async () => {
     const askedAt = performance.now()
-    const now = await writeHeartbeat(sql, {
-      ...worker,
-      status,
-      current_tasks: runner.count(),
-      trouble: troubles.current(),
-    })
+    const row = { ...worker, status, current_tasks: runner.count(), trouble: troubles.current() }
+    const now = await writeHeartbeat(sql, row)
     clock.learn(now, performance.now() - askedAt)
-    const skewed = Math.abs(clock.skewMs()) > SKEW_WARN_MS
-    if (skewed && !warned)
+    const isSkewed = Math.abs(clock.skewMs()) > SKEW_WARN_MS
+    if (isSkewed && !isSkewTold)
       logger.warn(
         { skew_ms: Math.round(clock.skewMs()) },
         "this machine's clock differs from PostgreSQL's, which decides",
       )
-    warned = skewed
+    isSkewTold = isSkewed
+  }
 
-    const inHand = runner.held()
+  const prolong = async () => {
+    const inHand = runner.inHand()
     const prolongedAt = performance.now()
-    const held = new Map(
+    const kept = new Map(
       (
         await prolongLeases(
           sql,
@@ -50,25 +48,32 @@ export const makeHeartbeat = ({ sql, clock, logger, runner, troubles, leaseMs, w
         )
       ).map((row) => [row.id, row]),
     )
-    const lost = inHand.filter(({ task }) => !held.has(task.id))
     for (const entry of inHand) {
-      const row = held.get(entry.task.id)
+      const row = kept.get(entry.task.id)
       if (row) entry.leaseEndsAt = prolongedAt + leaseMs
       if (row?.cancel_requested_at) runner.stop(entry.task.id, 'cancelled')
     }
+    const lost = inHand.flatMap(({ task }) => (kept.has(task.id) ? [] : task.id))
     if (lost.length === 0) return
-    // Settled by now, deleted, or taken over. Only what was deleted is stopped: a call that was sent and taken over may still report.
-    const { rows } = await sql.query<{ id: string }>(`SELECT id FROM tasks WHERE id = ANY ($1::uuid[])`, [
-      lost.map(({ task }) => task.id),
-    ])
-    const there = new Set(rows.map((row) => row.id))
-    for (const { task } of lost) if (!there.has(task.id)) runner.stop(task.id, 'gone')
+    // Settled by now, deleted, or taken over. Only a deleted one is stopped: a call that was sent and taken over may still report.
+    const existing = await existingTasks(sql, lost)
+    for (const id of lost) if (!existing.has(id)) runner.stop(id, 'gone')
   }
+
+  const once = async (): Promise<void> => {
+    await showAlive()
+    await prolong()
+  }
+  /** Never throws: the next one comes soon. */
+  const quietly = (): Promise<void> => troubles.during('heartbeat', once).catch(() => undefined)
+  troubles.onChange(() => void quietly()) // others learn of it from the worker's row
 
   return {
     once,
+    quietly,
     setStatus(next: WorkerRow['status']) {
       status = next
     },
   }
 }
+export type Heartbeat = ReturnType<typeof makeHeartbeat>

@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Doubt, JsonValue, RemoteFlow, Source } from '@automagik-spark/adapters'
-import { SourceError } from '@automagik-spark/core'
+import { makeBoundedMap, SourceError } from '@automagik-spark/core'
 import type { ClaimedTask, FlowTarget } from '@automagik-spark/db'
 import type { FlowReads, Logger, OpenSource } from '@automagik-spark/engine'
+import type { FlowFindings } from './flow-findings.ts'
 import type { Target } from './targets.ts'
 
-/** What a run was made ready for: its target as it is now, or why it is not sent. */
+/** The target of a run as it is now, or why the run is not sent. */
 export type Prepared = { target: Target; notes: string[]; refusal: SourceError | null }
 
-/** A flow that was changed so that its runs go elsewhere than its copy says. */
+/** A flow that was changed at its server so that runs need other components than its copy names. */
 export type DriftedFlow = {
   task: ClaimedTask
   target: Target
@@ -22,29 +23,26 @@ export type DriftedFlow = {
 type Deps = {
   openSource: OpenSource
   reads: FlowReads
+  flowFindings: Pick<FlowFindings, 'drifted' | 'lostComponent'>
   logger: Logger
-  /** Mends the copy. */
-  onDrift: (drifted: DriftedFlow) => void
-  /** Nothing has plainly taken the place of what the copy names. */
-  onLost: (workflow_id: string, why: string) => void
 }
 
 const STREAMS =
   'The flow was changed at its server since it was synced: a component of it only streams its text, which was lost in this run. Its next runs are streamed.'
 
-/** Of a run's timeout, how much the reading may take; and at most. */
-const SHARE = 0.5
-const MOST_MS = 10_000
+/** The part of a run's timeout that reading its flow may take, and the most in any case. */
+const READ_SHARE = 0.5
+const READ_MS = 10_000
 
 const MOST_HARMLESS = 1_000
 
 type Found = { remote: Source; found: RemoteFlow | Error | null | 'late' }
 
 /**
- * Looks at a flow beside a run of it. A read that fails fails nothing: the copy is used, and the task's log says so.
- * `before` returns null where nothing has to be looked at.
+ * Reads a flow before or after a run of it, to see whether its copy is out of date. No run fails because the flow could not be read: the copy
+ * is used, and the task's log says so.
  */
-export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps) => {
+export const makePrepare = ({ openSource, reads, flowFindings, logger }: Deps) => {
   const read = async (
     remote: Source,
     {
@@ -55,7 +53,7 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
     }: { task: ClaimedTask; target: Target; signal: AbortSignal; when: string },
   ): Promise<Found['found']> => {
     const ending = new AbortController()
-    const inTime = sleep(Math.min(MOST_MS, task.timeout * 1000 * SHARE), 'late' as const, {
+    const inTime = sleep(Math.min(READ_MS, task.timeout * 1000 * READ_SHARE), 'late' as const, {
       signal: AbortSignal.any([signal, ending.signal]),
     })
     const reading = reads.read(remote, `${when}:${source.source_id}:${source.version}:${flow.changed_at.getTime()}`, {
@@ -68,7 +66,7 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
     })
   }
 
-  /** The target as the flow is now, and what that changes; a SourceError where the input would be lost. */
+  /** The target as the flow is now, and what changed. Throws a SourceError when the input would be lost. */
   const follow = (
     remote: Source,
     task: ClaimedTask,
@@ -80,16 +78,13 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
     if (!drift) return { target, change: null }
     const { input_component: chosen_input, output_component: chosen_output } = drift
     const change = [drift.change, more].filter((said) => said !== null).join(' ') || null
-    if (change !== null) onDrift({ task, target, remote, flow: found, chosen_input, chosen_output, change })
+    if (change !== null)
+      flowFindings.drifted({ task, target, remote, flow: found, chosen_input, chosen_output, change })
     return { target: { ...target, flow: { ...target.flow, chosen_input, chosen_output, data: found.data } }, change }
   }
 
-  /** Components that made an answer, are not in the copy, and change nothing for its runs: they are not looked at again. */
-  const harmless = new Set<string>()
-  const keepHarmless = (met: string[]) => {
-    if (harmless.size + met.length > MOST_HARMLESS) harmless.clear()
-    for (const stranger of met) harmless.add(stranger)
-  }
+  /** Components that made an answer, are not in the copy, and change nothing for its runs: the flow is not read for them again. */
+  const harmless = makeBoundedMap<string, true>(MOST_HARMLESS)
 
   const prepare = async (remote: Source, task: ClaimedTask, target: Target, signal: AbortSignal): Promise<Prepared> => {
     const as = (more: Partial<Prepared>): Prepared => ({ target, notes: [], refusal: null, ...more })
@@ -117,23 +112,29 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
         { task_id: task.id, workflow_id: task.workflow_id },
         'a flow was changed at its server, and a run of it refused',
       )
-      onLost(task.workflow_id, error.message)
+      flowFindings.lostComponent(task.workflow_id, error.message)
       return as({ refusal: error })
     }
   }
 
   return {
-    /** Right before a run that names a component: an edit may have replaced it, and the server would drop the input without a word. */
+    /**
+     * Before a run that names a component: an edit may have replaced it, and the server would drop the input without an error. Null: the flow
+     * need not be read.
+     */
     before(task: ClaimedTask, target: Target, signal: AbortSignal): Promise<Prepared> | null {
       try {
         const remote = openSource(target.source)
         return remote.readsFirst?.(useOf(task, target.flow)) ? prepare(remote, task, target, signal) : null
       } catch {
-        return null // a key that cannot be opened: the attempt says so
+        return null // the key cannot be decrypted: the attempt reports it
       }
     },
 
-    /** After a run whose answer did not come from where the copy says, was made by what the copy does not have, or is an empty text. A SourceError: the flow ran without the input, or another part of it did. */
+    /**
+     * After a run whose answer came from another component than the copy names, from one that the copy does not have, or is an empty text.
+     * `lost`: the flow ran without the input, or another part of it ran.
+     */
     async after(
       task: ClaimedTask,
       target: Target,
@@ -154,18 +155,18 @@ export const makePrepare = ({ openSource, reads, logger, onDrift, onLost }: Deps
         const why = remote.lostIn?.(use, found, from) ?? null
         try {
           const { change } = follow(remote, task, target, found, streams)
-          // What was read before they were put into the flow says nothing of them.
-          if (why === null && change === null && remote.strangersIn?.(found, strangers).length === 0) keepHarmless(met)
+          // A flow that was read before they were added to it does not show whether they are harmless.
+          if (why === null && change === null && remote.strangersIn?.(found, strangers).length === 0)
+            for (const stranger of met) harmless.set(stranger, true)
           if (why === null) return { notes: change === null ? [] : [change], lost: null }
         } catch (error) {
           if (!(error instanceof SourceError)) throw error
-          onLost(task.workflow_id, error.message)
+          flowFindings.lostComponent(task.workflow_id, error.message)
         }
         return { notes: [], lost: why === null ? null : new SourceError('bad_answer', 'bad_answer', why) }
       } catch (error) {
-        // The answer is here: nothing that happens now may lose it.
-        if (!signal.aborted)
-          logger.warn({ task_id: task.id, err: error }, 'a flow could not be looked at after its run')
+        // The run has its answer, and no failure here may lose it.
+        if (!signal.aborted) logger.warn({ task_id: task.id, err: error }, 'a flow could not be read after its run')
         return nothing
       }
     },

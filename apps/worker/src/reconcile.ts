@@ -3,9 +3,12 @@ import { MINUTE, SECOND } from '@automagik-spark/core'
 import type { Db, Recoverer, Sql, ToDo } from '@automagik-spark/db'
 import { dueSeconds, findToDo, lostCallsOf, markExpired, takeOver } from '@automagik-spark/db'
 import type { Logger, WakeUps } from '@automagik-spark/engine'
-import type { Holds } from './circuit-breakers.ts'
-import type { Checks } from './health-checks.ts'
+import type { CircuitBreakers } from './circuit-breakers.ts'
+import type { Fire } from './fire.ts'
+import type { HealthChecks } from './health-checks.ts'
+import type { PauseFailing } from './pause-failing.ts'
 import type { Runner } from './runner.ts'
+import type { SecondTimers } from './second-timers.ts'
 import type { Troubles } from './troubles.ts'
 
 type Deps = {
@@ -14,25 +17,23 @@ type Deps = {
   wakeUps: WakeUps
   clock: Clock
   logger: Logger
-  troubles: Troubles
-  fire: () => Promise<number>
-  /** Claims when there is room. */
-  pump: Runner['pump']
-  onRetries: (at: Date[]) => void
-  holds: Holds
-  checks: Checks
-  /** Between two checks of a source. */
-  checkMs: number
-  pauseFailing: () => Promise<void>
-  /** This worker, for calls of dead ones whose servers can be asked. */
-  asker: Recoverer
-  adopt: Runner['adopt']
   random: () => number
-  watch: (seconds: Date[]) => void
-  /** How long a lease that ran out is left alone before the task is taken over. */
+  troubles: Troubles
+  secondTimers: SecondTimers
+  fire: Fire
+  runner: Runner
+  circuitBreakers: CircuitBreakers
+  healthChecks: HealthChecks
+  pauseFailing: PauseFailing
+  /** This worker, for calls of dead ones whose outcomes can be recovered from their servers. */
+  recoverer: Recoverer
+  /** Between two health checks of a source. */
+  checkMs: number
+  /** How long a task stays with its worker after its lease ran out, before it is taken over. */
   graceMs: number
 }
 
+/** Rounds between two runs of a step. */
 const ARM_EVERY = 5
 const PAUSE_EVERY = 5
 const OVERDUE_EVERY = 10
@@ -40,66 +41,60 @@ const PURGE_EVERY = 2
 const PRUNE_EVERY = 600
 const PURGE_BATCH = 2_000
 
+type Step = {
+  /** In the log and in `/health`. */
+  name: string
+  /** Whether there is work for it. Left out: always. */
+  when?: (found: ToDo) => boolean
+  /** In this many rounds once. */
+  every?: number
+  run: (found: ToDo) => Promise<unknown>
+}
+
 /**
- * The net under everything: whatever a lost wake-up, a missed hint or a dead worker left lying is found here. Every step may be
- * done twice, and each is limited.
+ * The fallback for everything: it finds in PostgreSQL what lost wake-ups, missed NOTIFYs and dead workers left undone. Every step may be
+ * done twice, and each is bounded.
  */
-export const makeReconcile = ({
-  db,
-  sql,
-  wakeUps,
-  clock,
-  logger,
-  troubles,
-  fire,
-  pump,
-  onRetries,
-  holds,
-  checks,
-  checkMs,
-  pauseFailing,
-  asker,
-  adopt,
-  random,
-  watch,
-  graceMs,
-}: Deps) => {
+export const makeReconcile = (deps: Deps) => {
+  const { db, sql, wakeUps, clock, logger, random, troubles, secondTimers, recoverer, checkMs, graceMs } = deps
+  const { fire, runner, circuitBreakers, healthChecks, pauseFailing } = deps
   let round = 0
 
-  /** The seconds of the next minute: the guard watches them, and those without a wake-up in Agenda's store get one. */
+  /** Sets timers for the seconds of the next minute, and arms those that have no wake-up in Agenda's store. */
   const arm = async () => {
     const from = clock.now()
     const to = new Date(from.getTime() + MINUTE + ARM_EVERY * 2 * SECOND)
     const seconds = await dueSeconds(sql, from, to)
-    watch(seconds)
+    secondTimers.watch(seconds)
     if (seconds.length === 0 || !wakeUps.isUp()) return
     const armed = new Set((await wakeUps.armed(from, to)).map((second) => second.getTime()))
     const missing = seconds.filter((second) => !armed.has(second.getTime()))
     if (missing.length > 0) await wakeUps.wakeAtAll(missing)
   }
 
-  const takeOverDead = async () => {
+  const takeOverExpired = async () => {
     await markExpired(sql)
-    const taken = await takeOver(sql, graceMs, random, asker)
-    if (taken.some(({ status }) => status === 'running')) await adopt(await lostCallsOf(sql, asker.worker_id))
+    const taken = await takeOver(sql, graceMs, random, recoverer)
+    if (taken.some(({ status }) => status === 'running'))
+      await runner.takeOver(await lostCallsOf(sql, recoverer.worker_id))
     for (const task of taken)
       logger.warn({ task_id: task.id, status: task.status }, 'task taken over from a dead worker')
     const retries = taken.flatMap((task) => task.next_retry_at ?? [])
-    if (retries.length > 0) onRetries(retries)
+    if (retries.length > 0) secondTimers.arm(retries)
   }
 
-  /** `when`: by what was found, left out: always. `every`: in so many rounds once. What may take long comes last. */
-  const steps: {
-    name: string
-    when?: (found: ToDo) => boolean
-    every?: number
-    run: (found: ToDo) => Promise<unknown>
-  }[] = [
-    { name: 'waking the claim', when: ({ tasks }) => tasks, run: async () => pump() },
-    { name: 'taking over', when: ({ leases }) => leases, run: takeOverDead },
-    { name: 'checking sources', when: ({ checks }) => checks, run: checks.look },
-    { name: 'ending what waits for nothing', when: ({ seen_up, waiting }) => seen_up || waiting, run: holds.act },
-    { name: 'ending what is overdue', when: ({ waiting }) => waiting, every: OVERDUE_EVERY, run: holds.failOverdue },
+  /** What may take long comes last. */
+  const steps: Step[] = [
+    { name: 'waking the claim', when: ({ tasks }) => tasks, run: async () => runner.pump() },
+    { name: 'taking over', when: ({ leases }) => leases, run: takeOverExpired },
+    { name: 'checking sources', when: ({ checks }) => checks, run: healthChecks.start },
+    { name: 'failing manual runs', when: ({ seen_up, waiting }) => seen_up || waiting, run: circuitBreakers.act },
+    {
+      name: 'failing overdue tasks',
+      when: ({ waiting }) => waiting,
+      every: OVERDUE_EVERY,
+      run: circuitBreakers.failOverdue,
+    },
     { name: 'pausing schedules', every: PAUSE_EVERY, run: pauseFailing },
     { name: 'arming wake-ups', every: ARM_EVERY, run: arm },
     { name: 'firing', when: ({ schedules }) => schedules, run: fire },
@@ -112,11 +107,11 @@ export const makeReconcile = ({
     { name: 'pruning workers', every: PRUNE_EVERY, run: () => db.workers.prune() },
   ]
 
-  return async () => {
+  return async (): Promise<void> => {
     const found = await findToDo(sql, checkMs)
     for (const { name, when, every = 1, run } of steps) {
       if (round % every !== 0 || when?.(found) === false) continue
-      // No step keeps another from being done.
+      // A step that fails must not keep the others from being done.
       await troubles.during(name, () => run(found)).catch(() => undefined)
     }
     round++

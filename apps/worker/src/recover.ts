@@ -1,25 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonValue, LostCall, Recovery } from '@automagik-spark/adapters'
-import { nextRetryMs, SourceError } from '@automagik-spark/core'
+import { makeBackoff, nextRetryMs, SourceError } from '@automagik-spark/core'
 import type { ClaimedTask } from '@automagik-spark/db'
 import type { Logger, OpenSource } from '@automagik-spark/engine'
 import type { AttemptEnd } from './attempt.ts'
-import { makeEnds, Stopped } from './attempt.ts'
+import { makeEnds } from './attempt.ts'
+import { Stopped } from './in-hand.ts'
 import { keepAnswer } from './keep-answer.ts'
 import type { Target } from './targets.ts'
 
 type Deps = { openSource: OpenSource; logger: Logger; random: () => number; maxOutputBytes: number }
 
-const FIRST_WAIT_MS = 500
-const LAST_WAIT_MS = 15_000
-/** How often a call may get lost on its way before its task ends, also where nothing else is tried again: it never ran. */
-const LOST_ON_THE_WAY = 3
+/** Between two questions to the server. */
+const WAITS = { firstMs: 500, lastMs: 15_000 }
+/** Retries of a call that never arrived, also of a task that has fewer: no flow ran. */
+const NEVER_ARRIVED_RETRIES = 3
 
 /**
- * Asks the server what became of a call, until it knows or the time of the run is up; once in any case. What nobody can tell is left to
- * `retry_on`. It never throws, and an end of it is never "it was not sent".
+ * Recovers the outcome of a lost call: asks the server for it until it knows or the time of the run is up; once in any case. When the outcome
+ * stays unknown, `retry_on` decides. It never throws, and never reports the call as not sent.
  */
-export const makeAsk =
+export const makeRecover =
   ({ openSource, logger, random, maxOutputBytes }: Deps) =>
   async (
     task: ClaimedTask,
@@ -41,11 +42,12 @@ export const makeAsk =
     }
     try {
       const remote = openSource(source)
-      for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LAST_WAIT_MS)) {
+      const backoff = makeBackoff(WAITS)
+      for (;;) {
         signal.throwIfAborted()
         const found: Recovery = (await remote.recover?.(call).catch((error: unknown): Recovery => {
           if (!(error instanceof SourceError)) throw error
-          return { state: 'running' } // it cannot be asked right now
+          return { state: 'running' } // the server cannot be asked right now
         })) ?? { state: 'unknown' }
         if (found.state === 'completed') {
           return end(
@@ -66,24 +68,20 @@ export const makeAsk =
             'not_sent',
             `${lost.message} The server says that the call never arrived.`,
           )
-          return {
-            ...failed(
-              error,
-              nextRetryMs({ ...task, max_retries: Math.max(task.max_retries, LOST_ON_THE_WAY) }, error, random()),
-            ),
-          }
+          const policy = { ...task, max_retries: Math.max(task.max_retries, NEVER_ARRIVED_RETRIES) }
+          return failed(error, nextRetryMs(policy, error, random()))
         }
         const leftMs = untilMs - performance.now()
         if (leftMs <= 0)
           return unknown(
             'The server was asked, and by the timeout of the run it had not said that it was over. Look there before you run it again.',
           )
-        await sleep(Math.min(waitMs, leftMs), undefined, { signal }).catch(() => signal.throwIfAborted())
+        await sleep(Math.min(backoff.next(), leftMs), undefined, { signal }).catch(() => signal.throwIfAborted())
       }
     } catch (error) {
       if (error instanceof Stopped) return stopped(error)
-      logger.error({ task_id: task.id, err: error }, 'the server could not be asked what became of a call')
+      logger.error({ task_id: task.id, err: error }, 'the outcome of a lost call could not be recovered')
       return unknown('The server could not be asked; the log of the worker says why.')
     }
   }
-export type Ask = ReturnType<typeof makeAsk>
+export type Recover = ReturnType<typeof makeRecover>

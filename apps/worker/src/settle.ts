@@ -1,47 +1,67 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Settlement, Sql, Unsent, UnsentTask } from '@automagik-spark/db'
-import { addEvent, releaseTasks, releaseUnsent, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
+import { makeBackoff } from '@automagik-spark/core'
+import type { SettledRun, Settlement, Sql, Unsent, UnsentTask } from '@automagik-spark/db'
+import { releaseTasks, releaseUnsent, settle, SETTLE_BATCH, settledBy } from '@automagik-spark/db'
 import type { Logger } from '@automagik-spark/engine'
 import { makeBatcher } from '@automagik-spark/engine'
+import type { CircuitBreakers } from './circuit-breakers.ts'
+import type { PauseFailing } from './pause-failing.ts'
+import type { SecondTimers } from './second-timers.ts'
+import type { TaskLog } from './task-log.ts'
 import type { Troubles } from './troubles.ts'
 
 type Deps = {
   sql: Sql
   logger: Logger
   troubles: Troubles
-  /** Tasks wait for their next tries at these times. */
-  onRetries: (at: Date[]) => void
-  /** A source took a call that had taken none for a while. */
-  onOutcomes: () => Promise<void>
-  /** Runs failed for good. */
-  onFailed: () => void
+  taskLog: Pick<TaskLog, 'lateAnswer'>
+  secondTimers: Pick<SecondTimers, 'arm'>
+  circuitBreakers: Pick<CircuitBreakers, 'review'>
+  pauseFailing: PauseFailing
 }
 
-const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 2_000
-const HAND_BACK_TRIES = 8
-/** Characters of answers in one statement: Node and PostgreSQL have limits for what is one text (some 500 million), and hold it several times. */
+const RETRY = { firstMs: 50, lastMs: 2_000 }
+const RELEASE_TRIES = 8
+/** Characters of answers in one statement: Node and PostgreSQL limit one text to some 500 million, and hold it several times. */
 const SETTLE_CHARS = 32 * 1024 * 1024
 const charsOf = ({ output, full_output }: Settlement): number => (output?.length ?? 0) + (full_output?.length ?? 0)
 
 /**
- * Writes how attempts ended. PostgreSQL away is no reason to lose an answer: it is kept and tried again until it is written or
- * until its token holds no longer.
+ * Writes how attempts ended. No answer is lost while PostgreSQL is away: it is kept and tried again until it is written, or until its token
+ * is no longer its task's.
  */
-export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFailed }: Deps) => {
-  /** True: written by this token, now or by a try whose answer was lost. */
+export const makeSettler = (deps: Deps) => {
+  const { sql, logger, troubles, taskLog, secondTimers, circuitBreakers, pauseFailing } = deps
+  const armRetries = (rows: readonly { next_retry_at: Date | null }[]) => {
+    const retries = rows.flatMap((row) => row.next_retry_at ?? [])
+    if (retries.length > 0) secondTimers.arm(retries)
+  }
+  /** What others have to do about it. When it fails here, the reconciler does it. */
+  const followUp = async (rows: SettledRun[]) => {
+    armRetries(rows)
+    if (rows.some((row) => row.outcomes_changed))
+      await circuitBreakers
+        .review()
+        .catch((error: unknown) =>
+          logger.warn({ err: error }, 'sources could not be looked through; the reconciler tries again'),
+        )
+    if (rows.some((row) => row.status === 'failed'))
+      void pauseFailing().catch((error: unknown) =>
+        logger.warn({ err: error }, 'schedules could not be paused; the reconciler tries again'),
+      )
+  }
+
+  /** True: written by this token, now or by an earlier try whose answer was lost. */
   const settleAll = async (settlements: Settlement[]): Promise<boolean[]> => {
-    for (let waitMs = FIRST_RETRY_MS, doubtful = false; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+    const backoff = makeBackoff(RETRY)
+    for (let isInDoubt = false; ;) {
       try {
         const rows = await settle(sql, settlements)
         troubles.worked('settling')
-        const retries = rows.flatMap((row) => row.next_retry_at ?? [])
-        if (retries.length > 0) onRetries(retries)
-        if (rows.some((row) => row.outcomes_changed)) await onOutcomes()
-        if (rows.some((row) => row.status === 'failed')) onFailed()
+        await followUp(rows)
         const done = new Set(rows.map((row) => row.id))
         const rest = settlements.filter((settlement) => !done.has(settlement.id))
-        if (doubtful && rest.length > 0) for (const id of await settledBy(sql, rest)) done.add(id)
+        if (isInDoubt && rest.length > 0) for (const id of await settledBy(sql, rest)) done.add(id)
         return settlements.map((settlement) => done.has(settlement.id))
       } catch (error) {
         if (isRefused(error)) {
@@ -49,9 +69,9 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
           logger.error({ task_id: settlements[0]!.id, err: error }, 'answer could not be stored')
           return settleAll([unstorable(settlements[0]!)])
         }
-        doubtful = true
+        isInDoubt = true
         troubles.failed('settling', error)
-        await sleep(waitMs)
+        await sleep(backoff.next())
       }
     }
   }
@@ -63,54 +83,50 @@ export const makeSettler = ({ sql, logger, troubles, onRetries, onOutcomes, onFa
     run: settleAll,
   })
 
-  const giveBackOne = makeBatcher<Unsent, UnsentTask | null>({
+  const releaseOneUnsent = makeBatcher<Unsent, UnsentTask | null>({
     max: SETTLE_BATCH,
     async run(unsent) {
-      for (let waitMs = FIRST_RETRY_MS; ; waitMs = Math.min(waitMs * 2, LAST_RETRY_MS)) {
+      const backoff = makeBackoff(RETRY)
+      for (;;) {
         try {
           const rows = new Map((await releaseUnsent(sql, unsent)).map((row) => [row.id, row]))
-          troubles.worked('giving back')
-          const next = [...rows.values()].flatMap((row) => row.next_retry_at ?? [])
-          if (next.length > 0) onRetries(next)
+          troubles.worked('releasing')
+          armRetries([...rows.values()])
           return unsent.map(({ id }) => rows.get(id) ?? null)
         } catch (error) {
-          troubles.failed('giving back', error)
-          await sleep(waitMs)
+          troubles.failed('releasing', error)
+          await sleep(backoff.next())
         }
       }
     },
   })
 
   return {
-    /** A call that surely was not sent: its task goes back. Null: the token held no longer, or the word of an earlier commit got lost. */
-    releaseUnsent: giveBackOne,
+    /** Releases the task of a call that surely was not sent. Null: the token is no longer its task's, or the answer of an earlier commit was lost. */
+    releaseUnsent: releaseOneUnsent,
 
-    /** False: the token held no longer. The late answer is kept in the task's log, nothing else. */
+    /** Completes or fails a task. False: the token is no longer its task's, and only the task's log keeps the late answer. */
     async settle(settlement: Settlement, attempt: number): Promise<boolean> {
-      const written = await settleOne(settlement)
-      if (!written) {
-        logger.warn({ task_id: settlement.id, status: settlement.status }, 'late answer kept in the log only')
-        await addEvent(sql, {
-          task_id: settlement.id,
-          type: 'late_answer',
-          message: lateMessage(settlement),
-          try: attempt,
-        }).catch((error: unknown) => logger.warn({ task_id: settlement.id, err: error }, 'late answer lost'))
-      }
-      return written
+      const isWritten = await settleOne(settlement)
+      if (!isWritten) await taskLog.lateAnswer(settlement, attempt)
+      return isWritten
     },
 
-    /** Gives back what was never sent. When PostgreSQL stays away, the lease runs out and the sweep decides. */
-    async handBack(pairs: { id: string; token: string }[], why: string): Promise<void> {
-      if (pairs.length === 0) return
-      for (let tries = 1, waitMs = FIRST_RETRY_MS; ; tries++, waitMs *= 2) {
+    /** Releases tasks that were never sent. When PostgreSQL stays away their leases run out, and the task is taken over. */
+    async release(tasks: { id: string; token: string }[], why: string): Promise<void> {
+      if (tasks.length === 0) return
+      const backoff = makeBackoff({ ...RETRY, lastMs: 4_000 })
+      for (let tries = 1; ; tries++) {
         try {
-          await releaseTasks(sql, pairs, why)
+          await releaseTasks(sql, tasks, why)
           return
         } catch (error) {
-          if (tries === HAND_BACK_TRIES)
-            return logger.warn({ err: error, tasks: pairs.length }, 'handing back failed; the lease will run out')
-          await sleep(waitMs)
+          if (tries === RELEASE_TRIES)
+            return logger.warn(
+              { err: error, tasks: tasks.length },
+              'tasks could not be released; their leases will run out',
+            )
+          await sleep(backoff.next())
         }
       }
     },
@@ -130,6 +146,3 @@ const unstorable = (settlement: Settlement): Settlement => ({
   error_code: 'bad_answer',
   retry_in_ms: null,
 })
-
-const lateMessage = ({ status, error }: Settlement) =>
-  `this attempt ended ${status}${error ? `: ${error}` : ''}, after its task had been decided otherwise; nothing was changed`

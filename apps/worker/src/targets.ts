@@ -1,60 +1,74 @@
+import { makeBoundedMap } from '@automagik-spark/core'
 import type { ClaimedTask, FlowTarget, SourceTarget, Sql } from '@automagik-spark/db'
 import { flowTargets, sourceTargets } from '@automagik-spark/db'
 
 export type Target = { flow: FlowTarget; source: SourceTarget }
 
-/** Each holds its graph, which may be a megabyte. */
+/** Each flow holds its graph, which may be a megabyte. */
 const MOST = 100
 
-/** Flows and sources that this worker called lately, by when they changed: an edit or a sync brings another time and so a fresh look. */
-export const makeTargets = (sql: Sql) => {
-  const flows = new Map<string, FlowTarget>()
-  const sources = new Map<string, SourceTarget>()
-  const flowKey = (task: ClaimedTask) => `${task.workflow_id}:${task.flow_changed_at.getTime()}`
-  const sourceKey = (task: ClaimedTask) => `${task.source_id}:${task.source_version}`
-  const keep = <T>(cache: Map<string, T>, key: string, value: T) => {
-    cache.set(key, value)
-    for (const oldest of cache.keys()) {
-      if (cache.size <= MOST) break
-      cache.delete(oldest)
-    }
-  }
+/**
+ * Rows that this worker used lately, by their id and version. A version that is not here is read anew; when the row changed again meanwhile, the
+ * newest version is used.
+ */
+const makeVersions = <Row>(
+  read: (ids: string[]) => Promise<Row[]>,
+  of: { task: (task: ClaimedTask) => [id: string, version: number]; row: (row: Row) => [id: string, version: number] },
+) => {
+  const rows = makeBoundedMap<string, Row>(MOST)
+  const keep = (row: Row) => rows.set(of.row(row).join(':'), row)
 
   return {
-    /** What these tasks call; a task whose workflow or source has just been deleted has no entry. */
-    async of(tasks: ClaimedTask[]): Promise<Map<string, Target>> {
-      const missingFlows = [
-        ...new Set(tasks.filter((task) => !flows.has(flowKey(task))).map((task) => task.workflow_id)),
-      ]
-      const missingSources = [
-        ...new Set(tasks.filter((task) => !sources.has(sourceKey(task))).map((task) => task.source_id)),
-      ]
-      if (missingFlows.length > 0)
-        for (const flow of await flowTargets(sql, missingFlows))
-          keep(flows, `${flow.workflow_id}:${flow.changed_at.getTime()}`, flow)
-      if (missingSources.length > 0)
-        for (const source of await sourceTargets(sql, missingSources))
-          keep(sources, `${source.source_id}:${source.version}`, source)
-      const targets = new Map<string, Target>()
+    keep,
+    /** By id. The tasks may have more rows than are kept. */
+    async byId(tasks: ClaimedTask[]): Promise<Map<string, Row>> {
+      const found = new Map<string, Row>()
+      const missing = new Set<string>()
       for (const task of tasks) {
-        // A version that moved on between claim and look: the newest is what is called.
-        const flow = flows.get(flowKey(task)) ?? newest(flows, `${task.workflow_id}:`)
-        const source = sources.get(sourceKey(task)) ?? newest(sources, `${task.source_id}:`)
-        if (flow && source) targets.set(task.id, { flow, source })
+        const [id, version] = of.task(task)
+        const known = rows.get(`${id}:${version}`)
+        if (known) found.set(id, known)
+        else missing.add(id)
       }
-      return targets
+      if (missing.size > 0)
+        for (const row of await read([...missing])) {
+          found.set(of.row(row)[0], row)
+          keep(row)
+        }
+      return found
+    },
+  }
+}
+
+/** What tasks call: their flows and sources. */
+export const makeTargets = (sql: Sql) => {
+  const flows = makeVersions<FlowTarget>((ids) => flowTargets(sql, ids), {
+    task: ({ workflow_id, flow_changed_at }) => [workflow_id, flow_changed_at.getTime()],
+    row: ({ workflow_id, changed_at }) => [workflow_id, changed_at.getTime()],
+  })
+  const sources = makeVersions<SourceTarget>((ids) => sourceTargets(sql, ids), {
+    task: ({ source_id, source_version }) => [source_id, source_version],
+    row: ({ source_id, version }) => [source_id, version],
+  })
+
+  return {
+    /** By task id. A task whose workflow or source has just been deleted has no target. */
+    async of(tasks: ClaimedTask[]): Promise<Map<string, Target>> {
+      const foundFlows = await flows.byId(tasks)
+      const foundSources = await sources.byId(tasks)
+      return new Map(
+        tasks.flatMap((task): [string, Target][] => {
+          const flow = foundFlows.get(task.workflow_id)
+          const source = foundSources.get(task.source_id)
+          return flow && source ? [[task.id, { flow, source }]] : []
+        }),
+      )
     },
 
-    /** It was learnt whether a flow answers only when streamed. */
-    streamsOnly(flow: FlowTarget, streams_only: boolean) {
-      keep(flows, `${flow.workflow_id}:${flow.changed_at.getTime()}`, { ...flow, streams_only })
+    /** A run found out whether the flow answers with text only when streamed. */
+    setStreamsOnly(flow: FlowTarget, streams_only: boolean): void {
+      flows.keep({ ...flow, streams_only })
     },
   }
 }
 export type Targets = ReturnType<typeof makeTargets>
-
-const newest = <T>(cache: Map<string, T>, prefix: string): T | undefined => {
-  let found: T | undefined
-  for (const [key, value] of cache) if (key.startsWith(prefix)) found = value
-  return found
-}

@@ -1,23 +1,18 @@
 import type { Logger } from '@automagik-spark/engine'
 import { isOurBug, kindOf, whyUnavailable } from '@automagik-spark/engine'
 
-type Deps = {
-  logger: Logger
-  /** What `current` says is worth telling others, or is no longer so. */
-  onChange: () => void
-}
-
-/** One failure is no trouble: connections break, and the next try gets through. */
+/** One failure is no trouble: connections break, and the next try succeeds. */
 const TROUBLE_AFTER_MS = 10_000
 
 type Open = { sinceMs: number; failures: number; kind: string; isBug: boolean; reason: string; told: boolean }
 
 /**
- * What keeps failing at PostgreSQL: said once and not at each try, counted, and after 10 s told to others. A statement that PostgreSQL does not
- * understand is a bug and told at once.
+ * What keeps failing at PostgreSQL: it is logged once and not at each try, counted, and after 10 s shown in `/health`. A statement that
+ * PostgreSQL does not understand is a bug and shown at once.
  */
-export const makeTroubles = ({ logger, onChange }: Deps) => {
-  /** By what a worker does at PostgreSQL, as log and `/health` name it: `claiming`, `settling`, … */
+export const makeTroubles = ({ logger }: { logger: Logger }) => {
+  let onChange = (): void => undefined
+  /** By the work that fails, as the log and `/health` name it: `claiming`, `settling`, … */
   const open = new Map<string, Open>()
 
   const failed = (work: string, error: unknown): void => {
@@ -49,7 +44,7 @@ export const makeTroubles = ({ logger, onChange }: Deps) => {
   return {
     failed,
     worked,
-    /** Does it, and notes how it went. It throws what `act` throws. */
+    /** Does the work and notes whether it succeeded. It throws what `act` throws. */
     async during<T>(work: string, act: () => Promise<T>): Promise<T> {
       try {
         const value = await act()
@@ -60,7 +55,11 @@ export const makeTroubles = ({ logger, onChange }: Deps) => {
         throw error
       }
     },
-    /** What others should know, or null. */
+    /** Calls the listener when the result of `current` begins or ceases to hold. */
+    onChange(listener: () => void): void {
+      onChange = listener
+    },
+    /** What `/health` shows, or null. */
     current(): string | null {
       const told = [...open].filter(([, { told }]) => told)
       return (

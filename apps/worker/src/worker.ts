@@ -1,33 +1,33 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { RECOVERING_TYPES } from '@automagik-spark/adapters'
 import type { SourceType } from '@automagik-spark/core'
-import { ceilToSecond } from '@automagik-spark/core'
 import type { Db } from '@automagik-spark/db'
-import { addEvent, idsIn, listen, makeQueueDb } from '@automagik-spark/db'
+import { idsIn, listen, makeQueueDb } from '@automagik-spark/db'
 import type { DbClock, Ids, Logger, OpenSource, WakeUps } from '@automagik-spark/engine'
-import { announceDue, GONE, loop, makeFlowCopies, makeFlowReads } from '@automagik-spark/engine'
+import { announceDue, loop, makeFlowCopies, makeFlowReads } from '@automagik-spark/engine'
 import { makeAttempt } from './attempt.ts'
-import { makeHolds } from './circuit-breakers.ts'
+import { makeCircuitBreakers } from './circuit-breakers.ts'
 import { makeConfirmNotFound } from './confirm-not-found.ts'
+import { makeDrain } from './drain.ts'
 import { makeFire } from './fire.ts'
-import { makeChecks } from './health-checks.ts'
+import { makeFlowFindings } from './flow-findings.ts'
+import { makeHealthChecks } from './health-checks.ts'
 import { makeHeartbeat } from './heartbeat.ts'
-import { type DriftedFlow, makePrepare } from './prepare.ts'
+import { makePauseFailing } from './pause-failing.ts'
+import { makePrepare } from './prepare.ts'
 import { makeReconcile } from './reconcile.ts'
-import { makeAsk } from './recover.ts'
+import { makeRecover } from './recover.ts'
+import { makeRunTask } from './run-task.ts'
 import { makeRunner } from './runner.ts'
-import { makeGuard } from './second-timers.ts'
+import { makeSecondTimers } from './second-timers.ts'
 import { makeSettler } from './settle.ts'
 import { makeTargets } from './targets.ts'
+import { makeTaskLog } from './task-log.ts'
 import { makeTroubles } from './troubles.ts'
-import { makeUnsent } from './unsent.ts'
+import { makeHandleUnsent } from './unsent.ts'
 
 /** Lengths in milliseconds; tests bring shorter ones. */
 export type WorkerTimes = { leaseMs: number; graceMs: number; reconcileMs: number; drainMs: number; checkMs: number }
 export const WORKER_TIMES = { leaseMs: 30_000, graceMs: 10_000, reconcileMs: 1_000, checkMs: 60_000 } as const
-
-/** How long aborted calls may take to let go, at the end of a drain. */
-const LAST_WAIT_MS = 1_000
 
 export type WorkerDeps = {
   url: string
@@ -38,8 +38,8 @@ export type WorkerDeps = {
   logger: Logger
   random: () => number
   openSource: OpenSource
-  /** Kinds of servers that can be asked what became of a lost call; left out: those of the adapters. */
-  can_be_asked?: readonly SourceType[]
+  /** Kinds of servers that can tell the outcome of a lost call. Left out: those of the adapters. */
+  recovering_types?: readonly SourceType[]
   hostname: string
   pid: number
   version: string
@@ -48,98 +48,97 @@ export type WorkerDeps = {
   /** Seconds. */
   default_timeout: number
   times: WorkerTimes
-  /** Only for the test that proves that Agenda alone wakes everything: without the guard, the reconciler and announcements. */
-  nets?: boolean
+  /** False only in tests that prove that Agenda alone wakes everything: no second timers, no `spark_due`, no loop that reconciles. */
+  fallback?: boolean
 }
 
-/** A worker: fires what is due, runs what is ready, takes over what dead workers left. */
+/**
+ * A worker: it fires schedules that are due, claims tasks that are ready, calls their flows, and takes over what dead workers left.
+ *
+ * Who wakes whom. Nothing relies on one way alone: every wake-up may be lost, and `reconcile` finds what it was for.
+ *
+ *   NOTIFY spark_ready (a task can be claimed), a free slot  ─► runner: claim, run-task, settle
+ *   NOTIFY spark_cancel, heartbeat (cancelled or deleted)    ─► runner: stop the call
+ *   NOTIFY spark_due (due within 2 s)                        ─► second timers
+ *   Agenda at a due second, second timers 20 ms after it     ─► fire (NOTIFY spark_ready), runner, health checks
+ *   settle (retry later), health checks (source suspended)   ─► second timers and Agenda, for that second
+ *   a call that was not sent                                 ─► health checks; a source is back ─► NOTIFY spark_due
+ *   reconcile, each second: whatever PostgreSQL shows        ─► all of the above; lost calls of dead workers ─► runner: recover
+ */
 export const startWorker = async (deps: WorkerDeps) => {
-  const { url, db, wakeUps, clock, ids, logger, random, times, nets = true } = deps
+  const { url, db, wakeUps, clock, ids, random, openSource, maxOutputBytes, times, fallback = true } = deps
   const worker_id = ids.next()
-  const log = logger.child({ worker_id })
-  const warn = (message: string) => (error: unknown) => log.warn({ err: error }, message)
+  const logger = deps.logger.child({ worker_id })
+  const warn = (message: string) => (error: unknown) => logger.warn({ err: error }, message)
   const queueDb = makeQueueDb({ url, name: 'worker', onError: warn('a connection to PostgreSQL broke') })
-  /** Retries, and sources that may be back, are woken like schedules. Lost on the way, the reconciler arms them. */
-  const arm = (at: Date[]) => {
-    if (nets) guard.watch(at)
-    // Agenda knows whole seconds.
-    void wakeUps.wakeAtAll(at.map(ceilToSecond))
-  }
-  const announce = announceDue({ sql: db.sql, wakeUps, clock })
-  const onReleased = () => void announce(clock.now())
-  const holds = makeHolds({ sql: db.sql, logger: log })
-  const checks = makeChecks({
+
+  // What the parts below share.
+  const troubles = makeTroubles({ logger })
+  const secondTimers = makeSecondTimers({ clock, wakeUps, isOn: fallback })
+  const taskLog = makeTaskLog({ sql: db.sql, logger })
+  const targets = makeTargets(db.sql)
+  const flowFindings = makeFlowFindings({ workflows: db.workflows, copies: makeFlowCopies({ db, clock, ids }), logger })
+
+  // Sources that are down, and schedules that fail.
+  const circuitBreakers = makeCircuitBreakers({ sql: db.sql, logger })
+  const healthChecks = makeHealthChecks({
     sql: db.sql,
-    openSource: deps.openSource,
-    logger: log,
+    openSource,
+    clock,
+    logger,
     random,
     everyMs: times.checkMs,
-    arm,
-    onReleased,
-    onDown: holds.failManualRuns,
+    secondTimers,
+    announceDue: announceDue({ sql: db.sql, wakeUps, clock }),
+    circuitBreakers,
   })
-  const pauseFailing = async () => {
-    for (const schedule_id of await db.schedules.pauseFailing())
-      log.warn({ schedule_id }, 'schedule is paused: its runs failed too often, or its flow is gone')
-  }
-  const troubles = makeTroubles({ logger: log, onChange: () => void beatQuietly() })
+  const pauseFailing = makePauseFailing({ schedules: db.schedules, logger })
+
+  // A due time becomes a task, and a task a call and its end.
+  const fire = makeFire({ sql: queueDb.fire, wakeUps, ids, logger, default_timeout: deps.default_timeout })
   const settler = makeSettler({
     sql: queueDb.settle,
-    logger: log,
+    logger,
     troubles,
-    onRetries: arm,
-    onFailed: () => void pauseFailing().catch(warn('schedules could not be paused; the reconciler tries again')),
-    onOutcomes: () => holds.look().catch(warn('sources could not be looked through; the reconciler tries again')),
+    taskLog,
+    secondTimers,
+    circuitBreakers,
+    pauseFailing,
   })
-  const targets = makeTargets(db.sql)
-  const confirmNotFound = makeConfirmNotFound({ openSource: deps.openSource })
-  const copies = makeFlowCopies({ db, clock, ids })
-  const mendCopy = ({ target: { source }, remote, flow, chosen_input, chosen_output, change }: DriftedFlow) =>
-    copies.mend(
-      { source_id: source.source_id, remote, flow },
-      { input_component: chosen_input ?? undefined, output_component: chosen_output ?? undefined, said: [change] },
-    )
-  const fire = makeFire({ sql: queueDb.fire, wakeUps, ids, logger: log, default_timeout: deps.default_timeout })
+  const confirmNotFound = makeConfirmNotFound({ openSource })
+  const runTask = makeRunTask({
+    sql: queueDb.intend,
+    prepare: makePrepare({ openSource, reads: makeFlowReads(), flowFindings, logger }),
+    attempt: makeAttempt({ openSource, confirmNotFound, logger, random, maxOutputBytes }),
+    recover: makeRecover({ openSource, logger, random, maxOutputBytes }),
+    confirmNotFound,
+    handleUnsent: makeHandleUnsent({ sql: db.sql, settler, healthChecks, logger }),
+    settler,
+    targets,
+    flowFindings,
+    taskLog,
+    troubles,
+    logger,
+    random,
+  })
   const runner = makeRunner({
     worker_id,
-    claimSql: queueDb.claim,
-    intendSql: queueDb.intend,
+    sql: queueDb.claim,
     targets,
+    runTask,
     settler,
     troubles,
     ids,
-    logger: log,
+    logger,
     concurrency: deps.concurrency,
     leaseMs: times.leaseMs,
-    random,
-    confirmNotFound,
-    prepare: makePrepare({
-      openSource: deps.openSource,
-      reads: makeFlowReads(),
-      logger: log,
-      onDrift: (drifted) =>
-        void mendCopy(drifted).catch(warn('the copy of a changed flow could not be mended; the next run tries again')),
-      onLost: (workflow_id, why) => void db.workflows.addWarning(workflow_id, why).catch(warn('a warning was lost')),
-    }),
-    attempt: makeAttempt({
-      openSource: deps.openSource,
-      confirmNotFound,
-      logger: log,
-      random,
-      maxOutputBytes: deps.maxOutputBytes,
-    }),
-    ask: makeAsk({ openSource: deps.openSource, logger: log, random, maxOutputBytes: deps.maxOutputBytes }),
-    unsent: makeUnsent({ sql: db.sql, settler, checks, logger: log }),
-    onStreamsOnly: (...learnt) =>
-      void db.workflows.markStreamsOnly(...learnt).catch(warn('a flow could not be marked')),
-    onGone: (workflow_id) => void db.workflows.addWarning(workflow_id, GONE).catch(warn('a warning was lost')),
-    onNote: (task, message) =>
-      addEvent(db.sql, { task_id: task.id, type: 'note', message, try: task.tries }).catch(warn('a note was lost')),
   })
+
+  // What goes on for as long as the worker lives.
   const heartbeat = makeHeartbeat({
     sql: queueDb.heartbeat,
     clock,
-    logger: log,
+    logger,
     runner,
     troubles,
     leaseMs: times.leaseMs,
@@ -151,37 +150,42 @@ export const startWorker = async (deps: WorkerDeps) => {
       version: deps.version,
     },
   })
-  const beatQuietly = () => troubles.during('heartbeat', heartbeat.once).catch(() => undefined)
-  const fireQuietly = () => troubles.during('firing', fire).catch(() => undefined) // the reconciler tries again
-  const checkQuietly = () => checks.look().catch(warn('sources could not be checked; the reconciler tries again'))
-  /** At a due second: schedules to fire, tasks whose next try has come, sources that may be back. */
-  const look = () => {
-    runner.pump()
-    void checkQuietly()
-    return fireQuietly()
-  }
-  const guard = makeGuard({ clock, look: () => void look() })
   const reconcile = makeReconcile({
     db,
     sql: queueDb.heartbeat,
     wakeUps,
     clock,
-    logger: log,
-    troubles,
-    fire,
-    pump: runner.pump,
-    onRetries: arm,
-    holds,
-    checks,
-    checkMs: times.checkMs,
-    pauseFailing,
-    adopt: runner.adopt,
-    asker: { worker_id, leaseMs: times.leaseMs, source_types: deps.can_be_asked ?? RECOVERING_TYPES },
+    logger,
     random,
-    watch: guard.watch,
+    troubles,
+    secondTimers,
+    fire,
+    runner,
+    circuitBreakers,
+    healthChecks,
+    pauseFailing,
+    recoverer: { worker_id, leaseMs: times.leaseMs, source_types: deps.recovering_types ?? RECOVERING_TYPES },
+    checkMs: times.checkMs,
     graceMs: times.graceMs,
   })
+  const drain = makeDrain({
+    sql: queueDb.heartbeat,
+    logger,
+    runner,
+    heartbeat,
+    settler,
+    worker_id,
+    drainMs: times.drainMs,
+  })
+  const fireQuietly = () => troubles.during('firing', fire).catch(() => undefined) // the reconciler tries again
+  /** At a due second: schedules to fire, tasks whose next try has come, sources that may be back. */
+  const onDueSecond = async (): Promise<void> => {
+    runner.pump()
+    void healthChecks.startQuietly()
+    await fireQuietly()
+  }
 
+  secondTimers.listen(() => void onDueSecond())
   await heartbeat.once() // it can be counted, and its clock is right, before it does anything
   const listener = listen({
     url,
@@ -191,52 +195,21 @@ export const startWorker = async (deps: WorkerDeps) => {
     onMessage(channel, payload) {
       if (channel === 'spark_ready') runner.pump()
       else if (channel === 'spark_cancel') for (const id of idsIn(payload)) runner.stop(id, 'cancelled')
-      else if (nets && !Number.isNaN(Date.parse(payload))) guard.watch([new Date(payload)])
+      else if (!Number.isNaN(Date.parse(payload))) secondTimers.watch([new Date(payload)])
     },
     onUp() {
       runner.pump()
-      if (nets) void fireQuietly()
+      if (fallback) void fireQuietly()
     },
   })
-  const beating = loop(times.leaseMs / 4, random, beatQuietly, () => undefined)
-  const looking = nets
-    ? loop(
-        times.reconcileMs,
-        random,
-        () => troubles.during('reconciling', reconcile),
-        () => undefined,
-      )
+  // Errors are noted by `troubles`.
+  const ignore = () => undefined
+  const heartbeats = loop(times.leaseMs / 4, random, heartbeat.quietly, ignore)
+  const reconciling = fallback
+    ? loop(times.reconcileMs, random, () => troubles.during('reconciling', reconcile), ignore)
     : null
-  await wakeUps.listen(async () => void (await look()))
-  log.info({ concurrency: deps.concurrency, store: wakeUps.backend }, 'worker started')
-
-  /** What is in hand gets `drainMs` to end; then what was not sent goes back, and the leases of the rest end now. */
-  const drain = async () => {
-    await runner.close()
-    heartbeat.setStatus('draining')
-    await beatQuietly()
-    const until = performance.now() + times.drainMs
-    if (runner.count() > 0)
-      log.info({ tasks: runner.count(), at_most_s: times.drainMs / 1000 }, 'waiting for the runs in hand')
-    while (runner.count() > 0 && performance.now() < until) await sleep(Math.min(50, times.drainMs))
-    const rest = runner.held()
-    if (rest.length === 0) return
-    log.warn({ tasks: rest.length }, 'runs were not over when the drain time was')
-    // Let go first, so that no heartbeat prolongs a lease again and nothing more is written by this process.
-    for (const { task } of rest) runner.stop(task.id, 'gone')
-    const goneBy = performance.now() + LAST_WAIT_MS
-    while (runner.count() > 0 && performance.now() < goneBy) await sleep(20)
-    await settler.handBack(
-      rest.filter((held) => held.phase === 'claimed').map(({ task }) => task),
-      'the worker was shut down before the call',
-    )
-    await queueDb.heartbeat
-      .query(
-        `UPDATE tasks SET lease_until = spark_now() WHERE id = ANY ($1::uuid[]) AND worker_id = $2 AND status = 'running'`,
-        [rest.map(({ task }) => task.id), worker_id],
-      )
-      .catch(warn('leases could not be ended; they will run out'))
-  }
+  await wakeUps.listen(onDueSecond)
+  logger.info({ concurrency: deps.concurrency, store: wakeUps.backend }, 'worker started')
 
   return {
     id: worker_id,
@@ -246,17 +219,17 @@ export const startWorker = async (deps: WorkerDeps) => {
     heartbeat,
     runner,
     /** To be called when wake-ups are stopped. Fires and claims nothing more, drains, and closes its connections. */
-    async stop() {
-      guard.stop()
-      await looking?.stop()
-      await checks.stop()
+    async stop(): Promise<void> {
+      secondTimers.stop()
+      await reconciling?.stop()
+      await healthChecks.stop()
       await drain() // with heartbeats on
-      await beating.stop()
+      await heartbeats.stop()
       await listener.close()
       heartbeat.setStatus('stopped')
-      await beatQuietly()
+      await heartbeat.quietly()
       await queueDb.close()
-      log.info({}, 'worker stopped')
+      logger.info({}, 'worker stopped')
     },
   }
 }

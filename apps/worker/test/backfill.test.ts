@@ -191,7 +191,7 @@ describe('a backfill', () => {
 })
 
 it('the runs of a backfill go one at a time, beside the live ones, which they neither hold up nor skip', async () => {
-  const worker = await stack.addWorker({ nets: false })
+  const worker = await stack.addWorker({ fallback: false })
   await stack.stub.set({ slow: 'held' })
   const { id, start_at, next_due_at } = await create()
   await backfill(id, start_at!, after(start_at!, 20 * MINUTE))

@@ -281,7 +281,7 @@ describe('a server that is busy', () => {
 
 describe('woken by Agenda alone', () => {
   it('a server is checked again when its time has come, and what was due starts when it is back', async () => {
-    await addWorker({ nets: false })
+    await addWorker({ fallback: false })
     await stack.stub.set({ unreachable: true })
     const [waiting] = await plan(1, 'sent in vain')
     workers[0]!.runner.pump()
@@ -301,7 +301,7 @@ describe('woken by Agenda alone', () => {
   })
 
   it('what waited for a source that was switched off starts when it is switched on', async () => {
-    await addWorker({ nets: false })
+    await addWorker({ fallback: false })
     await stack.engine.sources.update(source_id, { status: 'inactive' })
     const schedule = await stack.engine.schedules.create(
       newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'switched' }),

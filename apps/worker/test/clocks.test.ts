@@ -38,7 +38,7 @@ const ledger = async (id: string) =>
 describe("when PostgreSQL's clock", () => {
   it('jumps an hour ahead, what lies in between is missed as in an outage, and the newest runs', async () => {
     const { id } = await create()
-    const worker = await addWorker({ nets: false })
+    const worker = await addWorker({ fallback: false })
     await moveClock(stack, 65 * MINUTE)
     await worker.fire()
     expect(
@@ -54,7 +54,7 @@ describe("when PostgreSQL's clock", () => {
 
   it('is set back an hour, nothing runs again, also after a pause and an edit, and all goes on where it was', async () => {
     const { id } = await create({ overlap: 'allow' })
-    const worker = await addWorker({ nets: false })
+    const worker = await addWorker({ fallback: false })
     await moveClock(stack, HOUR + 5 * MINUTE)
     await worker.fire()
     const rows = await until(

@@ -49,7 +49,7 @@ const addWorker = async (options: NonNullable<Parameters<Stack['addWorker']>[0]>
   workers.push(worker)
   await until(listeners, (pids) => pids.length === workers.length)
   // The reconciler's first round ends with the workers that are long gone.
-  if (options.nets !== false)
+  if (options.fallback !== false)
     await until(
       () => stack.db.sql.query(`SELECT FROM workers WHERE hostname = 'long gone'`),
       ({ rowCount }) => rowCount === 0,
@@ -219,7 +219,7 @@ it('wake-ups that the store lost are armed again', async () => {
 
 describe('firing', () => {
   it('by several workers at once starts each due time once', async () => {
-    const two = [await addWorker({ nets: false }), await addWorker({ nets: false })]
+    const two = [await addWorker({ fallback: false }), await addWorker({ fallback: false })]
     const schedules = await Promise.all(
       Array.from({ length: 30 }, () =>
         stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' })),
@@ -240,13 +240,13 @@ describe('firing', () => {
        FROM generate_series(1, $2), (SELECT date_trunc('second', spark_now()) AS at) t`,
       [workflow_id, BATCH + 1],
     )
-    const worker = await addWorker({ nets: false, concurrency: 1 })
+    const worker = await addWorker({ fallback: false, concurrency: 1 })
     expect(await worker.fire()).toBe(BATCH + 1)
     await clear(stack, 'tasks')
   })
 
   it('goes row by row when PostgreSQL refuses a batch, and pauses the schedule that it refuses', async () => {
-    const worker = await addWorker({ nets: false })
+    const worker = await addWorker({ fallback: false })
     const [good, bad, other] = await Promise.all(
       [1, 2, 3].map(() => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))),
     )
@@ -276,7 +276,7 @@ describe('firing', () => {
 
   it('row by row leaves a schedule that was paused meanwhile', async () => {
     proxy = await startStatementProxy(stack.url)
-    const worker = await addWorker({ nets: false, through: proxy.url })
+    const worker = await addWorker({ fallback: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     await stack.db.sql.query(
       'CREATE TRIGGER refuse BEFORE INSERT ON occurrences FOR EACH ROW EXECUTE FUNCTION refuse()',
@@ -301,7 +301,7 @@ describe('firing', () => {
 
   it('starts a due time once when the word of its commit got lost', async () => {
     proxy = await startStatementProxy(stack.url)
-    const worker = await addWorker({ nets: false, through: proxy.url })
+    const worker = await addWorker({ fallback: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(
       newSchedule({ workflow_id, schedule_expr: '1h', input_value: 'commit' }),
     )
@@ -321,7 +321,7 @@ describe('firing', () => {
 
   it('looks once more when it was called while it looked', async () => {
     proxy = await startStatementProxy(stack.url)
-    const worker = await addWorker({ nets: false, through: proxy.url })
+    const worker = await addWorker({ fallback: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     const looked = proxy.holdAnswer('FOR NO KEY UPDATE OF s SKIP LOCKED')
     const first = worker.fire()

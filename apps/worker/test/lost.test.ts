@@ -141,7 +141,7 @@ describe('a worker', () => {
       async () => callsOf('twice in hand').length,
       (n) => n === 2,
     )
-    expect(worker.runner.held().map(({ task, phase }) => [task.id, phase])).toEqual([[id, 'calling']])
+    expect(worker.runner.inHand().map(({ task, phase }) => [task.id, phase])).toEqual([[id, 'calling']])
     stack.stub.release()
     expect(await over(id)).toMatchObject({ status: 'completed', tries: 2 })
   })
@@ -156,7 +156,7 @@ describe('a worker', () => {
       logger,
       runner: worker.runner,
       leaseMs: MINUTE_MS,
-      troubles: makeTroubles({ logger, onChange: () => undefined }),
+      troubles: makeTroubles({ logger }),
       worker: { id: randomUUID(), hostname: 'test', pid: process.pid, concurrency: 1, version: 'test' },
     })
     await moveClock(stack, 60 * MINUTE_MS)
@@ -192,7 +192,7 @@ describe('a worker', () => {
     const cancelling = stack.engine.tasks.cancel(id)
     // Past the commit: the word of it has reached the worker.
     await until(
-      async () => worker.runner.held(),
+      async () => worker.runner.inHand(),
       ([entry]) => entry!.abort.signal.aborted,
     )
     announced.release()

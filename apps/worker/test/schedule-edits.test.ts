@@ -58,7 +58,7 @@ describe('an edit that moves times', () => {
   })
 
   it('is woken for the new times', async () => {
-    await stack.addWorker({ nets: false })
+    await stack.addWorker({ fallback: false })
     const schedule = await create({ schedule_expr: '1h' })
     await stack.engine.schedules.update(schedule.id, { schedule_expr: '1s', max_runs: 1 })
     await until(

@@ -14,7 +14,7 @@ beforeAll(async () => {
   stack = await openStack()
   ;({ schedules, tasks } = stack.engine)
   workflow_id = (await stack.sync()).workflow.id
-  worker = await stack.addWorker({ nets: false }) // it runs what is ready, and fires only what a test fires
+  worker = await stack.addWorker({ fallback: false }) // it runs what is ready, and fires only what a test fires
 })
 afterEach(async () => {
   await stack.stub.set({ slow: null })

@@ -144,7 +144,7 @@ describe('firing', () => {
   beforeAll(async () => {
     stack = await openStack()
     workflow_id = (await stack.sync()).workflow.id
-    await stack.addWorker({ nets: false }) // only what the test fires
+    await stack.addWorker({ fallback: false }) // only what the test fires
   })
   afterAll(() => stack.close())
   const ledger = async (id: string) => (await stack.engine.schedules.occurrences(id, PAGE)).items
@@ -152,7 +152,7 @@ describe('firing', () => {
   it('runs the newest of what was due in an outage, and has the rest on record', async () => {
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m' }))
     await moveClock(stack, 65 * MINUTE)
-    const worker = await stack.addWorker({ nets: false })
+    const worker = await stack.addWorker({ fallback: false })
     await worker.fire()
     const rows = await until(
       () => ledger(schedule.id),
@@ -206,7 +206,7 @@ describe('firing', () => {
   it('leaves the schedules of an inactive source undecided, and decides the span when it is back', async () => {
     const { source } = await stack.sync()
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m' }))
-    const worker = await stack.addWorker({ nets: false })
+    const worker = await stack.addWorker({ fallback: false })
     await stack.engine.sources.update(source.id, { status: 'inactive' })
     await moveClock(stack, 35 * MINUTE)
     await worker.fire()
@@ -238,7 +238,7 @@ describe('firing', () => {
       [bad.id],
     )
     await moveClock(stack, HOUR + SECOND)
-    const worker = await stack.addWorker({ nets: false })
+    const worker = await stack.addWorker({ fallback: false })
     await worker.fire()
     expect(
       (
@@ -257,7 +257,7 @@ describe('firing', () => {
   it('counts a long outage without enumerating it', async () => {
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1s' }))
     await moveClock(stack, 40 * DAY)
-    const worker = await stack.addWorker({ nets: false })
+    const worker = await stack.addWorker({ fallback: false })
     await worker.fire()
     const [missed] = await until(
       async () => (await ledger(schedule.id)).filter((row) => row.decision === 'missed'),

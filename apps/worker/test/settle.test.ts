@@ -6,6 +6,7 @@ import { patient } from '@automagik-spark/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Settler } from '../src/settle.ts'
 import { makeSettler } from '../src/settle.ts'
+import { makeTaskLog } from '../src/task-log.ts'
 import { makeTroubles } from '../src/troubles.ts'
 import type { Stack } from './stack.ts'
 import { clear, openStack } from './stack.ts'
@@ -21,10 +22,11 @@ beforeAll(async () => {
   settler = makeSettler({
     sql: stack.db.sql,
     logger,
-    troubles: makeTroubles({ logger, onChange: () => undefined }),
-    onRetries: () => undefined,
-    onOutcomes: async () => undefined,
-    onFailed: () => undefined,
+    troubles: makeTroubles({ logger }),
+    taskLog: makeTaskLog({ sql: stack.db.sql, logger }),
+    secondTimers: { arm: () => undefined },
+    circuitBreakers: { review: async () => undefined },
+    pauseFailing: async () => undefined,
   })
 })
 beforeEach(() => clear(stack, 'tasks'))

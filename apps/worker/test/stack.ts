@@ -52,7 +52,7 @@ export const openStack = async ({ maxOutputBytes = 1_048_576, onLog, recover, ..
      * `clockAheadMs`: what its machine's own clock shows too much.
      */
     async addWorker({
-      nets = true,
+      fallback = true,
       concurrency = 20,
       times = {} as Partial<WorkerTimes>,
       through = url,
@@ -68,10 +68,10 @@ export const openStack = async ({ maxOutputBytes = 1_048_576, onLog, recover, ..
         hostname: 'test',
         pid: process.pid,
         concurrency,
-        ...(recover && { can_be_asked: ['langflow'] as const }),
+        ...(recover && { recovering_types: ['langflow'] as const }),
         maxOutputBytes,
         times: { ...TEST_TIMES, ...times },
-        nets,
+        fallback,
       })
       await engine.health.check() // so that runs are waited for from now on
       workers.push({ worker, wakeUps })

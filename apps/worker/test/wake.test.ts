@@ -29,7 +29,7 @@ describe.each([
     if (backend === 'mongodb' && !mongodbUri) return
     stack = await openStack({ mongodbUri, random: () => 0 })
     workflow_id = (await stack.sync()).workflow.id
-    await stack.addWorker({ nets: false })
+    await stack.addWorker({ fallback: false })
   })
   afterAll(async () => stack?.close())
 

@@ -20,6 +20,7 @@ export {
   markRecovering,
   sourceTargets,
 } from './queue/claim.ts'
+export { endLeases, existingTasks } from './queue/end-leases.ts'
 export type { DownReport, HealthCheck } from './queue/health-check.ts'
 export { claimHealthChecks, healthSince, recordDown, recordNotChecked, recordUp } from './queue/health-check.ts'
 export type { KeptLease, Recoverer } from './queue/lease.ts'

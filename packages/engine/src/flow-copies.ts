@@ -72,3 +72,4 @@ export const makeFlowCopies = ({ db, clock, ids }: { db: Db; clock: Clock; ids: 
     mend: async (of: Of, wanted: Wanted): Promise<void> => void (await db.workflows.refresh(await copyOf(of, wanted))),
   }
 }
+export type FlowCopies = ReturnType<typeof makeFlowCopies>

@@ -16,3 +16,4 @@ export const announceDue =
     }
     await wakeUps.wakeAt(at)
   }
+export type AnnounceDue = ReturnType<typeof announceDue>
