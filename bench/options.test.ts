@@ -4,7 +4,7 @@ import { readOptions } from './options.ts'
 describe('readOptions', () => {
   const read = (args: string[]) => readOptions(args, ['tasks', 'runs', 'schedules'])
 
-  it('measures everything unless told otherwise', () => {
+  it('measures everything by default', () => {
     expect(read([])).toEqual({
       only: ['tasks', 'runs', 'schedules'],
       seconds: 5,
@@ -13,16 +13,16 @@ describe('readOptions', () => {
       cpuProf: null,
     })
   })
-  it('takes the parts that are asked for, in the order they are run in', () => {
+  it('takes the parts of --only, in the order in which they run', () => {
     expect(read(['--only', 'runs, tasks', '--seconds', '2'])).toMatchObject({ only: ['tasks', 'runs'], seconds: 2 })
   })
-  it('takes several numbers, each once, in the order they are given in', () => {
+  it('takes several numbers, each once, in the given order', () => {
     expect(read(['--schedules', '1000, 1,1000', '--concurrency=50'])).toMatchObject({
       schedules: [1000, 1],
       concurrency: [50],
     })
   })
-  it('knows --help', () => {
+  it('accepts --help', () => {
     expect(read(['-h'])).toBe('help')
   })
   it.each([

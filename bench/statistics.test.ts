@@ -12,16 +12,16 @@ describe('percentile', () => {
     [[7], 99, 7],
     [[1, 9], 50, 1],
     [[1, 9], 51, 9],
-  ])('of %j at %d %% is a value that was measured', (sorted, percent, expected) => {
+  ])('of %j at %d %% is one of the values', (sorted, percent, expected) => {
     expect(percentile(sorted, percent)).toBe(expected)
   })
-  it('of nothing is no number', () => {
+  it('of no values is NaN', () => {
     expect(percentile([], 50)).toBeNaN()
   })
 })
 
 describe('spreadOf', () => {
-  it('sorts by value and leaves its input alone', () => {
+  it('sorts by value and does not change its input', () => {
     const times = [100, 9, 20]
     expect(spreadOf(times)).toEqual({ p50_ms: 20, p99_ms: 100, max_ms: 100 })
     expect(times).toEqual([100, 9, 20])
@@ -39,7 +39,7 @@ describe('rounded', () => {
   ])('%d is %d', (value, expected) => {
     expect(rounded(value)).toBe(expected)
   })
-  it('reaches every number of a result and nothing else', () => {
+  it('rounds every number of a result and nothing else', () => {
     expect(roundedAll({ at: 'x', rows: [{ ratio: 1.23456, missing: Number.NaN, none: null }], fine: true })).toEqual({
       at: 'x',
       rows: [{ ratio: 1.23, missing: null, none: null }],

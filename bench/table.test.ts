@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { figure, table } from './table.ts'
 
 describe('table', () => {
-  it('lines up names to the left and figures to the right, as wide as the widest', () => {
+  it('aligns names to the left and figures to the right, as wide as the widest cell', () => {
     expect(table(['at once', 'x'], [['1', '1000'], ['64']])).toBe(
       ['at once     x', '-------  ----', '1        1000', '64'].join('\n'),
     )
   })
-  it('of no rows is a head', () => {
+  it('without rows is only the head', () => {
     expect(table(['a', 'b'], [])).toBe('a  b\n-  -')
   })
 })

@@ -10,7 +10,7 @@ describe('atMost', () => {
   ])('of 100, %d is reached: %s', (measured, reached) => {
     expect(atMost('first start', measured, 100, ' ms').reached).toBe(reached)
   })
-  it('says the figures with their unit', () => {
+  it('prints the figures with their unit', () => {
     expect(
       targetsTable([atMost('first start', 123.4, 100, ' ms')])
         .split('\n')
