@@ -1,5 +1,6 @@
 // Describes whole schedules of every type. cron/words.ts makes the part of it that says a cron expression in words.
 
+import { makeBoundedMap } from '../bounded-map.ts'
 import { DAY } from '../clock.ts'
 import { isReadByOldOnly } from './cron/old-reader.ts'
 import type { ReadCron } from './cron/pattern.ts'
@@ -9,7 +10,6 @@ import { cronWords } from './cron/words.ts'
 import type { Interval } from './interval.ts'
 import { parseInterval } from './interval.ts'
 import { localOf, localText, utcText } from './local-time.ts'
-import { makeMemo } from './memo.ts'
 import type { Plan } from './plan.ts'
 import { oneTimeInstant, parseTime } from './written-time.ts'
 
@@ -54,8 +54,9 @@ const mainWords = (plan: Described): string => {
 }
 
 /** A list of schedules repeats the same few expressions. */
-const words = makeMemo<string>(1000)
-const wordsOf = (expression: string, read: ReadCron): string => words(expression, () => cronWords(read.parsed))
+const words = makeBoundedMap<string, string>(1000)
+const wordsOf = (expression: string, read: ReadCron): string =>
+  words.getOrMake(expression, () => cronWords(read.parsed))
 
 const boundWords = ({ schedule_type, start_at, end_at, jitter }: Described): string => {
   if (schedule_type === 'one-time') return jitter ? `, up to ${jitter} s later` : ''
@@ -79,7 +80,7 @@ const intervalWarnings = (expression: string): string[] => {
 }
 
 /** Keyed by day: the changes of the clock that lie ahead are the same all day. */
-const ofTheDay = makeMemo<string[]>(1000)
+const ofTheDay = makeBoundedMap<string, string[]>(1000)
 
 /** What may surprise a user about a schedule from `now` on. */
 export const warningsOf = (plan: Described, now: Date): string[] => {
@@ -87,7 +88,7 @@ export const warningsOf = (plan: Described, now: Date): string[] => {
   if (schedule_type === 'interval') return intervalWarnings(schedule_expr)
   const read = schedule_type === 'cron' ? readToday(plan) : null
   return read
-    ? ofTheDay(`${schedule_expr}|${timezone}|${Math.floor(now.getTime() / DAY)}`, () =>
+    ? ofTheDay.getOrMake(`${schedule_expr}|${timezone}|${Math.floor(now.getTime() / DAY)}`, () =>
         cronWarnings(schedule_expr, read, timezone, now),
       )
     : []

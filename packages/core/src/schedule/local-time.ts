@@ -1,3 +1,5 @@
+import type { BoundedMap } from '../bounded-map.ts'
+import { makeBoundedMap } from '../bounded-map.ts'
 import { DAY, HOUR, SECOND } from '../clock.ts'
 
 // Converts between instants and the clock of a time zone. A *local time* is kept as the milliseconds of the same wall clock in UTC: 09:00 in
@@ -8,7 +10,7 @@ export type Transition = { at: number; before: number; after: number }
 /** A span of instants with one offset; `end` is exclusive. Cut at the end of each UTC year, so two neighbours may have the same offset. */
 export type Segment = { start: number; end: number; offset: number }
 
-type Zone = { format: Intl.DateTimeFormat; years: Map<number, Segment[]> }
+type Zone = { format: Intl.DateTimeFormat; years: BoundedMap<number, Segment[]> }
 
 /** There are no due times before 1970 and after the year 9999. */
 export const FIRST_TIME = 0
@@ -20,20 +22,13 @@ const SAMPLE = 5 * DAY
 const MAX_ZONES = 1000
 const MAX_YEARS = 200
 
-const zones = new Map<string, Zone>()
+const zones = makeBoundedMap<string, Zone>(MAX_ZONES)
 
-const zoneOf = (name: string): Zone => {
-  let zone = zones.get(name)
-  if (!zone) {
-    if (zones.size >= MAX_ZONES) zones.clear()
-    zone = {
-      format: new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' }),
-      years: new Map(),
-    }
-    zones.set(name, zone)
-  }
-  return zone
-}
+const zoneOf = (name: string): Zone =>
+  zones.getOrMake(name, () => ({
+    format: new Intl.DateTimeFormat('en-US', { timeZone: name, timeZoneName: 'longOffset' }),
+    years: makeBoundedMap(MAX_YEARS),
+  }))
 
 const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/
 
@@ -77,15 +72,7 @@ const makeYear = (format: Intl.DateTimeFormat, year: number): Segment[] => {
   return segments
 }
 
-const yearOf = (zone: Zone, year: number): Segment[] => {
-  let segments = zone.years.get(year)
-  if (!segments) {
-    if (zone.years.size >= MAX_YEARS) zone.years.clear()
-    segments = makeYear(zone.format, year)
-    zone.years.set(year, segments)
-  }
-  return segments
-}
+const yearOf = ({ format, years }: Zone, year: number): Segment[] => years.getOrMake(year, () => makeYear(format, year))
 
 export const segmentAt = (name: string, at: number): Segment => {
   const segments = yearOf(zoneOf(name), new Date(at).getUTCFullYear())

@@ -1,3 +1,4 @@
+import { makeBoundedMap } from '../bounded-map.ts'
 import { SECOND } from '../clock.ts'
 import { isReadByOldOnly, readOldCron } from './cron/old-reader.ts'
 import type { Cron } from './cron/pattern.ts'
@@ -5,7 +6,6 @@ import { readCron } from './cron/pattern.ts'
 import { countCron, nextCron, previousCron } from './cron/zones.ts'
 import { countInterval, nextInterval, parseInterval, previousInterval } from './interval.ts'
 import { LAST_TIME } from './local-time.ts'
-import { makeMemo } from './memo.ts'
 import { oneTimeInstant, parseTime } from './written-time.ts'
 
 export const SCHEDULE_TYPES = ['cron', 'interval', 'one-time'] as const
@@ -65,11 +65,11 @@ const oneTime = (expression: string, zone: string): Times => {
   }
 }
 
-const compiled = makeMemo<Times>(1000)
+const compiled = makeBoundedMap<string, Times>(1000)
 
 /** The due times of an expression in a zone, made once for all schedules that share both. */
 const compile = (type: 'cron' | 'one-time', { schedule_expr, timezone, read }: Plan): Times =>
-  compiled(`${type}|${schedule_expr}|${timezone}|${read ?? ''}`, () =>
+  compiled.getOrMake(`${type}|${schedule_expr}|${timezone}|${read ?? ''}`, () =>
     type === 'cron' ? cronTimes(schedule_expr, timezone, read) : oneTime(schedule_expr, timezone),
   )
 

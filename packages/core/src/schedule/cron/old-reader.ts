@@ -1,5 +1,5 @@
 import { CronPattern } from 'croner'
-import { makeMemo } from '../memo.ts'
+import { makeBoundedMap } from '../../bounded-map.ts'
 import { nextLocal } from './calendar.ts'
 import { withoutNickname } from './parse.ts'
 import type { Cron } from './pattern.ts'
@@ -72,11 +72,11 @@ const makeOld = (expression: string): Cron => {
   return { seconds, minutes, hours, fixed, days: byMonth((year, number) => matchDays(rule, year, number)) }
 }
 
-const known = makeMemo<Cron | null>(1000)
+const known = makeBoundedMap<string, Cron | null>(1000)
 
 /** Null for what croner refuses, which it does by an exception. */
 export const readOldCron = (expression: string): Cron | null =>
-  known(expression, () => {
+  known.getOrMake(expression, () => {
     try {
       return makeOld(expression)
     } catch {

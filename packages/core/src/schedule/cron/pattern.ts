@@ -1,4 +1,4 @@
-import { makeMemo } from '../memo.ts'
+import { makeBoundedMap } from '../../bounded-map.ts'
 import type { DatePart, ParsedCron, Part, Range, WeekdayPart } from './parse.ts'
 import { parseExpression } from './parse.ts'
 
@@ -112,17 +112,8 @@ const MAX_MONTHS = 500
 
 /** Remembers the bits of a month. */
 export const byMonth = (bitsOf: (year: number, month: number) => number): Cron['days'] => {
-  const months = new Map<number, number>()
-  return (year, month) => {
-    const key = year * 12 + month
-    let bits = months.get(key)
-    if (bits === undefined) {
-      if (months.size >= MAX_MONTHS) months.clear()
-      bits = bitsOf(year, month)
-      months.set(key, bits)
-    }
-    return bits
-  }
+  const months = makeBoundedMap<number, number>(MAX_MONTHS)
+  return (year, month) => months.getOrMake(year * 12 + month, () => bitsOf(year, month))
 }
 
 const makeCron = (parsed: ParsedCron): Cron => {
@@ -139,11 +130,11 @@ const makeCron = (parsed: ParsedCron): Cron => {
 
 export type ReadCron = { parsed: ParsedCron; cron: Cron }
 
-const known = makeMemo<ReadCron | null>(1000)
+const known = makeBoundedMap<string, ReadCron | null>(1000)
 
 /** Reads an expression once for all schedules that share it; null when it cannot be read (problem.ts says why). */
 export const readCron = (expression: string): ReadCron | null =>
-  known(expression, () => {
+  known.getOrMake(expression, () => {
     const parsed = parseExpression(expression)
     return 'problem' in parsed ? null : { parsed, cron: makeCron(parsed) }
   })
