@@ -1,4 +1,4 @@
-/** Tells the time that decides: PostgreSQL's in a running Spark, a test's own in a test. */
+/** The time by which everything is decided: PostgreSQL's in a running Spark, the test's own in a test. */
 export type Clock = { now(): Date }
 
 export const SECOND = 1000

@@ -1,6 +1,6 @@
 import type { TaskErrorCode } from './task/error-code.ts'
 
-/** What a caller can do wrong or run into; the API maps each to a status. */
+/** What can be wrong with a request or in the way of it; the API gives each a status. */
 export type ErrorCode =
   | 'invalid'
   | 'not_found'
@@ -12,7 +12,7 @@ export type ErrorCode =
 
 export type FieldError = { path: string; message: string }
 
-/** A failure that was foreseen. The message is one sentence for a person: which field, what is wrong, how to fix it. */
+/** A failure that we foresaw. The message is one sentence for a person: which field, what is wrong, how to fix it. */
 export class DomainError extends Error {
   readonly code: ErrorCode
   readonly errors: FieldError[]
@@ -28,24 +28,24 @@ export class DomainError extends Error {
 export const notFound = (what: 'Source' | 'Workflow' | 'Task' | 'Schedule'): DomainError =>
   new DomainError('not_found', `${what} not found`)
 
-/** A field of the request is wrong; `message` goes on from its name: `timezone` + `"Mars/X" is not …`. */
+/** A field of the request is wrong. `message` follows the name of the field: `timezone: "Mars/X" is not …`. */
 export const invalid = (path: string, message: string): DomainError =>
   new DomainError('invalid', `${path}: ${message}`, { errors: [{ path, message }] })
 
 /**
- * How a call to a flow server failed, by what is known about the flow (docs/reliability.md):
- * `not_sent` it never started; `turned_away` the server asked to come later; `flow_failed` the server says it failed;
- * `refused` it will never work like this; `unknown` it may have run; `bad_answer` it ran, and the answer cannot be used.
+ * How a call to a flow server failed, by what it says about the flow (docs/reliability.md): `not_sent` it never started; `turned_away` the
+ * server is busy; `flow_failed` the server says that it failed; `refused` this call can never work; `unknown` it may have run; `bad_answer`
+ * it ran, and its answer cannot be used.
  */
 export type FailureClass = 'not_sent' | 'turned_away' | 'flow_failed' | 'refused' | 'unknown' | 'bad_answer'
 
-/** Whatever goes wrong with a flow server. */
+/** Every failure at a flow server. */
 export class SourceError extends DomainError {
   readonly error_code: TaskErrorCode
   readonly failure: FailureClass
-  /** Seconds the server asked to wait, when it did. */
+  /** The seconds of the server's Retry-After; null when it sent none. */
   readonly retry_after: number | null
-  /** It did not fail, it took too long: the server may just be busy. */
+  /** Whether it took too long: then the server may just be busy. */
   readonly timed_out: boolean
 
   constructor(

@@ -1,10 +1,13 @@
-/** A shorter text would be found inside ordinary words. */
+/** A shorter secret would be found inside ordinary words. */
 const SHORTEST_SECRET = 6
 export const HIDDEN = '[hidden]'
-/** Fewer characters of base64 could be part of anything. */
+/** Fewer characters of base64 would be found inside other text. */
 const SHORTEST_BASE64 = 8
 
-/** Every way in which a text may repeat a secret: as it is, inside JSON (that may stand as text in JSON), a URL, a form, HTML, as base64 (also within something longer), as hex, in capitals or small letters. */
+/**
+ * Every form in which a text may repeat a secret: as it is, in JSON (also in JSON inside a JSON string), in a URL, a form or HTML, as base64
+ * (also of a longer text), as hex, in upper or lower case.
+ */
 export const secretForms = (secret: string): string[] => {
   if (secret.length < SHORTEST_SECRET) return []
   const wellFormed = secret.toWellFormed()
@@ -29,7 +32,7 @@ export const secretForms = (secret: string): string[] => {
   ]
 }
 
-/** The text without a secret whose forms these are. */
+/** The text with every form of a secret replaced. */
 export const hideForms = (text: string, forms: readonly string[]): string => {
   let clean = text
   for (const form of forms) if (clean.includes(form)) clean = clean.replaceAll(form, HIDDEN)
@@ -38,7 +41,7 @@ export const hideForms = (text: string, forms: readonly string[]): string => {
 
 const inJson = (text: string, times = 1): string =>
   times === 0 ? text : inJson(JSON.stringify(text).slice(1, -1), times - 1)
-/** Libraries differ in what they leave as it is, the slash above all, and in how they write a space. */
+/** Libraries differ in which characters they escape, above all the slash, and in how they write a space. */
 const inUrl = (text: string): string[] => {
   const component = encodeURIComponent(text)
   const strict = component.replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`)
@@ -54,7 +57,10 @@ const inHtml = (text: string): string[] => {
   return quoted.flatMap((html) => [html, html.replaceAll("'", '&#39;'), html.replaceAll("'", '&#x27;')])
 }
 
-/** base64 writes three bytes as four characters, so within a longer text there are three ways; of each, what does not depend on the neighbours. */
+/**
+ * base64 writes three bytes as four characters, so a secret within a longer text has three forms, by its offset. Of each this returns the
+ * characters that do not depend on the bytes around it.
+ */
 const inBase64 = (bytes: Uint8Array): string[] =>
   [0, 1, 2].flatMap((offset) => {
     const padded = new Uint8Array(offset + bytes.length)

@@ -1,17 +1,17 @@
 import { eachPart, findEnds, LONG } from './slice.ts'
 import type { JsonText } from './text.ts'
 
-/** A value with its parts. */
+/** A JSON value whose parts can be read one by one. */
 export type JsonNode = { readonly text: JsonText; at(key: string | number): JsonNode | undefined }
 
-/** Objects with more members than this are looked up by key. */
+/** Objects with more members than this get a map of their keys. */
 const FEW = 8
-/** The parts of one value: `places` has start and end of each. An array's keys are its indices. */
+/** The parts of one value. `places` holds start and end of each; `keys` is null for an array. */
 type Parts = { keys: string[] | null; byKey: Map<string, number> | null; places: number[] }
 
 type PlaceIn = (from: number, to: number, wanted: string | number) => [start: number, end: number] | null
 
-/** A class, as an object with a getter of its own takes ten times as long to make. */
+/** A class, since an object with its own getter takes ten times as long to create. */
 class Cut implements JsonNode {
   readonly #source: string
   readonly #placeIn: PlaceIn
@@ -35,7 +35,7 @@ class Cut implements JsonNode {
   }
 }
 
-/** For a reader that goes down through an answer. The text is walked over once, however deep it goes, and each value is taken apart once. */
+/** For reading deep parts of an answer. The text is scanned once, however deep the reader goes, and each value is split once. */
 export const jsonNode = (text: JsonText): JsonNode => {
   const ends = findEnds(text)
   const apart = new Map<number, Parts>()
@@ -61,12 +61,12 @@ export const jsonNode = (text: JsonText): JsonNode => {
     apart.set(from, parts)
     return parts
   }
-  /** Of doubled keys the last counts. */
+  /** The last of several equal keys counts, as for `JSON.parse`. */
   const indexOf = ({ keys, byKey }: Parts, key: string | number): number => {
     if (typeof key === 'number') return keys === null ? key : -1
     return byKey?.get(key) ?? keys?.lastIndexOf(key) ?? -1
   }
-  /** Of a short value nothing is kept: to look through it again costs less. */
+  /** The parts of a short value are not kept: to scan it again costs less. */
   const placeIn: PlaceIn = (from, to, wanted) => {
     let [start, end] = [-1, -1]
     if (to - from < LONG) {

@@ -8,7 +8,7 @@ const take = (pattern: RegExp, text: string, at: number): string => {
   return pattern.exec(text)?.[0] ?? ''
 }
 
-/** The same text on lines of its own, indented as `JSON.stringify(value, null, 2)` does; every digit, key and escape stays. */
+/** Indents JSON text as `JSON.stringify(value, null, 2)` does, and keeps every digit, key and escape. */
 export const prettyJson = (text: JsonText): string => {
   const parts: string[] = []
   let depth = 0

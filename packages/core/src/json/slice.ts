@@ -1,11 +1,11 @@
 import type { JsonText } from './text.ts'
 
-// Cuts parts out of JSON text that is known to be well-formed. One pass, no recursion: an answer may have megabytes.
+// Cuts parts out of JSON text that is known to be valid. One pass without recursion, since an answer may have megabytes.
 
 const [TAB, LINE_FEED, RETURN, SPACE, QUOTE, COMMA, BACKSLASH] = [0x09, 0x0a, 0x0d, 0x20, 0x22, 0x2c, 0x5c]
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** Up to here a string is looked through by hand; a native search pays only for longer ones. */
+/** So many characters of a string are scanned one by one: `indexOf` is faster only for longer strings. */
 const NEAR = 32
 
 const isSpace = (code: number): boolean => code === SPACE || code === LINE_FEED || code === RETURN || code === TAB
@@ -14,7 +14,7 @@ const skipSpace = (text: string, at: number): number => {
   return at
 }
 
-/** Just past the string that begins at `start`. */
+/** The index after the string that begins at `start`. */
 export const endOfString = (text: string, start: number): number => {
   let at = start + 1
   for (const near = Math.min(at + NEAR, text.length); at < near; at++) {
@@ -32,7 +32,7 @@ export const endOfString = (text: string, start: number): number => {
   }
 }
 
-/** Where long objects and arrays end, by where they begin: whoever goes down level by level walks over none of them twice. */
+/** The end of each long object and array, by its start, so that a reader that goes down level by level scans none of them twice. */
 export type Ends = ReadonlyMap<number, number>
 export const LONG = 256
 
@@ -54,7 +54,7 @@ export const findEnds = (text: string): Ends => {
   return ends
 }
 
-/** Just past the value that begins at `start`. */
+/** The index after the value that begins at `start`. */
 const endOfValue = (text: string, start: number, ends?: Ends): number => {
   const first = text.charCodeAt(start)
   if (first === QUOTE) return endOfString(text, start)
@@ -86,7 +86,7 @@ const keyOf = (text: string, from: number, to: number): string => {
   return raw.includes('\\') ? String(JSON.parse(text.slice(from, to))) : raw
 }
 
-/** The parts of the object or array that begins at `start`, in the order written; nothing for other values. `key` is the index in an array. */
+/** Visits the parts of the object or array that begins at `start`, in the order written; other values have none. In an array `key` is the index. */
 export const eachPart = (
   text: string,
   visit: (key: string | number, from: number, to: number) => void,
@@ -102,7 +102,7 @@ export const eachPart = (
     if (!isArray) {
       const end = endOfString(text, at)
       key = keyOf(text, at, end)
-      at = skipSpace(text, skipSpace(text, end) + 1) // over the colon
+      at = skipSpace(text, skipSpace(text, end) + 1) // past the colon
     }
     const end = endOfValue(text, at, ends)
     visit(key, at, end)
@@ -111,7 +111,7 @@ export const eachPart = (
   }
 }
 
-/** The members of an object in the order written, doubled keys included. */
+/** The members of an object in the order written, including equal keys. */
 export const membersOf = (text: JsonText): [key: string, value: JsonText][] => {
   const members: [string, JsonText][] = []
   if (text.startsWith('{'))
@@ -126,7 +126,7 @@ export const elementsOf = (text: JsonText): JsonText[] => {
   return elements
 }
 
-/** The part at a key or index. Of doubled keys the last counts, as it does for `JSON.parse`: what was checked is what is cut. */
+/** The part at a key or index. The last of several equal keys counts, as for `JSON.parse`, so what was validated is what is cut. */
 export const partOf = (text: JsonText, wanted: string | number): JsonText | undefined => {
   let part: JsonText | undefined
   eachPart(text, (key, from, to) => {

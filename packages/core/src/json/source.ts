@@ -5,8 +5,8 @@ import { jsonText, readJson } from './text.ts'
 import { wellFormedJson } from './well-formed.ts'
 
 /**
- * A value of the user's or the flow's on its way through the border of the API: what stands for it there is its source text. A reader of
- * requests puts it in, the contract's schemas check its value and hand on its text; answers hold it, and the writer writes its text.
+ * Carries a JSON value of a user or a flow through the API together with its source text, so that no digit is lost. The reader of requests
+ * creates it, the contract's schemas check the value and pass on the text; in an answer `writeJson` writes the text.
  */
 export class JsonSource {
   readonly text: JsonText
@@ -20,7 +20,7 @@ export class JsonSource {
   get value(): unknown {
     return (this.#value ??= readJson(this.text))
   }
-  /** For logs and for whoever looks at an answer: the nearest that JavaScript has. */
+  /** For logs and plain `JSON.stringify`: the value, with numbers as JavaScript holds them. */
   toJSON(): unknown {
     return this.value
   }
@@ -29,13 +29,13 @@ export class JsonSource {
 /** The fields of request bodies that hold the user's own JSON. */
 export const USER_JSON = ['input_value', 'tweaks'] as const
 
-/** The text that was cut for this value, or the text of a value of ours. */
+/** The source text of a `JsonSource`, or the JSON text of any other value. */
 export const sourceText = (value: unknown): JsonText => (value instanceof JsonSource ? value.text : jsonText(value))
 export const sourceValue = (value: unknown): unknown => (value instanceof JsonSource ? value.value : value)
 
 /**
- * A request body with the source text in the place of what is the user's own. Of doubled fields the last counts, for the check and for what
- * travels: neither can be shown a value that the other does not have. Null is no value.
+ * A request body in which each field of the user's own JSON is a `JsonSource`. The last of several equal fields counts both for the check
+ * and for what is passed on, so a body cannot pass the check with one value and run with another. Null stays null.
  */
 export const withSources = (value: unknown, text: JsonText): unknown => {
   if (typeof value === 'string') return new JsonSource(text, value)
@@ -49,7 +49,7 @@ export const withSources = (value: unknown, text: JsonText): unknown => {
   }
 }
 
-/** A page of rows: the object, its list, an item, a field. */
+/** As deep as a page of rows: the object, its list, an item, a field. */
 const LEVELS = 4
 
 const isPlain = (value: object): boolean => {
@@ -57,7 +57,7 @@ const isPlain = (value: object): boolean => {
   return prototype === Object.prototype || prototype === null
 }
 
-/** As `wellFormedJson`, with the source text where a `JsonSource` stands, which is no deeper than `levels`. */
+/** As `wellFormedJson`, but writes the source text of every `JsonSource`; these stand no deeper than `levels`. */
 export const writeJson = (value: unknown, levels = LEVELS): string => {
   if (value instanceof JsonSource) return value.text
   if (levels === 0 || typeof value !== 'object' || value === null) return wellFormedJson(value)

@@ -2,8 +2,8 @@ const HALF = /\\ud[89a-f]/
 const ESCAPES = /\\(?:ud[89a-f][0-9a-f]{2}|.)/g
 
 /**
- * As `JSON.stringify`, with U+FFFD for half a surrogate pair, which a flow server may have in an id or a name: its escape alone is no text in
- * Unicode, and strict readers refuse the whole answer.
+ * As `JSON.stringify`, with U+FFFD for half a surrogate pair, which the id or name of a flow may contain: alone it is not valid Unicode, and
+ * strict JSON readers refuse the whole answer.
  */
 export const wellFormedJson = (value: unknown): string => {
   const text = JSON.stringify(value)

@@ -9,12 +9,12 @@ const windows = (): number[] => {
   return [...all, MAX_RETRY_DELAY_MS]
 }
 
-/** How long the first, second, … retry is put off at most, in milliseconds: from 10 s it doubles up to an hour. The last one holds for all that follow. */
+/** The longest delay of the first, second, … retry, in milliseconds: from 10 s it doubles up to an hour. The last is that of all further retries, too. */
 export const RETRY_WINDOWS_MS: readonly number[] = windows()
 
 /**
- * How long to wait before retry number `retry` (from 1), in milliseconds. Full jitter: anywhere in its window, so that what failed
- * together does not come back together. Counted from Retry-After when the server gave one. At most an hour.
+ * How long to wait before retry number `retry` (from 1), in milliseconds. Full jitter: a random time up to the longest delay, so that tasks
+ * that failed together are not retried together. It is added to Retry-After when the server sent one. At most an hour.
  * @param random in [0, 1)
  */
 export const retryDelayMs = ({

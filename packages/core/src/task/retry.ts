@@ -1,14 +1,14 @@
 import type { FailureClass } from '../errors.ts'
 import { retryDelayMs } from './retry-delay.ts'
 
-/** What may be tried again; each level includes the one before. */
+/** Which failures are retried; each level includes the one before. */
 export const RETRY_LEVELS = ['safe', 'failure', 'unknown'] as const
 export type RetryLevel = (typeof RETRY_LEVELS)[number]
 export const MAX_RETRIES = 100
 export const MANUAL_RETRIES = 0
 export const SCHEDULED_RETRIES = 3
 
-/** From which level on a failure may be tried again; null: never by itself. */
+/** The lowest level at which a failure is retried; null: never automatically. */
 const LEVEL_OF: Record<FailureClass, RetryLevel | null> = {
   not_sent: 'safe',
   turned_away: 'safe',
@@ -21,14 +21,14 @@ const LEVEL_OF: Record<FailureClass, RetryLevel | null> = {
 export type RetryPolicy = {
   max_retries: number
   retry_on: RetryLevel
-  /** With the attempt that has just failed. */
+  /** Including the attempt that has just failed. */
   tries: number
-  /** Tries of earlier rounds: a retry by hand begins another with a fresh `max_retries`. */
+  /** The tries before the last retry by hand, which starts `max_retries` anew. */
   tries_before: number
 }
 export type RetryableFailure = { failure: FailureClass; retry_after: number | null }
 
-/** Milliseconds until the task may be tried again after this failure; null: it ends here. */
+/** Milliseconds until the task is retried after this failure; null when it is not. */
 export const nextRetryMs = (
   task: RetryPolicy,
   { failure, retry_after }: RetryableFailure,

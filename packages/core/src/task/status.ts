@@ -1,12 +1,12 @@
 export const TASK_STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const
 type Status = (typeof TASK_STATUSES)[number]
 
-/** The only ways from one status to another; a trigger in PostgreSQL holds the same table. Back to pending leads out of an end only a retry by hand. */
+/** The allowed changes of status; a trigger in PostgreSQL enforces the same table. Only a retry by hand makes a finished task pending again. */
 export const TASK_EDGES: Record<Status, readonly Status[]> = {
-  pending: ['running', 'cancelled', 'failed'], // failed only while its source is held: what was asked for by hand, and what may not be so late
+  pending: ['running', 'cancelled', 'failed'], // failed only while its source is suspended: a manual run, or one older than its catchup_window
   running: ['pending', 'completed', 'failed', 'cancelled'],
   completed: [],
-  failed: ['completed', 'pending'], // completed only out of `outcome_unknown`, by the attempt that still holds the token
+  failed: ['completed', 'pending'], // completed only after `outcome_unknown`, by the attempt that still has the token
   cancelled: ['pending'],
 }
 
