@@ -3,7 +3,7 @@
 
 export type Backfill = {
   dry_run: boolean
-  /** due times that start */
+  /** how many due times start */
   count: number
   /** oldest first */
   due_times: Array<{
@@ -11,13 +11,13 @@ export type Backfill = {
     scheduled_for: string
     /** null in a dry run */
     task_id: string | null
-    /** what the ledger said before; null: nothing */
+    /** the decision in the ledger before; null: none */
     was: 'started' | 'skipped' | 'missed' | 'superseded' | null
     reason: 'overlap' | 'misfire' | 'source_down' | 'paused' | 'ended' | 'edited' | 'backfill' | null
   }>
-  /** due times of the span that are left alone, since they started before */
+  /** due times of the span that are not started, since they started before */
   already_started: number
-  /** due times of the span that are left alone, since the schedule has still to decide them */
+  /** due times of the span that are not started, since the schedule itself has still to decide them */
   undecided: {
     /** ISO 8601, UTC */
     scheduled_for: string
@@ -30,9 +30,9 @@ export type Backfill = {
 export type BackfillSchedule = {
   /** the first second of the span */
   from: string
-  /** its end, not in it */
+  /** the end of the span, exclusive */
   to: string
-  /** only say what would start */
+  /** only list what would start */
   dry_run?: boolean | undefined
 }
 
@@ -48,31 +48,31 @@ export type CreateSchedule = {
   input_value?: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
-  /** what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits */
+  /** what happens when an earlier run is not finished: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips due times while one waits */
   overlap?: Overlap | undefined
   /** what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`) */
   misfire?: Misfire | undefined
-  /** seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days */
+  /** for how many seconds a late due time may still run; null for the default: a day, for one-time schedules seven days */
   catchup_window?: number | null | undefined
-  /** starts each due time up to so many seconds later, always the same for the same due time */
+  /** starts each due time up to this many seconds later; the same due time always has the same delay */
   jitter?: number | undefined
   /** no due time before it (inclusive) */
   start_at?: string | null | undefined
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
-  /** pauses the schedule when so many of its runs in a row have failed for good; null for never */
+  /** pauses the schedule when this many of its runs in a row have failed after all retries; null for never */
   pause_after_failures?: number | null | undefined
   /** how many tries may follow the first */
   max_retries?: number | undefined
-  /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */
+  /** `safe`: only what certainly never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome cannot be known */
   retry_on?: RetryOn | undefined
   timeout?: number | null | undefined
 }
 
 export type CreateSource = {
   name?: string | null | undefined
-  /** detected when left out */
+  /** left out: detected */
   source_type?: SourceType | undefined
   url: string
   api_key?: string | null | undefined
@@ -115,7 +115,7 @@ export type Misfire = 'last' | 'skip' | 'all'
 export type Occurrence = {
   /** ISO 8601, UTC */
   scheduled_for: string
-  /** of a span: its last due time, inclusive */
+  /** the last due time of a span, inclusive; null for a single due time */
   until: string | null
   /** ISO 8601, UTC */
   decided_at: string
@@ -182,43 +182,43 @@ export type ReplaceSchedule = {
   input_value?: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
-  /** what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits */
+  /** what happens when an earlier run is not finished: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips due times while one waits */
   overlap?: Overlap | undefined
   /** what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`) */
   misfire?: Misfire | undefined
-  /** seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days */
+  /** for how many seconds a late due time may still run; null for the default: a day, for one-time schedules seven days */
   catchup_window?: number | null | undefined
-  /** starts each due time up to so many seconds later, always the same for the same due time */
+  /** starts each due time up to this many seconds later; the same due time always has the same delay */
   jitter?: number | undefined
   /** no due time before it (inclusive) */
   start_at?: string | null | undefined
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
-  /** pauses the schedule when so many of its runs in a row have failed for good; null for never */
+  /** pauses the schedule when this many of its runs in a row have failed after all retries; null for never */
   pause_after_failures?: number | null | undefined
   /** how many tries may follow the first */
   max_retries?: number | undefined
-  /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */
+  /** `safe`: only what certainly never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome cannot be known */
   retry_on?: RetryOn | undefined
   timeout?: number | null | undefined
 }
 
 export type ReplayTask = {
-  /** another input, or null for none; the same one when left out */
+  /** another input, or null for none; left out: the same input */
   input_value?: unknown
 }
 
 export type RetryOn = 'safe' | 'failure' | 'unknown'
 
 export type RunRequest = string | {
-  /** the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses what it holds */
+  /** the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses its own values */
   input_value?: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
-  /** how many tries may follow the first; 0 when left out */
+  /** how many tries may follow the first; left out: 0 */
   max_retries?: number | null | undefined
-  /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know; `safe` when left out */
+  /** `safe`: only what certainly never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome cannot be known; left out: `safe` */
   retry_on?: RetryOn | null | undefined
   timeout?: number | null | undefined
 }
@@ -235,7 +235,7 @@ export type Schedule = {
   tweaks: Record<string, unknown> | null
   status: ScheduleStatus
   paused_reason: string | null
-  /** when the next due time starts: with its jitter */
+  /** when the next due time starts, after its jitter */
   next_run_at: string | null
   /** the next due time */
   next_due_at: string | null
@@ -258,7 +258,7 @@ export type Schedule = {
   timeout: number | null
   /** the schedule in words */
   description: string
-  /** what one might not expect of it, each a sentence */
+  /** what may surprise you about it, each a sentence */
   warnings: string[]
   /** ISO 8601, UTC */
   created_at: string
@@ -278,7 +278,7 @@ export type SchedulePage = {
 export type SchedulePreview = {
   /** the schedule in words */
   description: string
-  /** what one might not expect of it, each a sentence */
+  /** what may surprise you about it, each a sentence */
   warnings: string[]
   next_runs: Array<{
     /** ISO 8601, UTC */
@@ -315,7 +315,7 @@ export type SchedulesPreviewQuery = {
   /** IANA name */
   timezone?: string | undefined
   count?: number | undefined
-  /** no due time before it; now when left out */
+  /** no due time before it; left out: now */
   from?: string | undefined
 }
 
@@ -338,11 +338,11 @@ export type Source = {
   url: string
   /** the user's switch: an inactive source runs nothing */
   status: 'active' | 'inactive'
-  /** what Spark saw last, at a call, a health check or when it was asked */
+  /** what Spark saw last: at a call, a health check or a validation */
   health: 'up' | 'down' | 'unknown'
   health_reason: string | null
   checked_at: string | null
-  /** calls at once, counted over all workers */
+  /** calls at once, over all workers */
   max_concurrency: number
   version_info: Record<string, unknown> | null
   /** ISO 8601, UTC */
@@ -394,7 +394,7 @@ export type Task = {
   input_data: unknown
   /** `result`: the text a person wants; `answer`: the server's whole answer */
   output_data: unknown
-  /** why it failed; while it waits for its next try, why the last one did */
+  /** why it failed; while it waits for a retry, why the last try failed */
   error: string | null
   error_code:
     | 'source_unreachable'
@@ -419,10 +419,10 @@ export type Task = {
   retry_on: RetryOn
   /** seconds */
   timeout: number
-  /** set while it waits for its next try */
+  /** set while it waits for a retry */
   next_retry_at: string | null
   cancel_requested_at: string | null
-  /** of the latest attempt; null while none was made or the next is waited for */
+  /** start of the latest attempt; null before the first one and while it waits for a retry */
   started_at: string | null
   finished_at: string | null
   replay_of: string | null
@@ -506,24 +506,24 @@ export type UpdateSchedule = {
   input_value?: unknown
   session_id?: string | null | undefined
   tweaks?: Record<string, unknown> | null | undefined
-  /** what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits */
+  /** what happens when an earlier run is not finished: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips due times while one waits */
   overlap?: Overlap | undefined
   /** what happens to due times that are more than 60 s late: the `last` one runs, `skip` all, or run `all` (the newest 100; with overlap `queue_all` or `allow`) */
   misfire?: Misfire | undefined
-  /** seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days */
+  /** for how many seconds a late due time may still run; null for the default: a day, for one-time schedules seven days */
   catchup_window?: number | null | undefined
-  /** starts each due time up to so many seconds later, always the same for the same due time */
+  /** starts each due time up to this many seconds later; the same due time always has the same delay */
   jitter?: number | undefined
   /** no due time before it (inclusive) */
   start_at?: string | null | undefined
   /** no due time at or after it */
   end_at?: string | null | undefined
   max_runs?: number | null | undefined
-  /** pauses the schedule when so many of its runs in a row have failed for good; null for never */
+  /** pauses the schedule when this many of its runs in a row have failed after all retries; null for never */
   pause_after_failures?: number | null | undefined
   /** how many tries may follow the first */
   max_retries?: number | undefined
-  /** `safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know */
+  /** `safe`: only what certainly never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome cannot be known */
   retry_on?: RetryOn | undefined
   timeout?: number | null | undefined
   status?: 'active' | 'paused' | 'stopped' | undefined
@@ -547,7 +547,7 @@ export type Worker = {
   current_tasks: number
   concurrency: number
   version: string
-  /** What it cannot do at PostgreSQL, and why */
+  /** What it cannot do in PostgreSQL, and why */
   trouble: string | null
   /** ISO 8601, UTC */
   started_at: string
@@ -591,7 +591,7 @@ export type Workflow = {
   icon_bg_color: string | null
   liked: boolean
   tags: string[]
-  /** what a run of this flow would lose or lack */
+  /** what a run of this flow would lose or not have */
   warnings: string[]
   /** ISO 8601, UTC */
   created_at: string
@@ -629,7 +629,7 @@ export type WorkflowItem = {
   icon_bg_color: string | null
   liked: boolean
   tags: string[]
-  /** what a run of this flow would lose or lack */
+  /** what a run of this flow would lose or not have */
   warnings: string[]
   /** ISO 8601, UTC */
   created_at: string
@@ -679,8 +679,8 @@ export type WorkflowsRunQuery = {
 export type WorkflowsSyncQuery = {
   /** a source's URL or host */
   source_url?: string | undefined
-  /** where the input goes; left out: what was named before, while the flow has it, else found; empty: found */
+  /** the component that gets the input; left out: the component that was named before, if the flow still has it, otherwise found in the flow; empty: found in the flow */
   input_component?: string | undefined
-  /** where the answer comes from; left out: what was named before, while the flow has it, else found; empty: found */
+  /** the component that gives the answer; left out: the component that was named before, if the flow still has it, otherwise found in the flow; empty: found in the flow */
   output_component?: string | undefined
 }

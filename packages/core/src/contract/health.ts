@@ -43,7 +43,7 @@ export const getHealth = endpoint({
   path: '/health',
   root: true,
   open: true,
-  summary: 'How the service is, from what the process knows already',
+  summary: 'The health of the service, from what the process knows already',
   status: 200,
   response: Health,
 })
@@ -54,7 +54,7 @@ export const getReady = endpoint({
   path: '/ready',
   root: true,
   open: true,
-  summary: 'Whether requests can be served: 200 or 503',
+  summary: 'Whether the service can take requests: 200 or 503',
   status: 200,
   alsoStatus: [503],
   response: Ready,
@@ -65,7 +65,7 @@ export const getServiceInfo = endpoint({
   method: 'get',
   path: '/',
   root: true,
-  summary: 'What this is and where its documentation lies',
+  summary: 'What this service is and where its documentation is',
   status: 200,
   response: ServiceInfo,
 })

@@ -55,7 +55,7 @@ const given = {
   session_id: runOptions.session_id.nullable(),
   tweaks: runOptions.tweaks.nullable(),
   overlap: Overlap.describe(
-    'what happens when the run before is not over: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips what comes while one waits',
+    'what happens when an earlier run is not finished: `skip` it, `queue_all` or `queue_one` behind it, `cancel_previous`, or `allow` both; `queue_one` skips due times while one waits',
   ),
   misfire: Misfire.describe(
     `what happens to due times that are more than ${GRACE_MS / 1000} s late: the \`last\` one runs, \`skip\` all, or run \`all\` (the newest ${MAX_CATCHUP}; with overlap \`queue_all\` or \`allow\`)`,
@@ -63,10 +63,10 @@ const given = {
   catchup_window: seconds(MAX_CATCHUP_WINDOW, 'a year')
     .nullable()
     .describe(
-      'seconds that a late due time may still run; null for the default: a day, for one-time schedules seven days',
+      'for how many seconds a late due time may still run; null for the default: a day, for one-time schedules seven days',
     ),
   jitter: seconds(MAX_JITTER, 'a day').describe(
-    'starts each due time up to so many seconds later, always the same for the same due time',
+    'starts each due time up to this many seconds later; the same due time always has the same delay',
   ),
   start_at: GivenTime.nullable().describe('no due time before it (inclusive)'),
   end_at: GivenTime.nullable().describe('no due time at or after it'),
@@ -80,7 +80,7 @@ const given = {
     .min(1, failures)
     .max(1_000_000, failures)
     .nullable()
-    .describe('pauses the schedule when so many of its runs in a row have failed for good; null for never'),
+    .describe('pauses the schedule when this many of its runs in a row have failed after all retries; null for never'),
   max_retries: runOptions.max_retries,
   retry_on: runOptions.retry_on,
   timeout: runOptions.timeout.nullable(),
@@ -121,7 +121,7 @@ export const Schedule = z
     tweaks: SourceObject.nullable(),
     status: ScheduleStatus,
     paused_reason: z.string().nullable(),
-    next_run_at: Timestamp.nullable().describe('when the next due time starts: with its jitter'),
+    next_run_at: Timestamp.nullable().describe('when the next due time starts, after its jitter'),
     next_due_at: Timestamp.nullable().describe('the next due time'),
     last_run_at: Timestamp.nullable(),
     last_success_at: Timestamp.nullable(),
@@ -139,7 +139,7 @@ export const Schedule = z
     retry_on: RetryOn,
     timeout: z.int().nullable(),
     description: z.string().describe('the schedule in words'),
-    warnings: z.array(z.string()).describe('what one might not expect of it, each a sentence'),
+    warnings: z.array(z.string()).describe('what may surprise you about it, each a sentence'),
     created_at: Timestamp,
     updated_at: Timestamp,
   })
@@ -158,7 +158,7 @@ export const CreateSchedule = z
   .strictObject({ workflow_id: Id, ...moves, ...defaults })
   .meta({ id: 'CreateSchedule', examples: [{ workflow_id: '019aa000-0000-7000-8000-000000000000', ...example }] })
 export type CreateSchedule = z.output<typeof CreateSchedule>
-/** Old clients leave out workflow_id, type and expression: these are kept. */
+/** Old clients leave out workflow_id, type and expression, so these are then kept. */
 export const ReplaceSchedule = z
   .strictObject({
     workflow_id: Id.optional(),
@@ -182,7 +182,7 @@ export type UpdateSchedule = z.output<typeof UpdateSchedule>
 export const Occurrence = z
   .object({
     scheduled_for: Timestamp,
-    until: Timestamp.nullable().describe('of a span: its last due time, inclusive'),
+    until: Timestamp.nullable().describe('the last due time of a span, inclusive; null for a single due time'),
     decided_at: Timestamp,
     decision: z.enum(DECISIONS),
     reason: z.enum(REASONS).nullable(),
@@ -219,7 +219,7 @@ export const listSchedules = endpoint({
 export const SchedulePreview = z
   .object({
     description: z.string().describe('the schedule in words'),
-    warnings: z.array(z.string()).describe('what one might not expect of it, each a sentence'),
+    warnings: z.array(z.string()).describe('what may surprise you about it, each a sentence'),
     next_runs: z.array(
       z.object({ at: Timestamp, local: z.string().describe('on the clock of the time zone, with its offset') }),
     ),
@@ -233,14 +233,14 @@ export const previewSchedule = endpoint({
   id: 'schedules_preview',
   method: 'get',
   path: '/schedules/preview',
-  summary: 'What a schedule would do; nothing is stored',
-  description: 'The due times of a schedule that is made now, or at `from`. An interval counts from there.',
+  summary: 'Preview a schedule; nothing is stored',
+  description: 'The due times of a schedule that is created now, or at `from`. An interval counts from then.',
   queryExample: { schedule_type: 'cron', schedule_expr: '0 8 * * 1-5' },
   query: z.strictObject({
     ...moves,
     timezone: defaults.timezone,
     count: wholeNumber(1, MAX_PREVIEW_COUNT).default(DEFAULT_PREVIEW_COUNT),
-    from: GivenTime.optional().describe('no due time before it; now when left out'),
+    from: GivenTime.optional().describe('no due time before it; left out: now'),
   }),
   status: 200,
   response: SchedulePreview,
@@ -262,7 +262,7 @@ export const replaceSchedule = endpoint({
   path: '/schedules/{id}',
   summary: 'Replace a schedule',
   description:
-    'Left out: workflow_id, type and expression are kept, everything else gets its default; the status stays.',
+    'Of the fields that are left out, workflow_id, type and expression are kept; all others get their default. The status stays.',
   params: IdParams,
   body: ReplaceSchedule,
   status: 200,
@@ -273,7 +273,7 @@ export const updateSchedule = endpoint({
   id: 'schedules_update',
   method: 'patch',
   path: '/schedules/{id}',
-  summary: 'Change what is given',
+  summary: 'Change the fields that are given',
   params: IdParams,
   body: UpdateSchedule,
   status: 200,
@@ -286,7 +286,7 @@ export const deleteSchedule = endpoint({
   path: '/schedules/{id}',
   summary: 'Delete a schedule',
   description:
-    'Answers with the schedule. Pending tasks are cancelled, running ones finish; tasks stay, without their schedule.',
+    'Answers with the schedule. Its pending tasks are cancelled, running ones finish. Its tasks stay, with `schedule_id` null.',
   params: IdParams,
   status: 200,
   response: Schedule,
@@ -296,7 +296,7 @@ export const enableSchedule = endpoint({
   id: 'schedules_enable',
   method: 'post',
   path: '/schedules/{id}/enable',
-  summary: 'Go on',
+  summary: 'Enable a schedule',
   params: IdParams,
   emptyBody: true,
   status: 200,
@@ -307,7 +307,7 @@ export const disableSchedule = endpoint({
   id: 'schedules_disable',
   method: 'post',
   path: '/schedules/{id}/disable',
-  summary: 'Pause',
+  summary: 'Pause a schedule',
   params: IdParams,
   emptyBody: true,
   body: z
@@ -321,7 +321,7 @@ export const runSchedule = endpoint({
   id: 'schedules_run',
   method: 'post',
   path: '/schedules/{id}/run',
-  summary: 'One run now, outside the plan',
+  summary: 'Run a schedule once now, outside its plan',
   params: IdParams,
   emptyBody: true,
   status: 202,
@@ -331,8 +331,8 @@ export const runSchedule = endpoint({
 export const BackfillSchedule = z
   .strictObject({
     from: GivenTime.describe('the first second of the span'),
-    to: GivenTime.describe('its end, not in it'),
-    dry_run: z.boolean('must be true or false').default(false).describe('only say what would start'),
+    to: GivenTime.describe('the end of the span, exclusive'),
+    dry_run: z.boolean('must be true or false').default(false).describe('only list what would start'),
   })
   .meta({
     id: 'BackfillSchedule',
@@ -342,22 +342,22 @@ export type BackfillSchedule = z.output<typeof BackfillSchedule>
 export const Backfill = z
   .object({
     dry_run: z.boolean(),
-    count: z.int().describe('due times that start'),
+    count: z.int().describe('how many due times start'),
     due_times: z
       .array(
         z.object({
           scheduled_for: Timestamp,
           task_id: Uuid.nullable().describe('null in a dry run'),
-          was: z.enum(DECISIONS).nullable().describe('what the ledger said before; null: nothing'),
+          was: z.enum(DECISIONS).nullable().describe('the decision in the ledger before; null: none'),
           reason: z.enum(REASONS).nullable(),
         }),
       )
       .describe('oldest first'),
-    already_started: z.int().describe('due times of the span that are left alone, since they started before'),
+    already_started: z.int().describe('due times of the span that are not started, since they started before'),
     undecided: z
       .object({ scheduled_for: Timestamp, until: Timestamp.nullable(), count: z.int(), count_at_least: z.boolean() })
       .nullable()
-      .describe('due times of the span that are left alone, since the schedule has still to decide them'),
+      .describe('due times of the span that are not started, since the schedule itself has still to decide them'),
   })
   .meta({ id: 'Backfill' })
 export type Backfill = z.output<typeof Backfill>
@@ -366,7 +366,7 @@ export const backfillSchedule = endpoint({
   id: 'schedules_backfill',
   method: 'post',
   path: '/schedules/{id}/backfill',
-  summary: 'Run what was not run in a past span',
+  summary: 'Run the due times of a past span that did not run',
   description: `Every due time in [from, to) that has not started becomes a run, up to ${MAX_BACKFILL}, oldest first, one at a time and after everything else. Its row in the ledger becomes \`started\`, reason \`backfill\`. 202; with \`dry_run\` 200, and nothing starts.`,
   params: IdParams,
   body: BackfillSchedule,
@@ -379,7 +379,7 @@ export const listOccurrences = endpoint({
   id: 'schedules_occurrences',
   method: 'get',
   path: '/schedules/{id}/occurrences',
-  summary: 'What was decided for each due time, newest first',
+  summary: 'List what was decided about each due time, newest first',
   params: IdParams,
   query: z.strictObject({ ...page }),
   status: 200,

@@ -35,10 +35,10 @@ export const Source = z
     status: SourceStatus.describe("the user's switch: an inactive source runs nothing"),
     health: z
       .enum(['up', 'down', 'unknown'])
-      .describe('what Spark saw last, at a call, a health check or when it was asked'),
+      .describe('what Spark saw last: at a call, a health check or a validation'),
     health_reason: z.string().nullable(),
     checked_at: Timestamp.nullable(),
-    max_concurrency: z.int().describe('calls at once, counted over all workers'),
+    max_concurrency: z.int().describe('calls at once, over all workers'),
     version_info: z.record(z.string(), z.unknown()).nullable(),
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -49,7 +49,7 @@ export type Source = z.output<typeof Source>
 export const CreateSource = z
   .strictObject({
     name: name.nullish(),
-    source_type: SourceType.optional().describe('detected when left out'),
+    source_type: SourceType.optional().describe('left out: detected'),
     url,
     api_key: apiKey.nullish(),
     max_concurrency: maxConcurrency.default(DEFAULT_SOURCE_CONCURRENCY),
@@ -84,8 +84,7 @@ export const createSource = endpoint({
   method: 'post',
   path: '/sources',
   summary: 'Connect a flow server',
-  description:
-    'The server is asked first: health, version and key. Nothing is stored when it does not answer as it should.',
+  description: 'Checks health, version and key at the server first. Nothing is stored when one of them is wrong.',
   body: CreateSource,
   status: 201,
   response: Source,
@@ -123,7 +122,7 @@ export const updateSource = endpoint({
   status: 200,
   response: Source,
 })
-/** Old clients send parts with PUT. */
+/** Old clients send only some fields with PUT, so it does what PATCH does. */
 export const replaceSource = endpoint({
   ...updateSource,
   id: 'sources_replace',
@@ -135,8 +134,8 @@ export const validateSource = endpoint({
   id: 'sources_validate',
   method: 'post',
   path: '/sources/{id}/validate',
-  summary: 'Ask the server again',
-  description: 'Updates `health` and `version_info`.',
+  summary: 'Validate a flow server again',
+  description: 'Checks the server now, and updates `health` and `version_info`.',
   params: IdParams,
   emptyBody: true,
   status: 200,
@@ -148,7 +147,7 @@ export const deleteSource = endpoint({
   method: 'delete',
   path: '/sources/{id}',
   summary: 'Delete a flow server',
-  description: 'Its workflows, schedules and tasks are gone with it.',
+  description: 'Its workflows, schedules and tasks are deleted, too.',
   params: IdParams,
   status: 200,
   response: SourceDeleted,

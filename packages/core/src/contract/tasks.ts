@@ -18,7 +18,7 @@ const retries = `must be a whole number from 0 to ${MAX_RETRIES}`
 export const retryOptions = {
   max_retries: z.int(retries).min(0, retries).max(MAX_RETRIES, retries).describe('how many tries may follow the first'),
   retry_on: RetryOn.describe(
-    '`safe`: what surely never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome nobody can know',
+    '`safe`: only what certainly never ran; `failure`: also a flow that failed; `unknown`: also a call whose outcome cannot be known',
   ),
 }
 
@@ -32,16 +32,16 @@ export const Task = z
     scheduled_for: Timestamp.nullable().describe('the nominal due time'),
     input_data: z.unknown().describe('a plain input is shown as `{"value": …}`, an object as it is'),
     output_data: z.unknown().describe("`result`: the text a person wants; `answer`: the server's whole answer"),
-    error: z.string().nullable().describe('why it failed; while it waits for its next try, why the last one did'),
+    error: z.string().nullable().describe('why it failed; while it waits for a retry, why the last try failed'),
     error_code: z.enum(TASK_ERROR_CODES).nullable(),
     tries: z.int().describe('attempts so far'),
     max_retries: z.int(),
     retry_on: RetryOn,
     timeout: z.int().describe('seconds'),
-    next_retry_at: Timestamp.nullable().describe('set while it waits for its next try'),
+    next_retry_at: Timestamp.nullable().describe('set while it waits for a retry'),
     cancel_requested_at: Timestamp.nullable(),
     started_at: Timestamp.nullable().describe(
-      'of the latest attempt; null while none was made or the next is waited for',
+      'start of the latest attempt; null before the first one and while it waits for a retry',
     ),
     finished_at: Timestamp.nullable(),
     replay_of: Uuid.nullable(),
@@ -78,7 +78,7 @@ export const listTasks = endpoint({
   method: 'get',
   path: '/tasks',
   summary: 'List the runs, newest first',
-  description: 'An answer over 8 KiB is shown cut in lists; `GET /tasks/{id}` has all of it.',
+  description: 'In a list an answer over 8 KiB is cut; `GET /tasks/{id}` shows all of it.',
   query: z.strictObject({
     ...page,
     workflow_id: Id.optional(),
@@ -108,7 +108,7 @@ export const deleteTask = endpoint({
   method: 'delete',
   path: '/tasks/{id}',
   summary: 'Delete a run',
-  description: 'Answers with the task as it was; a running one is asked to stop. Its row of the ledger stays.',
+  description: 'Answers with the task as it was. A running task is asked to stop. Its row in the ledger stays.',
   params: IdParams,
   status: 200,
   response: Task,
@@ -120,7 +120,7 @@ export const cancelTask = endpoint({
   path: '/tasks/{id}/cancel',
   summary: 'Cancel a run',
   description:
-    'A pending one at once. A running one is asked to stop: 200 when that happened within 2 s, else 202. 400 when it is finished.',
+    'A pending task is cancelled at once. A running one is asked to stop: 200 when it stopped within 2 s, otherwise 202. 400 when it is finished.',
   params: IdParams,
   emptyBody: true,
   status: 200,
@@ -132,16 +132,16 @@ export const retryTask = endpoint({
   id: 'tasks_retry',
   method: 'post',
   path: '/tasks/{id}/retry',
-  summary: 'Try a failed or cancelled run again',
+  summary: 'Retry a failed or cancelled run',
   description:
-    'The same task goes back to pending: `max_retries` counts anew, `tries` goes on. Also after `outcome_unknown`: then the flow may run twice, and the log says so. 400 when it is not failed or cancelled.',
+    'The same task becomes pending again with a fresh `max_retries`; `tries` goes on. After `outcome_unknown` the flow may run twice, and the log says so. 400 when it is neither failed nor cancelled.',
   params: IdParams,
   emptyBody: true,
   status: 202,
   response: Task,
 })
 export const ReplayTask = z
-  .strictObject({ input_value: Json.nullish().describe('another input, or null for none; the same one when left out') })
+  .strictObject({ input_value: Json.nullish().describe('another input, or null for none; left out: the same input') })
   .meta({ id: 'ReplayTask', examples: [{}, { input_value: 'Hello again' }] })
 export type ReplayTask = z.output<typeof ReplayTask>
 export const replayTask = endpoint({
@@ -149,8 +149,9 @@ export const replayTask = endpoint({
   id: 'tasks_replay',
   method: 'post',
   path: '/tasks/{id}/replay',
-  summary: 'Run the same again as a new task',
-  description: 'A new task with the input and options of this one, whatever became of it; `replay_of` names this one.',
+  summary: 'Run a task again as a new task',
+  description:
+    'Makes a new task with the input and options of this one, whatever its status; `replay_of` is the id of this one.',
   params: IdParams,
   emptyBody: true,
   body: ReplayTask,
@@ -163,7 +164,7 @@ export const listTaskLogs = endpoint({
   id: 'tasks_logs',
   method: 'get',
   path: '/tasks/{id}/logs',
-  summary: 'What happened to a run, oldest first',
+  summary: 'List what happened to a run, oldest first',
   params: IdParams,
   query: z.strictObject({ ...page }),
   status: 200,

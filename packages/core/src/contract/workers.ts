@@ -15,7 +15,7 @@ export const Worker = z
     current_tasks: z.int(),
     concurrency: z.int(),
     version: z.string(),
-    trouble: z.string().nullable().describe('What it cannot do at PostgreSQL, and why'),
+    trouble: z.string().nullable().describe('What it cannot do in PostgreSQL, and why'),
     started_at: Timestamp,
     last_heartbeat: Timestamp,
   })

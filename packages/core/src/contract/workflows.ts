@@ -26,7 +26,7 @@ const fields = {
   icon_bg_color: z.string().nullable(),
   liked: z.boolean(),
   tags: z.array(z.string()),
-  warnings: z.array(z.string()).describe('what a run of this flow would lose or lack'),
+  warnings: z.array(z.string()).describe('what a run of this flow would lose or not have'),
   created_at: Timestamp,
   updated_at: Timestamp,
 }
@@ -64,7 +64,7 @@ export const RemoteFlowItem = z
 export type RemoteFlowItem = z.output<typeof RemoteFlowItem>
 
 const inputValue = Json.nullable().describe(
-  'the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses what it holds',
+  'the input: a string as it is, anything else as JSON text; null or left out: none, and the flow uses its own values',
 )
 const sessionId = Text.min(1, 'must not be empty').max(500, 'must have at most 500 characters')
 /** Seconds that one call of a flow may take. */
@@ -72,14 +72,14 @@ export const MAX_TIMEOUT = 3600
 const timeoutRange = `must be 1 to ${MAX_TIMEOUT} seconds`
 /** Options of one run, shared with schedules. */
 export const runOptions = {
-  session_id: sessionId.describe('the conversation at the flow server; a fresh one per task when left out'),
-  tweaks: JsonObject.describe("changes to the flow's components, passed on"),
+  session_id: sessionId.describe('the conversation at the flow server; left out: a new one for each task'),
+  tweaks: JsonObject.describe("changes to the flow's components, passed on to its server"),
   ...retryOptions,
   timeout: z
     .int('must be a whole number of seconds')
     .min(1, timeoutRange)
     .max(MAX_TIMEOUT, timeoutRange)
-    .describe('seconds; SPARK_HTTP_TIMEOUT when left out'),
+    .describe('seconds; left out: SPARK_HTTP_TIMEOUT'),
 }
 
 export const RunRequest = z
@@ -92,8 +92,8 @@ export const RunRequest = z
         tweaks: runOptions.tweaks.nullish(),
         max_retries: runOptions.max_retries
           .nullish()
-          .describe(`${runOptions.max_retries.description}; ${MANUAL_RETRIES} when left out`),
-        retry_on: runOptions.retry_on.nullish().describe(`${runOptions.retry_on.description}; \`safe\` when left out`),
+          .describe(`${runOptions.max_retries.description}; left out: ${MANUAL_RETRIES}`),
+        retry_on: runOptions.retry_on.nullish().describe(`${runOptions.retry_on.description}; left out: \`safe\``),
         timeout: runOptions.timeout.nullish(),
       }),
     ],
@@ -156,7 +156,9 @@ export const getRemoteFlow = endpoint({
 const chosen = (what: string) =>
   Text.max(500)
     .optional()
-    .describe(`${what}; left out: what was named before, while the flow has it, else found; empty: found`)
+    .describe(
+      `${what}; left out: the component that was named before, if the flow still has it, otherwise found in the flow; empty: found in the flow`,
+    )
 
 export const syncWorkflow = endpoint({
   ...common,
@@ -165,12 +167,12 @@ export const syncWorkflow = endpoint({
   path: '/workflows/sync/{flow_id}',
   summary: 'Copy a flow to Spark, or refresh the copy',
   description:
-    'Created 201, updated 200. `*` with `source_url` copies every flow of that source and answers 200 with `synced` and `failed`.',
+    '201 when it was created, 200 when it was updated. `*` with `source_url` copies every flow of that source and answers 200 with `synced` and `failed`.',
   params: FlowParams,
   query: z.strictObject({
     source_url: sourceUrl,
-    input_component: chosen('where the input goes'),
-    output_component: chosen('where the answer comes from'),
+    input_component: chosen('the component that gets the input'),
+    output_component: chosen('the component that gives the answer'),
   }),
   emptyBody: true,
   status: 201,
@@ -205,7 +207,7 @@ export const runWorkflow = endpoint({
   path: '/workflows/{id}/run',
   summary: 'Run a workflow now',
   description:
-    'Waits for the end and answers the finished task. `?wait=false` or `Prefer: respond-async` answers 202 with the pending task at once, and so does a run that no worker takes or that is not over 5 s after its timeout.',
+    'Waits for the end and answers with the finished task. `?wait=false` or `Prefer: respond-async` answers 202 with the pending task at once. A run also answers 202 when no worker takes it, or when it is not finished 5 s after its timeout.',
   params: IdParams,
   query: z.strictObject({ wait: Flag.default(true) }),
   body: RunRequest,
@@ -215,5 +217,5 @@ export const runWorkflow = endpoint({
   alsoStatus: [202],
   response: Task,
   requestHeaders: { Prefer: '`respond-async` is the same as `wait=false`' },
-  answerHeaders: { ...location, 'Preference-Applied': '`respond-async`, when that was asked' },
+  answerHeaders: { ...location, 'Preference-Applied': '`respond-async`, when the request asked for it' },
 })
