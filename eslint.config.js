@@ -2,7 +2,7 @@ import js from '@eslint/js'
 import importSort from 'eslint-plugin-simple-import-sort'
 import tseslint from 'typescript-eslint'
 
-/** Which of our own packages each part may import: the arrows of docs/architecture.md. Tests may also use `testing` and the sdk. */
+/** Which of our own packages each part may import: the arrows of docs/architecture.md. */
 const mayImport = {
   'packages/core': [],
   'packages/db': ['core'],
@@ -30,6 +30,13 @@ const ours = [
   'api',
   'worker',
 ]
+/** What the tests of a part import beside its arrows, `testing` and, where `db` is, `checker`. */
+const testsAlsoImport = { 'packages/sdk': ['core'], 'packages/db': ['embedded-postgres'] }
+/** What looks at Spark from outside, in processes of its own. */
+const programsMayImport = {
+  e2e: ['api', 'core', 'db', 'embedded-postgres', 'engine', 'runtime', 'checker', 'sdk', 'testing', 'worker'],
+  bench: ['embedded-postgres', 'sdk', 'testing'],
+}
 /** What only tests use, though it lies beside the code. */
 const FOR_TESTS = ['**/*.test.ts', 'packages/testing/**', '**/testing.ts', '**/src/testing/**']
 /** Libraries that belong to one place. */
@@ -47,39 +54,95 @@ const ownedBy = {
   croner: 'packages/core',
 }
 
-const arrows = Object.entries(mayImport).map(([dir, allowed]) => ({
-  files: [`${dir}/src/**/*.ts`],
-  ignores: FOR_TESTS,
-  rules: {
-    'no-restricted-imports': [
-      'error',
-      {
-        patterns: [
-          ...ours
-            .filter((name) => !allowed.includes(name) && dir.split('/')[1] !== name)
-            .map((name) => ({
-              group: [`@automagik-spark/${name}`, `@automagik-spark/${name}/*`],
-              message: `${dir} may import only: ${allowed.join(', ') || 'nothing of ours'}.`,
-            })),
-          ...Object.entries(ownedBy)
-            .filter(([, owner]) => owner !== dir)
-            .map(([lib, owner]) => ({
-              regex: `^${lib}(/|$)`,
-              message: `Only ${owner} imports ${lib}.`,
-            })),
-          ...(dir === 'packages/core' ? [{ group: ['node:*'], message: 'core is pure: no Node imports.' }] : []),
-        ],
-      },
-    ],
+/** A restriction of imports: everything of ours but `allowed`. */
+const onlyOurs = (who, allowed, own) =>
+  ours
+    .filter((name) => name !== own && !allowed.includes(name))
+    .map((name) => ({
+      regex: `^@automagik-spark/${name}(/|$)`,
+      message: `${who} may import only: ${allowed.join(', ') || 'nothing of ours'}.`,
+    }))
+const BY_NAME = { regex: '^(\\.\\./)+(packages|apps)/', message: 'Import another package by its name.' }
+const restricted = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns: [...patterns, BY_NAME] }] })
+
+const arrowsOf = ([dir, allowed]) => {
+  const own = dir.split('/')[1]
+  const inTests = [
+    ...allowed,
+    'testing',
+    ...(allowed.includes('db') ? ['checker'] : []),
+    ...(testsAlsoImport[dir] ?? []),
+  ]
+  return [
+    {
+      files: [`${dir}/**/*.ts`],
+      rules: restricted(...onlyOurs(`A test of ${dir}`, inTests, own)),
+    },
+    {
+      files: [`${dir}/src/**/*.ts`],
+      ignores: FOR_TESTS,
+      rules: restricted(
+        ...onlyOurs(dir, allowed, own),
+        { regex: '^@automagik-spark/.*/testing$', message: 'That is there for tests.' },
+        ...Object.entries(ownedBy)
+          .filter(([, owner]) => owner !== dir)
+          .map(([lib, owner]) => ({ regex: `^${lib}(/|$)`, message: `Only ${owner} imports ${lib}.` })),
+        ...(dir === 'packages/core' ? [{ regex: '^node:', message: 'core is pure: no Node imports.' }] : []),
+      ),
+    },
+  ]
+}
+const arrows = [
+  ...Object.entries(mayImport).flatMap(arrowsOf),
+  ...Object.entries(programsMayImport).map(([dir, allowed]) => ({
+    files: [`${dir}/**/*.{ts,mjs}`],
+    rules: restricted(...onlyOurs(dir, allowed)),
+  })),
+]
+
+/** Names of files: kebab-case, and none that takes in everything. */
+const fileNames = {
+  create: (context) => ({
+    Program(node) {
+      const name = context.filename.split(/[\\/]/).at(-1)
+      if (!/^\.?[a-z0-9]+([-.][a-z0-9]+)*$/.test(name))
+        context.report({ node, message: 'Name the file in kebab-case.' })
+      if (/^(utils?|helpers?|types)\./.test(name))
+        context.report({ node, message: 'Name the file by what is in it, not by what it is for everybody.' })
+    },
+  }),
+}
+
+const EVERYWHERE = [
+  { selector: 'ExportAllDeclaration', message: 'Export by name.' },
+  { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' },
+  {
+    selector:
+      ':matches(ImportDeclaration, ExportNamedDeclaration)[source.value=/^\\.{1,2}\\u002f(?!.*\\.(ts|mjs|js|json)$)/]',
+    message: 'Name the file with its ending.',
   },
-}))
+]
+const IN_PRODUCT = [
+  {
+    selector: 'NewExpression[callee.name="Date"][arguments.length=0]',
+    message: 'Time comes from the injected Clock.',
+  },
+]
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '**/generated/**', '**/.turbo/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/node_modules/**',
+      '**/generated/**',
+      'packages/sdk/src/contract-types.ts',
+      '**/.turbo/**',
+    ],
+  },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
-    plugins: { 'import-sort': importSort },
+    plugins: { 'import-sort': importSort, spark: { rules: { 'file-names': fileNames } } },
     rules: {
       'import-sort/imports': ['error', { groups: [['^node:', '^@?\\w', '^\\.']] }],
       'import-sort/exports': 'error',
@@ -90,10 +153,25 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
       ],
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
-      'no-restricted-syntax': [
+      'no-restricted-syntax': ['error', ...EVERYWHERE],
+      '@typescript-eslint/consistent-type-definitions': ['error', 'type'],
+      '@typescript-eslint/no-shadow': ['error', { allow: ['_'] }],
+      'spark/file-names': 'error',
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/no-unnecessary-type-assertion': 'error',
+      '@typescript-eslint/only-throw-error': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/naming-convention': [
         'error',
-        { selector: 'ExportAllDeclaration', message: 'Export by name.' },
-        { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' },
+        { selector: 'typeLike', format: ['PascalCase'], custom: { regex: '^I[A-Z]|Impl$|Manager$', match: false } },
       ],
     },
   },
@@ -105,15 +183,8 @@ export default tseslint.config(
         'error',
         { object: 'Date', property: 'now', message: 'Time comes from the injected Clock.' },
       ],
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector: 'NewExpression[callee.name="Date"][arguments.length=0]',
-          message: 'Time comes from the injected Clock.',
-        },
-        { selector: 'ExportAllDeclaration', message: 'Export by name.' },
-        { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' },
-      ],
+      'no-restricted-syntax': ['error', ...EVERYWHERE, ...IN_PRODUCT],
+      'max-lines': ['error', 400],
     },
   },
   {

@@ -55,7 +55,7 @@ const isReady = async (port: number) =>
 
 const works = async (
   { child, exited, client, port }: Awaited<ReturnType<typeof start>>,
-  once: () => void = () => undefined,
+  whenIt: () => void = () => undefined,
 ) => {
   await until(
     () => isReady(port),
@@ -64,7 +64,7 @@ const works = async (
   await client.sources.create({ url: stub.url, api_key: 'sk-e2e-0123456789' })
   const workflow = await client.workflows.sync(stub.flows.echo)
   expect(await client.workflows.run(workflow.id, 'before')).toMatchObject({ status: 'completed' })
-  once()
+  whenIt()
   for (const input of ['one', 'two', 'three'])
     expect(await client.workflows.run(workflow.id, input)).toMatchObject({
       status: 'completed',

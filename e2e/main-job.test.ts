@@ -12,13 +12,13 @@ import { removeDir, startSpark, tempDir, until } from './spark.ts'
 
 const KEY = 'sk-e2e-0123456789'
 
-const mongo: E2eMongo | null = await openMongo()
-afterAll(() => mongo?.close())
+const openedMongo: E2eMongo | null = await openMongo()
+afterAll(() => openedMongo?.close())
 
 /** The whole vertical, over REST through the SDK, against built processes. The same for both of Agenda's stores. */
 describe.each([
   ['postgres', null],
-  ['mongodb', mongo],
+  ['mongodb', openedMongo],
 ] as const)('the main job, with wake-ups in %s', (backend, mongo) => {
   const it = test.skipIf(backend === 'mongodb' && !mongo)
   const dir = tempDir()

@@ -135,7 +135,7 @@ describe('API and workers apart', () => {
     }
     // All at once, on an empty database.
     const [api] = [start(API), start(WORKER), start(WORKER)]
-    const [, url] = await api!.says(/"url":"(http:[^"]+)","msg":"API is listening"/)
+    const [, url] = await api.says(/"url":"(http:[^"]+)","msg":"API is listening"/)
     client = new Spark({ baseUrl: url!, apiKey, timeout: patient(60_000) })
     await until(
       () => client.service.health(),

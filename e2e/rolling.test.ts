@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent, createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import type { TemporaryServer } from '@automagik-spark/db/testing'
 import { startTemporaryServer } from '@automagik-spark/db/testing'
 import { patient } from '@automagik-spark/testing'
@@ -79,12 +80,15 @@ const startProxy = async () => {
     })
     sent.end(body)
   }
-  const proxy = createServer(async (incoming, outgoing) => {
-    const chunks: Buffer[] = []
-    for await (const chunk of incoming) chunks.push(chunk as Buffer)
-    const ready = servers.filter(({ isReady }) => isReady)
-    const first = turn++ % Math.max(ready.length, 1)
-    pass(incoming, outgoing, Buffer.concat(chunks), [...ready.slice(first), ...ready.slice(0, first)])
+  const proxy = createServer((incoming, outgoing) => {
+    buffer(incoming).then(
+      (body) => {
+        const ready = servers.filter(({ isReady }) => isReady)
+        const first = turn++ % Math.max(ready.length, 1)
+        pass(incoming, outgoing, body, [...ready.slice(first), ...ready.slice(0, first)])
+      },
+      () => outgoing.destroy(), // the client left before it had sent all
+    )
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
   return {

@@ -1,6 +1,7 @@
 // `npm run demo`: Spark with a stub Langflow as its source, one synced echo flow and a schedule every minute.
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { runInForeground } from './lib/foreground.mjs'
 
@@ -42,7 +43,7 @@ const whenReady = async () => {
       )
       if (ready) return spark
     }
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await sleep(100)
   }
   return null
 }

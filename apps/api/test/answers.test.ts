@@ -330,7 +330,7 @@ describe('a run', () => {
     ['', { Prefer: 'respond-async' }, 'respond-async'],
     ['?wait=true', { Prefer: 'return=minimal, Respond-Async; x=1' }, 'respond-async'],
   ])('with %s and %j is not waited for', async (query, headers, applied) => {
-    const answer = await api.call('POST', `${RUN}${query}`, { body: '"x"', headers: headers as Record<string, string> })
+    const answer = await api.call('POST', `${RUN}${query}`, { body: '"x"', headers })
     expect([answer.status, answer.headers.get('location'), answer.headers.get('preference-applied')]).toEqual([
       202,
       `/api/v1/tasks/${ID}`,

@@ -53,7 +53,7 @@ describe.each(rows.filter(({ takesBody }) => takesBody))('the body of $id', ({ m
       headers: { 'X-API-Key': KEY },
       body: chunked,
       duplex: 'half',
-    } as RequestInit) // `duplex` is missing in the type
+    })
     expect([response.status, await response.json()]).toEqual([413, TOO_LARGE])
   })
 

@@ -41,11 +41,7 @@ export const startApi = async (
   const call = async (
     method: string,
     path: string,
-    {
-      key = KEY as string | null,
-      body,
-      headers = {},
-    }: { key?: string | null; body?: unknown; headers?: Record<string, string> } = {},
+    { key = KEY, body, headers = {} }: { key?: string | null; body?: unknown; headers?: Record<string, string> } = {},
   ) => {
     const response = await fetch(`${url}${path}`, {
       method,
@@ -78,7 +74,11 @@ export const sendRaw = (port: number, ...parts: string[]): Promise<string> =>
     socket.on('error', reject)
   })
 /** A request whose path is sent as it is written. */
-export const getRaw = async (port: number, path: string, { method = 'GET', key = KEY as string | null } = {}) => {
+export const getRaw = async (
+  port: number,
+  path: string,
+  { method = 'GET', key = KEY }: { method?: string; key?: string | null } = {},
+) => {
   const answer = await sendRaw(
     port,
     `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${key === null ? '' : `X-API-Key: ${key}\r\n`}\r\n`,

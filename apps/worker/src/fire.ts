@@ -50,10 +50,10 @@ export const makeFire = ({ sql, wakeUps, ids, logger, default_timeout }: Deps) =
 
   /** Row by row after a batch failed: the schedule that made it fail is paused, with the reason, and the others go on. */
   const oneByOne = async (): Promise<{ locked: number; started: number; next: Date[] }> => {
-    const ids = await sql.transaction(async (tx) => (await lockDue(tx, BATCH)).map((schedule) => schedule.id))
+    const dueIds = await sql.transaction(async (tx) => (await lockDue(tx, BATCH)).map((schedule) => schedule.id))
     let started = 0
     const next: Date[] = []
-    for (const id of ids) {
+    for (const id of dueIds) {
       try {
         const one = await sql.transaction(async (tx) => {
           const schedule = await lockSchedule(tx, id)
@@ -72,7 +72,7 @@ export const makeFire = ({ sql, wakeUps, ids, logger, default_timeout }: Deps) =
         })
       }
     }
-    return { locked: ids.length, started, next }
+    return { locked: dueIds.length, started, next }
   }
 
   const batch = async (size: number): Promise<{ locked: number; started: number; next: Date[] }> => {

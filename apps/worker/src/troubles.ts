@@ -61,7 +61,7 @@ export const makeTroubles = ({ logger }: { logger: Logger }) => {
     },
     /** What `/health` shows, or null. */
     current(): string | null {
-      const told = [...open].filter(([, { told }]) => told)
+      const told = [...open].filter(([, trouble]) => trouble.told)
       return (
         told
           .map(

@@ -121,16 +121,16 @@ describe('the ledger', () => {
     ])
     const timesSince = new Map(rows.map((row) => [row.id, row.created_at]))
     await until(
-      () => ledger(rows[0]!.id),
+      () => ledger(rows[0].id),
       (found) => found.length >= 4,
     )
     await clean({ timesSince, log: log() })
-    await stack.engine.schedules.disable(rows[0]!.id, null)
+    await stack.engine.schedules.disable(rows[0].id, null)
     await until(
-      async () => (await ledger(rows[2]!.id)).length,
+      async () => (await ledger(rows[2].id)).length,
       (n) => n >= 4,
     )
-    await stack.engine.schedules.enable(rows[0]!.id)
+    await stack.engine.schedules.enable(rows[0].id)
     await clean({ timesSince, log: log() })
   })
 

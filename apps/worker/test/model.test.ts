@@ -184,16 +184,16 @@ const onClaim = <T>(
   )
 
 const none = fc.constant(null)
-const every = fc.constantFrom(20 * SECOND, MINUTE, 7 * MINUTE, HOUR)
-const overlap = fc.constantFrom('skip', 'queue_all', 'queue_one', 'cancel_previous', 'allow')
+const anyInterval = fc.constantFrom(20 * SECOND, MINUTE, 7 * MINUTE, HOUR)
+const anyOverlap = fc.constantFrom('skip', 'queue_all', 'queue_one', 'cancel_previous', 'allow')
 const runsLate = (how: string) => how === 'queue_all' || how === 'allow'
 const text = (ms: number) => `${ms / SECOND}s`
 
 const create = command(
   'create',
   fc.record({
-    every,
-    overlap,
+    every: anyInterval,
+    overlap: anyOverlap,
     misfire: fc.constantFrom('last', 'skip', 'all'),
     max_runs: fc.option(fc.integer({ min: 1, max: 4 }), { freq: 3 }),
   }),
@@ -224,7 +224,7 @@ const create = command(
 )
 const edit = onSchedule(
   'edit',
-  fc.oneof(fc.record({ every }), fc.record({ overlap }), fc.record({})),
+  fc.oneof(fc.record({ every: anyInterval }), fc.record({ overlap: anyOverlap }), fc.record({})),
   async (m, s, change: { every?: number; overlap?: ModelSchedule['overlap'] }) => {
     const fields = {
       name: 'edited',

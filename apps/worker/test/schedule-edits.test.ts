@@ -92,7 +92,7 @@ describe('a schedule', () => {
     const scheduled_for = schedule.next_due_at!
     const { removing } = await stack.db.sql.transaction(async (tx) => {
       await lockSchedule(tx, schedule.id)
-      const removing = stack.engine.schedules.remove(schedule.id)
+      const removal = stack.engine.schedules.remove(schedule.id)
       const isBlocked = until(
         () =>
           stack.db.sql.query<{ n: number }>(
@@ -100,7 +100,7 @@ describe('a schedule', () => {
           ),
         ({ rows }) => rows[0]!.n > 0,
       )
-      await Promise.race([removing, isBlocked])
+      await Promise.race([removal, isBlocked])
       const started = {
         schedule_id: schedule.id,
         scheduled_for,
@@ -113,7 +113,7 @@ describe('a schedule', () => {
         ready_at: scheduled_for,
       } as const
       await writeLedger(tx, [started], await sqlNow(tx), 60)
-      return { removing }
+      return { removing: removal }
     })
     await removing
     expect(await stack.engine.tasks.get(task_id)).toMatchObject({ status: 'cancelled', schedule_id: null })

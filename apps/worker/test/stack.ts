@@ -54,7 +54,7 @@ export const openStack = async ({ maxOutputBytes = 1_048_576, onLog, recover, ..
     async addWorker({
       fallback = true,
       concurrency = 20,
-      times = {} as Partial<WorkerTimes>,
+      times = {},
       through = url,
       clockAheadMs = 0,
     } = {}): Promise<RunningWorker> {

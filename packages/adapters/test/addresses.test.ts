@@ -34,7 +34,7 @@ const probe = async (url: string, pool: ReturnType<typeof poolWith>): Promise<So
       (thrown: unknown) => thrown,
     )
   if (error instanceof SourceError) return error
-  throw error ?? new Error('it did not fail')
+  throw new Error('it did not fail with a SourceError', { cause: error })
 }
 const resolving =
   (...addresses: string[]): NonNullable<HttpPoolOptions['lookup']> =>

@@ -82,7 +82,7 @@ const circumstances = (cell: string, schedule: Decidable, world: World) => {
 describe('docs/schedules.md: how a due time is decided', () => {
   it.each(table('decide'))('%s: %s decided until %s, now %s, %s', (_, scheduled, until, now, cell, expected) => {
     const schedule: Decidable = {
-      plan: planOf(scheduled!),
+      plan: planOf(scheduled),
       overlap: 'skip',
       misfire: 'last',
       catchup_window: null,
@@ -90,8 +90,8 @@ describe('docs/schedules.md: how a due time is decided', () => {
       run_count: 0,
       decided_until: until ? timeOf(until) : null,
     }
-    const world: World = { now: timeOf(now!), open: { count: 0, pending: 0 }, hold: null }
-    circumstances(cell!, schedule, world)
+    const world: World = { now: timeOf(now), open: { count: 0, pending: 0 }, hold: null }
+    circumstances(cell, schedule, world)
     const decision = decide(schedule, world)
     const replaced = new Set(decision.cancel_started.map((due) => due.getTime()))
     const said = [
@@ -99,28 +99,28 @@ describe('docs/schedules.md: how a due time is decided', () => {
       ...decision.rows.map((row) => rowText(row) + (replaced.has(row.scheduled_for.getTime()) ? ' and cancelled' : '')),
       ...(decision.status === 'completed' ? ['completed'] : []),
     ]
-    expect(said.join('; ') || 'nothing').toBe(toSeconds(expected!))
+    expect(said.join('; ') || 'nothing').toBe(toSeconds(expected))
   })
 })
 
 describe('docs/schedules.md: pause and edit', () => {
   it.each(table('spans'))('%s: %s decided until %s, %s', (_, scheduled, until, event, expected) => {
-    const [what, ...when] = event!.split(' ')
+    const [what, ...when] = event.split(' ')
     const span = what === 'enabled' ? pausedSpan : supersededSpan
-    const row = span(planOf(scheduled!), timeOf(until!), timeOf(when.join(' ')))
-    expect(row ? rowText(row) : 'nothing').toBe(toSeconds(expected!))
+    const row = span(planOf(scheduled), timeOf(until), timeOf(when.join(' ')))
+    expect(row ? rowText(row) : 'nothing').toBe(toSeconds(expected))
   })
 })
 
 describe('docs/schedules.md: cron', () => {
   it.each(table('cron'))('%s from %s', (expression, from, expected) => {
     const due = dueTimesBetween(
-      planOf(expression!),
+      planOf(expression),
       new Date(Date.parse(`${from}T00:00:00Z`) - 1),
       new Date('2030-01-01T00:00:00Z'),
-      expected!.split(', ').length,
+      expected.split(', ').length,
     )
-    const year = from!.slice(0, 5)
+    const year = from.slice(0, 5)
     const said = due.map((at) =>
       at
         .toISOString()
@@ -140,9 +140,9 @@ it('docs/schedules.md names every nickname of cron', () => {
 describe('docs/schedules.md: when the clock is set', () => {
   it.each(table('clock'))('%s in %s on %s', (expression, timezone, date, _, expected) => {
     const day = new Date(`${date}T00:00:00Z`).getTime()
-    const isThatDay = new Intl.DateTimeFormat('en-CA', { timeZone: timezone!, dateStyle: 'short' })
+    const isThatDay = new Intl.DateTimeFormat('en-CA', { timeZone: timezone, dateStyle: 'short' })
     const due = dueTimesBetween(
-      { ...planOf(expression!), timezone: timezone! },
+      { ...planOf(expression), timezone: timezone },
       new Date(day - 86400_000),
       new Date(day + 2 * 86400_000),
       1000,
@@ -157,7 +157,7 @@ describe('docs/schedules.md, retries', () => {
       (retry_on) =>
         nextRetryMs(
           { max_retries: 1, retry_on, tries: 1, tries_before: 0 },
-          { failure: failure!.replaceAll('`', '') as FailureClass, retry_after: null },
+          { failure: failure.replaceAll('`', '') as FailureClass, retry_after: null },
           0,
         ) !== null, // the table names the classes
     )

@@ -3,7 +3,7 @@ import { makeOccurrences } from './occurrences.ts'
 import { makePrisma } from './prisma.ts'
 import { makeSchedules } from './schedules.ts'
 import { makeSources } from './sources.ts'
-import type { Sql, SqlPool } from './sql.ts'
+import type { Sql } from './sql.ts'
 import { makePool } from './sql.ts'
 import { makeTasks } from './tasks.ts'
 import { makeWorkers } from './workers.ts'
@@ -25,7 +25,7 @@ export const makeDb = ({ url, name, max = 10, settings = {}, onError }: DbOption
   const sql = makePool({ url, name: `spark-${name}`, max, settings, onError })
   const prisma = makePrisma(sql.pool, schemaOf(url))
   return {
-    sql: sql as SqlPool,
+    sql,
     sources: makeSources(prisma, sql),
     workflows: makeWorkflows(prisma, sql),
     schedules: makeSchedules(sql),

@@ -16,4 +16,4 @@ export const isDuplicate = (error: unknown): boolean =>
 
 /** SQL's NULL for a json column: Prisma tells it from JSON's null. */
 export const json = (value: unknown): Prisma.InputJsonValue | typeof Prisma.DbNull =>
-  value === null || value === undefined ? Prisma.DbNull : (value as Prisma.InputJsonValue) // checked by the contract's `Json`
+  value === null || value === undefined ? Prisma.DbNull : value // checked by the contract's `Json`

@@ -88,6 +88,7 @@ export const withSchemaEngine = async <T>(
       connectionString,
       max: 1,
       application_name: 'spark-migrate',
+      // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg waits for it, its types do not say so
       ...(first !== '' && { onConnect: async (client: pg.ClientBase) => void (await client.query(first)) }),
     })
     opened.add(pool)
@@ -143,6 +144,6 @@ export const withSchemaEngine = async <T>(
   } finally {
     engine.free()
     // The engine lets its connections go without closing them.
-    await Promise.all([...opened].map((pool) => pool.ended || pool.end().catch(() => {})))
+    await Promise.all([...opened].map(async (pool) => pool.ended || pool.end().catch(() => {})))
   }
 }

@@ -100,6 +100,7 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
     max,
     application_name: name,
     // Not as `options` of the start-up message: PgBouncer refuses those or drops them, and the address may have some of its own.
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg waits for it, its types do not say so
     onConnect: async (client) => void (await client.query(first)),
     keepAlive: true,
     connectionTimeoutMillis: 5_000,

@@ -77,9 +77,9 @@ describe('claim', () => {
     const { waiting } = await t.sql.transaction(async (tx) => {
       expect(await claim(tx, { worker_id, token: randomUUID(), slots: 3, leaseMs: LEASE })).toHaveLength(3)
       await addTask(t.sql, workflow_id, { priority: 0 }) // the other claim would begin with this one
-      const waiting = take(3)
-      await Promise.race([waiting, isBlocked(t.sql)])
-      return { waiting }
+      const other = take(3)
+      await Promise.race([other, isBlocked(t.sql)])
+      return { waiting: other }
     })
     expect(await waiting).toEqual([])
   })
@@ -144,9 +144,9 @@ describe('claim', () => {
     ]
     const { waiting } = await t.sql.transaction(async (tx) => {
       await tx.query(`UPDATE tasks SET status = 'cancelled', finished_at = spark_now() WHERE id = $1`, [cancelled])
-      const waiting = take()
-      await Promise.race([waiting, isBlocked(t.sql)])
-      return { waiting }
+      const blocked = take()
+      await Promise.race([blocked, isBlocked(t.sql)])
+      return { waiting: blocked }
     })
     expect((await waiting).map((task) => task.id)).toEqual([other])
   })
@@ -302,9 +302,9 @@ describe('the fence', () => {
     const id = await addTask(t.sql, workflow_id)
     const { cancelling } = await t.sql.transaction(async (tx) => {
       await claim(tx, { worker_id, token: randomUUID(), slots: 1, leaseMs: LEASE })
-      const cancelling = t.db.tasks.cancel(id)
-      await Promise.race([cancelling, isBlocked(t.sql)])
-      return { cancelling }
+      const cancel = t.db.tasks.cancel(id)
+      await Promise.race([cancel, isBlocked(t.sql)])
+      return { cancelling: cancel }
     })
     expect(await cancelling).toBe('running')
     expect((await taskRow(t.sql, id))!.status).toBe('running')
@@ -473,8 +473,8 @@ describe('take-over', () => {
 
   it('hands a lost call to who can ask its server, with a lease; its token stays, and so does its attempt', async () => {
     const [asker, other] = [randomUUID(), randomUUID()]
-    const ask = (worker_id: string, source_types: SourceType[] = ['langflow']) =>
-      takeOverWith(t.sql, 10_000, () => 0, { worker_id, leaseMs: LEASE, source_types })
+    const ask = (by: string, source_types: SourceType[] = ['langflow']) =>
+      takeOverWith(t.sql, 10_000, () => 0, { worker_id: by, leaseMs: LEASE, source_types })
     const task = await takeOne()
     await markCalling(t.sql, [task])
     await expire(task.id)

@@ -4,6 +4,7 @@ import { ensureTemplate, startTemporaryServer } from '../src/testing.ts'
 import { startOtherServer } from './other-server.ts'
 
 declare module 'vitest' {
+  // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be added to
   export interface ProvidedContext {
     /** A running PostgreSQL for `freshDatabase`. */
     postgresUrl: string

@@ -81,16 +81,16 @@ export const makeTasks = ({ db, ids, waiters, validateRun }: Deps) => {
 
     /** Tries the same task again, with a fresh `max_retries`. */
     async retry(id: string): Promise<Task> {
-      const found = await inDoubt(
+      const retried = await inDoubt(
         () => db.tasks.retry(id),
         null,
         whereToLook(`another try of task ${id}`, `tasks/${id}/logs`),
       )
-      if (found === null) throw notFound('Task')
-      if (found === 'inactive') throw await inactive(id)
-      if (!found.row)
-        throw new DomainError('invalid', `Task is ${found.was}: only a failed or cancelled one can be tried again`)
-      return toTask(found.row)
+      if (retried === null) throw notFound('Task')
+      if (retried === 'inactive') throw await inactive(id)
+      if (!retried.row)
+        throw new DomainError('invalid', `Task is ${retried.was}: only a failed or cancelled one can be tried again`)
+      return toTask(retried.row)
     },
 
     /** Makes a new task with the options of this one, and with its input unless another is given. */

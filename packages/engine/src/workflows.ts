@@ -49,8 +49,8 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
   /** Adds a warning to the copy of a flow that its server no longer has. */
   const warnOf = async (flow_id: string, source_url: string | undefined): Promise<void> => {
     const rows = await flows.sourcesFor(source_url)
-    const copies = await db.workflows.copiesIn(rows.map(({ id }) => id))
-    for (const { id, remote_flow_id, flow_type } of copies) {
+    const stored = await db.workflows.copiesIn(rows.map(({ id }) => id))
+    for (const { id, remote_flow_id, flow_type } of stored) {
       if (remote_flow_id === flow_id || `${flow_type}:${remote_flow_id}` === flow_id)
         await db.workflows.addWarning(id, GONE)
     }
@@ -66,8 +66,8 @@ export const makeWorkflows = ({ db, clock, ids, flows }: Deps) => {
     const listed = await opened.remote.listFlows(signal)
     const isListed = new Set(listed.map(nameOf))
     // A list may leave examples out, so a copy that is not listed is looked up too.
-    const copies = await db.workflows.copiesIn([opened.row.id])
-    const others = copies
+    const stored = await db.workflows.copiesIn([opened.row.id])
+    const others = stored
       .map(({ id, remote_flow_id, flow_type }) => ({ workflow_id: id, id: remote_flow_id, flow_type }))
       .filter((copy) => !isListed.has(nameOf(copy)))
     await eachOf<{ workflow_id?: string; id: string; flow_type: FlowType }>(

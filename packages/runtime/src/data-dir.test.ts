@@ -152,9 +152,9 @@ describe('openDataDir', () => {
 })
 
 /** As the CLI reads it. */
-const readLocalApi = async (folder: string) => {
+const readLocalApi = async (dataDir: string) => {
   const read = (name: string) =>
-    existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim() : null
+    existsSync(join(dataDir, name)) ? readFileSync(join(dataDir, name), 'utf8').trim() : null
   return { api_url: read('api-url'), api_key: read('api-key') }
 }
 

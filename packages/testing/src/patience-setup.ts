@@ -3,6 +3,7 @@ import { inject, vi } from 'vitest'
 import { patience, patient } from './patience.ts'
 
 declare module 'vitest' {
+  // eslint-disable-next-line @typescript-eslint/consistent-type-definitions -- only an interface can be added to
   export interface ProvidedContext {
     /** The limits of a project on an idle machine, and by what they were multiplied when vitest started. */
     limits: { testTimeout: number; hookTimeout: number; startedWith: number }

@@ -17,7 +17,7 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     if (version === '1.7.3') stubs.frontend = await startStubLangflow({ version, frontend: true })
     if (version === '1.7.3') stubs.keyless = await startStubLangflow({ version, key: null })
   })
-  afterAll(() => Promise.all(Object.values(stubs).map((stub) => stub?.close())))
+  afterAll(() => Promise.all(Object.values(stubs).map(async (stub) => stub?.close())))
 
   it.each(recorded.map((one) => [one.case, one] as const))('answers %s as recorded', async (_, one) => {
     const stub = stubs[kind(one)] as StubLangflow

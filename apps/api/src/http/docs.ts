@@ -31,8 +31,8 @@ const file = (type: string, find: () => string, change?: (text: string) => strin
   let bytes: Promise<Buffer> | undefined
   const read = async () => {
     try {
-      const read = await readFile(find())
-      return change ? Buffer.from(change(read.toString('utf8'))) : read
+      const content = await readFile(find())
+      return change ? Buffer.from(change(content.toString('utf8'))) : content
     } catch (error) {
       bytes = undefined
       throw error

@@ -84,8 +84,7 @@ export const makeParse = (schema: z.ZodType, place: Place) => {
         (branch) =>
           branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
       )
-      if (meant)
-        return meant.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] } as Issue, value)) // a spread of a union of issues
+      if (meant) return meant.flatMap((inner) => explain({ ...inner, path: [...issue.path, ...inner.path] }, value))
     }
     if (issue.path.length > 0 && at(value, issue.path) === undefined) {
       const hint = issue.message.startsWith('must ') ? ` and ${issue.message}` : ''

@@ -135,9 +135,9 @@ export const makeServer = (
     // Browsers open connections ahead; to Node one is idle only after its first request.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     endConnectionsAfterAnswers()
-    const patience = new AbortController()
-    await Promise.race([closed, sleep(graceMs, undefined, { signal: patience.signal }).catch(() => undefined)])
-    patience.abort()
+    const grace = new AbortController()
+    await Promise.race([closed, sleep(graceMs, undefined, { signal: grace.signal }).catch(() => undefined)])
+    grace.abort()
     server.closeAllConnections()
     await closed
   }

@@ -13,10 +13,10 @@ const failed = (reason: string) =>
 const done = { status: 'COMPLETED', content: 'hi' }
 
 it('keeps every digit of a content that is no text', () => {
-  const read = checkedJsonText(
+  const exact = checkedJsonText(
     '{"status":"COMPLETED","content": { "id": 1234567890123456789, "2": 1.10, "1": 1E400 } }',
   ) as ReadJson
-  expect(readHiveAnswer(WHERE, read, { playground: false }).result).toBe(
+  expect(readHiveAnswer(WHERE, exact, { playground: false }).result).toBe(
     '{ "id": 1234567890123456789, "2": 1.10, "1": 1E400 }',
   )
 })

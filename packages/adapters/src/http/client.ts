@@ -164,9 +164,9 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
       })
     const responseOf = (response: RawResponse): HttpResponse => {
       const json = async (max: number) => {
-        const body = await collect(chunks(response, max))
-        const bytes = body.byteLength // before its memory goes to a thread
-        return { ...(await reading(reader.read(body))), bytes }
+        const received = await collect(chunks(response, max))
+        const bytes = received.byteLength // before its memory goes to a thread
+        return { ...(await reading(reader.read(received))), bytes }
       }
       return {
         status: response.status,
@@ -180,7 +180,7 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
           return picked
         },
         async failure(judge) {
-          const body =
+          const said =
             purpose === 'run'
               ? await json(MAX_ERROR_BYTES).then(
                   ({ value }) => value,
@@ -188,9 +188,9 @@ export const makeHttp = ({ url: base, pool, api_key, known_key = api_key, keyHea
                 )
               : null
           signal?.throwIfAborted()
-          const judged = judge?.(response.status, body) ?? null
+          const judged = judge?.(response.status, said) ?? null
           if (judged) return judged
-          const reason = reasonOf(body)
+          const reason = reasonOf(said)
           const retryAfter = retryAfterOf(response.header('retry-after'), response.header('date'))
           return statusFailure({
             where: base,

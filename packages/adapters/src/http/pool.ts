@@ -109,16 +109,16 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
         const connect = connectorFor(new URL(origin))
         return new Pool(origin, {
           ...poolOptions,
-          factory: (of, options) => new Connection(of, { ...(options as Client.Options), connect }),
+          factory: (of, clientOptions) => new Connection(of, { ...(clientOptions as Client.Options), connect }),
         })
       },
     })
   const threads = makeJsonThreads()
   // With `pipelining: 0` undici closes a connection after each call.
-  const [kept, fresh] = [agentWith(1), agentWith(0)]
+  const [keeping, closing] = [agentWith(1), agentWith(0)]
   const watched = (agent: Agent) =>
     agent.compose((dispatch) => (call, handler) => dispatch(call, watch(handler, call as unknown as Watched)))
-  const [onKept, onFresh] = [watched(kept), watched(fresh)]
+  const [onKept, onFresh] = [watched(keeping), watched(closing)]
 
   return {
     request: async ({ url, method, headers, body, signal, timeoutMs, fresh = false, onSent }) => {
@@ -144,7 +144,7 @@ export const makeHttpPool = (options: HttpPoolOptions): HttpPool => {
       return Promise.race([response, aborted])
     },
     threads,
-    close: async () => void (await Promise.all([kept.destroy(), fresh.destroy(), threads.close()])),
+    close: async () => void (await Promise.all([keeping.destroy(), closing.destroy(), threads.close()])),
   }
 }
 

@@ -23,6 +23,7 @@ type Parts = {
 }
 
 /** What a thread does; complete in itself, as below. */
+// eslint-disable-next-line @typescript-eslint/no-shadow -- a thread gets its text, and has the names of the parameters only
 const serve = (port: MessagePort, { sizeJson, splitJson, hideInJson, pieceChars }: Parts): void => {
   const done = ({ bytes, limits, forms }: JsonJob): JsonDone => {
     const size = sizeJson(bytes, limits)

@@ -110,7 +110,7 @@ describe('answers that were not recorded', () => {
     ['a text', 'done'],
     ['a failed status', { status: 'failed' }],
   ])('%s is no answer', (_, value) =>
-    expect(() => readOf(value as JsonValue, null)).toThrow(
+    expect(() => readOf(value, null)).toThrow(
       expect.objectContaining({ error_code: 'bad_answer', failure: 'bad_answer' }),
     ),
   )

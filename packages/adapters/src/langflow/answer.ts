@@ -123,7 +123,7 @@ export const readLangflowStream = async (
       const data = isObject(event['data']) ? event['data'] : {}
       if (event['event'] === 'end') {
         return {
-          value: (data['result'] ?? null) as JsonValue,
+          value: data['result'] ?? null,
           text: sliceAt(text, ['data', 'result']) ?? jsonText(null),
           bytes,
           tokens,
@@ -131,7 +131,7 @@ export const readLangflowStream = async (
       }
       if (event['event'] === 'token') tokens++
       if (event['event'] === 'error')
-        reason = reasonOf(data as JsonValue) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
+        reason = reasonOf(data) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
       // A server that does not stream answers with the result alone.
       if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, text, bytes, tokens }
     }

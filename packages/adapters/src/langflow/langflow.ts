@@ -112,7 +112,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
       const flow = await getFlow({ id: named }, signal)
       if (flow) return [flow]
       // What people call it: its name at the end of an endpoint before its title, and that before the same in other letters.
-      const headers = await listed((flow): FlowHeader | null => Header.safeParse(flow).data ?? null, signal)
+      const headers = await listed((one): FlowHeader | null => Header.safeParse(one).data ?? null, signal)
       const alike = (is: (header: FlowHeader) => boolean) => headers.filter(is)
       const wanted = named.toLowerCase()
       const found = [

@@ -98,8 +98,8 @@ export const tweakOfTheInput = (graph: FlowGraph, chosen: string | null, tweaks:
     if (!isObjectText(value) && key === field) return oneLine(key, 100)
     if (!node) continue
     const name = membersOf(value)
-      .map(([name]) => name)
-      .find((name) => (name === field && filled.includes(node)) || standsFor(node, name, delivery.node.id, field))
+      .map(([member]) => member)
+      .find((one) => (one === field && filled.includes(node)) || standsFor(node, one, delivery.node.id, field))
     if (name !== undefined) return `${oneLine(key, 100)}.${oneLine(name, 100)}`
   }
   return null

@@ -33,6 +33,7 @@ export const makeAgendaPool = ({ databaseUrl, max, onError }: Options): Pool => 
     connectionTimeoutMillis: 5_000,
     // A frozen server doesn't keep its own statement_timeout.
     query_timeout: 8_000,
+    // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg waits for it, its types do not say so
     onConnect: async (client) => {
       await client.query(first)
     },

@@ -49,7 +49,7 @@ export const loadAnswers = ({ version, key, frontend }: Deps): Answers => {
   const html = htmlOf(version === '1.7.3' ? recorded : readRecorded('1.7.3'))
 
   const usual = recorded.filter((one) => !/^(frontend|autologin_skip)_/.test(one.case))
-  for (const one of [...usual, ...recorded.filter((one) => !usual.includes(one))]) {
+  for (const one of [...usual, ...recorded.filter((other) => !usual.includes(other))]) {
     const mine = one.case.startsWith('autologin_skip_')
       ? recogniseKeyless(inMainServer(one, flows)) // a server that wants no key
       : recogniseRecorded(asAsked(one, RECORDED_KEY))

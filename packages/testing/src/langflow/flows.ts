@@ -140,8 +140,8 @@ const putBack = (short_name: string, id: string, spec: Spec, whole: FlowRow[]): 
   const connect = (source: string, target: string): unknown =>
     JSON.parse(edge.replaceAll('ChatInput-echo1', source).replaceAll('ChatOutput-echo2', target))
   const all = (from: string[], to: string[]): unknown[] => from.flatMap((one) => to.map((other) => connect(one, other)))
-  const text = (id: string): boolean => id.startsWith('Text')
-  const chat = (id: string): boolean => !text(id)
+  const text = (node: string): boolean => node.startsWith('Text')
+  const chat = (node: string): boolean => !text(node)
   const edges =
     middle.length > 0
       ? [...all(inputs, middle), ...all(middle, outputs)]

@@ -119,11 +119,11 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
 
   const recogniseSession = (id: string, query: URLSearchParams): AskedMessage | null => {
     if (query.get('type') !== 'agent') return null
-    const known = sessions.has(id)
-    const asked = { run: false, session: id, message: known ? 'hello' : null }
+    const isKnown = sessions.has(id)
+    const asked = { run: false, session: id, message: isKnown ? 'hello' : null }
     // 0.2.0 has a database for each agent, so it must be told which; 1.0 has one.
     if (version === '0.2.0' && !query.has('db_id')) return { key: 'session without a database', ...asked }
-    return { key: known ? 'session that is known' : 'session that is unknown', ...asked }
+    return { key: isKnown ? 'session that is known' : 'session that is unknown', ...asked }
   }
 
   const isWorkflow = (key: string): boolean => key.startsWith('run of workflow echo-workflow')
