@@ -1,12 +1,10 @@
-/**
- * DATABASE_URL as people write it, brought into the one form that everything here reads. What cannot be is a sentence that says what to write.
- */
+/** DATABASE_URL in the one form that everything here reads; or a sentence that says what is wrong with it and what to write. */
 export type ReadAddress = { url: string } | { problem: string }
 
 const FORM = 'postgresql://user:password@host:5432/database'
 const PRIMARY =
   'write one address that follows the primary, such as a DNS name, a virtual IP, HAProxy or PgBouncer in session mode'
-/** The driver verifies the certificate for all of these, and warns that it does not do what libpq does: said plainly, it is silent. */
+/** The driver verifies the certificate in all of these modes, and warns that libpq does not. With `verify-full` it does the same without a warning. */
 const VERIFIED = ['prefer', 'require', 'verify-ca']
 const SSL_MODES = ['disable', ...VERIFIED, 'verify-full', 'no-verify']
 
@@ -16,7 +14,7 @@ export const readAddress = (text: string): ReadAddress => {
   const authority = /^[^:]+:\/\/([^/?#]*)/.exec(text)?.[1] ?? ''
   if (authority.slice(authority.lastIndexOf('@') + 1).includes(','))
     return { problem: `names several hosts: ${PRIMARY}` }
-  // libpq takes no host beside a user when the parameter names it; a URL does not.
+  // For libpq a URL may have a user without a host, when the parameter `host` names one; `new URL` refuses that.
   const whole = /[?&]host=/.test(text) ? text.replace(/^([^:]+:\/\/[^/?#]*@)(?=[/?#]|$)/, '$1localhost') : text
   if (!URL.canParse(whole)) {
     if (/^[^:]+:\/\/[^/?#]*@?\//.test(whole) && authority.endsWith('@')) {
@@ -50,14 +48,14 @@ export const readAddress = (text: string): ReadAddress => {
 const pathInOptions = (url: URL): string | null =>
   /\bsearch_path\s*=\s*(\S+)/.exec((url.searchParams.get('options') ?? '').replaceAll('\\ ', ' '))?.[1] ?? null
 
-/** The schema of Spark's tables, where the address names one: `?schema=app`, or a search_path in its options. */
+/** The schema of Spark's tables, if the address names one: `?schema=app`, or a search_path in its options. */
 export const schemaOf = (address: string): string | null => {
   const url = new URL(address)
   const [first] = (url.searchParams.get('schema') ?? pathInOptions(url) ?? '').split(',')
   return first?.trim().replace(/^"(.*)"$/, '$1') || null
 }
 
-/** What a connection says first, so that names mean what the address says; poolers refuse it as a start-up parameter. */
+/** The first statement of a connection, so that tables are found in the schema of the address; poolers refuse it as a start-up parameter. */
 export const searchPath = (address: string): string => {
   const schema = new URL(address).searchParams.get('schema')
   return schema === null ? '' : `SET search_path = "${schema}"; `

@@ -1,6 +1,6 @@
 import { Timestamp } from '@automagik-spark/core'
 
-/** As `toISOString` writes a time: core's codec for times says the same. */
+/** A time as `toISOString` writes it, and as core's `Timestamp` encodes it. */
 const ISO = 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'
 
 const isTime = (field: unknown): boolean =>
@@ -12,8 +12,8 @@ const isTime = (field: unknown): boolean =>
     isTime(field.unwrap()))
 
 /**
- * The columns of which `row_to_json` makes what a response schema says, so that an answer never holds more than its schema lists. Each
- * field is the column of that name in `table`, or the SQL in `made`.
+ * The columns from which `row_to_json` makes the JSON of a response schema; a response never holds more than its schema lists. Each field is the column
+ * of that name in `table`, or the SQL in `made`.
  */
 export const jsonColumns = <Shape extends Record<string, unknown>>(
   shape: Shape,

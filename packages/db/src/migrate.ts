@@ -1,12 +1,12 @@
 import pg from 'pg'
 import { searchPath } from './address.ts'
-import { checkServer } from './check-server.ts'
 import { DatabaseError } from './database-error.ts'
 import { type Migration, migrationList, readMigrations, readOldMigrations } from './migration-files.ts'
 import type { History, KnownMigrations, MigrationStatus } from './migration-history.ts'
 import { checkHistory, isCurrent, readHistory } from './migration-history.ts'
 import { replaceOldMigrations } from './replace-old-migrations.ts'
 import { withSchemaEngine } from './schema-engine.ts'
+import { verifyServer } from './verify-server.ts'
 
 type StatusOptions = {
   url: string
@@ -109,7 +109,7 @@ const bringUpOld = async (client: pg.Client, url: string, { oldStatus }: History
 export const migrate = (options: StatusOptions & { log?: (message: string) => void }): Promise<{ applied: string[] }> =>
   withClient(options.url, async (client) => {
     const { url, log = () => {} } = options
-    await checkServer(client, url, log)
+    await verifyServer(client, url, log)
     const known = await knownMigrations(options)
     let history = await readHistory(client, known)
     if (!isCurrent(history.status)) {

@@ -13,7 +13,7 @@ import type {
   Trigger,
 } from '@automagik-spark/core'
 
-// Rows as PostgreSQL returns them: snake_case columns, timestamptz as Date, jsonb parsed. The user's and the flow's own JSON is text.
+// Rows as PostgreSQL returns them: snake_case columns, timestamptz as Date, jsonb parsed. JSON of users and flows is text, as it was written.
 
 export type SourceRow = {
   id: string
@@ -63,7 +63,7 @@ export type WorkflowRow = {
   created_at: Date
   updated_at: Date
 }
-/** With what lists show beside the row itself. */
+/** With what lists show besides the row itself. */
 export type WorkflowView = Omit<WorkflowRow, 'graph_hash' | 'streams_only' | 'chosen_input' | 'chosen_output'> & {
   source: string
   latest_run: string
@@ -97,7 +97,7 @@ export type ScheduleRow = {
   pause_after_failures: number | null
   status: ScheduleStatus
   paused_reason: string | null
-  /** Stored ones: what became of it when cron was read anew. */
+  /** How its times changed when cron was read by new rules. */
   warnings: string[]
   decided_until: Date | null
   next_due_at: Date | null
@@ -143,16 +143,16 @@ export type WorkerRow = {
   current_tasks: number
   concurrency: number
   version: string
-  /** What it cannot do at PostgreSQL, and why; without anything that only holders of the API key may see. */
+  /** What it cannot do in PostgreSQL, and why; without anything that only holders of the API key may see. */
   trouble: string | null
   started_at: Date
   last_heartbeat: Date
 }
 
-/** A row as the JSON that is answered. */
+/** A row as the JSON of a response. */
 export type JsonRow = { id: string; json_text: string }
 
 /** A page of rows, and whether more follow. */
 export type RowPage<Row> = { rows: Row[]; total: number; has_more: boolean }
-/** `after`: the last row of the page before, by the list's own order; it goes before `offset`. */
+/** `after`: the last row of the page before, in the list's own order; with it `offset` does not count. */
 export type PageArgs = { limit: number; offset: number; after: string | null }

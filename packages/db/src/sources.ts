@@ -18,7 +18,7 @@ const omit = {
   checking_until: true,
   ramp_from: true,
 } as const
-// The columns' CHECKs hold the unions that Prisma types as text.
+// Prisma has unions as text; the columns' CHECKs permit only their words.
 const asRow = (row: unknown) => row as SourceRow
 
 export type SourceChange = Partial<
@@ -26,7 +26,7 @@ export type SourceChange = Partial<
 > & { seen?: SourceRow['version_info'] }
 
 export const makeSources = (prisma: Client, sql: SqlPool) => ({
-  /** Null: the URL is taken. */
+  /** Null: another source has this URL. */
   async insert(row: Omit<SourceRow, 'version'>): Promise<SourceRow | null> {
     try {
       return asRow(await prisma.source.create({ data: { ...row, version_info: json(row.version_info) }, omit }))
@@ -37,8 +37,8 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
   },
 
   /**
-   * Makes a source of a server that was found, if nobody has yet: an address becomes one once, also when two processes start at a time.
-   * Null: it was done before, or the URL is taken.
+   * Makes a source of a discovered server. An address is discovered once, also when two processes start at the same time. Null: it was discovered
+   * before, or another source has this URL.
    */
   async insertDiscovered(row: Omit<SourceRow, 'version'>): Promise<SourceRow | null> {
     try {
@@ -52,7 +52,7 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     }
   },
 
-  /** What discovery has nothing more to do with: what it found before, and what a user has or had there. */
+  /** URLs that discovery leaves alone: those it found before, and those of present and deleted sources. */
   async knownUrls(): Promise<string[]> {
     const { rows } = await sql.query<{ url: string }>(`SELECT url FROM discoveries UNION SELECT url FROM sources`, [])
     return rows.map(({ url }) => url)
@@ -99,8 +99,8 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
   },
 
   /**
-   * What a user changed, all of it or nothing: with it goes what its server was seen to say (`seen`), and the user's switch (`status`).
-   * `due`: what waited for it is due now. `'duplicate'`: the new URL is taken. Null: there is no such source.
+   * Writes what a user changed, all or nothing, together with the version that its server has just answered (`seen`). `due`: the source was resumed, so
+   * its waiting schedules are due now. `'duplicate'`: another source has the new URL. Null: there is no such source.
    */
   async update(id: string, { status, seen, ...change }: SourceChange): Promise<{ due: boolean } | null | 'duplicate'> {
     try {
@@ -121,11 +121,11 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     }
   },
 
-  /** The server answered as it should. `resumed`: with it a hold is over. Null: there is no such source. */
+  /** A user's validation was answered as it should. `resumed`: the source was suspended until now. Null: there is no such source. */
   seenUp: (id: string, version_info: SourceRow['version_info']): Promise<{ resumed: boolean } | null> =>
     seenUp(sql, id, version_info),
 
-  /** The server did not answer as it should when somebody asked. It takes more than that to hold it. */
+  /** A user's validation was not answered as it should. That shows in `health`, but does not suspend the source: only health checks do. */
   async seenDown(id: string, reason: string): Promise<void> {
     await sql.query(
       `UPDATE sources SET health = 'down', health_reason = $2, checked_at = spark_now() WHERE id = $1 AND deleted_at IS NULL`,
@@ -133,7 +133,7 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     )
   },
 
-  /** Hides the source and all below it, cancels what is pending and asks what is running to stop: one transaction. */
+  /** Hides the source with its workflows, cancels its pending tasks and asks the running ones to stop, in one transaction. */
   async hide(id: string): Promise<boolean> {
     return sql.transaction(async (tx) => {
       const { rowCount } = await tx.query(
@@ -150,8 +150,8 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
 })
 
 /**
- * Sets the user's switch. While inactive the source is held: its due times wait, and the ledger can say why. Whatever its
- * health checks had counted is forgotten with either. True: it was switched.
+ * Sets a source active or inactive. While inactive it is suspended, so that its due times wait and the ledger can say why. Its failed health checks
+ * are counted from 0 again. True: its status changed.
  */
 const switchTo = async (sql: Sql, id: string, status: SourceRow['status']): Promise<boolean> => {
   const { rowCount } = await sql.query(
@@ -183,7 +183,7 @@ const seenUp = async (
   return rows[0] ?? null
 }
 
-/** Cancels the pending tasks of something that is going, and asks the running ones to stop. */
+/** Cancels the pending tasks of a deleted source or workflow, and asks the running ones to stop. */
 export const stopTasks = async (
   tx: Pick<SqlPool, 'query'>,
   column: 'source_id' | 'workflow_id',

@@ -3,7 +3,7 @@ import { searchPath } from './address.ts'
 
 /** Something that runs a statement: a pool, or one connection inside a transaction. */
 export type Sql = {
-  /** `limitMs`: instead of the pool's own, after which PostgreSQL is taken for frozen and the connection given up. */
+  /** `limitMs`: instead of the pool's own limit, after which the connection is given up, because PostgreSQL must be frozen. */
   query<Row>(
     text: string,
     values?: unknown[],
@@ -28,43 +28,38 @@ export type SqlPool = Sql & {
   close(): Promise<void>
 }
 
-/**
- * Hot paths fail early rather than hang: statements end after 5 s, lock waits after 3 s, and a frozen process
- * holds its row locks for 5 s at most.
- */
+/** Queries fail early rather than hang: a statement ends after 5 s, a wait for a lock after 3 s, and a frozen process keeps its row locks for 5 s at most. */
 export const LIMITS_MS = {
   statement_timeout: 5_000,
   lock_timeout: 3_000,
   idle_in_transaction_session_timeout: 5_000,
 } as const
-const HOT_SETTINGS = {
+const SETTINGS = {
   ...Object.fromEntries(Object.entries(LIMITS_MS).map(([name, ms]) => [name, `${ms}ms`])),
   timezone: 'UTC',
-  // PostgreSQL compiles what it takes for expensive, which below 18 is all that walks an index because it was told to: seconds for a statement of milliseconds.
+  // PostgreSQL compiles statements that it thinks expensive: before 18, all that walk an index because of `BY_INDEX`. That takes seconds for a statement of milliseconds.
   jit: 'off',
-  // Whatever the server, the database or the role has as default: dates must be readable, one conflict is one conflict, and idle connections are kept.
+  // Against other defaults of the server, the database or the role: we parse ISO dates, rely on the isolation, and keep idle connections.
   datestyle: 'ISO',
   default_transaction_isolation: 'read committed',
   idle_session_timeout: '0',
-  // Says that this version keeps JSON as text: what an older one would write is refused (`spark_refuse_older`).
+  // This version keeps JSON as text; writes of an older version, which does not set this, are refused (`spark_refuse_older`).
   'spark.json': 'text',
 }
-/** PostgreSQL ends a statement by itself; that it doesn't say so within this time tells that it is frozen, or the network is. */
+/** PostgreSQL ends a late statement by itself. If it does not say so within this time, it is frozen, or the network is. */
 const ANSWER_MARGIN_MS = 2_000
 const TRIES = 5
 const isRetryable = (error: unknown) =>
   error instanceof pg.DatabaseError && (error.code === '40P01' || error.code === '40001')
 
-/**
- * A connection on which nothing more can be done: its server does not answer, or was made a standby, and the name may lead to the new primary by now.
- */
+/** The connection is of no more use: its server does not answer, or became a standby, and a new connection may reach the new primary. */
 const isLost = (error: unknown): boolean =>
   error instanceof Error &&
   (error.message === 'Query read timeout' || (error instanceof pg.DatabaseError && error.code === '25006'))
 
 /**
- * The text of each statement with values has a name, so that a connection parses and plans it once: planning is half of what a short statement costs.
- * Texts are written in the code, so there are few.
+ * A name for the text of each statement with values, so that a connection parses and plans it once: planning is half of the cost of a short statement.
+ * All texts come from the code, so this map stays small.
  */
 const names = new Map<string, string>()
 const nameOf = (text: string): string => {
@@ -83,14 +78,14 @@ const bind = (client: { query: pg.Pool['query'] }): Sql => ({
       ...(values && { name: nameOf(text), values }),
       ...(limitMs !== undefined && { query_timeout: limitMs }),
     }
-    // The row's type is the caller's word: it stands beside the statement.
+    // Nothing checks the row's type: it stands beside the statement, which the caller wrote.
     const result = (await client.query(config)) as unknown as { rows: Row[]; rowCount: number | null }
     return { rows: result.rows, rowCount: result.rowCount ?? 0 }
   },
 })
 
 export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions): SqlPool => {
-  const all: Record<string, string> = { ...HOT_SETTINGS, ...settings }
+  const all: Record<string, string> = { ...SETTINGS, ...settings }
   const set = Object.entries(all)
     .map(([key, value]) => `SET ${key} = '${value}'`)
     .join('; ')
@@ -99,7 +94,7 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
     connectionString: url,
     max,
     application_name: name,
-    // Not as `options` of the start-up message: PgBouncer refuses those or drops them, and the address may have some of its own.
+    // Not as `options` of the start-up message: PgBouncer refuses or drops them, and the address may have its own.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- pg waits for it, its types do not say so
     onConnect: async (client) => void (await client.query(first)),
     keepAlive: true,
@@ -111,7 +106,7 @@ export const makePool = ({ url, name, max, settings = {}, onError }: PoolOptions
   const report = (error: Error) => {
     if (!closing) onError(error)
   }
-  // Without these a restart of PostgreSQL ends the process: idle connections report to the pool, busy ones to themselves.
+  // Without these two a restart of PostgreSQL ends the process: an idle connection emits its error on the pool, a busy one on itself.
   pool.on('error', report)
   pool.on('connect', (client) => client.on('error', report))
 

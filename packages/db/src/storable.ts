@@ -1,4 +1,4 @@
-/** Written as visible escapes: PostgreSQL refuses NUL and half surrogate pairs in text (error 22021). */
+/** Writes NUL and half surrogate pairs as visible escapes: PostgreSQL refuses them in text (error 22021). */
 export const storableText = (text: string): string =>
   text
     .replaceAll('\u0000', '\\u0000')
@@ -7,6 +7,6 @@ export const storableText = (text: string): string =>
       (half) => `\\u${half.charCodeAt(0).toString(16)}`,
     )
 
-/** The same for what goes into a jsonb column (error 22P05), where such characters stand as escapes: one more backslash makes them visible text. */
+/** The same for a jsonb column (error 22P05): there such characters are escapes already, and one more backslash makes them visible text. */
 export const storableJson = (json: string): string =>
   json.replace(/(?<!\\)((?:\\\\)*)\\u(0000|d[89a-f][0-9a-f]{2})/gi, '$1\\\\u$2')

@@ -8,17 +8,17 @@ import type { Sql, SqlPool } from './sql.ts'
 
 const PLAIN = `t.id, t.workflow_id, t.schedule_id, t.status, t.trigger, t.scheduled_for, t.input, t.error, t.error_code, t.tries, t.max_retries, t.retry_on,
   t.timeout, t.next_retry_at, t.cancel_requested_at, t.started_at, t.finished_at, t.replay_of, t.created_at, t.updated_at`
-/** What the engine's `toTask` makes of a row, as columns of JSON. */
+/** The fields of the contract's `Task` that are not columns, as the engine's `toTask` makes them. */
 const SHOWN = {
   input_data: `(CASE WHEN t.input LIKE '{%' THEN t.input ELSE '{"value":' || coalesce(t.input, 'null') || '}' END)::json`,
   output_data: 't.output::json',
 }
 const IN_LISTS = jsonColumns(Task.shape, 't', SHOWN)
 const ALONE = jsonColumns(Task.shape, 't', { ...SHOWN, output_data: 'coalesce(f.output, t.output)::json' })
-/** Tasks of what was deleted are gone for every reader, although their rows are purged later. There are few such workflows at a time. */
+/** Tasks of a deleted workflow are gone for every reader, although their rows are purged later. There are few such workflows at a time. */
 const VISIBLE = `t.workflow_id NOT IN (SELECT id FROM workflows WHERE deleted_at IS NOT NULL)`
 
-/** A run that somebody asked for. */
+/** A manual run. */
 export type NewRun = {
   id: string
   workflow_id: string
@@ -31,7 +31,7 @@ export type NewRun = {
   retry_on: RetryOn
 }
 
-/** Inserts runs and announces them; returns those whose workflow is there and whose source is active, as they were inserted. */
+/** Inserts runs and notifies the workers; returns the tasks of those whose workflow exists and whose source is active. */
 const insertRuns = async (sql: Sql, runs: NewRun[]): Promise<TaskRow[]> =>
   (
     await sql.query<TaskRow>(
@@ -72,7 +72,7 @@ export const makeTasks = (sql: SqlPool) => ({
     return rows[0] ?? null
   },
 
-  /** The JSON of core's `Task`: of a large answer nothing is parsed and written again on its way. */
+  /** The JSON of core's `Task`, made by PostgreSQL so that a large answer is not parsed and written again. */
   async findJson(id: string): Promise<JsonRow | null> {
     const { rows } = await sql.query<JsonRow>(
       `SELECT t.id, row_to_json(r)::text AS json_text FROM tasks t LEFT JOIN task_outputs f ON f.task_id = t.id CROSS JOIN LATERAL (SELECT ${ALONE}) r
@@ -82,7 +82,7 @@ export const makeTasks = (sql: SqlPool) => ({
     return rows[0] ?? null
   },
 
-  /** Several at once, for those who wait for their runs. */
+  /** Several tasks at once, for the requests that wait for them; also those of deleted workflows. */
   async findMany(ids: string[]): Promise<TaskRow[]> {
     return (
       await sql.query<TaskRow>(
@@ -103,14 +103,14 @@ export const makeTasks = (sql: SqlPool) => ({
     if (query.created_after !== undefined) filters.push(`t.created_at > ${put(query.created_after)}`)
     if (query.created_before !== undefined) filters.push(`t.created_at < ${put(query.created_before)}`)
     const where = filters.join(' AND ')
-    // All less the hidden ones: asking each row whether it is visible would take half as long again, twice as long with a filter.
+    // All tasks minus the hidden ones: testing each row for VISIBLE takes half as long again, and twice as long with a filter.
     const counting = sql.query<{ total: number }>(
       `SELECT ((SELECT count(*) FROM tasks t WHERE ${where})
          - (SELECT count(*) FROM workflows w JOIN tasks t ON t.workflow_id = w.id WHERE w.deleted_at IS NOT NULL AND ${where}))::int AS total`,
       [...values],
     )
     const page = query.after ? `${where} AND ${VISIBLE} AND t.id < ${put(query.after)}` : `${where} AND ${VISIBLE}`
-    // The page first, then its JSON: none is made of rows that are sorted or skipped only.
+    // The page first, then its JSON, so that none is made of rows that are only sorted or skipped.
     const reading = sql.query<JsonRow>(
       `SELECT t.id, row_to_json(r)::text AS json_text FROM (
          SELECT * FROM tasks t WHERE ${page} ORDER BY t.id DESC LIMIT ${put(query.limit + 1)} OFFSET ${put(query.after ? 0 : query.offset)}
@@ -121,7 +121,7 @@ export const makeTasks = (sql: SqlPool) => ({
     return { rows: rows.slice(0, query.limit), total: count.rows[0]?.total ?? 0, has_more: rows.length > query.limit }
   },
 
-  /** The task as it was. One that is running is asked to stop: its worker finds it gone. */
+  /** Deletes a task and returns it as it was. The worker of a running one is told to stop it. */
   async remove(id: string): Promise<TaskRow | null> {
     return sql.transaction(async (tx) => {
       const { rows } = await tx.query<TaskRow>(
@@ -139,7 +139,7 @@ export const makeTasks = (sql: SqlPool) => ({
     })
   },
 
-  /** Pending: cancelled at once. Running: asked to stop. Returns the status it had, or null. */
+  /** Cancels a pending task at once, and asks the worker of a running one to stop it. Returns the status it had; null: there is no such task. */
   async cancel(id: string): Promise<TaskRow['status'] | null> {
     return sql.transaction(async (tx) => {
       const { rows } = await tx.query<{ status: TaskRow['status']; tries: number }>(
@@ -163,9 +163,8 @@ export const makeTasks = (sql: SqlPool) => ({
   },
 
   /**
-   * Back to pending, as the same task, with a fresh `max_retries`. The log keeps how it ended before. Null: there is no such task;
-   * `was`: the status that it had, which is changed only when it was failed or cancelled; `row` is the task then. `'inactive'`: its source is
-   * switched off.
+   * Makes a failed or cancelled task pending again, with a fresh `max_retries`; its log keeps how it ended before. `was`: the status that it had; `row`:
+   * the task, if that status permitted a retry. `'inactive'`: its source is inactive. Null: there is no such task.
    */
   async retry(id: string): Promise<{ was: TaskRow['status']; row: TaskRow | null } | 'inactive' | null> {
     return sql.transaction(async (tx) => {
@@ -200,7 +199,7 @@ export const makeTasks = (sql: SqlPool) => ({
     })
   },
 
-  /** What a replay with another input is checked against. */
+  /** What a replay with another input is validated against. */
   async forReplay(id: string): Promise<{ workflow_id: string; tweaks: JsonText | null } | null> {
     const { rows } = await sql.query<{ workflow_id: string; tweaks: JsonText | null }>(
       `SELECT t.workflow_id, t.tweaks FROM tasks t WHERE t.id = $1 AND ${VISIBLE}`,
@@ -209,7 +208,7 @@ export const makeTasks = (sql: SqlPool) => ({
     return rows[0] ?? null
   },
 
-  /** A new task with the input, or another one, and the options of a task. Null: there is no such task, or its source is not active. */
+  /** Makes a new task with the options of a task, and its input or another one. Null: there is no such task, or its source is not active. */
   async replay(id: string, replay: { id: string; input: { value: JsonText | null } | null }): Promise<TaskRow | null> {
     const { rows } = await sql.query<TaskRow>(
       `WITH i AS (
@@ -235,7 +234,7 @@ export const makeTasks = (sql: SqlPool) => ({
     ).rows
   },
 
-  /** Deletes rows of what was deleted, a batch at a time; true when something is left. */
+  /** Deletes the rows of deleted sources and workflows, a batch at a time; true when some are left. */
   async purgeHidden(limit: number): Promise<boolean> {
     const { rowCount } = await sql.query(
       `DELETE FROM tasks WHERE id = ANY (ARRAY(SELECT t.id FROM workflows w JOIN tasks t ON t.workflow_id = w.id

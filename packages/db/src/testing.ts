@@ -15,11 +15,11 @@ export { schemaDrift } from './schema-diff.ts'
 export type TemporaryServer = { url: string; dir: string; close: () => Promise<void> }
 export type TemporaryDatabase = { url: string; drop: () => Promise<void> }
 
-/** A pool's limits for a machine that is as many times as slow, as its `settings`. */
+/** A pool's limits on a machine that is so many times slower, for its `settings`. */
 export const slowSettings = (times: number): Record<string, string> =>
   Object.fromEntries(Object.entries(LIMITS_MS).map(([name, ms]) => [name, `${Math.ceil(ms * times)}ms`]))
 
-/** Any number that nobody else uses: held by whoever makes the template. */
+/** An advisory lock, of a number that nothing else uses: the process that makes the template holds it. */
 const LOCK = 0x737061726c
 
 const withAdmin = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
@@ -38,7 +38,7 @@ const inDatabase = (url: string, name: string): string => {
   return other.href
 }
 
-/** Removes the folder when this process is gone, also by SIGKILL or Ctrl-C, once PostgreSQL has left it. */
+/** Removes the folder after this process has ended, also by SIGKILL or Ctrl-C, and PostgreSQL has ended, too. */
 const removeAfterUs = (dir: string): ChildProcess => {
   const script =
     'read -r _; tries=0; while [ -e "$1/data/postgres/postmaster.pid" ] && [ $tries -lt 300 ]; do sleep 0.1; tries=$((tries + 1)); done; rm -rf "$1"'
@@ -51,7 +51,7 @@ const removeAfterUs = (dir: string): ChildProcess => {
   return janitor
 }
 
-/** A PostgreSQL of its own in the temp folder, without the waits for the disk; gone without a trace when closed or when this process ends. */
+/** A PostgreSQL of its own in the temp folder, which does not wait for the disk; removed when it is closed or this process ends. */
 export const startTemporaryServer = async ({
   settings = {},
 }: { settings?: Record<string, string> } = {}): Promise<TemporaryServer> => {
@@ -97,14 +97,14 @@ const makeDatabase = async (adminUrl: string, template: string | null): Promise<
   }
 }
 
-/** Its name tells the migrations in it, so that a server that outlives a test run never hands out an old schema. */
+/** The name has a digest of the migrations, so that a server that outlives a test run never gives an old schema. */
 const templateName = async (): Promise<string> =>
   `spark_template_${createHash('sha256')
     .update(JSON.stringify(await readMigrations()))
     .digest('hex')
     .slice(0, 16)}`
 
-/** The connections that migrated may still be on their way out. */
+/** Renames a database, although connections of the migration may not have ended yet. */
 const renameDatabase = async (client: pg.Client, from: string, to: string): Promise<void> => {
   for (let tries = 1; ; tries++) {
     try {
@@ -136,7 +136,7 @@ export const ensureTemplate = async (adminUrl: string): Promise<string> => {
   return name
 }
 
-/** Asked for once a process and server: it costs a connection. */
+/** Looked up once per process and server, because it costs a connection. */
 const templates = new Map<string, Promise<string>>()
 
 /** A migrated database for one test file, copied from the template. */

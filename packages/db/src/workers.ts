@@ -17,7 +17,7 @@ export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
     return { rows: rows.slice(0, limit) as WorkerRow[], total, has_more: rows.length > limit } // status: written by us alone
   },
 
-  /** Who beat within the last 30 s, what of it cannot do its work and why, and PostgreSQL's time. */
+  /** How many workers had a heartbeat within the last 30 s, what they cannot do and why, and PostgreSQL's time. */
   async readLiveness({ limitMs }: { limitMs: number }): Promise<{ alive: number; troubles: string[]; now: Date }> {
     const { rows } = await sql.query<{ alive: number; troubles: string[]; now: Date }>(
       `SELECT count(*)::int AS alive, coalesce(array_agg(DISTINCT trouble) FILTER (WHERE trouble IS NOT NULL), '{}') AS troubles, spark_now() AS now
@@ -28,7 +28,7 @@ export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
     return rows[0]!
   },
 
-  /** Whether PostgreSQL can store something new: some pages, given back at once. It throws what a write would throw. */
+  /** Tries whether PostgreSQL has room for some pages, which it drops at once; throws what a write would throw. */
   async tryToStore({ limitMs }: { limitMs: number }): Promise<void> {
     await sql.transaction(async (tx) => {
       await tx.query(
@@ -39,13 +39,13 @@ export const makeWorkers = (prisma: Client, sql: SqlPool) => ({
     })
   },
 
-  /** Rows of workers that are long gone. */
+  /** Deletes the rows of workers without a heartbeat for a day. */
   async prune(): Promise<void> {
     await sql.query(`DELETE FROM workers WHERE last_heartbeat < spark_now() - interval '1 day'`)
   },
 })
 
-/** A worker's sign of life; answers with PostgreSQL's time. */
+/** Writes a worker's heartbeat; returns PostgreSQL's time. */
 export const writeHeartbeat = async (sql: Sql, row: Omit<WorkerRow, 'started_at' | 'last_heartbeat'>): Promise<Date> =>
   (
     await sql.query<{ now: Date }>(

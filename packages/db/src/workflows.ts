@@ -5,7 +5,7 @@ import type { PageArgs, RowPage, SourceRow, WorkflowRow, WorkflowView } from './
 import { stopTasks } from './sources.ts'
 import type { SqlPool } from './sql.ts'
 
-/** A flow and its source, as far as a run is checked against them. */
+/** A flow and its source, as a new run is validated against them. */
 export type FlowToValidate = Pick<WorkflowRow, 'remote_flow_id' | 'flow_type' | 'chosen_input'> & {
   changed_at: Date
   data: unknown
@@ -50,19 +50,19 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
   }
 
   return {
-    /** Inserts the copy, or refreshes the one that is there: `flow_version` grows when the canonical graph differs. */
+    /** Inserts the copy of a flow, or refreshes it: `flow_version` grows when the canonical graph differs. */
     async upsert(row: WorkflowSync): Promise<{ id: string; created: boolean }> {
       const kept = await write(row, true)
-      if (!kept) throw new Error('an upsert inserts what is not there')
+      if (!kept) throw new Error('an upsert inserts a missing row')
       return kept
     },
 
-    /** The same of a copy that is there; null when it was deleted meanwhile. */
+    /** Refreshes the copy of a flow; null when it was deleted meanwhile. */
     async refresh(row: WorkflowSync): Promise<{ id: string } | null> {
       return write(row, false)
     },
 
-    /** The components that a user named for a flow, when it is copied already. */
+    /** The components that a user named for a flow; null when there is no copy yet. */
     async chosen({
       source_id,
       flow_type,
@@ -95,7 +95,7 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
       return rows[0] ?? null
     },
 
-    /** What a run is checked against before it is stored; the graph only when it is asked for. */
+    /** What a run is validated against before it is stored; `data` only `withGraph`. */
     async forValidation(id: string, withGraph: boolean): Promise<FlowToValidate | null> {
       const { rows } = await sql.query<Omit<FlowToValidate, 'source'> & FlowToValidate['source']>(
         `SELECT w.remote_flow_id, w.flow_type, w.chosen_input, w.updated_at AS changed_at, CASE WHEN $2::boolean THEN w.data END AS data,
@@ -157,7 +157,7 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
       return rows
     },
 
-    /** One more thing to say of the flow, until it is synced again; said once. */
+    /** Adds a warning, if it is not there yet; the next sync of the flow removes it. */
     async addWarning(id: string, warning: string): Promise<void> {
       await sql.query(
         `UPDATE workflows SET warnings = warnings || jsonb_build_array($2::text) WHERE id = $1 AND deleted_at IS NULL AND NOT warnings @> jsonb_build_array($2::text)`,
@@ -165,16 +165,16 @@ export const makeWorkflows = (prisma: Client, sql: SqlPool) => {
       )
     },
 
-    /** What was learnt of a flow by running it. */
+    /** Writes what a run has shown: whether this version of the flow answers with text only when streamed. */
     async markStreamsOnly(id: string, flow_version: number, streams_only: boolean): Promise<void> {
-      // Workers see by `updated_at` that it changed.
+      // Workers read a flow again when its `updated_at` changed.
       await sql.query(
         `UPDATE workflows SET streams_only = $3, updated_at = spark_now() WHERE id = $1 AND flow_version = $2 AND streams_only IS DISTINCT FROM $3::boolean`,
         [id, flow_version, streams_only],
       )
     },
 
-    /** Hides the workflow with its schedules and tasks, as for a source. */
+    /** Hides the workflow with its schedules and tasks, as when a source is deleted. */
     async hide(id: string): Promise<boolean> {
       return sql.transaction(async (tx) => {
         const { rowCount } = await tx.query(

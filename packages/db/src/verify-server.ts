@@ -15,8 +15,8 @@ type Facts = {
 }
 
 /**
- * A setting of one connection that another one sees has come through a pooler that gives connections to transactions and not to sessions:
- * there LISTEN is not heard, settings get lost, and locks are somebody else's.
+ * Whether the address leads through a transaction pooler, which shares connections: one of our connections then sees a setting of the other. There LISTEN
+ * hears nothing, settings get lost, and locks belong to others.
  */
 const isShared = async (client: pg.Client, url: string): Promise<boolean> => {
   const mark = `spark-${Math.random().toString(36).slice(2)}`
@@ -25,7 +25,7 @@ const isShared = async (client: pg.Client, url: string): Promise<boolean> => {
     application_name: 'spark-migrate',
     connectionTimeoutMillis: 10_000,
   })
-  other.on('error', () => {}) // told by the query that it belongs to
+  other.on('error', () => {}) // the query that it belongs to throws it, too
   await client.query(`SET spark.session = '${mark}'`)
   try {
     await other.connect()
@@ -38,8 +38,8 @@ const isShared = async (client: pg.Client, url: string): Promise<boolean> => {
   }
 }
 
-/** Whether Spark can live there; what is wrong is a sentence. */
-export const checkServer = async (client: pg.Client, url: string, log: (message: string) => void): Promise<void> => {
+/** Throws, with a sentence that says what to do, if Spark cannot use this server or address. */
+export const verifyServer = async (client: pg.Client, url: string, log: (message: string) => void): Promise<void> => {
   const { rows } = await client.query<Facts>(
     `SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS shown, current_schema() AS schema,
        current_setting('search_path') AS path, current_setting('transaction_read_only') = 'on' AS read_only, current_setting('server_encoding') AS encoding`,
