@@ -1,3 +1,4 @@
+import { MAX_PAGE_SIZE } from '@automagik-spark/core'
 import type { List, RequestOptions, Spark } from '@automagik-spark/sdk'
 import { connect, type Connection, findConnection } from './api-connection.ts'
 import type { PreviewDelete } from './delete-preview.ts'
@@ -9,9 +10,6 @@ import type { Column } from './table.ts'
 
 export type JsonOption = { json?: true }
 export type ListOptions = JsonOption & { limit: number; all?: true }
-
-/** The most that the API answers in one page. */
-const PAGE_SIZE = 100
 
 /** What every command uses: the client, the printer, and the ways to list, show and confirm. */
 export const makeCommandContext = (io: Io) => {
@@ -55,7 +53,7 @@ export const makeCommandContext = (io: Io) => {
       for await (const item of list) {
         items.push(item)
         if (items.length >= max) break
-        if (items.length % PAGE_SIZE === 0 && io.stderr.isTTY) progress.update(`${items.length} of ${total}`)
+        if (items.length % MAX_PAGE_SIZE === 0 && io.stderr.isTTY) progress.update(`${items.length} of ${total}`)
       }
     } finally {
       progress.clear()
@@ -80,10 +78,10 @@ export const makeCommandContext = (io: Io) => {
       whenEmpty: string,
     ): Promise<void> {
       const max = options.all ? Number.POSITIVE_INFINITY : options.limit
-      const { items, total } = await collect(start({ limit: Math.min(max, PAGE_SIZE) }), max)
+      const { items, total } = await collect(start({ limit: Math.min(max, MAX_PAGE_SIZE) }), max)
       if (options.json) return out.json(items)
       if (items.length === 0) return out.note(whenEmpty)
-      out.table(columns, items)
+      await out.table(columns, items)
       if (items.length < total) out.note(`${items.length} of ${total}; --all shows the rest.`)
     },
 

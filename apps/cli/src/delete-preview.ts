@@ -1,3 +1,4 @@
+import { MAX_PAGE_SIZE } from '@automagik-spark/core'
 import type { RequestOptions, Spark } from '@automagik-spark/sdk'
 
 type DeletePreview = {
@@ -16,7 +17,10 @@ export const previewDelete = {
   async source(spark: Spark, id: string, request: RequestOptions): Promise<DeletePreview> {
     const { name, url } = await spark.sources.get(id, request)
     const total = { workflows: 0, schedules: 0, tasks: 0 }
-    for await (const { id: workflow_id, task_count } of spark.workflows.list({ source: id, limit: 100 }, request)) {
+    for await (const { id: workflow_id, task_count } of spark.workflows.list(
+      { source: id, limit: MAX_PAGE_SIZE },
+      request,
+    )) {
       total.workflows++
       total.tasks += task_count
       total.schedules += (await spark.schedules.list({ workflow_id, limit: 1 }, request)).total

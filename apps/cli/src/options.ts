@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { MAX_RETRIES, RetryOn } from '@automagik-spark/core'
+import { DEFAULT_PAGE_SIZE, MAX_RETRIES, MAX_TIMEOUT, RetryOn } from '@automagik-spark/core'
 import { RawJson } from '@automagik-spark/sdk'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readText } from './env-file.ts'
@@ -25,7 +25,7 @@ export const addCommand = (parent: Command, usageText: string, summary: string, 
   addExamples(parent.command(usageText).description(summary).option('--json', 'print the answer as JSON'), examples)
 
 export const addListOptions = (command: Command): Command =>
-  command.option('--limit <n>', 'how many to show', wholeNumber(1), 50).option('--all', 'show all')
+  command.option('--limit <n>', 'how many to show', wholeNumber(1), DEFAULT_PAGE_SIZE).option('--all', 'show all')
 
 export const addYesOption = (command: Command): Command =>
   command.option('--yes', 'delete without confirmation; required without a terminal')
@@ -54,6 +54,9 @@ export const addRetryOptions = (command: Command, byDefault: string): Command =>
         'what is retried: safe (default: only what certainly did not run), failure (also a flow that failed), unknown (also a call with an unknown outcome: the flow may run twice)',
       ).choices(RetryOn.options),
     )
+
+export const addRunTimeoutOption = (command: Command): Command =>
+  command.option('--timeout <seconds>', `how long a run may take, up to ${MAX_TIMEOUT}`, wholeNumber(1))
 
 /** JSON as it was typed: a parsed number may lose digits. */
 export type GivenJson = RawJson

@@ -7,8 +7,10 @@ import { printable } from './terminal-text.ts'
 export const makePrinter = ({ stdout, stderr, timeZone }: Pick<Io, 'stdout' | 'stderr' | 'timeZone'>) => ({
   json: (value: unknown) => void stdout.write(`${prettyText(value)}\n`),
   text: (text: string) => void stdout.write(`${stdout.isTTY ? printable(text) : text}\n`),
-  table: <T>(columns: ReadonlyArray<Column<T>>, items: readonly T[]) =>
-    void stdout.write(table(columns, items, { timeZone, width: stdout.isTTY ? stdout.columns || 80 : undefined })),
+  table: async <T>(columns: ReadonlyArray<Column<T>>, items: readonly T[]) =>
+    void stdout.write(
+      await table(columns, items, { timeZone, width: stdout.isTTY ? stdout.columns || 80 : undefined }),
+    ),
   /** Shows the fields under their API names. `hidden` names fields that only programs read, such as a graph. */
   details: (thing: object, hidden: readonly string[] = []) =>
     void stdout.write(

@@ -1,5 +1,5 @@
 import { textOf } from './answer-json.ts'
-import { cut, oneLine, pad, widthOf } from './terminal-text.ts'
+import { cut, loadWidths, oneLine, pad, widthOf } from './terminal-text.ts'
 
 export type Column<T> = {
   header: string
@@ -53,23 +53,24 @@ const fit = (widths: number[], flexible: boolean[], room: number): number[] => {
 }
 
 /** The time zone is shown once: below the table on a terminal, which has little width, otherwise in the first header of a time. */
-export const table = <T>(
+export const table = async <T>(
   columns: ReadonlyArray<Column<T>>,
   items: readonly T[],
   { timeZone, width }: { timeZone: string; width: number | undefined },
-): string => {
+): Promise<string> => {
   const values = items.map((item) => columns.map(({ value }) => value(item)))
   const firstTime = columns.findIndex((_, index) => values.some((row) => isInstant(row[index])))
   const headers = columns.map(({ header }, index) =>
     index === firstTime && width === undefined ? `${header} (${timeZone})` : header,
   )
+  const cells = values.map((row) => row.map((value) => cell(value, timeZone)))
+  await loadWidths(cells.flat())
   const isFlexible = columns.map(({ flexible }) => flexible === true)
-  const shown = (value: unknown, index: number): string => {
-    const text = cell(value, timeZone)
-    return isFlexible[index] ? cut(text, width ?? MAX_WIDTH) : text
-  }
-  const rows = [headers, ...values.map((row) => row.map(shown))]
-  const natural = columns.map((_, index) => rows.reduce((most, row) => Math.max(most, widthOf(row[index]!)), 0))
+  const rows = [
+    headers,
+    ...cells.map((row) => row.map((text, index) => (isFlexible[index] ? cut(text, width ?? MAX_WIDTH) : text))),
+  ]
+  const natural = columns.map((_, index) => rows.reduce((max, row) => Math.max(max, widthOf(row[index]!)), 0))
   const widths = width === undefined ? natural : fit(natural, isFlexible, width)
   const lines = rows.map((row) =>
     row

@@ -23,7 +23,7 @@ export const addDb = (
     async ({ json }: JsonOption) => {
       const status = await working('Reading the database', dbStatus())
       if (json) return out.json(status)
-      out.table(
+      await out.table(
         [
           { header: 'MIGRATION', value: ({ name }) => name },
           { header: 'STATUS', value: ({ state }) => state },

@@ -1,4 +1,14 @@
-import { Misfire, Overlap, SCHEDULED_RETRIES, ScheduleStatus, ScheduleType } from '@automagik-spark/core'
+import {
+  DEFAULT_PREVIEW_COUNT,
+  MAX_BACKFILL,
+  MAX_PREVIEW_COUNT,
+  Misfire,
+  Overlap,
+  SCHEDULED_RETRIES,
+  ScheduleStatus,
+  ScheduleType,
+  UpdateSchedule as UpdateScheduleSchema,
+} from '@automagik-spark/core'
 import type {
   Backfill,
   CreateSchedule,
@@ -18,6 +28,7 @@ import {
   addInputOptions,
   addListOptions,
   addRetryOptions,
+  addRunTimeoutOption,
   addYesOption,
   given,
   type InputOptions,
@@ -28,18 +39,10 @@ import {
 } from '../options.ts'
 import type { Column } from '../table.ts'
 
-const CLEARABLE = [
-  'name',
-  'input_value',
-  'session_id',
-  'tweaks',
-  'catchup_window',
-  'start_at',
-  'end_at',
-  'max_runs',
-  'pause_after_failures',
-  'timeout',
-] as const
+type Clearable = { [K in keyof UpdateSchedule]-?: null extends UpdateSchedule[K] ? K : never }[keyof UpdateSchedule]
+const CLEARABLE = Object.entries(UpdateScheduleSchema.shape)
+  .filter(([, field]) => field.safeParse(null).success)
+  .map(([name]) => name as Clearable) // the types of the SDK are generated from this schema
 
 const columns: Array<Column<Schedule>> = [
   { header: 'ID', value: ({ id }) => id },
@@ -88,7 +91,6 @@ type FieldOptions = JsonOption &
     timeout?: number
   }
 type PreviewOptions = JsonOption & When & { timezone?: string; count?: number; from?: string }
-type Clearable = (typeof CLEARABLE)[number]
 
 /** Type and expression from the options; empty when no option gives them. */
 const whenOf = ({ cron, every, at, type, expr }: When): Pick<UpdateSchedule, 'schedule_type' | 'schedule_expr'> => {
@@ -144,11 +146,7 @@ const addPlanOptions = (command: Command): Command =>
     .option('--pause-after-failures <n>', 'pause the schedule after this many failed runs in a row', wholeNumber(1))
 
 const addFieldOptions = (command: Command): Command =>
-  addRetryOptions(addPlanOptions(command), `${SCHEDULED_RETRIES} for a new schedule`).option(
-    '--timeout <seconds>',
-    'how long a run may take, up to 3600',
-    wholeNumber(1),
-  )
+  addRunTimeoutOption(addRetryOptions(addPlanOptions(command), `${SCHEDULED_RETRIES} for a new schedule`))
 
 const addToClear = (field: string, fields: Clearable[] = []): Clearable[] => {
   const known = CLEARABLE.find((one) => one === field)
@@ -212,7 +210,11 @@ export const addSchedules = (
       "automagik-spark schedules preview --cron '30 1 * * *' --timezone Europe/Lisbon --from 2026-10-24T00:00:00Z --count 3",
     ]),
   )
-    .option('--count <n>', 'how many times to show, up to 100 (10)', wholeNumber(1))
+    .option(
+      '--count <n>',
+      `how many times to show, up to ${MAX_PREVIEW_COUNT} (default: ${DEFAULT_PREVIEW_COUNT})`,
+      wholeNumber(1),
+    )
     .option('--from <time>', 'only times from here on: ISO 8601 with Z or an offset')
     .action(async (options: PreviewOptions) => {
       const { schedule_type, schedule_expr } = whenOf(options)
@@ -223,7 +225,7 @@ export const addSchedules = (
       out.note(preview.description)
       for (const warning of preview.warnings) out.note(`Note: ${warning}`)
       if (preview.next_runs.length === 0) return out.note('No due time ahead.')
-      out.table(previewColumns, preview.next_runs)
+      await out.table(previewColumns, preview.next_runs)
     })
 
   addListOptions(
@@ -290,10 +292,15 @@ export const addSchedules = (
     show(task, options, { said: `Started. Wait for its end: automagik-spark tasks wait ${task.id}` })
   })
 
-  addCommand(group, 'backfill <id>', 'run the due times of a past span that have not run, up to 1000, oldest first', [
-    'automagik-spark schedules backfill 0199a1b2-0000-7000-8000-000000000004 --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --dry-run',
-    'automagik-spark schedules backfill 0199a1b2-0000-7000-8000-000000000004 --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z',
-  ])
+  addCommand(
+    group,
+    'backfill <id>',
+    `run the due times of a past span that have not run, up to ${MAX_BACKFILL}, oldest first`,
+    [
+      'automagik-spark schedules backfill 0199a1b2-0000-7000-8000-000000000004 --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --dry-run',
+      'automagik-spark schedules backfill 0199a1b2-0000-7000-8000-000000000004 --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z',
+    ],
+  )
     .requiredOption('--from <time>', 'the first second of the span: ISO 8601 with Z or an offset')
     .requiredOption('--to <time>', 'the end of the span, exclusive')
     .option('--dry-run', 'only show what would start')
@@ -302,7 +309,7 @@ export const addSchedules = (
       const backfill = await spark().schedules.backfill(id, span, request())
       if (options.json) return out.json(backfill)
       const { dry_run, count, already_started, undecided } = backfill
-      if (count > 0) out.table(backfillColumns, backfill.due_times)
+      if (count > 0) await out.table(backfillColumns, backfill.due_times)
       out.note(dry_run ? `${count} would start.` : `${count} started: they run one at a time, after everything else.`)
       if (already_started > 0) out.note(`${already_started} had started before and stay as they are.`)
       if (undecided)

@@ -1,4 +1,4 @@
-import { SourceStatus, SourceType } from '@automagik-spark/core'
+import { DEFAULT_SOURCE_CONCURRENCY, SourceStatus, SourceType } from '@automagik-spark/core'
 import type { CreateSource, Source, SourcesListQuery, UpdateSource } from '@automagik-spark/sdk'
 import { type Command, Option } from 'commander'
 import type { CommandContext, JsonOption, ListOptions } from '../command-context.ts'
@@ -31,7 +31,11 @@ const addFieldOptions = (command: Command): Command =>
       "the server's API key; other users of this machine can see it while the command runs, so prefer --api-key-stdin",
     )
     .option('--api-key-stdin', 'read the key from stdin')
-    .option('--max-concurrency <n>', 'how many calls at the same time, over all workers', wholeNumber(1))
+    .option(
+      '--max-concurrency <n>',
+      `how many calls at the same time, over all workers (${DEFAULT_SOURCE_CONCURRENCY} for a new source)`,
+      wholeNumber(1),
+    )
 
 export const addSources = (
   program: Command,

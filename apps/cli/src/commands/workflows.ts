@@ -18,13 +18,13 @@ import {
   addInputOptions,
   addListOptions,
   addRetryOptions,
+  addRunTimeoutOption,
   addYesOption,
   given,
   type InputOptions,
   jsonObject,
   readInput,
   type RetryOptions,
-  wholeNumber,
 } from '../options.ts'
 import type { Column } from '../table.ts'
 
@@ -100,7 +100,7 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
       for (const url of unreachable) out.note(`${url} could not be reached; its flows are missing here.`)
       if (options.json) return out.json(flows)
       if (flows.length === 0) return out.note('No flows. See the servers: automagik-spark sources list')
-      out.table(remoteColumns, flows)
+      await out.table(remoteColumns, flows)
     })
 
   addCommand(group, 'sync [flow_id]', 'copy a flow to Spark, or refresh the copy', [
@@ -137,10 +137,10 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
     for (const warning of workflow.warnings) out.note(`Warning: ${warning}`)
     show(workflow, options, { said: 'Synced.', hidden })
   }
-  const showAllSynced = ({ synced, failed }: SyncedFlows, { json }: JsonOption) => {
+  const showAllSynced = async ({ synced, failed }: SyncedFlows, { json }: JsonOption) => {
     if (json) out.json({ synced, failed })
     else {
-      if (synced.length > 0) out.table(columns, synced)
+      if (synced.length > 0) await out.table(columns, synced)
       else if (failed.length === 0) out.note('The server has no flows.')
       for (const { name, warnings } of synced) for (const warning of warnings) out.note(`Warning: ${name}: ${warning}`)
       for (const { flow_id, detail } of failed) out.note(`${flow_id}: ${detail}`)
@@ -155,10 +155,9 @@ export const addWorkflows = (program: Command, context: CommandContext): void =>
       'echo "Hello" | automagik-spark workflows run 0199a1b2-0000-7000-8000-000000000002 --input-file -',
     ]),
   )
-  addRetryOptions(runCommand, `default: ${MANUAL_RETRIES}`)
+  addRunTimeoutOption(addRetryOptions(runCommand, `default: ${MANUAL_RETRIES}`))
     .option('--session <id>', 'the conversation at the flow server (default: a new one)')
     .option('--tweaks <json>', "changes to the flow's components", jsonObject)
-    .option('--timeout <seconds>', 'how long the run may take, up to 3600', wholeNumber(1))
     .option('--no-wait', 'print the pending task and do not wait for the answer')
     .action(async (id: string, input: string | undefined, options: RunCommandOptions) => {
       const value = await readInput(given({ input, jsonInput: options.jsonInput, inputFile: options.inputFile }), io)
