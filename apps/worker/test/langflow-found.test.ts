@@ -52,7 +52,7 @@ describe('an address that was copied from the browser', () => {
     const stub = await startStubLangflow({ frontend: true })
     await stub.set({ html: true }, 'all')
     await expect(create(`${stub.url}/flows`)).rejects.toMatchObject({
-      message: expect.stringContaining(`${stub.url}/flows is no flow server that Spark knows`),
+      message: expect.stringContaining(`${stub.url}/flows is not a flow server that Spark knows`),
     })
     await stub.close()
   })

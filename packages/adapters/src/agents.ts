@@ -1,11 +1,12 @@
 import { asStringText, jsonText, objectText, partOf, plainText, SourceError } from '@automagik-spark/core'
+import { isObject } from '@automagik-spark/core'
 import { z } from 'zod'
-import { identify, look, Root, saysAgents, Status, unhealthy, wrongKind } from './detect.ts'
+import { identify, readPage, Root, saysAgents, Status, unhealthy, wrongKind } from './detect.ts'
 import { isSuccess, makeHttp, openHttp, shaped } from './http/client.ts'
 import { reasonOf } from './http/error-reason.ts'
 import { flowFailed, htmlFailure } from './http/failure.ts'
 import { pathSegment } from './http/source-url.ts'
-import { isObject, sorted, without } from './json/canonical.ts'
+import { sorted, without } from './json/canonical.ts'
 import type { JsonValue } from './json/reader.ts'
 import { messageComponents, messageFlow, messageProblems, refuseTweaks } from './message-flow.ts'
 import { manyLines, oneLine } from './plain-text.ts'
@@ -17,7 +18,7 @@ const ORIGIN = 'automagik-spark'
 const Agent = z.object({ name: z.string().min(1), description: z.string().nullish().catch(null) })
 const Answer = z.object({ message: z.unknown(), success: z.boolean() })
 
-/** An agent is named by its name: the numbers in the list are the database's own. */
+/** An agent's id is its name: the numbers in the list are ids of the server's database. */
 const agentFlow = (value: unknown, withData: boolean): RemoteFlow | null => {
   const { data: agent } = Agent.safeParse(value)
   if (!agent) return null
@@ -26,11 +27,11 @@ const agentFlow = (value: unknown, withData: boolean): RemoteFlow | null => {
     name: oneLine(agent.name, 300),
     description: manyLines(agent.description ?? '', 5000),
     flow_type: 'agent',
-    data: withData ? (value as JsonValue) : null, // out of JSON.parse
+    data: withData ? (value as JsonValue) : null, // from JSON.parse
   })
 }
 
-/** What moves without the agent having changed; `version` is the server's. */
+/** Fields that change although the agent does not; `version` is that of the server. */
 const HOUSEKEEPING = new Set(['id', 'created_at', 'updated_at', 'version', 'error_message', 'error_webhook_url'])
 
 /** An Automagik Agents server. */
@@ -41,7 +42,7 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
     const at = (path: string) =>
       http.list({ path, timeoutMs: READ_TIMEOUT_MS, signal }, (agent) => agentFlow(agent, withData))
     return at('api/v1/agents').catch((error: unknown) => {
-      // Before 0.5 it was there.
+      // Its path before 0.5.
       if (error instanceof SourceError && error.error_code === 'flow_not_found') return at('api/v1/agent/list')
       throw error
     })
@@ -64,7 +65,7 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
         return agentFlow((await response.json()).value, true)
       },
     )
-    // The number of the list finds an agent there too, and would be another name for the same one.
+    // The server also finds an agent by its number in the list, which would be a second name for it.
     if (whole?.id === id) return whole
     return (await list(true, signal)).find((agent) => agent.id === id) ?? null
   }
@@ -105,8 +106,8 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
 
     async probe(signal) {
       const open = openHttp({ url, pool, known_key: api_key })
-      const health = await look(open, 'health', Status, signal)
-      const root = health && (await look(open, '', Root, signal))
+      const health = await readPage(open, 'health', Status, signal)
+      const root = health && (await readPage(open, '', Root, signal))
       if (!root || !saysAgents(root)) throw wrongKind(url, 'automagik-agents', await identify(open, signal))
       if (health.status !== 'healthy') throw unhealthy(url)
       await list(false, signal)
@@ -138,7 +139,7 @@ export const makeAgents = ({ url, api_key, pool }: SourceOptions): Source => {
         throw new SourceError('flow_not_found', 'refused', `${url} has agents and nothing else.`)
       const until = performance.now() + call.timeoutMs
       const answer = await runWith(call, ORIGIN, call.timeoutMs)
-      // Refused before anything ran: an older server that does not know where the call comes from.
+      // An older server does not know this origin, and refused the call before anything ran.
       const again =
         answer === 'no such origin'
           ? await runWith(call, null, Math.max(1, Math.ceil(until - performance.now())))

@@ -4,7 +4,7 @@ import type { Http } from './http/client.ts'
 import { KINDS } from './kinds.ts'
 
 export const PROBE_TIMEOUT_MS = 10_000
-/** Looking for what else may be there is no reason to wait long. */
+/** A short wait, for pages that only tell which kind of server it is. */
 const GLANCE_TIMEOUT_MS = 5000
 
 export const LangflowVersion = z.object({
@@ -15,7 +15,7 @@ export const LangflowVersion = z.object({
     .optional(),
 })
 const Text = z.string().nullish().catch(null)
-/** What the front door says. agno's own name for what Hive is built on is AgentOS. */
+/** The page at the root. AgentOS is agno's name for what Hive is built on. */
 export const Root = z.object({ name: Text, service: Text, description: Text, version: Text })
 type Root = z.output<typeof Root>
 export const Status = z.object({ status: z.string() })
@@ -26,7 +26,7 @@ export const saysHive = ({ name, service, description }: Root): boolean =>
 export const saysAgents = ({ name, description }: Root): boolean =>
   /automagik (agents|api)/i.test([name, description].join(' '))
 
-/** What an error means that says only that something else is there. */
+/** Errors which mean that a server of another kind is there. */
 const WRONG_KIND = new Set<SourceError['error_code']>([
   'flow_not_found',
   'bad_answer',
@@ -37,8 +37,8 @@ const WRONG_KIND = new Set<SourceError['error_code']>([
 export const isWrongKind = (error: unknown): error is SourceError =>
   error instanceof SourceError && WRONG_KIND.has(error.error_code)
 
-/** An open page of a server, or null when it has none of that shape. No connection is an error. */
-export const look = async <T>(
+/** A page that needs no key; null when the server has none of that shape. A server that cannot be reached is an error. */
+export const readPage = async <T>(
   http: Http,
   path: string,
   schema: z.ZodType<T>,
@@ -56,7 +56,7 @@ export const look = async <T>(
 
 const Named = z.object({ id: z.string() })
 
-/** Whether agents are listed there, or would be for a key. */
+/** Whether the server lists agents, or would with a key. */
 export const listsAgents = async (http: Http, signal?: AbortSignal): Promise<boolean> => {
   try {
     const named = await http.list(
@@ -70,17 +70,17 @@ export const listsAgents = async (http: Http, signal?: AbortSignal): Promise<boo
   }
 }
 
-/** The kind of flow server that answers, by what it says without a key; null for none that Spark knows. */
+/** The kind of a flow server, by pages that need no key; null when Spark does not know it. */
 export const identify = async (http: Http, signal?: AbortSignal): Promise<SourceType | null> => {
-  if (await look(http, 'api/v1/version', LangflowVersion, signal)) return 'langflow'
+  if (await readPage(http, 'api/v1/version', LangflowVersion, signal)) return 'langflow'
   const glance = <T>(path: string, schema: z.ZodType<T>): Promise<T | null> =>
-    look(http, path, schema, signal, GLANCE_TIMEOUT_MS).catch((error: unknown) => {
+    readPage(http, path, schema, signal, GLANCE_TIMEOUT_MS).catch((error: unknown) => {
       signal?.throwIfAborted()
-      // Something answers already; that one of its pages is broken does not tell what it is.
+      // A server is there; one broken page does not tell its kind.
       if (error instanceof SourceError) return null
       throw error
     })
-  // Asked first: of the oldest Hive only this page is certain.
+  // First, as the oldest Hive surely has only this page.
   if (await glance('api/v1/health', HiveHealth)) return 'automagik-hive'
   const root = await glance('', Root)
   if (root && saysAgents(root)) return 'automagik-agents'
@@ -89,20 +89,23 @@ export const identify = async (http: Http, signal?: AbortSignal): Promise<Source
   return health?.status === 'ok' && (await listsAgents(http, signal)) ? 'automagik-hive' : null
 }
 
-/** Says what is there instead. */
+/** `a Langflow`, `an Automagik Hive`. */
+const withArticle = (type: SourceType): string => `${/^[AEIOU]/.test(KINDS[type].name) ? 'an' : 'a'} ${KINDS[type].name}`
+
+/** The server is of another kind than the user said; the message names it. */
 export const wrongKind = (url: string, wanted: SourceType, found: SourceType | null): SourceError => {
   const instead =
     found === null || found === wanted
       ? 'it does not answer as one does'
       : `it looks like ${KINDS[found].name}. Give source_type ${found}, or leave it out`
-  return new SourceError('bad_answer', 'refused', `${url} is no ${KINDS[wanted].name}: ${instead}.`)
+  return new SourceError('bad_answer', 'refused', `${url} is not ${withArticle(wanted)} server: ${instead}.`)
 }
 
 export const unknownKind = (url: string): SourceError =>
   new SourceError(
     'bad_answer',
     'refused',
-    `${url} is no flow server that Spark knows: neither ${Object.values(KINDS)
+    `${url} is not a flow server that Spark knows: neither ${Object.values(KINDS)
       .map(({ name }) => name)
       .join(' nor ')} answers there.`,
   )

@@ -16,7 +16,7 @@ const MAKERS: Record<SourceType, (options: SourceOptions) => Source> = {
 export const makeSource = ({ source_type, ...options }: SourceOptions & { source_type: SourceType }): Source =>
   withoutKey(MAKERS[source_type](options), options.api_key)
 
-/** Which kind of flow server answers at this URL. None that Spark can talk to: a SourceError that says what was found. */
+/** The kind of the flow server at this URL; a SourceError when Spark knows none there. */
 export const detectSourceType = async (
   { url, pool }: Pick<SourceOptions, 'url' | 'pool'>,
   signal?: AbortSignal,

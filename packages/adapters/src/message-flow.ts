@@ -10,7 +10,7 @@ import type {
   WantedComponents,
 } from './source.ts'
 
-// What Hive and Agents share: a message goes in, a result comes out, and there are no components to choose.
+// Shared by Hive and Agents: a message goes in, a result comes out, and there are no components to choose.
 
 const COMPONENTS: FlowComponent[] = [
   { id: 'message', name: 'message', description: 'The input' },
@@ -31,7 +31,7 @@ export const messageFlow = (flow: Described): RemoteFlow => ({
   components: COMPONENTS,
 })
 
-/** Old clients name an `input` and an `output`: those are what there is anyway. */
+/** Names that mean the one input and the one output; old clients say `input` and `output`. */
 const SAME = { input_component: new Set(['', 'message', 'input']), output_component: new Set(['', 'result', 'output']) }
 
 export const messageComponents = (
@@ -57,7 +57,7 @@ export const messageComponents = (
 export const messageText = ({ input_value }: Pick<RunCall, 'input_value'>): string =>
   input_value === null ? '' : plainText(input_value)
 
-/** What these servers would refuse of a run: their words come late, at every due time. */
+/** What these servers would refuse, found when the run is made: they would say it at every due time. */
 export const messageProblems = ({ tweaks, flow_type }: Pick<AskedRun, 'tweaks' | 'flow_type'>): RunProblems => {
   const errors = hasTweaks(tweaks)
     ? [{ path: 'tweaks', message: `must be left out: the ${flow_type} has no components that they could change` }]
@@ -67,7 +67,7 @@ export const messageProblems = ({ tweaks, flow_type }: Pick<AskedRun, 'tweaks' |
 
 const hasTweaks = (tweaks: JsonText | null): boolean => tweaks !== null && membersOf(tweaks).length > 0
 
-/** Tweaks change the components of a Langflow flow. To run without them would be to run something else than was asked. */
+/** Only flows of Langflow have tweaks. A run without its tweaks would not be the one that was requested. */
 export const refuseTweaks = ({ tweaks, flow_type }: Pick<RunCall, 'tweaks' | 'flow_type'>): void => {
   if (!hasTweaks(tweaks)) return
   throw new SourceError(

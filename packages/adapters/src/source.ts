@@ -11,10 +11,10 @@ export type SourceOptions = {
   version_info?: Record<string, unknown> | null | undefined
 }
 
-/** What a server can do beyond running a flow and waiting: stream its answer, say what became of a lost call. */
+/** What a server can do beyond a plain run: stream its answer, tell the outcome of a lost call. */
 export type Feature = 'stream' | 'recover'
 
-/** What was found at a probe; it is kept as the source's `version_info`. */
+/** What a probe found; stored as the source's `version_info`. */
 export type VersionInfo = {
   version: string
   name: string
@@ -38,22 +38,22 @@ export type RemoteFlow = {
   icon_bg_color: string | null
   liked: boolean
   tags: string[]
-  /** The graph; null in lists. */
+  /** The graph, or the definition of an agent, team or workflow; null in lists. */
   data: JsonValue
   /** Empty where `data` is null. */
   components: FlowComponent[]
 }
 
-/** What a flow is called at its server: an agent, a team and a workflow may share an id. */
+/** What names a flow at its server: an agent, a team and a workflow may share an id. */
 export type FlowKey = Pick<RemoteFlow, 'id' | 'flow_type'>
 
-/** Where a flow's input goes and its answer comes from; the warnings say what a run would lose or lack. */
+/** Where the input of a flow goes and its answer comes from. The warnings say what a run would lose or lack. */
 export type FlowComponents = {
   input_component: string | null
-  /** Null also when the flow has several outputs and none was chosen: then their texts are joined. */
+  /** Null also when the flow has several outputs and none is chosen: their texts are joined. */
   output_component: string | null
   warnings: string[]
-  /** Why a component that was named cannot be used: it is there, and a run would not use it. */
+  /** Why a named component is refused: the flow has it, but a run would not use it. */
   refusals: FieldError[]
 }
 export type WantedComponents = {
@@ -64,56 +64,56 @@ export type WantedComponents = {
 export type RunCall = {
   flow_id: string
   flow_type: FlowType
-  /** A string goes as it is, anything else as its JSON text. Null: none was given. */
+  /** A string is sent as it is, anything else as its JSON text. Null: no input. */
   input_value: JsonText | null
   session_id: string
-  /** An object. */
+  /** A JSON object. */
   tweaks: JsonText | null
-  /** Components that a user chose; null: those that Spark finds in the graph, and the texts of all outputs that answer. */
+  /** Components that the user chose. Null: the input that Spark finds in the graph, and the joined texts of all outputs. */
   input_component: string | null
   output_component: string | null
-  /** The graph as it was synced, to know where the input belongs. */
+  /** The graph as it was synced: it says where the input goes. */
   data: JsonValue
-  /** What earlier answers said of `streams_only`; null: nothing yet. */
+  /** `streams_only` of the last answer that had it; null: not known. */
   streams_only: boolean | null
-  /** For the whole call, connection and redirects included. */
+  /** Of the whole call, connection and redirects included. */
   timeoutMs: number
   signal: AbortSignal
 }
 
-/** What a run takes of a flow's graph. */
+/** The parts of a run that depend on the flow's graph. */
 export type FlowUse = Pick<RunCall, 'input_value' | 'tweaks' | 'input_component' | 'output_component' | 'data'>
-/** What a flow that was changed at its server means for a run. */
+/** What a change of the flow at its server means for a run. */
 export type Drift = {
   input_component: string | null
   output_component: string | null
-  /** In a sentence; null when nothing changed for this run. */
+  /** The change, as a sentence; null when it does not touch this run. */
   change: string | null
 }
 
-/** A run that is asked for, before it is accepted. */
+/** A run that was requested and is not accepted yet. */
 export type AskedRun = Pick<RunCall, 'flow_type' | 'input_value' | 'tweaks' | 'input_component' | 'data'> & {
-  /** What was found at the last probe. */
+  /** What the last probe found. */
   server: VersionInfo | null
 }
-/** What a run would lose, or its server refuse. */
+/** What a run would lose, or what its server would refuse. */
 export type RunProblems = {
   errors: FieldError[]
-  /** Tweaks for which the flow, as `data` shows it, has no place; a fresh graph may have one. */
+  /** Tweaks for which the graph in `data` has no place; the flow at its server may have one. */
   unplaced: string[]
-  /** The components that there are, for a person to choose from. */
+  /** The flow's components, for a person to choose from. */
   places: string[]
 }
 
-/** What an answer says against the copy of its flow. */
+/** Signs in an answer that the copy of the flow is out of date. */
 export type Doubt = {
   /** The components that answered. */
   from: string[]
-  /** They are not those that the copy says. */
+  /** By the copy, other components should have answered. */
   is_elsewhere: boolean
-  /** What made the texts, as far as the copy does not have it: something else may feed the flow now. */
+  /** Components that made the texts and are not in the copy: something else may feed the flow now. */
   strangers: string[]
-  /** The text is empty, as it is when a flow that only streams is run plainly. */
+  /** The text is empty, as after a plain run of a flow that only streams. */
   is_empty: boolean
 }
 
@@ -124,9 +124,9 @@ export type RunAnswer = {
   answer: JsonText
   /** Its size, decompressed. */
   bytes: number
-  /** What was learnt: whether the next runs have to be streamed, as a plain one loses the text (Langflow) or fails (Hive). Left out: nothing. */
+  /** Whether the next runs must be streamed, as a plain one loses the text (Langflow) or fails (Hive). Left out: this run did not show it. */
   streams_only?: boolean
-  /** A reason to look at the flow again: perhaps its copy is old. */
+  /** A reason to read the flow again: its copy may be out of date. */
   doubt?: Doubt
   /** For the task's log. */
   notes: string[]
@@ -134,15 +134,15 @@ export type RunAnswer = {
 
 /** A call whose outcome is unknown, as it was sent. */
 export type LostCall = Pick<RunCall, 'flow_id' | 'flow_type' | 'input_value' | 'session_id' | 'data' | 'signal'> & {
-  /** Nothing but this task ever used the session. Else an answer in it may be somebody else's. */
+  /** Only this task ever used the session; in a shared one an answer may belong to another run. */
   own_session: boolean
-  /** How often this task has called, this call included: an earlier failure may lie in the same session. */
+  /** Calls of this task, this one included: a failure in the session may belong to an earlier one. */
   tries: number
 }
 
 /**
- * What a server says about a lost call. `running`: it is not over as far as can be seen, so look again later. `never_arrived` only where
- * that is certain: the call is made again then. `unknown`: this server, or this flow, cannot tell.
+ * What a server says of a lost call. `running`: it seems not to be over, so ask again later. `never_arrived` only where that is certain: the
+ * call is then made again. `unknown`: this server cannot tell, or not for this flow.
  */
 export type Recovery =
   | ({ state: 'completed' } & RunAnswer)
@@ -152,35 +152,35 @@ export type Recovery =
   | { state: 'unknown' }
 
 /**
- * A flow server. Whatever goes wrong is a SourceError; an aborted signal's reason is thrown as it is.
- * The methods hold for every kind of server: what only one of them knows stays behind them.
+ * A flow server of any kind; what only one kind knows stays behind these methods. Every failure is a SourceError; the reason of an aborted
+ * signal is thrown as it is.
  */
 export type Source = {
   readonly source_type: SourceType
-  /** Health, version and key, live. Its errors never hold what the server wrote. */
+  /** Checks health, version and key at the server. Its errors never quote the server. */
   probe(signal?: AbortSignal): Promise<VersionInfo>
   listFlows(signal?: AbortSignal): Promise<RemoteFlow[]>
-  /** With its graph. Null when the server has no such flow, or not for this key. */
+  /** The flow with its graph. Null: the server has no such flow, or hides it from this key. */
   getFlow(flow: FlowKey, signal?: AbortSignal): Promise<RemoteFlow | null>
-  /** The flows that a person means by an id: none or one, and several where kinds share it. `team:ID` names one of them. */
+  /** The flows that a user's id or name means: several when agent, team and workflow share an id; `team:ID` names one. */
   findFlows(named: string, signal?: AbortSignal): Promise<RemoteFlow[]>
   components(flow: RemoteFlow, wanted: WantedComponents): FlowComponents
-  /** The graph without what the editor alone cares for, in a fixed order: another one means that the flow changed. */
+  /** The graph without what only the editor uses, in a fixed order: when it differs, the flow has changed. */
   canonicalGraph(flow: RemoteFlow): JsonValue
   checkRun(run: AskedRun): RunProblems
-  /** Whether the server refuses an empty input; null: it did not tell. Left out where none does. It runs nothing. */
+  /** Whether the server refuses an empty input; null: not known. It runs no flow. Left out for kinds that take it. */
   refusesEmpty?(signal?: AbortSignal): Promise<boolean | null>
-  /** Whether the flow has to be read anew right before a run: what it names may have been replaced. Left out where a run names nothing. */
+  /** Whether the flow must be read right before a run, which names components that may have been replaced. Left out where a run names none. */
   readsFirst?(use: FlowUse): boolean
-  /** Where a run of the changed flow sends its input. A SourceError when that would be lost and nothing has plainly taken the place. */
+  /** Where a run of the changed flow sends its input. A SourceError when the input would be lost and nothing has clearly replaced its component. */
   driftOf?(use: FlowUse, now: RemoteFlow): Drift
-  /** After a run whose answer is from elsewhere: why it is not the one that was asked for, now that the flow is so; or null. */
+  /** After a run answered by unexpected components: why the answer is not to the run's input, as the flow is now; null: it is. */
   lostIn?(use: FlowUse, now: RemoteFlow, from: string[]): string | null
-  /** Which of these components the flow does not have. */
+  /** Those of the components that the flow does not have. */
   strangersIn?(flow: Pick<RemoteFlow, 'data'>, ids: string[]): string[]
-  /** After a plain run whose text was empty: whether the flow was changed, and only streams its text as it is now. */
+  /** After a plain run with an empty text: whether the flow was changed and now only streams its text. */
   hasBegunToStream?(use: FlowUse, now: RemoteFlow): boolean
   run(call: RunCall): Promise<RunAnswer>
-  /** What became of a call that was lost. Left out where the server cannot be asked. */
+  /** Recovers the outcome of a lost call. Left out where the server cannot be asked. */
   recover?(call: LostCall): Promise<Recovery>
 }

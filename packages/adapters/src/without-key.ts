@@ -3,12 +3,12 @@ import { hideForms, secretForms, SourceError } from '@automagik-spark/core'
 import { hideInJson } from './json/hide.ts'
 import type { Recovery, RunAnswer, Source, VersionInfo } from './source.ts'
 
-/** To look through a longer text takes some milliseconds. */
+/** Characters; searching a longer text takes milliseconds. */
 const LONG = 1024 * 1024
 
 /**
- * The same source, and nothing that it says holds the key that it was called with. Its answers had it taken out before they were read; what
- * was decoded since, such as JSON that stood as text in JSON, is looked at here.
+ * The same source, whose answers and errors never hold its key. The HTTP client takes the key out of responses before they are parsed; this
+ * takes it out of what was decoded since, such as JSON inside a JSON string.
  */
 export const withoutKey = (source: Source, api_key: string | null): Source => {
   const forms = api_key === null ? [] : secretForms(api_key)
@@ -28,7 +28,7 @@ export const withoutKey = (source: Source, api_key: string | null): Source => {
     if (recovery.state === 'completed') return cleanAnswer(recovery)
     return recovery.state === 'failed'
       ? { state: 'failed', error: cleanError(recovery.error) as SourceError }
-      : recovery // one stays one
+      : recovery // a SourceError stays one
   }
   const guarded = async <T>(running: Promise<T>): Promise<T> => {
     try {
@@ -41,9 +41,9 @@ export const withoutKey = (source: Source, api_key: string | null): Source => {
   const { recover } = source
   return {
     ...source,
-    // A short one is not looked for where it may be part of a name.
+    // Flows keep their text: a short key could be part of a name (see `SHORTEST_IN_READS`).
     probe: async (signal) =>
-      JSON.parse(hideInJson(JSON.stringify(await guarded(source.probe(signal))), forms)) as VersionInfo, // it is JSON
+      JSON.parse(hideInJson(JSON.stringify(await guarded(source.probe(signal))), forms)) as VersionInfo, // from JSON.stringify
     listFlows: (signal) => guarded(source.listFlows(signal)),
     getFlow: (flow, signal) => guarded(source.getFlow(flow, signal)),
     findFlows: (named, signal) => guarded(source.findFlows(named, signal)),

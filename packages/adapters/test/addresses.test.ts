@@ -218,7 +218,7 @@ describe('what is there instead of a Langflow', () => {
     expect(await probe(url, pool)).toMatchObject({
       error_code: 'bad_answer',
       failure: 'refused',
-      message: `${url} is no Langflow: it looks like ${name}. Give source_type ${type}, or leave it out.`,
+      message: `${url} is not a Langflow server: it looks like ${name}. Give source_type ${type}, or leave it out.`,
     })
     expect(await detectSourceType({ url, pool })).toBe(type)
     expect(new Set(keys)).toEqual(new Set([undefined]))
@@ -229,17 +229,17 @@ describe('what is there instead of a Langflow', () => {
     ['a web page', 200, 'text/html', '<!doctype html>'],
     ['a text', 200, 'text/plain', 'hello'],
     ['nothing', 404, 'application/json', '{}'],
-  ])('%s is no Langflow', async (_, status, type, body) => {
+  ])('%s is not a Langflow server', async (_, status, type, body) => {
     const { url } = await serve((_, response) => response.writeHead(status, { 'content-type': type }).end(body))
     expect(await probe(url, poolWith('private'))).toMatchObject({
       error_code: 'bad_answer',
       failure: 'refused',
-      message: `${url} is no Langflow: it does not answer as one does.`,
+      message: `${url} is not a Langflow server: it does not answer as one does.`,
     })
     await expect(detectSourceType({ url, pool: poolWith('private') })).rejects.toMatchObject({
       error_code: 'bad_answer',
       failure: 'refused',
-      message: expect.stringContaining('no flow server that Spark knows'),
+      message: expect.stringContaining('not a flow server that Spark knows'),
     })
   })
   it('a Langflow that is ill says its status', async () => {

@@ -513,7 +513,7 @@ describe('redirects', () => {
       }
     }
     location = `https://127.0.0.1:${port}/x`
-    expect((await failureOf(sourceAt(url).probe())).message).toContain('is no Langflow')
+    expect((await failureOf(sourceAt(url).probe())).message).toContain('is not a Langflow server')
     expect((await failureOf(sourceAt(url).run(call()))).message).toContain(
       `https://127.0.0.1:${port}: use that as the source's url`,
     )

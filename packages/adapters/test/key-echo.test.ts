@@ -160,7 +160,7 @@ describe.each(kinds)('a key that $type repeats', (kind) => {
       }
     }
   })
-  it('is nowhere in why another server is no flow server', async () => {
+  it('is not in the message about a server that is not a flow server', async () => {
     const { url } = await serve((_, response) =>
       response.writeHead(200, json).end(JSON.stringify({ name: KEY, status: KEY, version: KEY })),
     )

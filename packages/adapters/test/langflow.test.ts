@@ -349,7 +349,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     await expect(source(stub).probe()).rejects.toMatchObject({
       error_code: 'bad_answer',
       failure: 'refused',
-      message: expect.stringContaining('is no Langflow'),
+      message: expect.stringContaining('is not a Langflow server'),
     })
     await expect(source(stub).listFlows()).rejects.toMatchObject({ error_code: 'flow_not_found' })
   })

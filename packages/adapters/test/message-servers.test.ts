@@ -255,7 +255,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
     await expect(source().probe()).rejects.toMatchObject({
       error_code: 'bad_answer',
       failure: 'refused',
-      message: expect.stringContaining('is no Automagik'),
+      message: expect.stringContaining('is not an Automagik'),
     })
     await expect(source().listFlows()).rejects.toBeInstanceOf(SourceError)
   })

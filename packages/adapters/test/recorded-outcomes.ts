@@ -7,7 +7,7 @@ const asItIs = 'bad_request: URL refused the call as it is'
 const missing =
   'flow_not_found: The flow was not found at URL (HTTP 404): it was deleted, or this key may not see it. It says:'
 const page =
-  "flow_not_found: URL answered with a web page instead of a run: it does not know the flow, or it is no flow server's API."
+  'flow_not_found: URL answered with a web page instead of a run: it does not know the flow, or it is not the API of a flow server.'
 const silent = 'flow_failed: The flow failed, and URL gave no reason (HTTP 500). Its own log may hold one.'
 
 const langflow: Outcomes = {

@@ -1,7 +1,8 @@
 import { type JsonText, partOf, SourceError } from '@automagik-spark/core'
+import { isObject } from '@automagik-spark/core'
 import { badAnswer } from '../http/client.ts'
 import { flowFailed, unknown } from '../http/failure.ts'
-import { isObject, type JsonObject } from '../json/canonical.ts'
+import { type JsonObject, objectsIn } from '../json/canonical.ts'
 import { jsonDocuments, type JsonStream } from '../json/documents.ts'
 import type { JsonValue, ReadJson } from '../json/reader.ts'
 import { oneLine } from '../plain-text.ts'
@@ -69,7 +70,7 @@ export const forwardedFailure = (status: number, body: JsonValue): SourceError |
 const judged = (answer: JsonObject, source: JsonText, hasFailed: (status: string) => boolean): HiveAnswer => {
   const step = failedStep(answer['step_results'], 0)
   if (step !== null) throw flowFailed(step)
-  for (const run of objects(answer['step_executor_runs'])) {
+  for (const run of objectsIn(answer['step_executor_runs'])) {
     const { status } = run
     if (typeof status === 'string' && hasFailed(status.toUpperCase()))
       throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
@@ -84,7 +85,6 @@ const contentText = (content: JsonValue | undefined, source?: JsonText): string 
   return typeof content === 'string' ? content : (source ?? JSON.stringify(content))
 }
 
-const objects = (value: JsonValue | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : [])
 const reasonIn = (value: JsonObject): string | null => {
   const reason = contentText(value['error']) ?? contentText(value['content'])
   return reason?.trim() ? reason : null
@@ -93,10 +93,8 @@ const reasonIn = (value: JsonObject): string | null => {
 /** Steps may hold steps (parallel, loop, condition). */
 const failedStep = (steps: JsonValue | undefined, depth: number): string | null => {
   // A parallel step's results are a list in the list.
-  const found = Array.isArray(steps)
-    ? steps.flatMap((step) => (Array.isArray(step) ? step : [step])).filter(isObject)
-    : []
-  for (const step of found) {
+  const all = Array.isArray(steps) ? steps.flatMap((step) => (Array.isArray(step) ? step : [step])) : []
+  for (const step of objectsIn(all)) {
     if (step['success'] === false) {
       const name = typeof step['step_name'] === 'string' ? `step ${oneLine(step['step_name'], 100)}: ` : ''
       return `${name}${reasonIn(step) ?? 'no reason given'}`
@@ -109,14 +107,14 @@ const failedStep = (steps: JsonValue | undefined, depth: number): string | null 
 
 /** What a run still waits for from a person, in words. */
 const openRequests = (answer: JsonObject): string[] => {
-  const asked = objects(answer['tools']).flatMap((tool): string[] => {
+  const asked = objectsIn(answer['tools']).flatMap((tool): string[] => {
     const name = typeof tool['tool_name'] === 'string' ? oneLine(tool['tool_name'], 100) : 'a tool'
     if (tool['requires_confirmation'] === true && typeof tool['confirmed'] !== 'boolean')
       return [`a confirmation of ${name}`]
     if (tool['external_execution_required'] === true && typeof tool['result'] !== 'string')
       return [`${name} to be run outside`]
     if (tool['requires_user_input'] !== true || tool['answered'] === true) return []
-    const fields = objects(tool['user_input_schema'])
+    const fields = objectsIn(tool['user_input_schema'])
       .map((field) => field['name'])
       .filter((field) => typeof field === 'string')
     return [`an input for ${name}${fields.length > 0 ? ` (${oneLine(fields.join(', '), 200)})` : ''}`]

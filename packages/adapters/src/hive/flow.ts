@@ -1,6 +1,7 @@
 import type { FlowType } from '@automagik-spark/core'
+import { isObject } from '@automagik-spark/core'
 import { z } from 'zod'
-import { isObject, type JsonObject, sorted, without } from '../json/canonical.ts'
+import { type JsonObject, sorted, without } from '../json/canonical.ts'
 import type { JsonValue } from '../json/reader.ts'
 import { messageFlow } from '../message-flow.ts'
 import { manyLines, oneLine } from '../plain-text.ts'

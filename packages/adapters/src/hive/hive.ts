@@ -1,6 +1,6 @@
 import { jsonText, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
-import { HiveHealth, identify, listsAgents, look, Root, saysHive, Status, unhealthy, wrongKind } from '../detect.ts'
+import { HiveHealth, identify, listsAgents, readPage, Root, saysHive, Status, unhealthy, wrongKind } from '../detect.ts'
 import { type HttpCall, isSuccess, makeHttp, openHttp } from '../http/client.ts'
 import { reasonOf } from '../http/error-reason.ts'
 import { htmlFailure } from '../http/failure.ts'
@@ -96,13 +96,13 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     signal?: AbortSignal,
   ): Promise<{ name: string; version: string | null; status: string; agno?: string }> => {
     const open = openHttp({ url, pool, known_key: api_key })
-    const old = await look(open, 'api/v1/health', HiveHealth, signal)
+    const old = await readPage(open, 'api/v1/health', HiveHealth, signal)
     if (old) {
       if (old.status !== 'success') throw unhealthy(url)
       return { name: 'Automagik Hive', version: null, status: old.status }
     }
-    const root = await look(open, '', Root, signal)
-    const health = await look(open, 'health', Status, signal)
+    const root = await readPage(open, '', Root, signal)
+    const health = await readPage(open, 'health', Status, signal)
     const isHive = root && saysHive(root)
     if (!isHive && !(health?.status === 'ok' && (await listsAgents(open, signal))))
       throw wrongKind(url, 'automagik-hive', await identify(open, signal))
@@ -111,7 +111,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       ? 'Automagik Hive'
       : oneLine(root?.name ?? 'AgentOS', 100)
     // agno 3 tells its versions apart from its name, and from 2.9 on its own version there.
-    const info = await look(open, 'info', Info, signal)
+    const info = await readPage(open, 'info', Info, signal)
     return {
       name,
       version: root?.version ?? info?.os_version ?? 'unknown',
@@ -175,7 +175,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       const { base } = await agentsAt(signal)
       const root =
         seen.version === null && base === ''
-          ? await look(openHttp({ url, pool, known_key: api_key }), '', Root, signal)
+          ? await readPage(openHttp({ url, pool, known_key: api_key }), '', Root, signal)
           : null
       return {
         version: oneLine(seen.version ?? root?.version ?? '0.1', 100),

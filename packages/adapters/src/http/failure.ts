@@ -203,6 +203,6 @@ export const htmlFailure = (where: string, purpose: CallPurpose): SourceError =>
     'flow_not_found',
     'refused',
     purpose === 'run'
-      ? `${where} answered with a web page instead of a run: it does not know the flow, or it is no flow server's API.`
-      : `${where} answered with a web page: nothing of that kind is there, or it is no flow server's API.`,
+      ? `${where} answered with a web page instead of a run: it does not know the flow, or it is not the API of a flow server.`
+      : `${where} answered with a web page: nothing of that kind is there, or it is not the API of a flow server.`,
   )

@@ -7,7 +7,7 @@ type Redirect = { from: string; location: string; status: number; method: string
 
 /** Where a redirect leads: to the same origin alone, as no other may get the key. */
 export const redirectTarget = ({ from, location, status, method, origin, base }: Redirect): string => {
-  if (!URL.canParse(location, from)) throw refusedRedirect(base, 'it redirects to something that is no URL')
+  if (!URL.canParse(location, from)) throw refusedRedirect(base, 'it redirects to something that is not a URL')
   const target = new URL(location, from)
   if (target.origin !== origin) {
     const { hostname, protocol, port } = new URL(origin)

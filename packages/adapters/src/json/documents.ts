@@ -3,21 +3,21 @@ import { SourceError } from '@automagik-spark/core'
 import { badAnswer, type HttpResponse, MAX_ANSWER_BYTES, tooLarge } from '../http/client.ts'
 import type { ReadJson } from './reader.ts'
 
-/** Tokens and messages on the way to an answer may be many; they are dropped as they come. */
+/** Tokens and messages before the result may be many; they are dropped as they come. */
 const MAX_STREAM_BYTES = 20 * MAX_ANSWER_BYTES
 const MAX_DOCUMENTS = 500_000
-/** So long documents are read before others get their turn. */
+/** How long documents are parsed before other work gets a turn of the event loop. */
 const SLICE_MS = 4
 
 const [QUOTE, BACKSLASH, OPEN, CLOSE] = [0x22, 0x5c, 0x7b, 0x7d]
 
 export type JsonDocument = ReadJson & { bytes: number }
-/** An answer that comes in documents. */
+/** A response that is a stream of JSON documents. */
 export type JsonStream = Pick<HttpResponse, 'chunks' | 'read'>
 
 /**
- * The JSON objects in a stream, however its server parts them: by blank lines (Langflow), as `data:` of server-sent events (agno 2),
- * or not at all and over several lines (agno 1). What stands between them is skipped.
+ * The JSON objects in a stream, however the server separates them: by blank lines (Langflow), as `data:` of server-sent events (agno 2), or
+ * not at all, over several lines (agno 1). Everything between them is skipped.
  */
 export const jsonDocuments = async function* (
   where: string,
@@ -50,9 +50,9 @@ export const jsonDocuments = async function* (
             'bad_answer',
             `The answer of ${where} has more than ${MAX_DOCUMENTS} events.`,
           )
-        const bytes = document.byteLength // its memory may go to a thread
+        const bytes = document.byteLength // before its memory goes to a thread
         yield { ...(await read(document)), bytes }
-        // A piece of the stream may hold thousands.
+        // One chunk may hold thousands of documents.
         if (performance.now() - since > SLICE_MS) {
           await nextTurn()
           since = performance.now()
@@ -63,7 +63,7 @@ export const jsonDocuments = async function* (
       }
     }
     if (depth === 0) continue
-    // Copied, as it would keep the whole chunk alive.
+    // A copy, since a part would keep the whole chunk in memory.
     const rest = Buffer.from(chunk.subarray(from))
     parts.push(rest)
     size += rest.byteLength

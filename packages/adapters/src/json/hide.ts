@@ -1,6 +1,6 @@
 /**
- * JSON text without a secret, given the forms in which it may stand there. What is not JSON is thrown.
- * Complete in itself, as its own source text is what the thread runs (`threads.ts`).
+ * Takes a secret, in any of these forms, out of JSON text. Throws when the text is not JSON.
+ * Uses nothing outside itself: the thread runs its source text (`threads.ts`).
  */
 export const hideInJson = (text: string, forms: readonly string[]): string => {
   const HIDDEN = '[hidden]'
@@ -15,7 +15,7 @@ export const hideInJson = (text: string, forms: readonly string[]): string => {
     JSON.parse(clean)
     return clean
   } catch {
-    // A secret of digits stood as a number, say: written anew, which changes how its other numbers are written.
+    // The secret was (part of) a number, say. The text is written anew, which may change how its other numbers are written.
   }
   const hideValue = (value: unknown): unknown => {
     if (typeof value === 'string') return hide(value)

@@ -7,24 +7,24 @@ import type { JsonDone, JsonThreads } from './threads.ts'
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
 
-/** What a stranger sent: to look at, and its own text to pass on. */
+/** JSON of a server: the value to read, and the text as it was written to pass on. */
 export type ReadJson = { value: JsonValue; text: JsonText }
 
 const MAX_DEPTH = 100
-/** Some 40 bytes each, once parsed. */
+/** A parsed value takes some 40 bytes. */
 export const MAX_VALUES = 300_000
-/** In a list, which is looked at piece by piece. */
+/** Of a list, which is parsed and used piece by piece. */
 const MAX_LIST_VALUES = 1_000_000
 
-/** What is parsed at once in a few milliseconds, and so where it came. More goes to a thread, and is then parsed piece by piece. */
+/** JSON within these limits is parsed at once, in a few milliseconds. Larger JSON goes to a thread and is then parsed piece by piece. */
 const MAX_INLINE: JsonLimits = { depth: MAX_DEPTH, values: 20_000 }
 const MAX_INLINE_BYTES = 1024 * 1024
 
-/** Bytes that are no JSON of ours to use; the message goes on from "the answer". */
+/** JSON that cannot be used. The message continues "the answer …". */
 export class JsonError extends Error {
   override readonly name = 'JsonError'
 }
-/** JSON of more values than we take. */
+/** The JSON holds too many values. */
 export class TooManyValues extends JsonError {
   constructor(most: number) {
     super(`holds more than ${most} values`)
@@ -34,7 +34,7 @@ export class TooManyValues extends JsonError {
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const tooDeep = () => new JsonError(`is JSON nested deeper than ${MAX_DEPTH} levels`)
 
-/** What is small enough to be parsed at once; null for what is not. */
+/** Parses small JSON at once; null when it is too large for that. */
 const readInline = (bytes: Uint8Array, forms: readonly string[]): ReadJson | null => {
   if (bytes.byteLength > MAX_INLINE_BYTES) return null
   const size = sizeJson(bytes, MAX_INLINE)
@@ -51,18 +51,18 @@ const readInline = (bytes: Uint8Array, forms: readonly string[]): ReadJson | nul
   try {
     return checkedJsonText(hideInJson(text, forms)) as ReadJson // what JSON.parse gives is JsonValue by definition
   } catch {
-    // Its message quotes the text, and that may hold anything.
+    // Without the cause: its message quotes the text, which may hold anything.
     throw new JsonError('is not valid JSON')
   }
 }
 
 let lastTurn: Promise<unknown> = Promise.resolve()
-/** One piece of work a turn of the event loop, whoever has more of it. */
+/** Lets one piece of work into each turn of the event loop, of all answers together. */
 const turn = (): Promise<unknown> => (lastTurn = lastTurn.then(() => nextTurn()))
 
 const parsed = (text: string): JsonValue => JSON.parse(text) as JsonValue // as above
 
-/** What is done with the items of a list may take longer than to parse them. */
+/** How long items of a list are used before other work gets a turn: that may take longer than parsing them. */
 const SLICE_MS = 4
 const useAll = async (items: JsonValue[], use: (item: JsonValue) => void): Promise<void> => {
   let since = performance.now()
@@ -95,7 +95,7 @@ const members = async (text: string, { from, to }: Group): Promise<{ [key: strin
   return parsed(`{${text.slice(from, to)}}`) as { [key: string]: JsonValue } // as its brackets say
 }
 
-/** The value that JSON.parse would give, made piece by piece. */
+/** The value that JSON.parse would return, built piece by piece. */
 const build = async (text: string, piece: JsonPiece): Promise<JsonValue> => {
   if (piece.kind === 'array') {
     const items: JsonValue[] = []
@@ -104,7 +104,7 @@ const build = async (text: string, piece: JsonPiece): Promise<JsonValue> => {
   }
   if (piece.kind === 'object') {
     const object: { [key: string]: JsonValue } = {}
-    // Unlike an assignment this makes a key named `__proto__` a key like any other.
+    // With an assignment a key `__proto__` would set the prototype.
     const add = (key: string, value: JsonValue) =>
       Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
     for (const { key, piece: part } of piece.parts) {
@@ -125,8 +125,8 @@ const textOf = (done: JsonDone, maxValues: number): Extract<JsonDone, { text: st
 }
 
 /**
- * Reads JSON as strangers send it: UTF-8 that is really UTF-8, no deeper and no fuller than what we could ever handle, and without a secret
- * in any of these forms. Large answers are looked at in a thread.
+ * Reads JSON of unknown servers: valid UTF-8, within the limits of depth and values, and without a secret in any of these forms. Large JSON is
+ * checked in a thread.
  */
 export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = []) => {
   const readThere = <T>(
@@ -137,17 +137,17 @@ export const makeJsonReader = (threads: JsonThreads, forms: readonly string[] = 
     threads.read({ bytes, limits: { depth: MAX_DEPTH, values }, forms }, (done) => use(textOf(done, values)))
 
   return {
-    /** Takes the bytes away from the caller. */
+    /** Takes the bytes over from the caller. */
     async read(bytes: Uint8Array): Promise<ReadJson> {
       const small = readInline(bytes, forms)
       if (small) return small
       return readThere(bytes, MAX_VALUES, async ({ text, pieces }) => {
         const value = await build(text, pieces)
-        await turn() // whoever goes on with it may have as much to do as there was to parse
+        await turn() // what the caller does with it may take as long as parsing
         return { value, text: text as JsonText } // checked and trimmed there
       })
     },
-    /** What `pick` makes of each element of an array, without those that it gives null for. What is no array gives null. */
+    /** What `pick` makes of each element of an array; `pick` leaves one out by null. Null: the JSON is not an array. */
     async list<T>(bytes: Uint8Array, pick: (item: JsonValue) => T | null): Promise<T[] | null> {
       const picked: T[] = []
       const use = (item: JsonValue) => {

@@ -1,18 +1,18 @@
-/** What is looked at before anything is parsed: a body of some KB can nest, or hold, millions of values once it is decompressed. */
+/** Limits that are checked before parsing: a body of some KB can hold, or nest, millions of values once it is decompressed. */
 export type JsonLimits = { depth: number; values: number }
 
 export type JsonSize =
   | { within: true; values: number }
-  /** Counting ended at the limit that was passed. */
+  /** Counting stopped at this limit. */
   | { within: false; past: keyof JsonLimits }
 
 /**
- * How many values JSON holds, and whether it nests too deep. It need not be JSON; every byte of a multi-byte character is above those looked for.
- * Complete in itself, as its own source text is what the thread runs (`threads.ts`).
+ * Counts the values of JSON and checks its depth, in bytes: no byte of a multi-byte character equals one of those searched for. The bytes need
+ * not be JSON. Uses nothing outside itself: the thread runs its source text (`threads.ts`).
  */
 export const sizeJson = (bytes: Uint8Array, limits: JsonLimits): JsonSize => {
   const [QUOTE, BACKSLASH, COMMA, NEAR] = [0x22, 0x5c, 0x2c, 48]
-  /** Where the quote is that ends the string; the end of all where none does. A native search pays from some letters on. */
+  /** The position of the closing quote, or the end of the bytes. The native search is faster than the loop from some 48 bytes on. */
   const endOfString = (from: number): number => {
     for (let start = from; ;) {
       const near = Math.min(start + NEAR, bytes.length)
@@ -34,7 +34,7 @@ export const sizeJson = (bytes: Uint8Array, limits: JsonLimits): JsonSize => {
   let depth = 0
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]
-    // Strings are most of an answer, and are searched natively.
+    // Most bytes of an answer are in strings.
     if (byte === QUOTE) i = endOfString(i + 1)
     else if (byte === COMMA) values++
     else if (byte === 0x5b || byte === 0x7b) {

@@ -1,28 +1,28 @@
-/** A value in pieces, by places in its text: each can be parsed in a moment. */
+/** A value as pieces, given by positions in its text; each piece is parsed quickly. */
 export type JsonPiece =
   | { kind: 'value'; from: number; to: number }
-  /** Members or elements that stand beside each other, without the brackets around them. */
+  /** Neighbouring members or elements, without the brackets around them. */
   | { kind: 'group'; from: number; to: number }
   | { kind: 'array'; parts: JsonPart[] }
   | { kind: 'object'; parts: JsonPart[] }
-/** A group, or one value with its key where it has one. */
+/** A group, or one value, with its key in an object. */
 export type JsonPart = { key?: [from: number, to: number]; piece: JsonPiece }
 
 /**
- * Parts well-formed JSON into pieces of some `size` characters. A string is never parted.
- * Complete in itself, as its own source text is what the thread runs (`threads.ts`).
+ * Splits well-formed JSON into pieces of about `size` characters. A string is never split.
+ * Uses nothing outside itself: the thread runs its source text (`threads.ts`).
  */
 export const splitJson = (text: string, size: number): JsonPiece => {
   type Frame = {
     open: number
     isArray: boolean
     parts: JsonPart[]
-    /** Where the group begins that is not a part yet, and where its last member does. */
+    /** Where the group that is not a part yet begins, and where its last member begins. */
     from: number
     member: number
     colon: number
-    /** The last member was parted itself: the comma behind it belongs to no group. */
-    parted: boolean
+    /** The last member is a part of its own: the comma after it belongs to no group. */
+    isApart: boolean
   }
   const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a]
   const frames: Frame[] = []
@@ -30,11 +30,11 @@ export const splitJson = (text: string, size: number): JsonPiece => {
   const flush = (frame: Frame, to: number) => {
     if (text.slice(frame.from, to).trim() !== '') frame.parts.push({ piece: { kind: 'group', from: frame.from, to } })
   }
-  const adopt = (frame: Frame, piece: JsonPiece, after: number) => {
+  const add = (frame: Frame, piece: JsonPiece, after: number) => {
     flush(frame, frame.member - 1)
     frame.parts.push(frame.isArray ? { piece } : { key: [frame.member, frame.colon], piece })
     frame.from = after
-    frame.parted = true
+    frame.isApart = true
   }
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
@@ -54,7 +54,7 @@ export const splitJson = (text: string, size: number): JsonPiece => {
         from: at + 1,
         member: at + 1,
         colon: at,
-        parted: false,
+        isApart: false,
       })
       continue
     }
@@ -62,9 +62,9 @@ export const splitJson = (text: string, size: number): JsonPiece => {
     if (!frame) continue
     if (code === COLON) frame.colon = at
     else if (code === COMMA) {
-      if (!frame.parted && at - frame.from >= size) flush(frame, at)
-      if (frame.parted || at - frame.from >= size) frame.from = at + 1
-      frame.parted = false
+      if (!frame.isApart && at - frame.from >= size) flush(frame, at)
+      if (frame.isApart || at - frame.from >= size) frame.from = at + 1
+      frame.isApart = false
       frame.member = at + 1
     } else if (code === 0x5d || code === 0x7d) {
       frames.pop()
@@ -72,7 +72,7 @@ export const splitJson = (text: string, size: number): JsonPiece => {
       flush(frame, at)
       const piece: JsonPiece = { kind: frame.isArray ? 'array' : 'object', parts: frame.parts }
       const parent = frames[frames.length - 1]
-      if (parent) adopt(parent, piece, at + 1)
+      if (parent) add(parent, piece, at + 1)
       else whole = piece
     }
   }

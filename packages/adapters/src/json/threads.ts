@@ -4,15 +4,15 @@ import { type JsonLimits, sizeJson } from './scan.ts'
 import { type JsonPiece, splitJson } from './split.ts'
 
 export type JsonJob = { bytes: Uint8Array; limits: JsonLimits; forms: readonly string[] }
-/** The text, checked, and how it can be parsed in pieces; or what it is that cannot be used. */
+/** The checked text and its pieces; or why it cannot be used. */
 export type JsonDone =
   | { text: string; pieces: JsonPiece }
   | { past: keyof JsonLimits }
   | { fault: 'is not valid UTF-8' | 'is not valid JSON' }
 
-/** What parses in a few milliseconds. */
+/** A piece of this size is parsed in a few milliseconds. */
 const PIECE_CHARS = 32 * 1024
-/** Each has a heap of its own. */
+/** Each has its own heap. */
 const MAX_THREADS = 2
 
 type Parts = {
@@ -22,7 +22,7 @@ type Parts = {
   pieceChars: number
 }
 
-/** What a thread does; complete in itself, as below. */
+/** The work of a thread. It uses nothing outside itself, since the thread runs its source text. */
 // eslint-disable-next-line @typescript-eslint/no-shadow -- a thread gets its text, and has the names of the parameters only
 const serve = (port: MessagePort, { sizeJson, splitJson, hideInJson, pieceChars }: Parts): void => {
   const done = ({ bytes, limits, forms }: JsonJob): JsonDone => {
@@ -47,8 +47,8 @@ const serve = (port: MessagePort, { sizeJson, splitJson, hideInJson, pieceChars 
 }
 
 /**
- * The thread's program is made of the source texts of these functions: a file of its own would have to lie beside each bundle that this may be
- * built into, and Node cannot run it from its TypeScript source.
+ * The program of a thread, made of the source texts of these functions. A separate file would have to lie beside every bundle that includes
+ * this package, and Node cannot run TypeScript source.
  */
 const PROGRAM = `
 const sizeJson = ${sizeJson.toString()}
@@ -60,7 +60,7 @@ const hideInJson = ${hideInJson.toString()}
 type Waiting = { resolve(done: JsonDone): void; reject(error: Error): void }
 type Thread = { worker: Worker; waiting: Map<number, Waiting> }
 
-/** Threads that look at large JSON, so that the event loop does not stand still meanwhile. They start when they are needed, and keep no process alive. */
+/** Threads that check large JSON, so that it does not block the event loop. They start when they are needed, and do not keep the process alive. */
 export const makeJsonThreads = () => {
   const threads: Thread[] = []
   let id = 0
@@ -79,7 +79,7 @@ export const makeJsonThreads = () => {
       thread.waiting.delete(of)
       if (thread.waiting.size === 0) worker.unref()
     })
-    // Out of memory, most likely; the next answer gets another one.
+    // Most likely out of memory. The next answer gets a new thread.
     worker.on('error', end)
     worker.on('exit', () => end(new Error('the thread that reads JSON has ended')))
     threads.push(thread)
@@ -96,15 +96,15 @@ export const makeJsonThreads = () => {
       waiting.set(++id, { resolve, reject })
       worker.ref()
       const { buffer, byteLength } = job.bytes
-      worker.postMessage({ id, job }, buffer.byteLength === byteLength ? [buffer as Transferable] : []) // a Buffer's own memory is never shared
+      worker.postMessage({ id, job }, buffer.byteLength === byteLength ? [buffer as Transferable] : []) // a Buffer in the shared pool is copied
     })
 
   let busy = 0
   const queue: (() => void)[] = []
   return {
     /**
-     * Takes the bytes away from the caller. Few are read at once, `use` included: each takes several times its size while it lasts, and those
-     * that wait have only their bytes.
+     * Takes the bytes over from the caller. At most `MAX_THREADS` jobs run at once, `use` included: a running job takes several times its size
+     * in memory, a waiting one only its bytes.
      */
     async read<T>(job: JsonJob, use: (done: JsonDone) => Promise<T>): Promise<T> {
       if (busy === MAX_THREADS) await new Promise<void>((resolve) => queue.push(resolve))

@@ -1,4 +1,4 @@
-import { type JsonNode, jsonNode, jsonText, sliceAt, SourceError } from '@automagik-spark/core'
+import { isObject, type JsonNode, jsonNode, jsonText, sliceAt, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
 import { shaped } from '../http/client.ts'
 import { reasonOf } from '../http/error-reason.ts'
@@ -103,8 +103,6 @@ const sourceOf = (message: Record<string, unknown>): string => {
   return isObject(source) && typeof source['id'] === 'string' ? source['id'] : ''
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const entries = (value: unknown): [string, unknown][] => (isObject(value) ? Object.entries(value) : [])
 
 /**

@@ -1,7 +1,7 @@
 import type { SourceError } from '@automagik-spark/core'
+import { isObject } from '@automagik-spark/core'
 import { reasonOf } from '../http/error-reason.ts'
 import { flowFailed, unknown } from '../http/failure.ts'
-import { isObject } from '../json/canonical.ts'
 import type { JsonValue } from '../json/reader.ts'
 
 /** What stands in front of a Langflow says no more than this. */

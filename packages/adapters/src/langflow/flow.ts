@@ -1,5 +1,6 @@
+import { isObject } from '@automagik-spark/core'
 import { z } from 'zod'
-import { isObject, type JsonObject, sorted, without } from '../json/canonical.ts'
+import { type JsonObject, objectsIn, sorted, without } from '../json/canonical.ts'
 import type { JsonValue } from '../json/reader.ts'
 import { manyLines, oneLine } from '../plain-text.ts'
 import type { FlowComponent, FlowComponents, RemoteFlow, WantedComponents } from '../source.ts'
@@ -177,8 +178,7 @@ const EDITOR = {
 /** The graph as far as a run depends on it, in a fixed order. */
 export const canonicalGraph = (data: JsonValue): JsonValue => {
   if (!isObject(data)) return null
-  const list = (key: string): JsonObject[] => (Array.isArray(data[key]) ? data[key].filter(isObject) : [])
-  const nodes = list('nodes')
+  const nodes = objectsIn(data['nodes'])
     .filter((node) => node['type'] !== 'noteNode')
     .map((node) => {
       const kept = without(node, EDITOR.node)
@@ -187,7 +187,7 @@ export const canonicalGraph = (data: JsonValue): JsonValue => {
       if (isObject(inner['node'])) inner['node'] = without(inner['node'], EDITOR.component)
       return { ...kept, data: inner }
     })
-  const edges = list('edges').map((edge) => without(edge, EDITOR.edge))
+  const edges = objectsIn(data['edges']).map((edge) => without(edge, EDITOR.edge))
   return { nodes: inOrder(nodes), edges: inOrder(edges) }
 }
 

@@ -1,5 +1,6 @@
+import { isObject } from '@automagik-spark/core'
 import { z } from 'zod'
-import { isObject, type JsonObject } from '../json/canonical.ts'
+import { type JsonObject } from '../json/canonical.ts'
 import type { JsonValue } from '../json/reader.ts'
 import { manyLines, oneLine } from '../plain-text.ts'
 

@@ -1,6 +1,6 @@
 import { plainText, SourceError } from '@automagik-spark/core'
 import { z } from 'zod'
-import { identify, LangflowVersion, look, PROBE_TIMEOUT_MS, Status, unhealthy, wrongKind } from '../detect.ts'
+import { identify, LangflowVersion, PROBE_TIMEOUT_MS, readPage, Status, unhealthy, wrongKind } from '../detect.ts'
 import { badAnswer, type HttpCall, type HttpResponse, isSuccess, makeHttp, openHttp, shaped } from '../http/client.ts'
 import { reasonOf } from '../http/error-reason.ts'
 import { htmlFailure } from '../http/failure.ts'
@@ -66,7 +66,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
     if (value === null) return null
     const { folder_id } = shaped(url, z.object({ folder_id: z.string().nullish().catch(null) }), value)
     const flow = remoteFlow(value, folder_id ? await folderNames(signal) : new Map())
-    if (!flow) throw badAnswer(url, 'is no flow')
+    if (!flow) throw badAnswer(url, 'is not a flow')
     return flow
   }
 
@@ -81,7 +81,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
     async probe(signal) {
       // Without the key: it is not looked at here, and nobody knows yet who answers.
       const open = openHttp({ url, pool, known_key: api_key })
-      const found = await look(open, 'api/v1/version', LangflowVersion, signal)
+      const found = await readPage(open, 'api/v1/version', LangflowVersion, signal)
       if (!found) throw wrongKind(url, 'langflow', await identify(open, signal))
       const { version, package: name = 'Langflow' } = found
       const status = await http.call(

@@ -78,7 +78,7 @@ const notesOf = (graph: FlowGraph, tweaks: JsonText | null): string[] => {
     ),
     ...mistypedTweaks(graph, tweaks).map(
       (where) =>
-        `The tweak of ${where} is no text, and that field takes nothing else: Langflow keeps what the flow holds.`,
+        `The tweak of ${where} is not a text, and that field takes nothing else: Langflow keeps what the flow holds.`,
     ),
     ...overfedTweaks(graph, tweaks).map(
       (where) => `The tweak of ${where} changes nothing: another component of the flow fills that field.`,

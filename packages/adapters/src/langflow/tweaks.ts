@@ -1,5 +1,5 @@
 import { type FieldError, isObjectText, isStringText, type JsonText, membersOf, readJson } from '@automagik-spark/core'
-import { isObject } from '../json/canonical.ts'
+import { isObject } from '@automagik-spark/core'
 import { oneLine } from '../plain-text.ts'
 import type { FlowGraph, FlowNode } from './graph.ts'
 import { deliveryOf, inputField, isTextInput } from './input.ts'
