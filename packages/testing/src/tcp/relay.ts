@@ -114,7 +114,6 @@ export const startRelay = async (target: Place, { letsIn = () => true, serve = p
     },
   }
 }
-export type Relay = Awaited<ReturnType<typeof startRelay>>
 
 /** Where the server of a URL is; the URL names its port. */
 export const placeOf = (url: string): Place => {
