@@ -3,6 +3,7 @@ import type { Clock } from '@automagik-spark/core'
 import { endpoints } from '@automagik-spark/core'
 import express from 'express'
 import type { ApiEngine } from './engine-port.ts'
+import { makeSignals } from './http/abort-signals.ts'
 import { send } from './http/answer.ts'
 import { makeDocs } from './http/docs.ts'
 import { makeErrorHandler, NOT_FOUND_TEXT } from './http/errors.ts'
@@ -10,7 +11,6 @@ import { makeGate } from './http/gate.ts'
 import { mount } from './http/handle.ts'
 import { makeOpenApi, serversOf } from './http/openapi.ts'
 import { makeServer } from './http/server.ts'
-import { makeSignals } from './http/signals.ts'
 import type { Patience } from './http/slow-reader.ts'
 import type { Logger } from './logger.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -25,15 +25,15 @@ export type ApiDeps = {
   config: { apiKey: string; corsOrigins: '*' | readonly string[]; version: string; publicUrl: URL | null }
   logger: Logger
   clock: Clock
-  /** With readers of its answers. */
+  /** Limits for clients that read slowly. */
   patience?: Patience
 }
 
 const CLOSE_GRACE_MS = 10_000
-/** How long what a proxy has just sent may take to arrive. */
+/** How long a request that a proxy has just sent may take to arrive. */
 const LINGER_MS = 2_000
 
-/** The REST API over an engine. It listens when it is told to, and `close` lets running requests finish. */
+/** The REST API over an engine. `close` lets running requests finish. */
 export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) => {
   let leaving = false
   let stopping = false
@@ -66,7 +66,7 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
-  app.set('query parser', false) // ours refuses what is given twice
+  app.set('query parser', false) // ours refuses a parameter that is given twice
   app.enable('case sensitive routing')
   mount(app, routes, signals.signalOf)
   docs.mount(app)
@@ -81,7 +81,7 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
 
   return {
     listen: server.listen,
-    /** Goes on serving for a while without keeping a connection, then takes no new ones: so long a load balancer may take to go elsewhere. */
+    /** Serves for a while without keeping connections, then accepts no new ones: load balancers need this time to notice. */
     async leave({ delayMs, lingerMs = LINGER_MS }: { delayMs: number; lingerMs?: number }): Promise<void> {
       if (delayMs <= 0) return
       leaving = true
@@ -89,7 +89,7 @@ export const makeApi = ({ engine, config, logger, clock, patience }: ApiDeps) =>
       await sleep(delayMs, undefined, { signal: hurry.signal }).catch(() => undefined)
       if (!stopping) await server.stopListening(lingerMs)
     },
-    /** Takes no new requests, lets those that wait for a run go with what there is, and waits for the others. */
+    /** Accepts no new requests, answers those that wait for a run with the task as it is, and waits for the others. */
     async close({ graceMs = CLOSE_GRACE_MS }: { graceMs?: number } = {}): Promise<void> {
       stopping = true
       hurry.abort()

@@ -3,7 +3,7 @@ import type { Foundation } from '@automagik-spark/runtime'
 import { VERSION } from '@automagik-spark/runtime'
 import { makeApi } from './api.ts'
 
-/** The API on what `boot` opened, listening. */
+/** Starts the API on what `boot` opened. */
 export const startApi = async (
   foundation: Foundation,
 ): Promise<{ url: string; look: () => Promise<void>; leave: () => Promise<void>; close: () => Promise<void> }> => {
@@ -18,17 +18,17 @@ export const startApi = async (
   })
   try {
     const { url } = await api.listen({ host: config.api_host, port: config.api_port })
-    // Now that its own port is taken: nothing waits for it.
+    // After its own port is taken. Nothing waits for it.
     const discovery = startDiscovery(foundation)
     let leaving: Promise<void> | undefined
-    /** Says that it is not ready, and serves on while load balancers notice. */
+    /** Reports not ready, and goes on serving while load balancers notice. */
     const leave = (): Promise<void> => {
       engine.health.shutDown()
       return (leaving ??= api.leave({ delayMs: config.shutdown_delay_seconds * 1000 }))
     }
     return {
       url,
-      /** Sees at once what changed around it, such as a worker that has just started. */
+      /** Checks now, to see for example a worker that has just started. */
       look: engine.health.check,
       leave,
       async close() {

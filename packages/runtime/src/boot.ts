@@ -18,17 +18,17 @@ import { makeLogger, openLogOutput } from './log/logger.ts'
 
 /** What `boot` takes from the process. */
 export type Surroundings = {
-  /** Whether a person reads the log. */
+  /** Whether the log goes to a terminal. */
   isTerminal: boolean
   /** Milliseconds since 1970 by this machine's clock. */
   wallNow: () => number
   /** In [0, 1). */
   random: () => number
-  /** Calls it at the very end of the process. */
+  /** Registers a function for the very end of the process. */
   atExit: (last: () => void) => void
 }
 
-/** The database of this configuration, started when it is the embedded one. */
+/** Opens the configured database; starts the embedded one. */
 export const openDatabase = async (
   config: Config,
   log: (message: string) => void,
@@ -50,7 +50,7 @@ const openMigrated: typeof openDatabase = async (config, log) => {
 
 const AMPLE_CALLS = 1_000
 
-/** What API and worker both stand on: keys, stores, the wake-ups, the way to the flow servers. */
+/** Opens what API and worker share: keys, stores, wake-ups, connections to flow servers. */
 export const boot = async (config: Config, { isTerminal, wallNow, random, atExit }: Surroundings) => {
   const secrets = secretsOf(config)
   const addSecret = (secret: string) => void secrets.add(secret)
@@ -102,10 +102,10 @@ export const boot = async (config: Config, { isTerminal, wallNow, random, atExit
     config,
     logger,
     addSecret,
-    /** The API's key, and where it was made when nobody gave one. */
+    /** The API key. `made_api_key`: where it was made, when none was given. */
     api_key: config.api_key ?? apiKey?.value ?? null,
     made_api_key: apiKey,
-    /** Null with a DATABASE_URL: all is kept there. */
+    /** Null with a DATABASE_URL: then everything is kept there. */
     data_dir: keys && { dir: keys.dir, isNew: keys.isNew },
     url: database.url,
     db,
@@ -121,7 +121,7 @@ export const boot = async (config: Config, { isTerminal, wallNow, random, atExit
     async close() {
       await pool.close()
       await reread.close()
-      await wakeUps.stop() // once more does no harm: a worker stops it before it drains
+      await wakeUps.stop() // a second call does no harm: a worker stops them before it drains
       await db.close()
       await database.close()
       await log.drain()
@@ -130,7 +130,7 @@ export const boot = async (config: Config, { isTerminal, wallNow, random, atExit
 }
 export type Foundation = Awaited<ReturnType<typeof boot>>
 
-/** Our own stores and API: a source's URL must never reach them. */
+/** Spark's own stores and API: the URL of a source must not lead there. */
 const ownServices = ({ mongodb_uri, api_host, api_port }: Config, database_url: string) => [
   ...(api_port > 0 ? [{ host: api_host, port: api_port }] : []),
   ...placeOf(database_url, 5432),
@@ -142,6 +142,6 @@ const placeOf = (address: string, defaultPort: number) => {
     const { hostname, port } = new URL(address)
     return hostname === '' ? [] : [{ host: hostname, port: Number(port) || defaultPort }]
   } catch {
-    return [] // several hosts in one address
+    return [] // an address with several hosts
   }
 }

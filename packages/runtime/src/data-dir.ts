@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { getuid, platform } from 'node:process'
 import { KEY_BYTES, parseEncryptionKey } from '@automagik-spark/engine'
 
-/** The data directory cannot be used. The message names the file and the way out. */
+/** The data directory cannot be used. The message names the file and how to fix it. */
 export class DataDirError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -14,7 +14,7 @@ export class DataDirError extends Error {
 
 export type StoredKey<T> = {
   value: T
-  /** This very call made it: the moment to print it. */
+  /** True when this call made it: print it now. */
   created: boolean
   file: string
 }
@@ -22,9 +22,9 @@ export type StoredKey<T> = {
 export type DataDir = {
   /** Absolute. */
   dir: string
-  /** Nothing was in it: this Spark begins empty. */
+  /** The directory was empty: this Spark is new. */
   isNew: boolean
-  /** Made when it isn't there yet; two processes at once get the same. Ask for it only where it is used, since it may be printed but once. */
+  /** Made on the first call; concurrent processes get the same. Call it only where the key is used: it is printed once. */
   apiKey(): Promise<StoredKey<string>>
   encryptionKey(): Promise<StoredKey<Uint8Array>>
 }
@@ -33,7 +33,7 @@ type Options = {
   dir: string
   /** Fills the bytes from a cryptographic source. */
   random: (bytes: Uint8Array) => Uint8Array
-  /** Told of what other users could do here and no longer can. */
+  /** Gets a sentence when other users had access that was taken away. */
   warn?: (message: string) => void
 }
 
@@ -43,14 +43,14 @@ const API_KEY_FILE = 'api-key'
 const API_URL_FILE = 'api-url'
 const API_KEY_FORM = /^[\x21-\x7e]{16,512}$/
 
-/** Opens SPARK_DATA_DIR and makes it when it isn't there. */
+/** Opens SPARK_DATA_DIR; makes it when it does not exist. */
 export const openDataDir = async ({ dir: given, random, warn = () => {} }: Options): Promise<DataDir> => {
   const dir = resolve(given)
   let isNew: boolean
   try {
-    // As root, PostgreSQL runs under a user of its own, which has to get through to the database; looking around stays forbidden.
+    // Started as root, PostgreSQL runs under its own user, which must pass through this folder but may not list it.
     await mkdir(dir, { recursive: true, mode: getuid?.() === 0 ? 0o711 : 0o700 })
-    isNew = (await readdir(dir)).every((name) => name.startsWith('.') || name === 'lost+found') // a volume's own
+    isNew = (await readdir(dir)).every((name) => name.startsWith('.') || name === 'lost+found') // a fresh volume has it
     await writeFile(join(dir, '.gitignore'), '*\n', { flag: 'wx' }).catch(unless('EEXIST'))
   } catch (cause) {
     throw new DataDirError(
@@ -95,7 +95,7 @@ export const openDataDir = async ({ dir: given, random, warn = () => {} }: Optio
   }
 }
 
-/** Leaves word of the running API for the CLI. The returned function takes it back, unless another process has left its own since. */
+/** Writes the URL of the running API for the CLI. The returned function removes it, unless another process has replaced it. */
 export const writeApiUrl = async (dir: string, url: string): Promise<() => Promise<void>> => {
   const file = join(dir, API_URL_FILE)
   const half = await writeHalf(file, `${url}\n`)
@@ -117,11 +117,11 @@ const readIfThere = async (file: string): Promise<string | null> => {
   }
 }
 
-/** Whole, or not there at all under its name; false when another process was faster. */
+/** Makes a file atomically. False when another process made it first. */
 const writeOnce = async (file: string, text: string): Promise<boolean> => {
   const half = await writeHalf(file, text)
   try {
-    // Unlike a rename it never replaces what is there.
+    // Unlike a rename, a link never replaces a file.
     await link(half, file)
     await syncFolder(dirname(file))
     return true
@@ -131,7 +131,7 @@ const writeOnce = async (file: string, text: string): Promise<boolean> => {
   } finally {
     await rm(half, { force: true })
   }
-  // A file system without hard links, such as exFAT.
+  // The file system has no hard links, such as exFAT.
   try {
     await writeFile(file, text, { flag: 'wx', mode: PRIVATE, flush: true })
     return true
@@ -158,16 +158,16 @@ const cannotWrite = (file: string, cause: unknown): DataDirError =>
     { cause },
   )
 
-/** So that the name is still there after a power cut. Windows has no such thing. */
+/** Makes the name survive a power cut. Windows has nothing like it. */
 const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder).catch(() => null)
   await handle?.sync().catch(() => {})
   await handle?.close()
 }
 
-/** Takes away from other users what they may do with a path. */
+/** Removes the rights of other users on a path. */
 const withdraw = async (path: string, what: keyof typeof BY_OTHERS, warn: (message: string) => void): Promise<void> => {
-  if (platform === 'win32') return // its modes say nothing
+  if (platform === 'win32') return // modes mean nothing there
   const { mode } = await stat(path)
   if ((mode & BY_OTHERS[what]) === 0) return
   const could = `${path} could be ${what === 'read' ? 'read' : 'written'} by other users of this machine`
@@ -181,7 +181,7 @@ const withdraw = async (path: string, what: keyof typeof BY_OTHERS, warn: (messa
   }
 }
 
-const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error) // what the file system throws
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error) // the file system throws these
 
 const unless = (code: string) => (error: unknown) => {
   if (codeOf(error) !== code) throw error

@@ -3,7 +3,7 @@ type ProcessLike = {
   exit(code: number): never
 }
 
-/** A terminal's Ctrl-C may arrive twice, from the terminal and from a parent that passes it on: so close together they are one. */
+/** A Ctrl-C may arrive twice: from the terminal, and from a parent that passes it on. So close together they count once. */
 const TWICE_MS = 500
 
 /** Resolves at the first SIGINT or SIGTERM. A second one exits at once. */

@@ -17,23 +17,23 @@ type Life = {
   proc: ProcessLike
   env: Env
   role: Role
-  /** Starts what this process is for; the returned function ends it. */
+  /** Starts the API or the worker; the returned function stops it. */
   start: (foundation: Foundation) => Promise<() => Promise<void>>
 }
 
-/** The life of a process: configuration, stores, `start`, and on the first signal everything closed in reverse order. */
+/** Runs a process: reads the configuration, opens the stores, calls `start`, and at the first signal closes all in reverse order. */
 export const runProcess = async ({ proc, env, role, start }: Life): Promise<void> => {
-  // What is said to a person may find the disk full or the reader gone: no reason to end.
+  // Output may fail, as the disk is full or the reader gone. That is no reason to end.
   for (const output of [proc.stdout, proc.stderr]) output.on('error', () => undefined)
   let foundation: Foundation | null = null
   let code = 0
   try {
     const config = loadConfig(withDotEnv(env, proc.cwd()), role)
-    // Before anything is opened, so that a signal during the start closes what was opened too.
+    // Before anything is opened, so that a signal during the start also closes what was opened.
     const signalled = untilSignal(proc, (message) => proc.stderr.write(`${message}\n`))
     foundation = await boot(config, {
       isTerminal: proc.stderr.isTTY === true,
-      // eslint-disable-next-line no-restricted-properties -- the one place where this machine's own clock is read, to be compared with PostgreSQL's
+      // eslint-disable-next-line no-restricted-properties -- the only place that reads this machine's clock, to compare it with PostgreSQL's
       wallNow: Date.now,
       random: Math.random,
       atExit: (last) => void proc.on('exit', last),
@@ -46,10 +46,10 @@ export const runProcess = async ({ proc, env, role, start }: Life): Promise<void
     code = 1
   }
   await foundation?.close().catch((error: unknown) => proc.stderr.write(`${startFailure(error)}\n`))
-  proc.exit(code) // Agenda's timers would keep the process for some seconds
+  proc.exit(code) // Agenda's timers would keep the process alive for seconds
 }
 
-/** The database of the environment, for as long as `work` takes; not migrated. `make`: it may be a new one. */
+/** Opens the configured database for `work`, without migrating it. `make`: an embedded one may be new. */
 export const withDatabase = async <T>(
   env: Env,
   cwd: string,

@@ -1,7 +1,7 @@
 import { isDatabaseAway, whyUnavailable } from '@automagik-spark/engine'
 import { ConfigError } from './config/config.ts'
 
-/** Errors whose message says all: no stack is needed. */
+/** Errors whose message is enough: no stack is printed. */
 const FOR_PEOPLE = new Set([
   'DataDirError',
   'DatabaseError',
@@ -14,7 +14,7 @@ const FOR_PEOPLE = new Set([
 const OWN_AUTHORITY =
   'for an authority of your own add sslrootcert=/path/ca.pem to it (or set NODE_EXTRA_CA_CERTS); sslmode=no-verify encrypts without looking'
 
-/** By SQLSTATE or by the system's code: what is wrong with DATABASE_URL, and what to write. */
+/** By SQLSTATE or system code: what is wrong with DATABASE_URL, and how to fix it. */
 const REFUSALS: [code: RegExp, sentence: string][] = [
   [/^28P01$/, 'PostgreSQL refuses the password in DATABASE_URL.'],
   [
@@ -50,10 +50,10 @@ const REFUSALS: [code: RegExp, sentence: string][] = [
   ],
 ]
 
-/** PgBouncer's word for a start-up parameter that it does not know. */
+/** PgBouncer's message about a start-up parameter that it does not know. */
 const POOLER_REFUSES = /unsupported startup parameter(?: in options)?: (\w+)/
 
-/** What a person reads of a start that failed. */
+/** The text that a failed start prints. */
 export const startFailure = (error: unknown): string => {
   if (error instanceof ConfigError) return error.problems.join('\n')
   if (!(error instanceof Error)) return String(error)

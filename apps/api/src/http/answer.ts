@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { prefixOf } from './prefix.ts'
 
-/** Sends a finished JSON text. `res.json` of Express would look at the text again for an ETag and a charset. */
+/** Sends a finished JSON text. Express's `res.json` would read the text again for an ETag and a charset. */
 export const send = (res: ServerResponse, status: number, text: string, headers?: Record<string, string>): void => {
   if (res.headersSent || res.destroyed) return
   res.writeHead(status, {

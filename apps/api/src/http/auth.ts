@@ -1,7 +1,7 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
-// Hashes have one length, so the comparison tells nothing about the key, not even how long it is.
+// Hashes have one length, so the comparison reveals nothing about the key, not even its length.
 const digest = (bytes: Buffer) => hash('sha256', bytes, 'buffer')
 
 /** Says what is wrong with the key of a request, or null. */
@@ -10,7 +10,7 @@ export const makeAuth = (apiKey: string) => {
   return (req: IncomingMessage): 'missing' | 'wrong' | null => {
     const given = req.headers['x-api-key']
     if (typeof given !== 'string' || given === '') return 'missing'
-    // Node reads header bytes as latin1: this gives the bytes back, whatever the client's key was made of.
+    // Node reads header bytes as latin1: this gives back the client's bytes.
     return timingSafeEqual(digest(Buffer.from(given, 'latin1')), expected) ? null : 'wrong'
   }
 }

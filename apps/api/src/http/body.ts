@@ -5,7 +5,7 @@ import { parseJson } from './json.ts'
 
 const MAX_BODY_BYTES = 1024 * 1024
 
-/** The connection ended in the middle of the body: nobody is there to be answered. */
+/** The connection ended in the middle of the body: there is no client to answer. */
 export class ClientLeft extends Error {}
 
 const tooLarge = () => new DomainError('too_large', `The body is larger than 1 MiB (${MAX_BODY_BYTES} bytes)`)
@@ -41,7 +41,7 @@ const readBytes = (req: IncomingMessage): Promise<Buffer> =>
     const finish = (error?: Error) => {
       req.off('data', onData).off('end', onEnd).off('close', onClose)
       if (!error) return resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
-      reject(error) // without a listener the stream flows on and loses what still comes, so the connection can be used again
+      reject(error) // without a listener the stream flows on and drops the rest, so the connection can be used again
     }
     const onData = (chunk: Buffer) => {
       bytes += chunk.length
@@ -66,7 +66,7 @@ const decode = (bytes: Buffer): string => {
   }
 }
 
-/** The body as JSON. An action may come without one: then it is `{}`. */
+/** The body as JSON. An action without a body gets `{}`. */
 export const EMPTY_BODY: ParsedBody = parseJson('{}')
 
 export const readBody = async (req: IncomingMessage, res: ServerResponse, mayBeEmpty: boolean): Promise<ParsedBody> => {

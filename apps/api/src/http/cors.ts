@@ -5,7 +5,7 @@ const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
 const HEADERS = 'X-API-Key, Content-Type, X-Request-Id, Prefer'
 const MAX_AGE_SECONDS = '600'
 
-/** Sets what a browser needs to hand an answer on. `origins` is `*`, then without credentials, or a list that is compared exactly. */
+/** Sets the headers that a browser needs. `origins` is `*`, then without credentials, or a list that is compared exactly. */
 export const makeCors = (origins: '*' | readonly string[]) => {
   const allowed = origins === '*' ? null : new Set(origins)
   return (req: IncomingMessage, res: ServerResponse): void => {
@@ -24,6 +24,6 @@ export const makeCors = (origins: '*' | readonly string[]) => {
   }
 }
 
-/** A browser asks before it sends the real request; it cannot send a key with the question. */
+/** Answers a browser's preflight request, which cannot carry a key. */
 export const isPreflight = ({ method, headers }: IncomingMessage): boolean =>
   method === 'OPTIONS' && headers.origin !== undefined && headers['access-control-request-method'] !== undefined

@@ -16,7 +16,7 @@ const CSS = 'text/css; charset=utf-8'
 const HTML = 'text/html; charset=utf-8'
 
 const dependency = createRequire(import.meta.url)
-/** ReDoc's package brings a framework along, so the build copies the one file of it that is needed; the sources take it from the package. */
+/** ReDoc's package brings a framework, so the build copies the one file that is needed; from source it is taken from the package. */
 const redocBundle = (): string => {
   const built = fileURLToPath(new URL('./redoc.standalone.js', import.meta.url))
   return existsSync(built) ? built : dependency.resolve('redoc/bundles/redoc.standalone.js')
@@ -26,7 +26,7 @@ const fixed = (type: string, text: string, csp?: string): Page => {
   const bytes = Buffer.from(text)
   return { type, load: async () => bytes, ...(csp ? { csp } : {}) }
 }
-/** Read when it is first asked for, then kept: these files are megabytes that most processes never serve. */
+/** Read on the first request, then kept: these files are megabytes that most processes never serve. */
 const file = (type: string, find: () => string, change?: (text: string) => string): Page => {
   let bytes: Promise<Buffer> | undefined
   const read = async () => {
@@ -54,7 +54,7 @@ const policy = (more: Record<string, string>) =>
     .map(([name, value]) => `${name} ${value}`)
     .join('; ')
 
-/** `BASE` stands for the folder of the page's files: from the page alone its path at the reader's is not to be known. */
+/** `BASE` stands for the folder of the page's files: the page cannot know under which path its reader sees it. */
 const html = (title: string, styles: string, body: string) => `<!doctype html>
 <html lang="en">
 <head>
@@ -76,7 +76,7 @@ const swaggerPage = html(
 <script src="BASEswagger-ui-bundle.js"></script>
 <script src="BASEstart.js"></script>`,
 )
-/** Finds the document, and where the API is, from the script's own address: right below whatever path a proxy has put Spark. */
+/** Finds the document and the API from the script's own address, so it is right below any path that a proxy adds. */
 const withDocument = (start: string) => `const here = new URL('../openapi.json', document.currentScript.src)
 fetch(here).then((answer) => answer.json()).then((spec) => {
   spec.servers = [{ url: new URL('../..', here).href.replace(/\\/$/, '') }]
@@ -102,12 +102,12 @@ const redocPage = html(
 <script src="BASEstart.js"></script>`,
 )
 const redocStart = withDocument(`Redoc.init(spec, { hideDownloadButton: false }, document.getElementById('redoc'))`)
-/** The one thing that ReDoc asks of another host: the picture beside its name. Without it the name stands alone. */
+/** The only thing that ReDoc loads from another host: the picture beside its name. It is left out. */
 const REDOC_PICTURE = 'https://cdn.redoc.ly/redoc/logo-mini.svg'
 
 const swagger = (name: string) => () => dependency.resolve(`swagger-ui-dist/${name}`)
 
-/** Both documentation pages, whole: nothing on them comes from another host. */
+/** Both documentation pages. Nothing on them comes from another host. */
 const makePages = (): Record<string, Page> => ({
   // Both libraries set styles from scripts.
   [docsPaths.swagger]: fixed(
@@ -144,11 +144,11 @@ const sendPage = async (req: Request, res: Response, { type, load, csp }: Page, 
   res.end(bytes)
 }
 
-/** Of a page's files, as seen from the page: with a slash at its end it is in that folder itself. */
+/** The folder of a page's files, relative to the page; a page with a slash at its end is in that folder. */
 const folderOf = ({ path }: Request): string =>
   path.endsWith('/') ? './' : `./${path.slice(path.lastIndexOf('/') + 1)}/`
 
-/** The documentation paths; `openPaths` are those that answer without a key: all of them. */
+/** The documentation paths. `openPaths` need no key: all of them. */
 export const makeDocs = (openApiText: (prefix: string) => string) => {
   const pages = makePages()
   return {

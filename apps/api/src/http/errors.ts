@@ -22,7 +22,7 @@ const errorText = (detail: string, errors: ErrorAnswer['errors'] = []): string =
 
 type Deps = { logger: Logger; isStopping(): boolean; noteFailure(error: unknown): string | null }
 
-/** The one place where a failure becomes an answer. What nobody foresaw says nothing; the log has it under the request's id. */
+/** The only place where a failure becomes a response. An unforeseen one shows nothing; the log has it under the request's id. */
 export const makeErrorHandler = ({ logger, isStopping, noteFailure }: Deps): ErrorRequestHandler => {
   const foreseen = (error: unknown): DomainError | null => {
     if (error instanceof DomainError) return error

@@ -13,10 +13,10 @@ type Deps = {
   corsOrigins: '*' | readonly string[]
   /** Paths whose GET needs no key. */
   openPaths: ReadonlySet<string>
-  /** Goes on serving, but lets no connection live on. */
+  /** True: requests are served, and each connection ends after its response. */
   isLeaving(): boolean
   isStopping(): boolean
-  /** Where people reach this API, when that is not where it listens. */
+  /** The public address of this API, when it differs from where it listens. */
   publicUrl: URL | null
   logger: Logger
 }
@@ -29,8 +29,8 @@ const withoutSlash = (path: string): string => (path.length > 1 && path.endsWith
 const isRead = (method: string | undefined) => method === 'GET' || method === 'HEAD'
 
 /**
- * What holds for every request, known path or not, before anything is routed or read: its id, its line in the log, CORS, the key.
- * An open path must be written exactly so; every other spelling of it needs a key, whatever a router would make of it.
+ * Gives every request, before it is routed or read, its id, its line in the log, CORS headers, and the check of its key.
+ * An open path must be written exactly; every other spelling needs a key, even when a router would take it for the same.
  */
 export const makeGate = ({ apiKey, corsOrigins, openPaths, isLeaving, isStopping, publicUrl, logger }: Deps) => {
   const check = makeAuth(apiKey)
@@ -55,7 +55,7 @@ export const makeGate = ({ apiKey, corsOrigins, openPaths, isLeaving, isStopping
 
   const refuse = (res: ServerResponse, text: string) => send(res, 401, text, { 'WWW-Authenticate': 'ApiKey' })
 
-  /** True when the request may go on; otherwise it has been answered. */
+  /** True when the request may go on; otherwise it was answered. */
   return (req: IncomingMessage, res: ServerResponse): boolean => {
     setPrefix(req, res)
     const path = pathOf(req.url ?? '')

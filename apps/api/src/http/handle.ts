@@ -19,16 +19,16 @@ export type Call<E extends Endpoint = Endpoint> = {
   query: Part<E, 'query'>
   body: Part<E, 'body'>
   header(name: string): string | undefined
-  /** Below which path the caller sees this API; empty: below none. */
+  /** The path under which the caller sees this API; empty when there is none. */
   readonly prefix: string
-  /** Fires when nobody waits for the answer any more: the client left, or the API closes. */
+  /** Aborts when nobody waits for the response any more: the client left, or the API closes. */
   readonly signal: AbortSignal
 }
 
 const isJsonBody = (value: unknown): value is JsonBody =>
   typeof value === 'object' && value !== null && 'json_text' in value
 
-/** An answer that differs from what the table says: another of its statuses, or headers. */
+/** A response with another status or headers than the table says. */
 class Reply<T> {
   readonly value: T
   readonly status: number | undefined
@@ -46,32 +46,32 @@ type Value<E extends Endpoint> = z.output<E['response']> | JsonBody
 type Result<E extends Endpoint> = Value<E> | Reply<Value<E>>
 export type Handler<E extends Endpoint> = (call: Call<E>) => Result<E> | Promise<Result<E>>
 
-/** A row of the table with what answers it. */
+/** A row of the table with its handler. */
 export type Route = { endpoint: Endpoint; answer(req: Request, res: Response, signalOf: SignalOf): Promise<void> }
 export type SignalOf = (res: Response) => AbortSignal
 
-/** What a request without a query gets, made once; null when it must have one. */
+/** The parsed query of a request without one, made once; null when a query is required. */
 const defaultsOf = (parse: (value: unknown) => unknown): object | null => {
   try {
-    return parse({}) as object // every query schema is an object's
+    return parse({}) as object // every query schema is an object
   } catch {
     return null
   }
 }
 
-/** The request is decoded and the answer encoded by the row's schemas, so an answer never holds more than its schema lists. */
+/** Decodes the request and encodes the response by the row's schemas, so a response never holds more than its schema lists. */
 export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Route => {
   const params = endpoint.params ? makeParse(endpoint.params, 'path') : undefined
-  // An open path is asked by load balancers, which add what they like.
+  // Load balancers call open paths and may add any parameter.
   const query = endpoint.query || !endpoint.open ? makeParse(endpoint.query ?? z.strictObject({}), 'query') : undefined
   const noQuery = query && defaultsOf(query)
   const takesBody = endpoint.body !== undefined || endpoint.emptyBody === true
   const body = makeParse(endpoint.body ?? z.strictObject({}).nullish(), 'body')
   const mayBeEmpty = endpoint.emptyBody === true
-  // What is the user's own JSON comes out as its source text.
+  // The user's own JSON is written as its source text.
   const decodeBody = ({ value, text }: ParsedBody) =>
     body(endpoint.stringBody !== true && typeof value === 'string' ? value : withSources(value, text))
-  // How a client of some languages writes that it has nothing to send.
+  // Clients in some languages send this for "no body".
   const orNone = (read: ParsedBody) => (mayBeEmpty && read.value === null ? EMPTY_BODY : read)
 
   return {
@@ -90,7 +90,7 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
         get signal() {
           return signalOf(res)
         },
-      } as Call<E> // the parsers above come from the very schemas that these types are read from
+      } as Call<E> // the parsers above come from the same schemas as these types
 
       const result = await handler(call)
       const plain = result instanceof Reply ? result : undefined
@@ -101,7 +101,7 @@ export const handle = <E extends Endpoint>(endpoint: E, handler: Handler<E>): Ro
   }
 }
 
-/** So many items of a list are encoded before others get their turn: a server may have 40,000 flows. */
+/** How many items of a list are encoded in one turn of the event loop: a server may have 40,000 flows. */
 const ITEMS_A_TURN = 200
 
 const encode = async (schema: z.ZodType, value: unknown): Promise<string> => {
@@ -117,7 +117,7 @@ const encode = async (schema: z.ZodType, value: unknown): Promise<string> => {
 
 const expressPath = ({ path, root }: Endpoint) => `${root ? '' : '/api/v1'}${path.replace(/\{(\w+)\}/g, ':$1')}`
 
-/** Puts the routes on the app: one layer a path, which knows the methods of that path. */
+/** Adds the routes to the app: one layer for each path, which knows the methods of that path. */
 export const mount = (app: Express, routes: readonly Route[], signalOf: SignalOf): void => {
   const byPath = new Map<string, Map<string, Route>>()
   for (const route of routes) {

@@ -1,8 +1,8 @@
 import { checkedJsonText, DomainError } from '@automagik-spark/core'
 
-/** Deeper than any field may be: what is kept is held to core's own limit, this one keeps recursion away from strangers. */
+/** Deeper than any field may be, as core has its own limit for stored values. This one keeps strangers from deep recursion. */
 const MAX_DEPTH = 64
-/** More than any field may have, so that none is parsed for nothing: what is kept is held to core's own limit of 10,000 keys and elements. */
+/** More than any field may have, as core has its own limit of 10,000 keys and elements. This one saves parsing what cannot be accepted. */
 const MAX_VALUES = 50_000
 const [QUOTE, BACKSLASH, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [
   0x22, 0x5c, 0x2c, 0x5b, 0x5d, 0x7b, 0x7d,
@@ -11,7 +11,7 @@ const [QUOTE, BACKSLASH, COMMA, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJE
 const invalid = (sentence: string, cause?: unknown) =>
   new DomainError('invalid', sentence, { errors: [{ path: 'body', message: sentence }], cause })
 
-/** What is too much of it to be parsed, or null. One pass, whether it is JSON or not. */
+/** Why a text is too large to be parsed, or null. Reads it once, also when it is not JSON. */
 const sizeProblem = (text: string): string | null => {
   let depth = 0
   let values = 1
@@ -42,7 +42,7 @@ class NotJson extends Error {
   }
 }
 
-/** The index of the first character that cannot stand where it stands; the length when the end comes too early. */
+/** The index of the first wrong character; the length when the end comes too early. */
 export const firstFault = (text: string): number => {
   let i = 0
   const fail = (): never => {
@@ -115,10 +115,10 @@ const where = (text: string): string => {
   return `unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(index)!))} at line ${line}, column ${column}`
 }
 
-/** A body, and its own text: what is the user's in it is cut from there. */
+/** A body with its source text, from which the user's own JSON is cut. */
 export type ParsedBody = ReturnType<typeof checkedJsonText>
 
-/** Any JSON, a bare string too. V8's own message would repeat the body, which may hold a key. */
+/** Parses any JSON, also a bare string. V8's own message is not used: it repeats the body, which may hold a key. */
 export const parseJson = (text: string): ParsedBody => {
   const problem = sizeProblem(text)
   if (problem) throw invalid(`The body ${problem}`)

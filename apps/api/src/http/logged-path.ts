@@ -1,7 +1,7 @@
-/** Ours are shorter; what anybody may send without a key can have 16 KiB. */
+/** Our own paths are shorter. Anybody can send up to 16 KiB, even without a key. */
 const MAX_CHARS = 256
 
-/** A path as the log shows it. It is cut between its segments, as half a key in it would not be known as one. */
+/** A path as the log shows it. It is cut between segments: half a key would not be recognised as one. */
 export const loggedPath = (path: string): string =>
   path.length <= MAX_CHARS
     ? path

@@ -4,14 +4,14 @@ import { z } from 'zod'
 
 type Json = { [key: string]: unknown }
 
-/** Leaves out what says nothing to a reader: the pattern behind a format, and the largest number that JavaScript can count to. */
+/** Leaves out what does not help a reader: the pattern behind a format, and JavaScript's largest integer. */
 const shorten = (schema: z.core.JSONSchema.BaseSchema): void => {
   if (schema.format === 'date-time' || schema.format === 'uuid') delete schema.pattern
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
 }
 
-/** JSON Schemas of the contract. What has an id becomes a component, and everything else refers to it. */
+/** The JSON Schemas of the contract. A schema with an id becomes a component that the others refer to. */
 const makeSchemas = () => {
   const components: Json = {}
   const convert = (schema: z.ZodType): Json => {
@@ -30,7 +30,7 @@ const makeSchemas = () => {
 }
 type Schemas = ReturnType<typeof makeSchemas>
 
-/** JSON Schema loses a default that stands behind a conversion, as all do in a query. */
+/** The default of a query parameter, which JSON Schema loses behind a conversion. */
 const defaultOf = (schema: z.ZodType, name: string, type: unknown): Json => {
   const field: unknown = schema instanceof z.ZodObject ? schema.shape[name] : undefined
   const result = field instanceof z.ZodType ? field.safeParse(undefined) : undefined
@@ -143,10 +143,10 @@ const operationOf = (endpoint: Endpoint, schemas: Schemas): Json => {
   }
 }
 
-/** Shown by the documentation pages, which would make one up of types: `"string"` for every text, and the same time for a beginning and its end. */
+/** An example for the documentation pages, which would otherwise make one from types: `"string"` for every text. */
 const exampleOf = (schema: z.ZodType): Json => {
-  const { examples = [] } = (schema.meta() ?? {}) as { examples?: unknown[] } // a schema's meta is what the contract gave it
-  const example = examples.find((one) => typeof one === 'object') // Swagger UI would send a text without its quotes
+  const { examples = [] } = (schema.meta() ?? {}) as { examples?: unknown[] } // the contract wrote this meta
+  const example = examples.find((one) => typeof one === 'object') // Swagger UI would send a string without its quotes
   return example === undefined ? {} : { example }
 }
 
@@ -159,7 +159,7 @@ const tags = [
   { name: 'Workers', description: 'Processes that run tasks' },
 ] satisfies { name: Endpoint['tag']; description: string }[]
 
-/** First that of whoever reads the document here, then the address for people, which may not be reachable from everywhere. */
+/** First the address by which this reader came, then the public one, which may not be reachable from everywhere. */
 export const serversOf = (prefix: string, publicUrl: URL | null): Json[] => [
   { url: prefix || '/' },
   ...(publicUrl ? [{ url: publicUrl.href.replace(/\/$/, ''), description: 'SPARK_PUBLIC_URL' }] : []),

@@ -6,7 +6,7 @@ import { nearest } from './nearest.ts'
 type Place = 'path' | 'query' | 'body'
 type Issue = z.core.$ZodIssue
 
-/** More would help nobody, and a request can hold many thousands of unknown fields. */
+/** How many errors are listed: a request can hold thousands of unknown fields. */
 const MAX_ERRORS = 20
 const MAX_NAMED = 3
 const MAX_NAME_LENGTH = 64
@@ -22,7 +22,7 @@ const kinds: Record<string, string> = {
   null: 'null',
 }
 
-/** Words for what a schema itself has no message for. */
+/** The sentence for an issue without a message of its own. */
 const plainWords: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_type')
     return kinds[issue.expected] ? `must be ${kinds[issue.expected]}` : 'is not of the right type'
@@ -38,7 +38,7 @@ const plainWords: z.core.$ZodErrorMap = (issue) => {
   return 'is not valid'
 }
 
-/** The fields an object schema knows; a union knows those of all its objects. */
+/** The fields of an object schema; of a union, those of all its objects. */
 const fieldsOf = (schema: z.ZodType): string[] => {
   if (schema instanceof z.ZodObject) return Object.keys(schema.shape)
   if (schema instanceof z.ZodUnion)
@@ -65,7 +65,7 @@ const unknownField = (name: string, known: readonly string[], what: string): str
 
 const isUnknown = ({ message }: FieldError) => message.startsWith('unknown ')
 
-/** Compiles a schema into a parser that throws one `DomainError` with everything that is wrong. */
+/** Makes a parser that throws one `DomainError` with all errors. */
 export const makeParse = (schema: z.ZodType, place: Place) => {
   const known = fieldsOf(schema)
   const what = place === 'query' ? 'parameter' : 'field'
@@ -79,7 +79,7 @@ export const makeParse = (schema: z.ZodType, place: Place) => {
       }))
     }
     if (issue.code === 'invalid_union') {
-      // The branch that the value was meant for: its kind fits, only something inside is wrong.
+      // The branch that was meant: its type fits, and only something inside is wrong.
       const meant = issue.errors.find(
         (branch) =>
           branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
@@ -94,10 +94,10 @@ export const makeParse = (schema: z.ZodType, place: Place) => {
   }
 
   const failure = (issues: readonly Issue[], value: unknown): DomainError => {
-    // A misspelt name first: it is the likely cause of what else is missing.
+    // A misspelt name first: it is the likely cause of the others.
     const found = issues.flatMap((issue) => explain(issue, value))
     const errors = [...found.filter(isUnknown), ...found.filter((error) => !isUnknown(error))].slice(0, MAX_ERRORS)
-    // A name that we know stands as it is; one that a client made up stands in quotes, with control characters escaped.
+    // A known name stands as it is; an unknown one in quotes, with control characters escaped.
     const label = (path: string) =>
       /^[\w.-]+$/.test(path) && !errors.some((error) => error.path === path && isUnknown(error))
         ? path

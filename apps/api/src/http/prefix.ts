@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 const HEADER = 'x-forwarded-prefix'
-/** A path of plain segments, so that what comes from a header can never lead to another host or up. */
+/** A path of plain segments: one from a header can then never lead to another host or upwards. */
 const PLAIN = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/
 const LONGEST = 200
 
@@ -9,7 +9,7 @@ const prefixes = new WeakMap<ServerResponse, string>()
 
 const isOurs = (path: string): boolean => /^\/(?:$|\?|(?:health|ready|api\/v1)(?:$|[/?]))/.test(path)
 
-/** What a path is below `prefix`; a proxy may have taken that away already. In doubt it is what Spark has. */
+/** The path below `prefix`, which a proxy may have removed already. In doubt it is Spark's own path. */
 const below = (url: string, prefix: string): string => {
   const rest = url.slice(prefix.length)
   if (prefix === '' || !url.startsWith(prefix) || !/^(?:$|[/?])/.test(rest)) return url
@@ -25,8 +25,8 @@ const forwarded = ({ headers }: IncomingMessage): string => {
 }
 
 /**
- * Below which path people see this API: that of `publicUrl`, else what the proxy in front says. Only the former is taken from a request's path:
- * a header comes from anybody, and with one a path could pass by rules that a proxy has for paths.
+ * The path under which people see this API: that of `publicUrl`, else the one in the proxy's header. Only the former is removed from a
+ * request's path: anybody can send a header, and could get a path past a proxy's rules with it.
  */
 export const makePrefix = (publicUrl: URL | null) => {
   const configured = publicUrl?.pathname.replace(/\/+$/, '')
@@ -37,5 +37,5 @@ export const makePrefix = (publicUrl: URL | null) => {
   }
 }
 
-/** Comes before each path that an answer names. */
+/** The prefix of each path in a response. */
 export const prefixOf = (res: ServerResponse): string => prefixes.get(res) ?? ''

@@ -1,6 +1,6 @@
 import { DomainError } from '@automagik-spark/core'
 
-/** The parameters of a URL. Nothing nests, and a name that stands twice is refused instead of one value winning. */
+/** The parameters of a URL. Nothing nests, and a name that is given twice is refused. */
 export const parseQuery = (url: string): Record<string, string> => {
   const start = url.indexOf('?')
   if (start === -1 || start === url.length - 1) return {}
@@ -14,6 +14,6 @@ export const parseQuery = (url: string): Record<string, string> => {
     }
     values.set(name, value)
   }
-  // Unlike an assignment, this makes a key named `__proto__` a key like any other.
+  // Unlike an assignment, this makes `__proto__` an ordinary key.
   return Object.fromEntries(values)
 }

@@ -8,7 +8,7 @@ import type { Express } from 'express'
 import { limitSlowReader, PATIENCE, type Patience } from './slow-reader.ts'
 
 /**
- * Bounds against slow and large requests. None of them ends an answer: a request that was received whole may wait an hour for its run.
+ * Limits for slow and large requests. None of them ends a response: a request that was received whole may wait an hour for its run.
  * `connectionsCheckingInterval` is how late the two timeouts may be noticed.
  */
 const limits = {
@@ -19,11 +19,11 @@ const limits = {
   keepAliveTimeout: 65_000, // above the 60 s after which common proxies drop an idle connection
 }
 const MAX_CONNECTIONS = 4_096
-/** What a turn of the event loop takes in which there is nothing to do, and how long such a one is looked for. */
+/** The duration of an empty turn of the event loop, and how long to wait for one. */
 const QUIET_MS = 0.1
 const QUIET_LIMIT_MS = 500
 const LEAST_TURNS = 2
-/** How long a refused connection may take to read why. */
+/** How long a refused client may take to read the reason. */
 const REFUSED_MS = 1_000
 
 const refusals: Record<string, [status: string, detail: string]> = {
@@ -31,7 +31,7 @@ const refusals: Record<string, [status: string, detail: string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time'],
 }
 
-/** Answers what Node could not read as a request, and so never became one. */
+/** Answers bytes that Node could not read as a request. */
 const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -43,13 +43,13 @@ const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
     `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nX-Request-Id: ${randomUUID()}\r\n` +
       `X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n${body}`,
   )
-  // Not at once, which could take the answer from the client again; but a client that goes on sending shall not keep the connection.
+  // Not at once, which could take the response from the client; but a client that goes on sending must not keep the connection.
   setTimeout(() => socket.destroy(), REFUSED_MS).unref()
 }
 
 /**
- * Resolves in a turn of the event loop in which nothing had arrived. Before it a connection may wait that is not accepted yet, and would be reset, or
- * a request that is not read yet: timers come first, and on a busy machine much may have arrived since.
+ * Resolves in a turn of the event loop in which nothing had arrived. Before it a connection may wait to be accepted, which would be reset,
+ * or a request to be read: timers come first, and on a busy machine much may have arrived.
  */
 const untilQuiet = async (): Promise<void> => {
   const until = performance.now() + QUIET_LIMIT_MS
@@ -61,7 +61,7 @@ const untilQuiet = async (): Promise<void> => {
   }
 }
 
-/** The message says all: print it without a stack. */
+/** Its message is enough: print it without a stack. */
 class ListenError extends Error {
   override name = 'ListenError'
 }
@@ -84,8 +84,8 @@ const urlOf = (host: string, port: number): string => {
 }
 
 /**
- * Express gives each request and answer another prototype, which makes V8 forget all it knows about them (measured: 100 us of CPU a request).
- * Classes with that prototype from the start cost nothing, as the change then changes nothing.
+ * Express changes the prototype of each request and response, which costs V8 what it learnt about them (measured: 100 us of CPU a request).
+ * Classes that have this prototype from the start cost nothing: the change then changes nothing.
  */
 const classesFor = (app: Express) => {
   class Request extends IncomingMessage {}
@@ -96,7 +96,7 @@ const classesFor = (app: Express) => {
   return { IncomingMessage: Request, ServerResponse: Response }
 }
 
-/** Node's server with bounds, a clear sentence when it cannot listen, and an end that lets running requests finish. `gate` says whether the app gets a request. */
+/** Node's server with limits, clear errors when it cannot listen, and a close that lets running requests finish. `gate` decides whether the app gets a request. */
 export const makeServer = (
   app: Express,
   gate: (req: IncomingMessage, res: ServerResponse) => boolean,
@@ -106,7 +106,7 @@ export const makeServer = (
   const listener: RequestListener = (req, res) => {
     running.add(res)
     res.once('close', () => running.delete(res))
-    // Here, so that no answer goes without: an hour may lie before it, but not behind it.
+    // Set here for every response: an hour may pass before it, but not after it.
     res.once('prefinish', () => limitSlowReader(res, patience))
     if (gate(req, res)) app(req, res)
   }
@@ -118,13 +118,13 @@ export const makeServer = (
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
-  // A client that asks before it sends a body hears yes only when the body is really read; else the connection ends, as the body may come or not.
+  // A client with `Expect: 100-continue` is told to send only when the body is read. Otherwise the connection ends, as the body may come or not.
   server.on('checkContinue', (req, res) => {
     res.shouldKeepAlive = false
     listener(req, res)
   })
 
-  /** Whoever is being answered now opens another connection for the next request. */
+  /** Ends each connection after its current response. */
   const endConnectionsAfterAnswers = (): void => {
     for (const res of running) if (!res.headersSent) res.setHeader('Connection', 'close')
   }
@@ -132,7 +132,7 @@ export const makeServer = (
   const shut = async (graceMs: number): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     server.closeIdleConnections()
-    // Browsers open connections ahead; to Node one is idle only after its first request.
+    // Browsers open connections ahead; Node calls one idle only after its first request.
     for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     endConnectionsAfterAnswers()
     const grace = new AbortController()
@@ -152,7 +152,7 @@ export const makeServer = (
         server.listen({ host, port }, () => {
           server.off('error', failed)
           hasListened = true
-          const { port: actual } = server.address() as AddressInfo // an address of a TCP server, not of a pipe
+          const { port: actual } = server.address() as AddressInfo // a TCP server's, not a pipe's
           resolve({ url: urlOf(host, actual), port: actual })
         })
       }),
@@ -160,19 +160,19 @@ export const makeServer = (
     endConnectionsAfterAnswers,
 
     /**
-     * Takes no new connections, which a proxy then makes elsewhere, and still answers on those that it has: a proxy may be sending on one at
-     * this very moment. At most `lingerMs`, since the rest are connections that nobody uses.
+     * Accepts no new connections, so that a proxy opens them elsewhere, and still answers on open ones: a proxy may be sending on one now.
+     * Lasts at most `lingerMs`, since the rest are connections that nobody uses.
      */
     async stopListening(lingerMs: number): Promise<void> {
       if (!server.listening) return
-      await untilQuiet() // a connection that is not accepted yet would be reset
-      NetServer.prototype.close.call(server) // the one of HTTP would end the idle connections at once
+      await untilQuiet() // a connection that waits to be accepted would be reset
+      NetServer.prototype.close.call(server) // HTTP's own close would end idle connections at once
       const until = performance.now() + lingerMs
       while (sockets.size > 0 && performance.now() < until) await sleep(20)
       await untilQuiet()
     },
 
-    /** Takes no new connections and waits for running requests; what is not over after `graceMs` is cut off. */
+    /** Accepts no new connections and waits for running requests; cuts off those that still run after `graceMs`. */
     async close(graceMs: number): Promise<void> {
       if (!shutting && hasListened) shutting = shut(graceMs)
       await shutting

@@ -21,7 +21,7 @@ export const scheduleRoutes = ({ schedules }: Pick<ApiEngine, 'schedules'>) => [
     return reply(schedule, { headers: { Location: `/api/v1/schedules/${schedule.id}` } })
   }),
   handle(listSchedules, ({ query }) => schedules.list(query)),
-  // Before the path with an id, which would take it.
+  // Before the path with an id, which would match it too.
   handle(previewSchedule, ({ query }) => schedules.preview(query)),
   handle(getSchedule, ({ params }) => schedules.get(params.id)),
   handle(replaceSchedule, ({ params, body }) => schedules.replace(params.id, body)),

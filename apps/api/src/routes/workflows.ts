@@ -17,7 +17,7 @@ const preferences = (prefer = '') =>
 const waitSeconds = (preferred: string[]) =>
   preferred.flatMap((preference) => /^wait=(\d{1,5})$/.exec(preference)?.[1] ?? []).map(Number)[0]
 
-/** URLs come from the store and are ASCII; what could break the header or its list is encoded all the same. */
+/** URLs come from the store and are ASCII. What could break the header or its list is encoded even so. */
 const headerList = (urls: readonly string[]) =>
   urls.map((url) => url.replace(/[^\x21-\x2b\x2d-\x7e]/gu, encodeURIComponent)).join(', ')
 

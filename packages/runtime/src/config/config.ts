@@ -6,12 +6,12 @@ import type { LogFormat, LogLevel } from '../log/logger.ts'
 import { aboutVariable, ALIASES, Environment, type Role, type Variable, VARIABLES } from './variables.ts'
 
 export type Config = {
-  /** No DATABASE_URL: Spark brings its own PostgreSQL, and keys that are null are made in the data directory. */
+  /** True without a DATABASE_URL: Spark starts its own PostgreSQL, and makes keys that are null in the data directory. */
   embedded: boolean
   api_key: string | null
   api_host: string
   api_port: number
-  /** Null: it is where it listens. */
+  /** Null: the address where it listens. */
   public_url: URL | null
   cors_origins: '*' | string[]
   database_url: string | null
@@ -24,14 +24,14 @@ export type Config = {
   drain_timeout_seconds: number
   shutdown_delay_seconds: number
   max_output_bytes: number
-  /** Null: it does not look. */
+  /** Null: discovery is off. */
   discovery: Discovery | null
   tls_insecure_hosts: string[]
   source_policy: AddressPolicy
   log_level: LogLevel
   /** Null: pretty on a terminal, else json. */
   log_format: LogFormat | null
-  /** To be logged at the start: what is allowed and yet worth a second look. */
+  /** Logged at the start: settings that are allowed but unusual. */
   warnings: string[]
 }
 
@@ -48,13 +48,13 @@ export class ConfigError extends Error {
 
 type Env = Record<string, string | undefined>
 
-/** Reads only what this role uses: a worker doesn't fail because of the API's port. */
+/** Reads only the variables of this role: a worker does not fail because of the API's port. */
 export const loadConfig = (env: Env, role: Role): Config => {
   const given = readGiven(env, role)
   const problems = new Map<Variable, string>(missing(given, role))
   const parsed = Environment.safeParse(Object.fromEntries([...given].map(([name, { text }]) => [name, text])))
   for (const issue of parsed.error?.issues ?? []) {
-    // Keys of a flat object whose shape is ours.
+    // The keys of our own flat schema.
     const name = issue.path[0] as Variable
     if (!problems.has(name)) problems.set(name, sentence(name, issue.message, given))
   }
@@ -104,7 +104,7 @@ type Given = Map<Variable, { text: string; name: string }>
 
 const textOf = (env: Env, name: string | undefined): string => (name === undefined ? '' : (env[name] ?? '').trim())
 
-/** What is set for this role, and under which name; empty text counts as unset. */
+/** The variables that are set for this role, and under which name. An empty text counts as unset. */
 const readGiven = (env: Env, role: Role): Given => {
   const given: Given = new Map()
   for (const variable of VARIABLES) {
@@ -115,7 +115,7 @@ const readGiven = (env: Env, role: Role): Given => {
   return given
 }
 
-/** Keys are made only for an embedded Spark: elsewhere every process must have the same one. */
+/** Keys are made only for an embedded Spark: otherwise every process must be given the same one. */
 const missing = (given: Given, role: Role): [Variable, string][] => {
   if (!given.has('DATABASE_URL')) return []
   const needed: [Variable, string][] = [
@@ -139,7 +139,7 @@ const sentence = (variable: Variable, message: string, given: Given): string => 
   const { name, text } = given.get(variable) ?? { name: variable, text: '' }
   const named = name === variable ? name : `${name} (now ${variable})`
   const secrets = [...given].filter(([other]) => aboutVariable(other).secret).map(([, { text: secret }]) => secret)
-  // A secret may also have been pasted into the wrong variable, or stand in an address.
+  // A secret may stand in the wrong variable, or in an address.
   const hidden = aboutVariable(variable).secret || text.includes('@') || secrets.some((secret) => text.includes(secret))
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
   return hidden ? `${named} ${message}` : `${named}=${JSON.stringify(shown)} ${message}`
@@ -158,11 +158,11 @@ const warningsOf = (databaseUrl: string | undefined, insecureHosts: string[]): s
   return warnings
 }
 
-// PgBouncer's and Supabase's usual ports, Neon's and Supabase's names, and the parameter that Prisma users set.
+// The usual ports of PgBouncer and Supabase, the host names of Neon and Supabase, and the parameter that Prisma users set.
 const looksPooled = (url: URL): boolean =>
   url.searchParams.get('pgbouncer') === 'true' || ['6432', '6543'].includes(url.port) || /-pooler\./.test(url.hostname)
 
-/** Every text of this configuration that no log may show. A password is there as written and decoded, a key in each form it has. */
+/** Every text of this configuration that no log may show: passwords as written and decoded, keys in each of their forms. */
 export const secretsOf = (config: Config): Set<string> => {
   const keys = [config.encryption_key, ...config.previous_encryption_keys].filter((key) => key !== null)
   const passwords = [config.database_url, config.mongodb_uri].flatMap((address) =>
@@ -176,11 +176,11 @@ export const secretsOf = (config: Config): Set<string> => {
   ])
 }
 
-/** How a key of bytes may be written. */
+/** The texts in which a key of bytes may be written. */
 export const keyTexts = (key: Uint8Array): string[] =>
   (['hex', 'base64', 'base64url'] as const).map((encoding) => Buffer.from(key).toString(encoding))
 
-// Not by `URL`: several hosts, as MongoDB has them, are no URL.
+// Not by `URL`, which refuses MongoDB's addresses with several hosts.
 const passwordsIn = (address: string): string[] => {
   const written = /^[a-z+]+:\/\/[^:@/?#]*:([^/?#]+)@/i.exec(address)?.[1]
   const parameter = /[?&]password=([^&#]+)/i.exec(address)?.[1]

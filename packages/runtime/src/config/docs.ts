@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { aboutVariable, ALIASES, Environment, type Variable, VARIABLES } from './variables.ts'
 
-// The docs' view of the environment: made from the schema, so that it cannot say anything else.
+// The environment as the docs show it. It is made from the schema, so the two cannot differ.
 
-/** Of the JSON Schema that zod makes, what is read here: the text that stands for an unset variable. */
+/** The part of zod's JSON Schema that is read here: the default text of a variable. */
 const Properties = z.object({ properties: z.record(z.string(), z.object({ default: z.string().optional() })) })
 const defaults = () => Properties.parse(z.toJSONSchema(Environment, { io: 'input', unrepresentable: 'any' })).properties
 

@@ -5,7 +5,7 @@ import { readAddress } from '@automagik-spark/db'
 import { parseEncryptionKey } from '@automagik-spark/engine'
 import { z } from 'zod'
 
-// What each kind of variable accepts. A message goes on from the variable's name and never repeats a secret.
+// What each kind of variable accepts. A message continues after the variable's name and never repeats a secret.
 
 class Refused extends Error {}
 
@@ -78,7 +78,7 @@ export const sourceKey = check((text, refuse) =>
 
 const MIN_KEY_CHARACTERS = 16
 const MAX_KEY_CHARACTERS = 512
-/** Fewer different characters than this is `aaaa…` or `1212…`, not a key. */
+/** A text with fewer different characters is `aaaa…` or `1212…`, not a key. */
 const MIN_DIFFERENT_CHARACTERS = 6
 
 export const apiKey = check((text, refuse) => {
@@ -95,9 +95,9 @@ export const apiKey = check((text, refuse) => {
 
 const ENCRYPTION_KEY_FORM =
   'must be 32 bytes as base64 (44 characters) or hex (64), for example from `openssl rand -base64 32`'
-/** 32 random bytes practically never hold so few different ones; text and patterns do. */
+/** 32 random bytes practically never have so few different values; texts and patterns do. */
 const MIN_DIFFERENT_BYTES = 20
-/** The earlier Python release fell back to this one. */
+/** The default of the earlier Python release. */
 const PUBLISHED_KEY = '5aQaTalKCAOAgOPFV_xZrQVzWgE80mseLFW-x_sa06o='
 
 const isGuessable = (key: Uint8Array): boolean =>
@@ -125,7 +125,7 @@ export const postgresUrl = check((text, refuse) => {
   return 'url' in read ? read.url : refuse(read.problem)
 })
 
-// Several hosts with ports are right for MongoDB and not for a URL: the driver judges the rest.
+// `URL` refuses several hosts, which MongoDB allows: the driver checks the rest.
 export const mongoUri = check((text, refuse) =>
   /^mongodb(\+srv)?:\/\/[^/?#\s]+(\/\S*)?$/i.test(text)
     ? text
@@ -154,7 +154,7 @@ export const hostList = check((text, refuse) =>
   }),
 )
 
-/** Without a slash at its end; one with `/api/v1` means the same, as for clients. */
+/** Removes a slash at the end, and `/api/v1`, which clients may write too. */
 export const publicUrl = check((text, refuse): URL => {
   const url = /^https?:\/\/[^*?#@\\\s{}<>"|^`]+$/i.test(text) && URL.canParse(text) ? new URL(text) : null
   const path = url?.pathname.replace(/\/+$/, '').replace(/\/api\/v1$/, '') ?? ''

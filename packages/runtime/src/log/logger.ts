@@ -13,7 +13,7 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
 type Options = {
   level: LogLevel
   format: LogFormat
-  /** Texts that must never be seen, such as the API key. It is read for each line, so a Set may grow afterwards. */
+  /** Texts that no line may show, such as the API key. They are read for each line, so a Set may grow. */
   secrets?: Iterable<string>
   /** Where finished lines go instead of standard output or error. */
   destination?: DestinationStream
@@ -52,7 +52,7 @@ export const openLogOutput = (format: LogFormat): LogOutput => {
 const finisher = (format: LogFormat): ((line: string) => string) =>
   format === 'pretty' ? prettyLine() : escapeControls
 
-/** JSON leaves DEL, the C1 controls, line separators and text direction marks as they are, and a terminal obeys them. */
+/** JSON does not escape DEL, the C1 controls, line separators and text direction marks; a terminal obeys them. */
 const unescapedControls = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 // eslint-disable-next-line no-control-regex -- finding control characters is the point
 const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
@@ -62,7 +62,7 @@ const controlsOfStack = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u2
 const escaped = (control: string): string => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`
 const escapeControls = (line: string): string => line.replace(unescapedControls, escaped)
 
-/** For a person at a terminal. pino-pretty prints texts as they are, so what a terminal would obey is made visible first. */
+/** For a terminal. pino-pretty prints texts as they are, so control characters are made visible first. */
 const prettyLine = () => {
   const pretty = prettyFactory({ translateTime: 'SYS:HH:MM:ss.l' })
   const printable = (name: string, value: unknown): unknown =>
@@ -72,7 +72,7 @@ const prettyLine = () => {
 
 const DEEPEST_CAUSE = 5
 const MOST_ERRORS = 5
-/** What of an error may be shown. Others can hold a request with its headers, or a row with its input. */
+/** The properties of an error that may be shown. Others may hold a request with its headers, or a row with its input. */
 const TELLING = [
   'code',
   'error_code',

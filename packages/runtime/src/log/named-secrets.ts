@@ -1,27 +1,27 @@
 import { HIDDEN } from '@automagik-spark/core'
 
-// Texts come from strangers, without a key too: every pattern here looks at each character a bounded number of times, whatever the text holds.
-// So none begins with a repetition, and none has one that may end in many ways.
+// Anybody can send texts, even without a key. So every pattern here reads each character a bounded number of times: none begins with a
+// repetition, and none has one that may end in many ways.
 
-/** Names whose values are secret, wherever they stand in a text. */
+/** Names whose values are secret, anywhere in a text. */
 const NAME = /(?:x-)?api[-_]?key|(?:proxy-)?authorization|(?:set-)?cookie|password|secret|token|input_(?:value|data)/gi
 const IS_HEADER = /^(?:(?:x-)?api[-_]key|(?:proxy-)?authorization|(?:set-)?cookie)$/i
 const IS_PARAMETER = /^(?:(?:x-)?api[-_]?key|password|secret|token)$/i
 
-/** Between a name and its value; the backslashes and the quote end a name that is quoted itself. */
+/** What stands between a name and its value. The backslashes and the quote end a quoted name. */
 const SEPARATOR = /\\*["']?\s*([:=])\s*/y
 const OPENING_QUOTE = /(\\*)(["'])/y
 const SCHEME_AND_KEY = /(?:bearer|basic)\s+\S+/iy
 const HEADER_VALUE = /[^\s"',;]{6,}/y
 const PARAMETER_VALUE = /[^\s&"',;]+/y
-/** Without one of these a word after a header's name is a word of a sentence, unless it is longer than any. */
+/** Without one of these, a word after a header's name belongs to a sentence, unless it is too long for a word. */
 const KEY_LIKE = /[\d_-]/
 const LONGEST_WORD = 64
 
-/** A password in an address: what stands between the slashes and the last @ of that part. */
+/** User and password in an address: between the slashes and the last @. */
 const USER_INFO = /:\/\/[^\s/?#"'\\]+@/g
 
-/** Hides the values of fields, headers and parameters with a telling name, and passwords in addresses. */
+/** Hides the values of fields, headers and parameters with a secret's name, and passwords in addresses. */
 export const hideNamed = (text: string): string => {
   let clean = ''
   let kept = 0
@@ -37,7 +37,7 @@ export const hideNamed = (text: string): string => {
 
 type Value = { from: number; to: number; hidden: string }
 
-/** The value of a name that ends at `at`; null when it is no field, or its value no secret. */
+/** The value of the name that ends at `at`; null when it is not a field, or its value not a secret. */
 const valueOf = (text: string, name: string, at: number): Value | null => {
   const separator = matchAt(SEPARATOR, text, at)
   if (!separator) return null
@@ -62,8 +62,8 @@ const headerValue = (text: string, from: number): string | null => {
 }
 
 /**
- * A quoted value to its closing quote, or to the end of the text. JSON that stands as text in JSON has backslashes before its quotes, one more
- * than twice as many for each level; a quote inside the value has more of them than those around it.
+ * Reads a quoted value up to its closing quote, or to the end of the text. JSON inside JSON has backslashes before its quotes: on each
+ * level twice as many plus one. A quote inside the value has more of them than the quotes around it.
  */
 const quoted = (text: string, from: number, backslashes: number, quote: string): Value => {
   const edge = '\\'.repeat(backslashes) + quote

@@ -1,16 +1,16 @@
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 
-/** What waits while a reader is slow; more is lost, as the log must never hold up a run. */
+/** How much is kept for a slow reader. More is dropped: the log must never delay a run. */
 const MAX_WAITING_CHARS = 8 * 1024 * 1024
 const CHUNK_CHARS = 64 * 1024
 const RETRY_MS = 20
 /** How long the end of the process waits for a reader. */
 const LAST_MS = 1_000
 
-/** The reader's fault for now; anything else loses the lines. */
+/** The reader is slow: try again. Any other error loses the lines. */
 const isForNow = (error: NodeJS.ErrnoException): boolean => error.code === 'EAGAIN' || error.code === 'EBUSY'
 
-/** A pipe opened anew so that a reader who has stopped keeps no thread waiting; where that cannot be, the descriptor as it is. */
+/** Opens a pipe again without blocking, so that a stopped reader blocks no thread. Where that fails, the descriptor is used as it is. */
 const withoutWaiting = (fd: number): number => {
   try {
     return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK) : fd
@@ -22,8 +22,8 @@ const withoutWaiting = (fd: number): number => {
 export type LogOutput = ReturnType<typeof makeLogOutput>
 
 /**
- * Writes finished lines to a file descriptor, in the background and in order. A line that cannot be written, as the disk is full or the reader
- * gone, is lost and counted; nothing else changes. `toldAs` makes the line that tells of them once a line can be written again.
+ * Writes finished lines to a file descriptor, in the background and in order. A line that cannot be written, as the disk is full or the
+ * reader gone, is dropped and counted. `toldAs` makes the line that reports the dropped ones when writing works again.
  */
 export const makeLogOutput = (descriptor: number, toldAs: (lost: number) => string) => {
   let opened: number | null = null
@@ -32,7 +32,7 @@ export const makeLogOutput = (descriptor: number, toldAs: (lost: number) => stri
   let chars = 0
   let lost = 0
   let writing = false
-  /** A line was cut off: what comes next begins a new one. */
+  /** The last line was cut off: the next text begins with a line break. */
   let torn = false
   const idle = new Set<() => void>()
 
@@ -82,7 +82,7 @@ export const makeLogOutput = (descriptor: number, toldAs: (lost: number) => stri
       chars += line.length
       if (!writing) flush()
     },
-    /** When all is written or lost, or a reader took too long. */
+    /** Ends when all is written or dropped, or the reader took too long. */
     drain: (): Promise<void> =>
       new Promise((resolve) => {
         if (!writing) return resolve()
@@ -92,7 +92,7 @@ export const makeLogOutput = (descriptor: number, toldAs: (lost: number) => stri
           resolve()
         })
       }),
-    /** For the very end of the process, where nothing runs in the background any more. */
+    /** For the very end of the process, when nothing runs in the background any more. */
     writeLast(): void {
       const until = performance.now() + LAST_MS
       while (waiting.length > 0) {
@@ -101,7 +101,7 @@ export const makeLogOutput = (descriptor: number, toldAs: (lost: number) => stri
           try {
             from += writeSync(fd(), bytes, from)
           } catch (error) {
-            if (!isForNow(error as NodeJS.ErrnoException) || performance.now() > until) return // what fs throws has a code
+            if (!isForNow(error as NodeJS.ErrnoException) || performance.now() > until) return // fs throws errors with a code
             Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
           }
         }

@@ -6,15 +6,15 @@ const DEEPEST = 20
 const secretName =
   /^(.*[-_.])?(api[-_]?key|encryption[-_]?key(s|[-_]previous)?|private[-_]?key|authorization|cookie|password|passphrase|secret|token)$|^(key|input[-_](value|data)|output[-_]data|tweaks)$/i
 
-/** Finds lines that may need work, so that all others go out as they are. */
+/** Finds lines that may hold a secret; all others are written unchanged. */
 const suspicious = /key|authorization|cookie|pass(word|phrase)|secret|token|(in|out)put_|tweaks|:\/\/[^\s/?#"]*@/i
 
-/** With so few forms each is looked for; with more, those alone whose first letters stand somewhere in the text. */
+/** Up to so many forms each is searched; above it only those whose first letters occur in the text. */
 const FEW_FORMS = 64
-/** No form is shorter. */
+/** The length of the shortest form. */
 const START = 6
 
-/** Every way in which a known secret may be written. Secrets are read anew each time, as they may become more. */
+/** Every form of each known secret. Secrets are read again each time, as more may come. */
 const makeKnownForms = (secrets: Iterable<string>) => {
   const known = new Set<string>()
   const all: string[] = []
@@ -29,7 +29,7 @@ const makeKnownForms = (secrets: Iterable<string>) => {
       byStart.set(start, same)
     }
   }
-  /** Those that may stand in a text. */
+  /** The forms that may occur in a text. */
   return (text: string): string[] => {
     for (const secret of secrets) if (!known.has(secret)) learn(secret)
     if (all.length <= FEW_FORMS) return all
@@ -40,7 +40,7 @@ const makeKnownForms = (secrets: Iterable<string>) => {
   }
 }
 
-/** Takes out of finished JSON log lines what a reader of logs must not see: known secrets, fields that hold secrets, passwords in addresses. */
+/** Removes secrets from finished JSON log lines: known secrets, fields with a secret's name, passwords in addresses. */
 export const makeScrubber = (secrets: Iterable<string>) => {
   const formsIn = makeKnownForms(secrets)
 
@@ -65,10 +65,10 @@ export const makeScrubber = (secrets: Iterable<string>) => {
   }
 
   return {
-    /** The line with everything hidden that must be; one line whatever was logged. */
+    /** Returns one line without secrets, whatever was logged. */
     line(line: string): string {
       const body = line.trimEnd()
-      // By the parsed line and not by its text: a replacement can then neither break the JSON nor miss an escaped form.
+      // Works on the parsed line: replacing in the text could break the JSON or miss an escaped form.
       if (!suspicious.test(body) && !formsIn(body).some((form) => body.includes(form))) return `${body}\n`
       try {
         return `${JSON.stringify(cleanValue(JSON.parse(body)))}\n`

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-/** Tells a handler that waits long when waiting has become pointless: the client left, or the API closes. */
+/** Aborts the wait of a handler when the client left or the API closes. */
 export const makeSignals = () => {
   const waiting = new Set<AbortController>()
   let closed = false
@@ -15,7 +15,7 @@ export const makeSignals = () => {
       if (closed || res.destroyed) controller.abort()
       return controller.signal
     },
-    /** From now on no handler waits. */
+    /** Ends all waits, now and later. */
     close(): void {
       closed = true
       for (const controller of waiting) controller.abort()
