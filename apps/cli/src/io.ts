@@ -3,8 +3,8 @@ export type Io = {
   env: Record<string, string | undefined>
   cwd: string
   stdin: AsyncIterable<string | Uint8Array> & { isTTY?: boolean | undefined }
-  stdout: Output
-  stderr: Output
+  stdout: OutputStream
+  stderr: OutputStream
   /** IANA name; times in tables are shown in this zone. */
   timeZone: string
   /** Asks a question on the terminal. */
@@ -13,7 +13,7 @@ export type Io = {
   interrupted: () => AbortSignal
 }
 
-type Output = { write: (text: string) => unknown; isTTY?: boolean | undefined; columns?: number | undefined }
+type OutputStream = { write: (text: string) => unknown; isTTY?: boolean | undefined; columns?: number | undefined }
 
 export const readAll = async (stdin: Io['stdin']): Promise<string> => {
   const decoder = new TextDecoder()
