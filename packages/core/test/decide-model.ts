@@ -24,7 +24,7 @@ export const expand = (schedule: Decidable, row: LedgerRow): Verdict[] => {
 export const model = (schedule: Decidable, world: World): Verdict[] => {
   const { plan, misfire, overlap, max_runs } = schedule
   const now = world.now.getTime()
-  if (world.hold && !world.hold.until) return []
+  if (world.suspension && !world.suspension.until) return []
   const passed = enumerate(schedule, schedule.decided_until, world.now)
   const age = (due: Date) => now - startOf(plan, due).getTime()
   const candidates = passed.filter((due) => age(due) >= 0)
@@ -49,7 +49,7 @@ export const model = (schedule: Decidable, world: World): Verdict[] => {
     if (!candidates.includes(due)) continue
     if (late.includes(due) && !catchUp.includes(due)) {
       const start = startOf(plan, due)
-      const down = world.hold?.until && start >= world.hold.from && start < world.hold.until
+      const down = world.suspension?.until && start >= world.suspension.from && start < world.suspension.until
       verdicts.push({ due: text(due), decision: 'missed', reason: down ? 'source_down' : 'misfire' })
       continue
     }

@@ -125,7 +125,7 @@ const situation: fc.Arbitrary<{ schedule: Decidable; world: World }> = moment.ch
         { count: 2, pending: 1 },
         { count: 3, pending: 3 },
       ),
-      hold: fc.option(
+      suspension: fc.option(
         fc.record({
           from: fc.integer({ min: 0, max: 200_000 }),
           length: fc.option(fc.integer({ min: 1, max: 100_000 }), { freq: 6, nil: null }),
@@ -133,24 +133,24 @@ const situation: fc.Arbitrary<{ schedule: Decidable; world: World }> = moment.ch
         { nil: null },
       ),
     })
-    .map(({ now, plan, behind, off, hold, open, ...options }) => {
+    .map(({ now, plan, behind, off, suspension, open, ...options }) => {
       let watermark: Date | null = now
       for (let i = 0; i < behind && watermark; i++) watermark = previousDue(plan, watermark) ?? watermark
       const decided_until = plan.schedule_type === 'one-time' ? null : new Date(watermark.getTime() - off)
-      const from = hold && new Date(now.getTime() - hold.from * 1000)
+      const from = suspension && new Date(now.getTime() - suspension.from * 1000)
       return {
         schedule: { plan, decided_until, ...options },
         world: {
           now,
           open,
-          hold:
-            from && hold
+          suspension:
+            from && suspension
               ? {
                   from,
                   until:
-                    hold.length === null
+                    suspension.length === null
                       ? null
-                      : new Date(Math.min(now.getTime(), from.getTime() + hold.length * 1000)),
+                      : new Date(Math.min(now.getTime(), from.getTime() + suspension.length * 1000)),
                 }
               : null,
         },
@@ -225,7 +225,7 @@ describe('deciding', () => {
         for (const { due, reason } of covered)
           if (reason !== 'ended') expect(startOf(schedule.plan, new Date(due)) <= world.now).toBe(true)
         for (const row of decision.rows) expect(row.count).toBe(expand(schedule, row).length)
-        if (world.hold && !world.hold.until) return
+        if (world.suspension && !world.suspension.until) return
         const come = enumerate(schedule, schedule.decided_until, world.now).filter(
           (due) => startOf(schedule.plan, due) <= world.now,
         )
@@ -251,7 +251,7 @@ describe('deciding', () => {
         if (!decision.next_due_at || !decision.next_run_at) return
         if (decision.decided_until) expect(decision.next_due_at > decision.decided_until).toBe(true)
         expect(decision.next_run_at >= decision.next_due_at).toBe(true)
-        if (!world.hold || world.hold.until) expect(decision.next_run_at > world.now).toBe(true)
+        if (!world.suspension || world.suspension.until) expect(decision.next_run_at > world.now).toBe(true)
       }),
       RUNS,
     )

@@ -73,8 +73,8 @@ const circumstances = (cell: string, schedule: Decidable, world: World) => {
     else if (name === 'max_runs' || name === 'run_count' || name === 'catchup_window') schedule[name] = Number(value)
     else if (name === 'jitter') schedule.plan.jitter = Number(value)
     else if (name === 'start_at' || name === 'end_at') schedule.plan[name] = timeOf(value)
-    else if (name === 'down' && value.startsWith('since ')) world.hold = { from: timeOf(value.slice(6)), until: null }
-    else if (name === 'down') world.hold = { from: timeOf(value.split('–')[0]!), until: timeOf(value.split('–')[1]!) }
+    else if (name === 'down' && value.startsWith('since ')) world.suspension = { from: timeOf(value.slice(6)), until: null }
+    else if (name === 'down') world.suspension = { from: timeOf(value.split('–')[0]!), until: timeOf(value.split('–')[1]!) }
     else throw new Error(`"${item}" is no circumstance`)
   }
 }
@@ -90,7 +90,7 @@ describe('docs/schedules.md: how a due time is decided', () => {
       run_count: 0,
       decided_until: until ? timeOf(until) : null,
     }
-    const world: World = { now: timeOf(now), open: { count: 0, pending: 0 }, hold: null }
+    const world: World = { now: timeOf(now), open: { count: 0, pending: 0 }, suspension: null }
     circumstances(cell, schedule, world)
     const decision = decide(schedule, world)
     const replaced = new Set(decision.cancel_started.map((due) => due.getTime()))

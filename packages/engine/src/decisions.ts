@@ -11,7 +11,7 @@ export type Outcome = { entries: LedgerEntry[]; move: ScheduleMove; cancelsOpen:
 export const worldOf = (schedule: LockedSchedule, open: OpenTasks | undefined, now: Date): World => ({
   now,
   open: { count: open?.open ?? 0, pending: open?.pending ?? 0 },
-  hold: schedule.hold_from ? { from: schedule.hold_from, until: schedule.hold_until } : null,
+  suspension: schedule.hold_from ? { from: schedule.hold_from, until: schedule.hold_until } : null,
 })
 
 const entriesOf = (schedule: LockedSchedule, decision: Decision, ids: Ids): LedgerEntry[] => {

@@ -25,7 +25,7 @@ const schedule: Decidable = {
   run_count: 0,
   decided_until: at('10:00:00'),
 }
-const world: World = { now: at('10:01:00'), open: { count: 0, pending: 0 }, hold: null }
+const world: World = { now: at('10:01:00'), open: { count: 0, pending: 0 }, suspension: null }
 
 /** `10:01:00 started`, one line a row. */
 const lines = ({ rows }: Decision) =>
@@ -126,24 +126,24 @@ describe('misfire', () => {
       ['11:00:00–12:00:00 ×2 missed misfire', '13:00:00 started', '14:00:00 started'],
     ],
     [
-      'in a hold: the reason is the source',
+      'while the source was suspended: the reason is source_down',
       {},
-      { hold: { from: at('11:30:00'), until: at('13:30:00') } },
+      { suspension: { from: at('11:30:00'), until: at('13:30:00') } },
       ['11:00:00 missed misfire', '12:00:00–13:00:00 ×2 missed source_down', '14:00:00 started'],
     ],
     [
-      'in a hold: from its first instant, up to its last',
+      'from the first instant of a suspension up to its last',
       {},
-      { hold: { from: at('12:00:00'), until: at('13:00:00') } },
+      { suspension: { from: at('12:00:00'), until: at('13:00:00') } },
       ['11:00:00 missed misfire', '12:00:00 missed source_down', '13:00:00 missed misfire', '14:00:00 started'],
     ],
     [
-      'in a hold that was over before',
+      'after a suspension that was over before',
       {},
-      { hold: { from: at('08:00:00'), until: at('09:00:00') } },
+      { suspension: { from: at('08:00:00'), until: at('09:00:00') } },
       ['11:00:00–13:00:00 ×3 missed misfire', '14:00:00 started'],
     ],
-    ['in a hold that lasts: nothing is decided', {}, { hold: { from: at('11:30:00'), until: null } }, []],
+    ['while the source is suspended: nothing is decided', {}, { suspension: { from: at('11:30:00'), until: null } }, []],
   ])('%s', (_, options, circumstances, expected) => {
     expect(lines(decide({ ...hourly, ...options }, { ...late, ...circumstances }))).toEqual(expected)
   })
@@ -343,9 +343,9 @@ describe('jitter', () => {
   })
 
   it('asks whether the source was down at the start', () => {
-    const hold = { from: new Date(start.getTime() - 1000), until: new Date(start.getTime() + 1) }
-    expect(lines(decide(shifted, { ...after(100_000), hold }))).toEqual(['10:10:00 missed source_down'])
-    expect(lines(decide(shifted, { ...after(100_000), hold: { from: at('10:09:00'), until: start } }))).toEqual([
+    const suspension = { from: new Date(start.getTime() - 1000), until: new Date(start.getTime() + 1) }
+    expect(lines(decide(shifted, { ...after(100_000), suspension }))).toEqual(['10:10:00 missed source_down'])
+    expect(lines(decide(shifted, { ...after(100_000), suspension: { from: at('10:09:00'), until: start } }))).toEqual([
       '10:10:00 missed misfire',
     ])
   })

@@ -34,7 +34,7 @@ export type World = {
    * When the source was last suspended (its circuit was open), if ever: what should have started then is missed with reason `source_down`.
    * `until` null: it still is, and nothing is decided.
    */
-  hold: { from: Date; until: Date | null } | null
+  suspension: { from: Date; until: Date | null } | null
   /** At most so many due times are decided in this call; the next call goes on from the new watermark. */
   batch?: number
 }
@@ -83,7 +83,7 @@ const lateRuns = (schedule: Decidable, now: Date, late: Date, newest: Date): Dat
 }
 
 /** The rows for what is missed in (after, until], cut where the source's suspension begins and ends. */
-const missedRows = (plan: Plan, after: Date | null, until: Date, hold: World['hold']): LedgerRow[] => {
+const missedRows = (plan: Plan, after: Date | null, until: Date, suspension: World['suspension']): LedgerRow[] => {
   const rows: LedgerRow[] = []
   let from = after
   const cover = (to: Date | null, reason: 'misfire' | 'source_down') => {
@@ -92,9 +92,9 @@ const missedRows = (plan: Plan, after: Date | null, until: Date, hold: World['ho
     if (row) rows.push(row)
     from = to
   }
-  if (hold?.until) {
-    cover(lastStartingBefore(plan, hold.from), 'misfire')
-    cover(lastStartingBefore(plan, hold.until), 'source_down')
+  if (suspension?.until) {
+    cover(lastStartingBefore(plan, suspension.from), 'misfire')
+    cover(lastStartingBefore(plan, suspension.until), 'source_down')
   }
   cover(until, 'misfire')
   return rows
@@ -149,7 +149,7 @@ export const decide = (schedule: Decidable, world: World): Decision => {
     return conclude(row ? (row.until ?? row.scheduled_for) : from)
   }
 
-  if (world.hold && !world.hold.until) return conclude(decided_until)
+  if (world.suspension && !world.suspension.until) return conclude(decided_until)
   const permitted = max_runs === null ? Infinity : max_runs - schedule.run_count
   if (permitted <= 0) return end(decided_until)
 
@@ -162,7 +162,7 @@ export const decide = (schedule: Decidable, world: World): Decision => {
   const late = startOf(plan, first) < before(now, GRACE_MS) ? lastStartingBefore(plan, before(now, GRACE_MS)) : null
   const catchUp = late ? lateRuns(schedule, now, late, newest) : []
   const missed = catchUp[0] ? previousDue(plan, catchUp[0]) : late
-  if (isAfter(missed, decided_until)) rows.push(...missedRows(plan, decided_until, earlier(missed, bound), world.hold))
+  if (isAfter(missed, decided_until)) rows.push(...missedRows(plan, decided_until, earlier(missed, bound), world.suspension))
   const onTime = dueTimesBetween(plan, late ?? decided_until, bound, MAX_BATCH)
 
   let { count, pending } = world.open
