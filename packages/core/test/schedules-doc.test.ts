@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { SECOND } from '../src/clock.ts'
+import { CreateSchedule, DEFAULT_PREVIEW_COUNT, MAX_PREVIEW_COUNT } from '../src/contract/schedules.ts'
+import { MAX_TIMEOUT } from '../src/contract/workflows.ts'
 import type { FailureClass } from '../src/errors.ts'
+import { MAX_BACKFILL } from '../src/schedule/backfill.ts'
 import { NICKNAMES } from '../src/schedule/cron/nicknames.ts'
 import type { Decidable, World } from '../src/schedule/decide.ts'
-import { decide, MISFIRES, OVERLAPS } from '../src/schedule/decide.ts'
+import { decide, defaultCatchupWindow, GRACE_MS, MAX_CATCHUP, MISFIRES, OVERLAPS } from '../src/schedule/decide.ts'
+import { MAX_INTERVAL_DAYS } from '../src/schedule/interval.ts'
 import type { LedgerRow } from '../src/schedule/ledger.ts'
 import type { Plan } from '../src/schedule/plan.ts'
 import { dueTimesBetween } from '../src/schedule/plan.ts'
 import { pausedSpan, supersededSpan } from '../src/schedule/spans.ts'
-import { nextRetryMs, RETRY_LEVELS } from '../src/task/retry.ts'
+import { MAX_CATCHUP_WINDOW, MAX_JITTER } from '../src/schedule/validate.ts'
+import { MAX_RETRIES, nextRetryMs, RETRY_LEVELS } from '../src/task/retry.ts'
 
 const page = readFileSync(new URL('../../../docs/schedules.md', import.meta.url), 'utf8')
 
@@ -73,11 +79,58 @@ const circumstances = (cell: string, schedule: Decidable, world: World) => {
     else if (name === 'max_runs' || name === 'run_count' || name === 'catchup_window') schedule[name] = Number(value)
     else if (name === 'jitter') schedule.plan.jitter = Number(value)
     else if (name === 'start_at' || name === 'end_at') schedule.plan[name] = timeOf(value)
-    else if (name === 'down' && value.startsWith('since ')) world.suspension = { from: timeOf(value.slice(6)), until: null }
-    else if (name === 'down') world.suspension = { from: timeOf(value.split('–')[0]!), until: timeOf(value.split('–')[1]!) }
-    else throw new Error(`"${item}" is no circumstance`)
+    else if (name === 'down' && value.startsWith('since '))
+      world.suspension = { from: timeOf(value.slice(6)), until: null }
+    else if (name === 'down')
+      world.suspension = { from: timeOf(value.split('–')[0]!), until: timeOf(value.split('–')[1]!) }
+    else throw new Error(`"${item}" is not a circumstance`)
   }
 }
+
+describe('docs/schedules.md: options', () => {
+  const created = CreateSchedule.parse({
+    workflow_id: '019aa000-0000-7000-8000-000000000000',
+    schedule_type: 'cron',
+    schedule_expr: '@daily',
+  })
+  // What null stands for.
+  const OF_NULL: Record<string, string> = {
+    catchup_window: `${defaultCatchupWindow('cron')}, one-time ${defaultCatchupWindow('one-time')}`,
+    timeout: '`SPARK_HTTP_TIMEOUT`',
+  }
+  const written = ([name, value]: [string, unknown]): string => {
+    if (value === null) return OF_NULL[name] ?? 'null'
+    return typeof value === 'string' ? `\`${value}\`` : String(value)
+  }
+  it.each(table('options'))('%s has the default %s', (cell, expected) => {
+    const names = cell!.match(/\w+/g)!
+    const defaults = Object.entries(created).filter(([name]) => names.includes(name))
+    expect(defaults).toHaveLength(names.length)
+    expect([...new Set(defaults.map(written))].join(', ')).toBe(expected)
+  })
+  it('has every option', () => {
+    const names = table('options').flatMap(([cell]) => cell!.match(/\w+/g)!)
+    expect(Object.keys(created).filter((name) => !names.includes(name))).toEqual([
+      'workflow_id',
+      'schedule_type',
+      'schedule_expr',
+      'name',
+    ])
+  })
+  it.each([
+    ['retries', `\`max_retries\` (0 to ${MAX_RETRIES})`],
+    ['a timeout', `1 to ${MAX_TIMEOUT} |`],
+    ['jitter', `At most ${MAX_JITTER},`],
+    ['the catch-up window', `0 to ${MAX_CATCHUP_WINDOW};`],
+    ['lateness', `more than ${GRACE_MS / SECOND} s late`],
+    ['catching up', `up to the newest ${MAX_CATCHUP} `],
+    ['a backfill', `at most ${MAX_BACKFILL.toLocaleString('en')} due times`],
+    ['an interval', `up to \`${MAX_INTERVAL_DAYS}d\``],
+    ['a preview', `1 to ${MAX_PREVIEW_COUNT}, default ${DEFAULT_PREVIEW_COUNT}`],
+  ])('has the limit of %s', (_, text) => {
+    expect(page).toContain(text)
+  })
+})
 
 describe('docs/schedules.md: how a due time is decided', () => {
   it.each(table('decide'))('%s: %s decided until %s, now %s, %s', (_, scheduled, until, now, cell, expected) => {
@@ -151,7 +204,7 @@ describe('docs/schedules.md: when the clock is set', () => {
   })
 })
 
-describe('docs/schedules.md, retries', () => {
+describe('docs/schedules.md: retries', () => {
   it.each(table('retries'))('%s', (_, failure, levels) => {
     const allowed = RETRY_LEVELS.filter(
       (retry_on) =>
