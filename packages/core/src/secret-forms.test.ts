@@ -48,10 +48,10 @@ describe('a secret', () => {
     const text = 'sk-a"b\\c/d is not the key'
     expect(hideForms(text, secretForms(SECRET))).toBe(text)
   })
-  it('is not looked for when it is so short that words would hold it', () => {
+  it('is not hidden when it is so short that words contain it', () => {
     expect(secretForms('admin')).toEqual([])
   })
-  it('may have letters that are none of ASCII, and half a pair of them', () => {
+  it('may contain letters outside ASCII, and half a surrogate pair', () => {
     expect(hideForms(JSON.stringify('pässwörd\ud800'), secretForms('pässwörd\ud800'))).toBe('"[hidden]"')
   })
 })

@@ -48,7 +48,7 @@ const intervalText = fc
   .tuple(fc.integer({ min: 1, max: 120 }), fc.constantFrom('s', 'm', 'h'))
   .map(([n, unit]) => `${n}${unit}`)
 
-// Around changes of the clock as well as anywhere.
+// Starts near changes of the clock and elsewhere.
 const moment = fc.oneof(
   fc
     .constantFrom(
@@ -160,7 +160,7 @@ const situation: fc.Arbitrary<{ schedule: Decidable; world: World }> = moment.ch
 
 const started = (decision: Decision) => decision.rows.filter((row) => row.decision === 'started')
 
-/** The schedule and the world as they are once a decision has been written, the clock standing still and no task moving. */
+/** The schedule and the world after a decision is written, at the same time and with no task changed by others. */
 const after = (schedule: Decidable, world: World, decision: Decision): { schedule: Decidable; world: World } => {
   const more = started(decision).length
   return {
@@ -257,7 +257,7 @@ describe('deciding', () => {
     )
   })
 
-  it('never starts a due time before its start has come, nor a second that is no due time', () => {
+  it('never starts a due time before its start has come, nor at a second that is not a due time', () => {
     fc.assert(
       fc.property(situation, ({ schedule, world }) => {
         for (const { scheduled_for } of started(decide(schedule, world))) {
@@ -285,7 +285,7 @@ describe('deciding', () => {
 describe('due times', () => {
   const planned = moment.chain((second) => planAt(second).map((plan) => ({ plan, second })))
 
-  it('strictly increase, also in their starts, and the way back is the way there', () => {
+  it('strictly increase, also in their starts, and are the same backwards', () => {
     fc.assert(
       fc.property(planned, ({ plan, second }) => {
         let last: { due: Date; start: Date } | null = null

@@ -4,7 +4,7 @@ import { nextLocal } from '../src/schedule/cron/calendar.ts'
 import { readCron } from '../src/schedule/cron/pattern.ts'
 import { descriptionOf, warningsOf } from '../src/schedule/describe.ts'
 
-// Reads a description back, by the words alone, and holds what it claims against the times.
+// Reads a description back from its words alone, and compares what it claims with the due times.
 
 type Claim = {
   seconds: number[]
@@ -31,7 +31,7 @@ const listed = (text: string): number[] =>
   })
 const stepped = (text: string | undefined, size: number) => all(size).filter((value) => value % Number(text ?? 1) === 0)
 
-/** Takes a pattern from the front of the text. */
+/** Consumes patterns from the front of the text. */
 const makeEater = (whole: string) => {
   let rest = whole
   return {

@@ -103,7 +103,7 @@ describe('docs/schedules.md: options', () => {
     return typeof value === 'string' ? `\`${value}\`` : String(value)
   }
   it.each(table('options'))('%s has the default %s', (cell, expected) => {
-    const names = cell!.match(/\w+/g)!
+    const names = cell.match(/\w+/g)!
     const defaults = Object.entries(created).filter(([name]) => names.includes(name))
     expect(defaults).toHaveLength(names.length)
     expect([...new Set(defaults.map(written))].join(', ')).toBe(expected)

@@ -74,7 +74,7 @@ describe('Text and Json', () => {
 })
 
 describe('Id', () => {
-  it('is kept in small letters', () => {
+  it('is kept in lower case', () => {
     expect(Id.parse('019AA000-0000-7000-8000-00000000000F')).toBe('019aa000-0000-7000-8000-00000000000f')
   })
   it.each([
@@ -91,7 +91,7 @@ describe('Id', () => {
 
 describe('a page', () => {
   const Query = z.strictObject(page)
-  it('is the first fifty when nothing is said', () => {
+  it('has 50 items by default', () => {
     expect(Query.parse({})).toEqual({ limit: 50, offset: 0 })
   })
   it('reads digits', () => {

@@ -33,7 +33,7 @@ describe.each(endpoints)('$id', ({ path, params, query, body, response, method }
     if (method === 'get' || method === 'delete') expect(body).toBeUndefined()
   })
 
-  it('has an answer that can be encoded, without what only a request may have', () => {
+  it('has a response that can be encoded, without transforms and defaults', () => {
     // A transform has no way back, and a default would make OpenAPI call the field optional.
     const kinds = new Set<string>()
     const visit = (schema: z.core.$ZodType): void => {

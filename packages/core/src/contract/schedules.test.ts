@@ -3,7 +3,7 @@ import { CreateSchedule, ReplaceSchedule, UpdateSchedule } from './schedules.ts'
 
 const minimal = { workflow_id: '019aa000-0000-7000-8000-000000000000', schedule_type: 'interval', schedule_expr: '15m' }
 
-it('what a schedule does not say has a default when it is made or replaced, and is left alone by a change', () => {
+it('a field that is left out gets its default in create and replace, and an update leaves it', () => {
   const defaults = {
     overlap: 'skip',
     misfire: 'last',

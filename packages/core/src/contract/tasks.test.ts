@@ -24,13 +24,13 @@ describe.each([
   })
 })
 
-it('a schedule has three retries of what is safe, unless it says otherwise; a change says nothing by itself', () => {
+it('a schedule has 3 retries with retry_on safe by default, and an update leaves them', () => {
   expect(CreateSchedule.parse(schedule)).toMatchObject({ max_retries: 3, retry_on: 'safe' })
   expect(ReplaceSchedule.parse({})).toMatchObject({ max_retries: 3, retry_on: 'safe' })
   expect(UpdateSchedule.parse({})).toEqual({})
 })
 
-it('a replay has another input or none, and nothing else', () => {
+it('a replay takes another input and no other field', () => {
   expect(ReplayTask.parse({})).toEqual({})
   expect(ReplayTask.parse({ input_value: null })).toEqual({ input_value: null })
   expect(ReplayTask.parse({ input_value: 'a\u0000b' })).toEqual({ input_value: '"a\\u0000b"' })

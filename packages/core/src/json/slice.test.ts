@@ -20,11 +20,11 @@ describe('a part of JSON text is cut as it was written', () => {
     ['{"a":null}', 'null'],
   ])('%s', (json, expected) => expect(partOf(text(json), 'a')).toBe(expected))
 
-  it('takes the last of doubled keys, as JSON.parse does, however the key is written', () => {
+  it('takes the last of equal keys, as JSON.parse does, however the key is written', () => {
     expect(partOf(text('{"a":1,"\\u0061":2,"a":3, "b":4}'), 'a')).toBe('3')
     expect(partOf(text('{"a":1,"\\u0061":2}'), 'a')).toBe('2')
   })
-  it('has nothing at a place that is not there', () => {
+  it('finds nothing at a key or index that does not exist', () => {
     expect(partOf(text('{"a":1}'), 'b')).toBeUndefined()
     expect(partOf(text('[1]'), 1)).toBeUndefined()
     expect(partOf(text('"a"'), 'a')).toBeUndefined()
@@ -38,7 +38,7 @@ describe('a part of JSON text is cut as it was written', () => {
     expect(jsonNode(value).at('outputs')?.at(1)?.at(0)?.at('n')?.text).toBe('2.50')
     expect(jsonNode(value).at('outputs')?.at('1')).toBeUndefined()
   })
-  it('keeps the order written and doubled keys in a list of members', () => {
+  it('lists members in the order written, equal keys included', () => {
     expect(membersOf(text('{"2":1, "1" :2,"2": 3}'))).toEqual([
       ['2', '1'],
       ['1', '2'],
@@ -82,7 +82,7 @@ describe('a part of JSON text is cut as it was written', () => {
     }
     for (let i = 0; i < 300; i++) check(text(space() + value(0) + space()))
   })
-  it('walks an answer of many levels and elements over once', () => {
+  it('scans an answer of many levels and elements once', () => {
     const long = `[${'[],'.repeat(1000)}0]`
     const items = Array.from({ length: 1000 }, (_, i) => `{"k${i}":{"a": ${i}.0 ,"a":${i}.50},"long":${long}}`)
     const node = jsonNode(text(`{"outputs":[${items.join(',')}],"${'x'.repeat(300)}":{"a":1}}`))
@@ -114,11 +114,11 @@ describe('JSON text', () => {
       ]),
     ).toBe('{"a":1.10,"\\"":{ "b":1 }}')
   })
-  it("is, for a server that takes text alone, a string's characters and else its source", () => {
+  it('is, for a server that takes only text, the characters of a string, or else the source text', () => {
     expect(plainText(text('"\\u00e9\\n"'))).toBe('é\n')
     expect(plainText(text(' { "n": 1.10 } '))).toBe('{ "n": 1.10 }')
   })
-  it('cannot be made of what is not JSON', () => {
+  it('cannot be made from what is not JSON', () => {
     expect(() => jsonText(undefined)).toThrow('not a JSON value')
     expect(() => checkedJsonText('{"a":}')).toThrow(SyntaxError)
   })

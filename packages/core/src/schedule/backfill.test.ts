@@ -45,7 +45,7 @@ describe('backfillSpan', () => {
     })
   })
 
-  it('leaves the one time that is not decided', () => {
+  it('leaves out a one time that is not decided', () => {
     const once: Plan = { ...plan, schedule_type: 'one-time', schedule_expr: '2026-06-01T10:30:00Z' }
     expect(backfillSpan({ plan: once, decided_until: null, isOver: false }, span)).toEqual({
       due: [],
@@ -86,7 +86,7 @@ describe('chooseBackfill', () => {
     expect(chooseBackfill(due('10:00:00', '10:16:41'), (one) => one < at('10:00:01'))).toHaveLength(1000)
   })
 
-  it('looks through ten thousand and no more', () => {
+  it('looks at ten thousand and no more', () => {
     expect(chooseBackfill(due('08:00:00', '10:46:40'), () => true)).toEqual([])
     expect(() => chooseBackfill(due('08:00:00', '10:46:41'), () => true)).toThrow(
       /^to: the span has more than 10000 due times: write "2026-06-01T10:46:40Z" or an earlier time/,
@@ -112,7 +112,7 @@ describe('splitSpan', () => {
     ).toEqual(rest)
   })
 
-  it('counts again what was too much to count', () => {
+  it('counts the rest exactly when the whole was too much to count', () => {
     const secondly: Plan = { ...plan, schedule_expr: '* * * * * *' }
     expect(splitSpan(secondly, { scheduled_for: at('00:00:00'), until: at('05:00:00') }, [at('01:00:00')])).toEqual([
       { scheduled_for: at('00:00:00'), until: at('00:59:59'), count: 3600, count_at_least: false },
@@ -120,7 +120,7 @@ describe('splitSpan', () => {
     ])
   })
 
-  it('loses and doubles no due time, whatever is taken out', () => {
+  it('neither loses nor repeats a due time, whatever is taken out', () => {
     const every = dueTimesBetween(plan, new Date(whole.scheduled_for.getTime() - 1), whole.until, 100)
     for (let mask = 0; mask < 2 ** every.length; mask++) {
       const taken = every.filter((_, index) => mask & (2 ** index))

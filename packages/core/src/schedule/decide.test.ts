@@ -27,7 +27,7 @@ const schedule: Decidable = {
 }
 const world: World = { now: at('10:01:00'), open: { count: 0, pending: 0 }, suspension: null }
 
-/** `10:01:00 started`, one line a row. */
+/** One line for each row: `10:01:00 started`. */
 const lines = ({ rows }: Decision) =>
   rows.map(({ scheduled_for, until, decision, reason, count, count_at_least }) => {
     const time = (date: Date) => date.toISOString().slice(11, 19)
@@ -75,7 +75,7 @@ describe('decide', () => {
     })
   })
 
-  it('counts the 60 seconds of grace to the millisecond', () => {
+  it('ends the 60 seconds on time to the millisecond', () => {
     const skip: Decidable = { ...schedule, plan: { ...plan, schedule_expr: '1 10 * * *' }, misfire: 'skip' }
     expect(lines(decide(skip, { ...world, now: at('10:02:00') }))).toEqual(['10:01:00 started'])
     expect(lines(decide(skip, { ...world, now: at('10:02:00.001') }))).toEqual(['10:01:00 missed misfire'])
@@ -143,7 +143,12 @@ describe('misfire', () => {
       { suspension: { from: at('08:00:00'), until: at('09:00:00') } },
       ['11:00:00–13:00:00 ×3 missed misfire', '14:00:00 started'],
     ],
-    ['while the source is suspended: nothing is decided', {}, { suspension: { from: at('11:30:00'), until: null } }, []],
+    [
+      'while the source is suspended: nothing is decided',
+      {},
+      { suspension: { from: at('11:30:00'), until: null } },
+      [],
+    ],
   ])('%s', (_, options, circumstances, expected) => {
     expect(lines(decide({ ...hourly, ...options }, { ...late, ...circumstances }))).toEqual(expected)
   })
@@ -161,7 +166,7 @@ describe('misfire', () => {
     expect(decision.run_count).toBe(101)
   })
 
-  it('gives a one-time schedule seven days where nothing is said, and others one', () => {
+  it('lets a one-time schedule run seven days late by default, and others one day', () => {
     const once: Decidable = {
       ...schedule,
       plan: { ...plan, schedule_type: 'one-time', schedule_expr: '2026-05-27T10:00:00Z' },
@@ -342,7 +347,7 @@ describe('jitter', () => {
     ])
   })
 
-  it('asks whether the source was down at the start', () => {
+  it('goes by the start, not the due time, when the source was down', () => {
     const suspension = { from: new Date(start.getTime() - 1000), until: new Date(start.getTime() + 1) }
     expect(lines(decide(shifted, { ...after(100_000), suspension }))).toEqual(['10:10:00 missed source_down'])
     expect(lines(decide(shifted, { ...after(100_000), suspension: { from: at('10:09:00'), until: start } }))).toEqual([

@@ -162,7 +162,8 @@ export const decide = (schedule: Decidable, world: World): Decision => {
   const late = startOf(plan, first) < before(now, GRACE_MS) ? lastStartingBefore(plan, before(now, GRACE_MS)) : null
   const catchUp = late ? lateRuns(schedule, now, late, newest) : []
   const missed = catchUp[0] ? previousDue(plan, catchUp[0]) : late
-  if (isAfter(missed, decided_until)) rows.push(...missedRows(plan, decided_until, earlier(missed, bound), world.suspension))
+  if (isAfter(missed, decided_until))
+    rows.push(...missedRows(plan, decided_until, earlier(missed, bound), world.suspension))
   const onTime = dueTimesBetween(plan, late ?? decided_until, bound, MAX_BATCH)
 
   let { count, pending } = world.open

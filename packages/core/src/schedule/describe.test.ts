@@ -241,7 +241,7 @@ describe('what to know about a schedule', () => {
     )
   })
 
-  it('half an hour that the clock of Lord Howe leaves out, also for what runs in every hour', () => {
+  it('warns of the half hour that the clock of Lord Howe leaves out, also for what runs in every hour', () => {
     expect(warnings('15 * * * *', 'Australia/Lord_Howe')).toEqual([
       'The clock of Australia/Lord_Howe goes from 2026-10-04 at 02:00:00 to 02:30:00: times in between do not run that day.',
     ])

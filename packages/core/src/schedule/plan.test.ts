@@ -48,7 +48,7 @@ describe('an interval', () => {
 
 describe('bounds', () => {
   const bounded: Plan = { ...cron, start_at: at('2026-01-01T10:05:00Z'), end_at: at('2026-01-01T10:20:00Z') }
-  it('take start_at in and leave end_at out', () => {
+  it('include start_at and exclude end_at', () => {
     expect(dueTimesBetween(bounded, null, at('2030-01-01T00:00:00Z'), 100)).toEqual(
       ['10:05', '10:10', '10:15'].map((time) => at(`2026-01-01T${time}:00Z`)),
     )
@@ -82,7 +82,7 @@ describe('a one-time plan', () => {
 
 describe('jitter', () => {
   const due = at('2026-01-01T00:05:00Z')
-  it('is none without jitter', () => expect(startOf(cron, due)).toEqual(due))
+  it('of 0 starts at the due time', () => expect(startOf(cron, due)).toEqual(due))
 
   it('is the same each time for a schedule and a due time, and differs between schedules and between due times', () => {
     const spread = { ...cron, schedule_expr: '0 * * * *', jitter: 1800 }
@@ -96,7 +96,7 @@ describe('jitter', () => {
     for (const offset of starts('a')) expect(offset >= 0 && offset <= 1800_000 && offset % 1000 === 0).toBe(true)
   })
 
-  it('spreads over the whole of it', () => {
+  it('spreads over all its seconds', () => {
     const offsets = Array.from({ length: 400 }, (_, seed) =>
       startOf(
         { ...cron, schedule_expr: '0 * * * *', jitter: 9, seed: String(seed) },
@@ -116,7 +116,7 @@ describe('jitter', () => {
     )
   })
 
-  it('is in the answer to which due time started last', () => {
+  it('is respected when the last due time that started is looked for', () => {
     const late = Array.from({ length: 50 }, (_, seed) => ({ ...cron, jitter: 200, seed: String(seed) })).find(
       (one) => startOf(one, due).getTime() > due.getTime() + 60_000,
     )!

@@ -15,7 +15,7 @@ const cron: PreviewInput = {
 const runs = (input: PreviewInput) => preview(input).next_runs.map((run) => `${run.at.toISOString()} ${run.local}`)
 
 describe('preview', () => {
-  it('tells the times of a schedule that is made now, in UTC and on its clock', () => {
+  it('shows the times of a schedule that is created now, in UTC and on its clock', () => {
     expect(preview(cron)).toEqual({
       description: 'At 08:00, every day (Europe/Lisbon)',
       warnings: [],
@@ -65,7 +65,7 @@ describe('preview', () => {
     expect(preview({ ...cron, schedule_expr, timezone: 'UTC' }).warnings).toEqual([expect.stringMatching(warning)])
   })
 
-  it('tells one that never fires so, without a time', () => {
+  it('warns of an expression that never fires, and shows no times', () => {
     expect(preview({ ...cron, schedule_expr: '0 0 30 2 *' })).toMatchObject({
       warnings: [expect.stringMatching(/^It never fires/)],
       next_runs: [],

@@ -3,12 +3,12 @@ import { readZone } from './timezone.ts'
 import { zoneNames } from './zone-names.ts'
 
 describe('readZone', () => {
-  it('takes every name that a runtime reports, and keeps it', () => {
+  it('accepts every name that a runtime reports, and keeps it', () => {
     for (const name of Intl.supportedValuesOf('timeZone').filter((one) => one.includes('/')))
       expect(readZone(name)).toEqual({ zone: name })
   })
 
-  it('takes every name of its own list that this runtime has', () => {
+  it('accepts every name of its own list that this runtime has', () => {
     const unknown = zoneNames().filter((name) => !('zone' in readZone(name)))
     // America/Coyhaique came with release 2025b.
     expect(unknown.filter((name) => name !== 'America/Coyhaique')).toEqual([])

@@ -28,7 +28,7 @@ const refusal = (check: () => unknown): { path: string; message: string } => {
   throw new Error('it was not refused')
 }
 
-describe('validatePlan takes', () => {
+describe('validatePlan accepts', () => {
   it.each([
     ['a cron', cron, '0 8 * * *'],
     ['a cron with blanks around it', { ...cron, schedule_expr: '  */5 * * * *  ' }, '*/5 * * * *'],
@@ -306,7 +306,7 @@ describe('validatePlan on an edit', () => {
     }
   })
 
-  it('keeps a zone that is stored and would be refused', () => {
+  it('keeps a stored zone that would be refused now', () => {
     const old = { ...stored, timezone: 'EST5EDT' }
     expect(validatePlan({ ...interval, timezone: 'EST5EDT', stored: old })).toMatchObject({
       timezone: 'EST5EDT',
@@ -317,7 +317,7 @@ describe('validatePlan on an edit', () => {
     })
   })
 
-  it('keeps a cron that only the reader of earlier releases knows, until its times move', () => {
+  it('keeps a cron that only the old reader accepts, until its times move', () => {
     const old: Plan = {
       ...validatePlan({ ...cron, now: at('2026-05-01T00:00:00Z') }),
       schedule_expr: '0 10 * * ? *',
@@ -329,7 +329,7 @@ describe('validatePlan on an edit', () => {
     expect(refusal(() => validatePlan(given)).message).toMatch(/is AWS's form/)
   })
 
-  it('takes the current second as anchor when type or expression change', () => {
+  it('takes the current second as anchor when type or expression changes', () => {
     expect(validatePlan({ ...interval, schedule_expr: '20m', stored })).toMatchObject({
       anchor: at('2026-06-01T12:00:00Z'),
       moves: true,
@@ -337,7 +337,7 @@ describe('validatePlan on an edit', () => {
     expect(validatePlan({ ...cron, stored })).toMatchObject({ anchor: at('2026-06-01T12:00:00Z'), moves: true })
   })
 
-  it('takes a time that has passed, and an end that has passed, when they were there before', () => {
+  it('accepts a time and an end that have passed, when the schedule had them before', () => {
     const passed = { ...validatePlan({ ...once, now: at('2026-06-01T00:00:00Z') }), seed: 'a' }
     expect(validatePlan({ ...once, now: at('2026-08-01T00:00:00Z'), stored: passed })).toMatchObject({ moves: false })
     const ended = { ...validatePlan({ ...cron, end_at: at('2026-07-01T00:00:00Z') }), seed: 'a' }

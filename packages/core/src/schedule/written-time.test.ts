@@ -84,7 +84,7 @@ describe('what is not a time is refused with what to write', () => {
     expect(readTime(text)).toEqual({ problem })
   })
 
-  // Backtracking over these would go on for minutes, and this test with it.
+  // A pattern that backtracks over these would run for minutes.
   it.each([
     ['a time before a million spaces', `2027-01-01T08:00:00${' '.repeat(1_000_000)}x`],
     ['a million digits and letters', '1a'.repeat(500_000)],

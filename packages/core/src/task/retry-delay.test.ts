@@ -20,7 +20,7 @@ describe('retryDelayMs', () => {
     expect(retryDelayMs({ retry, retry_after: null, random: 1 - Number.EPSILON })).toBe(window - 1)
   })
 
-  it('is never before Retry-After, and spreads what was turned away together', () => {
+  it('is never before Retry-After, and spreads tasks that were rejected together', () => {
     expect(retryDelayMs({ retry: 1, retry_after: 30, random: 0 })).toBe(30 * SECOND)
     expect(retryDelayMs({ retry: 1, retry_after: 30, random: 0.5 })).toBe(35 * SECOND)
   })
@@ -36,7 +36,7 @@ describe('retryDelayMs', () => {
     )
   })
 
-  it('never comes sooner for a later retry with the same luck', () => {
+  it('is never shorter for a later retry with the same random number', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 120 }), retryAfter, random, (retry, retry_after, drawn) => {
         const delay = (n: number) => retryDelayMs({ retry: n, retry_after, random: drawn })

@@ -21,7 +21,7 @@ describe('nextRetryMs', () => {
     ['unknown', ['unknown']],
     ['refused', []],
     ['bad_answer', []],
-  ])('%s is tried again with retry_on %j and no other', (failure, allowed) => {
+  ])('%s is retried with retry_on %j and no other', (failure, allowed) => {
     for (const retry_on of RETRY_LEVELS) {
       expect([retry_on, nextRetryMs(policy({ retry_on }), failed(failure), 0) !== null]).toEqual([
         retry_on,
@@ -41,7 +41,7 @@ describe('nextRetryMs', () => {
     expect(nextRetryMs(policy(more), failed('not_sent'), 0) !== null).toBe(again)
   })
 
-  it('tries at most 1 + max_retries times, and puts off the first retry of each round as the first', () => {
+  it('tries at most 1 + max_retries times, and delays the first retry after one by hand as a first retry', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 500 }), (max_retries, tries_before) => {
         let tries = tries_before + 1

@@ -3,7 +3,7 @@ import { countLocal, nextLocal, previousLocal } from './calendar.ts'
 import { readCron } from './pattern.ts'
 import { cronProblem } from './problem.ts'
 
-/** A small generator that gives the same numbers in every run. */
+/** A small generator with the same numbers in every run. */
 const makeRandom = (seed: number) => () => {
   seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
   return seed / 2 ** 32

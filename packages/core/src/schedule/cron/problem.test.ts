@@ -70,17 +70,17 @@ describe('? stands for one day field only', () => {
     ['0 10 ? * 1,3', '"0 10 ? * MON,WED"', '"0 10 ? * SUN,TUE"'],
     ['0 10 ? * 2/2', '"0 10 ? * TUE/2"', '"0 10 ? * MON/2"'],
     ['0 10 ? * MON,4', '"0 10 ? * MON,THU"', '"0 10 ? * MON,WED"'],
-  ])('%s beside it is refused with both readings', (expression, asCron, asQuartz) => {
+  ])('%s beside it is refused with both meanings', (expression, asCron, asQuartz) => {
     expect(problem(expression)).toMatch(/means different days to different readers/)
     expect(problem(expression)).toContain(asCron)
     expect(problem(expression)).toContain(asQuartz)
   })
-  it('a 0 has one reading', () => {
+  it('a 0 has one meaning', () => {
     expect(problem('0 10 ? * 0')).toContain('write "0 10 ? * SUN" (0 as cron counts, from Sunday = 0)')
   })
 })
 
-describe('a form of another scheduler is refused with what it is here', () => {
+describe('a form of another scheduler is refused with how to write it here', () => {
   it.each([
     [
       '0 15 10 ? * 6L 2027-2029',
@@ -133,7 +133,7 @@ describe('a form of another scheduler is refused with what it is here', () => {
     expect(problem(expression)).toContain(says)
   })
 
-  it('whatever is refused, what a sentence says to write can be written', () => {
+  it('whatever an error says to write can be read', () => {
     for (const expression of [
       '0 10 * * ? *',
       '0 18 ? * 2-6 *',
