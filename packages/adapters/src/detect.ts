@@ -90,7 +90,8 @@ export const identify = async (http: Http, signal?: AbortSignal): Promise<Source
 }
 
 /** `a Langflow`, `an Automagik Hive`. */
-const withArticle = (type: SourceType): string => `${/^[AEIOU]/.test(KINDS[type].name) ? 'an' : 'a'} ${KINDS[type].name}`
+const withArticle = (type: SourceType): string =>
+  `${/^[AEIOU]/.test(KINDS[type].name) ? 'an' : 'a'} ${KINDS[type].name}`
 
 /** The server is of another kind than the user said; the message names it. */
 export const wrongKind = (url: string, wanted: SourceType, found: SourceType | null): SourceError => {

@@ -8,14 +8,14 @@ import type { JsonValue, ReadJson } from '../json/reader.ts'
 import { oneLine } from '../plain-text.ts'
 import type { HiveKind } from './flow.ts'
 
-/** An answer that was judged: the run completed. */
+/** The answer of a run that completed. */
 export type HiveAnswer = { result: string; notes: string[] }
 
 const SUCCESS = 'COMPLETED'
 
 /**
- * The text of a finished run. A run that did not complete is a SourceError, in all the ways in which agno says so: a status, a step
- * without success, a run inside a step. In Hive 0.1 (`playground`) a finished run still calls itself RUNNING.
+ * The result of a run. A run that did not complete is a SourceError; agno says so by a status, by a step without success, or by a run inside a
+ * step. In Hive 0.1 (`playground`) a finished run has the status RUNNING.
  */
 export const readHiveAnswer = (
   where: string,
@@ -34,10 +34,10 @@ export const readHiveAnswer = (
   return judged(answer, text, (one) => one !== SUCCESS)
 }
 
-/** agno's own words, in all its versions, for a call that it turns away before anything runs. */
-const TURNED_AWAY =
+/** agno's own words, in all its versions, for a call that it rejects before anything runs. */
+const REJECTED =
   /^(authorization\b|invalid (authentication|or missing|token)|(agent|team|workflow) not found$|not found$|part exceeded|there was an error parsing|service accounts|job queue|insufficient|access denied)/i
-/** A status and nothing else: said by whatever stands in front. */
+/** Only the words of a status: those of a proxy. */
 const PHRASES = new Set([
   'bad request',
   'unauthorized',
@@ -50,23 +50,17 @@ const PHRASES = new Set([
 ])
 
 /**
- * agno passes on the status that the provider of its model gave it: a 401, 429 or 503 of that kind is neither our key nor a busy Hive,
- * and the run has begun. Null: it is what it looks like.
+ * The failure behind a status that agno passes on from its model's provider: such a 401, 429 or 503 does not mean our key or a busy Hive, and the
+ * run has begun. Null: the status is the server's own.
  */
 export const forwardedFailure = (status: number, body: JsonValue): SourceError | null => {
   const reason = isObject(body) && typeof body['detail'] === 'string' ? body['detail'] : null
-  if (
-    status < 400 ||
-    status === 405 ||
-    reason === null ||
-    TURNED_AWAY.test(reason) ||
-    PHRASES.has(reason.toLowerCase())
-  )
+  if (status < 400 || status === 405 || reason === null || REJECTED.test(reason) || PHRASES.has(reason.toLowerCase()))
     return null
   return flowFailed(reason)
 }
 
-/** What a completed run holds, if it is one. */
+/** The result of a run whose status is good; a SourceError when a step or a run inside it failed. */
 const judged = (answer: JsonObject, source: JsonText, hasFailed: (status: string) => boolean): HiveAnswer => {
   const step = failedStep(answer['step_results'], 0)
   if (step !== null) throw flowFailed(step)
@@ -75,7 +69,7 @@ const judged = (answer: JsonObject, source: JsonText, hasFailed: (status: string
     if (typeof status === 'string' && hasFailed(status.toUpperCase()))
       throw flowFailed(reasonIn(run) ?? `a step ended with the status ${oneLine(status, 50)}`)
   }
-  // A content that is no text is shown as the server wrote it.
+  // Content that is not a text is shown as the server wrote it.
   const result = contentText(answer['content'], partOf(source, 'content'))
   return { result: result ?? '', notes: result === null ? ['The run completed and gave no content.'] : [] }
 }
@@ -90,9 +84,9 @@ const reasonIn = (value: JsonObject): string | null => {
   return reason?.trim() ? reason : null
 }
 
-/** Steps may hold steps (parallel, loop, condition). */
+/** Why a step failed; null when none did. Steps may hold steps (parallel, loop, condition). */
 const failedStep = (steps: JsonValue | undefined, depth: number): string | null => {
-  // A parallel step's results are a list in the list.
+  // The results of a parallel step are a list in the list.
   const all = Array.isArray(steps) ? steps.flatMap((step) => (Array.isArray(step) ? step : [step])) : []
   for (const step of objectsIn(all)) {
     if (step['success'] === false) {
@@ -105,7 +99,7 @@ const failedStep = (steps: JsonValue | undefined, depth: number): string | null 
   return null
 }
 
-/** What a run still waits for from a person, in words. */
+/** What a paused run waits for from a person, in words. */
 const openRequests = (answer: JsonObject): string[] => {
   const asked = objectsIn(answer['tools']).flatMap((tool): string[] => {
     const name = typeof tool['tool_name'] === 'string' ? oneLine(tool['tool_name'], 100) : 'a tool'
@@ -123,16 +117,16 @@ const openRequests = (answer: JsonObject): string[] => {
 }
 const waitsFor = (answer: JsonObject): string => openRequests(answer).join(', ') || 'a person'
 
-/** Sessions of agno 2.0 to 2.2 keep no status: what waits for nothing is completed, as failed runs are not kept there at all. */
+/** The status of a run in a session. agno 2.0 to 2.2 stores none, and stores no failed runs: a run that waits for nothing is completed. */
 export const statusOfKept = (run: JsonObject): string => {
   if (typeof run['status'] === 'string') return run['status'].toUpperCase()
   return openRequests(run).length > 0 ? 'PAUSED' : SUCCESS
 }
 
-/** The names of a kind's own events; those of members and steps come in the same stream. */
+/** How the events of each kind begin; events of members and steps come in the same stream. */
 const EVENTS: Record<HiveKind, string> = { agent: 'Run', team: 'TeamRun', workflow: 'Workflow' }
 
-/** The result of a streamed run. Its own failure decides, also when a completed event follows it. */
+/** The result of a streamed run. Its own failure decides, even when a completed event follows. */
 export const readHiveStream = async (
   where: string,
   kind: HiveKind,
@@ -140,14 +134,14 @@ export const readHiveStream = async (
 ): Promise<HiveAnswer & { answer: JsonText; bytes: number }> => {
   const prefix = EVENTS[kind]
   let run_id: JsonValue | undefined
-  /** Said of this run, or of one that has no id. */
+  /** `failure`: of this run. `reason`: of an error event without an id. */
   let failure: string | null = null
   let reason: string | null = null
   let completed: { value: JsonObject; answer: JsonText; bytes: number } | null = null
   try {
     for await (const { value, text, bytes } of jsonDocuments(where, stream)) {
       if (!isObject(value)) continue
-      // A server that does not stream gives the answer alone.
+      // A server that does not stream sends the answer alone.
       if (value['event'] === undefined && typeof value['status'] === 'string' && run_id === undefined)
         return { ...readHiveAnswer(where, { value, text }, { playground: false }), answer: text, bytes }
       if (typeof value['event'] !== 'string' || !value['event'].startsWith(prefix)) continue
@@ -163,13 +157,13 @@ export const readHiveStream = async (
       else if (event === 'Error' && value['run_id'] === undefined) reason = reasonIn(value) ?? reason ?? ''
     }
   } catch (error) {
-    // Lost after the failure was told: the outcome is known.
+    // The connection broke after the failure was reported: the outcome is known.
     const told = failure ?? reason
     if (told !== null && error instanceof SourceError && error.failure === 'unknown') throw flowFailed(told)
     throw error
   }
   if (failure !== null) throw flowFailed(failure)
-  // In a stream agno 3.1 calls a step's run CANCELLED that gave its whole answer.
+  // In a stream agno 3.1 says CANCELLED of a step's run that returned its whole answer.
   if (completed) {
     const { value, answer, bytes } = completed
     return { ...judged(value, answer, (one) => one === 'ERROR' || one === 'PAUSED'), answer, bytes }

@@ -23,7 +23,7 @@ const Entry = z.object({
   system_message: z.object({ description: Text }).nullish().catch(null),
 })
 
-/** Null for something that has no id. */
+/** Null for a value without an id. */
 export const hiveFlow = (kind: HiveKind, value: JsonValue, withData: boolean): RemoteFlow | null => {
   const parsed = Entry.safeParse(value)
   const entry = parsed.data
@@ -38,11 +38,11 @@ export const hiveFlow = (kind: HiveKind, value: JsonValue, withData: boolean): R
   })
 }
 
-/** Whether this was synced from Hive 0.1, whose ids have names of their own and whose API is the playground. */
+/** Whether the flow was synced from Hive 0.1, whose API is the playground and whose ids are in fields such as `agent_id`. */
 export const isPlaygroundFlow = (data: JsonValue): boolean =>
   isObject(data) && data['id'] === undefined && HIVE_KINDS.some((kind) => typeof data[`${kind}_id`] === 'string')
 
-/** Where the server keeps things, and what it counts: no part of what an agent does. */
+/** Fields about storage and counts, which are not part of the definition. */
 const HOUSEKEEPING = new Set(['db_id', 'sessions', 'session_table', 'created_at', 'updated_at', 'storage'])
 /** Parts that are agents, teams or steps themselves. */
 const PARTS = ['members', 'steps', 'agent', 'team'] as const
@@ -51,7 +51,7 @@ export const canonicalHive = (data: JsonValue): JsonValue => (isObject(data) ? s
 
 const definition = (value: JsonObject): JsonObject => {
   const kept = without(value, HOUSEKEEPING)
-  // Hive's own count of what its agno can take; it moves with every upgrade.
+  // Hive's count of the parameters of its agno: it changes with every upgrade.
   if (isObject(kept['metadata']))
     kept['metadata'] = without(kept['metadata'], new Set(['agno_parameters_count', 'loaded_from']))
   for (const part of PARTS) {

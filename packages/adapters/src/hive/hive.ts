@@ -14,18 +14,18 @@ import { formProblem, hiveProblems } from './message.ts'
 import { recoverHive } from './recover.ts'
 
 const READ_TIMEOUT_MS = 30_000
-/** Asked for by nobody. */
+/** The id of an agent that no server has. */
 const NO_AGENT = 'spark-asks-whether-empty-messages-are-taken'
 
 const Text = z.string().nullish().catch(null)
 const Info = z.object({ os_version: Text, agno_version: Text })
 
-/** What a plain run of a workflow says where only the streamed form works: on agno 2.0 to 2.2 after anybody streamed that workflow. */
+/** The error of a plain run when only the streamed form works: on agno 2.0 to 2.2 after anybody streamed that workflow. */
 const STREAMS_ONLY = /async_generator/
 
 /** An Automagik Hive, 0.1 to 1.0, or any other AgentOS of agno. */
 export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
-  // 0.1 wants the one, later ones the other; every one takes both.
+  // Hive 0.1 reads the first header, later ones the second; all accept both.
   const http = makeHttp({
     url,
     pool,
@@ -43,7 +43,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       throw error
     }
 
-  /** The agents, and where this server keeps its API; looked at with the key. */
+  /** The agents, and the base path of this server's API; read with the key. */
   const agentsAt = async (signal?: AbortSignal): Promise<{ base: '' | 'playground/'; agents: RemoteFlow[] }> => {
     const agents = await itemsAt('agent', '', false, signal).catch(absent(null))
     return agents
@@ -63,7 +63,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     withData: boolean,
     signal?: AbortSignal,
   ): Promise<RemoteFlow[]> => {
-    // An AgentOS may do without teams or workflows.
+    // An AgentOS may have no teams or workflows.
     return itemsAt(kind, base, withData, signal).catch(absent([]))
   }
 
@@ -77,7 +77,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     }
     const base = await baseOf(signal)
     if (base !== '') {
-      // The playground has no address for one agent or team.
+      // The playground has no path for one agent or team.
       const flow = (await listed(flow_type, base, true, signal)).find((one) => one.id === id) ?? null
       if (flow === null || flow_type !== 'workflow') return flow
     }
@@ -91,7 +91,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     })
   }
 
-  /** What it says without the key; nothing that looks like Hive is an error. */
+  /** What the server says without the key; a SourceError when it is not a Hive. */
   const sight = async (
     signal?: AbortSignal,
   ): Promise<{ name: string; version: string | null; status: string; agno?: string }> => {
@@ -110,7 +110,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     const name = /automagik.?hive/i.test(root?.description ?? '')
       ? 'Automagik Hive'
       : oneLine(root?.name ?? 'AgentOS', 100)
-    // agno 3 tells its versions apart from its name, and from 2.9 on its own version there.
+    // agno 3 gives its version only here; from 2.9 on agno also gives its own one here.
     const info = await readPage(open, 'info', Info, signal)
     return {
       name,
@@ -130,7 +130,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       method: 'POST',
       purpose: 'run',
       path: `${base}${kind}s/${pathSegment(call.flow_id)}/runs`,
-      // What is not known to the server becomes an argument of the run: nothing else is sent.
+      // Nothing else: a field that the server does not know becomes an argument of the run.
       ...(asJson
         ? { json: jsonText({ input: { message }, stream: streamed, session_id: call.session_id }) }
         : { form: { message, stream: String(streamed), session_id: call.session_id } }),
@@ -146,9 +146,9 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
     })
   }
 
-  /** Plain, unless only the streamed form works: the server goes on with a plain run when the connection breaks, and can be asked about it. */
+  /** Runs plainly unless only the streamed form works: a plain run goes on when its connection breaks, and its outcome can be recovered. */
   const runAt = async (call: RunCall, base: string, leftMs: () => number): Promise<RunAnswer> => {
-    // Hive 0.1 cannot serialize the plain answer of a workflow: it ends in a 500 after the workflow ran.
+    // Hive 0.1 cannot serialize the plain answer of a workflow: after the workflow ran comes a 500.
     const streamed = call.streams_only === true || (base !== '' && call.flow_type === 'workflow')
     try {
       return await runOnce(call, base, streamed, leftMs())
@@ -210,7 +210,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
 
     async refusesEmpty(signal) {
       const base = await baseOf(signal)
-      // The form is looked at before the agent, so one that nobody has tells it. It depends on the server's FastAPI, not on its agno alone.
+      // The server checks the form before it looks for the agent. Whether it takes an empty one depends on its FastAPI, not on its agno alone.
       const request: HttpCall = {
         method: 'POST',
         purpose: 'read',
@@ -229,7 +229,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
       refuseTweaks(call)
       if (call.flow_type === 'flow')
         throw new SourceError('flow_not_found', 'refused', `${url} has agents, teams and workflows, and no flows.`)
-      pathSegment(call.flow_id) // before anything is asked
+      pathSegment(call.flow_id) // throws before anything is sent
       const until = performance.now() + call.timeoutMs
       const leftMs = (): number => Math.max(1, Math.ceil(until - performance.now()))
       const base = isPlaygroundFlow(call.data) ? 'playground/' : ''
@@ -237,7 +237,7 @@ export const makeHive = ({ url, api_key, pool }: SourceOptions): Source => {
         return await runAt(call, base, leftMs)
       } catch (error) {
         if (!(error instanceof SourceError) || error.error_code !== 'flow_not_found') throw error
-        // Nothing ran. The server may have been upgraded since the sync.
+        // Nothing ran. The server may have been upgraded since the sync, and its API moved.
         const now = await agentsAt(AbortSignal.any([call.signal, AbortSignal.timeout(leftMs())])).then(
           ({ base: found }) => found,
           () => base,

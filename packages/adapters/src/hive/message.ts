@@ -2,13 +2,13 @@ import type { FieldError, JsonText } from '@automagik-spark/core'
 import { messageProblems, messageText } from '../message-flow.ts'
 import type { AskedRun, RunProblems, VersionInfo } from '../source.ts'
 
-/** What agno takes in one field of a form, its name included, counted as it is encoded; measured with 2.2 and 3.1, which refuse more after it was sent. */
+/** The most that agno takes in one field of a form, in encoded bytes with the field's name; measured with 2.2 and 3.1, which refuse more only after it was sent. */
 const MAX_FIELD_BYTES = 1024 * 1024 - 'message'.length
 
 /** Why a message is too long for a form; null when it is not. */
 export const formProblem = (input_value: JsonText | null): string | null => {
   const text = messageText({ input_value })
-  // An encoded byte takes three at most: most messages need no counting.
+  // A character is at most nine encoded bytes, so most messages need no counting.
   if (text.length * 9 <= MAX_FIELD_BYTES) return null
   const size = new URLSearchParams({ '': text }).toString().length - 1
   return size > MAX_FIELD_BYTES
@@ -16,7 +16,7 @@ export const formProblem = (input_value: JsonText | null): string | null => {
     : null
 }
 
-/** What a Hive would refuse of a run, by what was found at its last probe. */
+/** What a Hive would refuse of a run, by its last probe. */
 export const hiveProblems = (run: AskedRun): RunProblems => {
   const { errors, ...rest } = messageProblems(run)
   const problem = inputProblem(run)

@@ -13,13 +13,13 @@ import { isPlaygroundFlow } from './flow.ts'
 const TIMEOUT_MS = 30_000
 
 /**
- * Asks Hive what its session holds of a lost call. agno keeps a run there when it is over, so one that is absent may still be under way:
- * it is never said that it did not arrive. Nothing is said of a session that others use too, nor where nothing is kept.
+ * Looks for a lost call in its session at the Hive. agno stores a run there when it is over, so a run that is absent may still be under way: it is
+ * never `never_arrived`. A session that others use too, or that is not stored, tells nothing.
  */
 export const recoverHive = async ({ url, http }: { url: string; http: Http }, call: LostCall): Promise<Recovery> => {
   const { data, flow_type } = call
   if (!call.own_session || flow_type === 'flow' || isPlaygroundFlow(data)) return { state: 'unknown' }
-  // Without a database of its own an agent keeps nothing. The parameter is wanted as soon as a server has more than one.
+  // An agent without a database stores nothing. A server with several databases requires the parameter.
   const db_id = isObject(data) && typeof data['db_id'] === 'string' ? data['db_id'] : null
   if (db_id === null) return { state: 'unknown' }
 
@@ -31,7 +31,7 @@ export const recoverHive = async ({ url, http }: { url: string; http: Http }, ca
       if (response.status === 404) return { value: [], text: jsonText([]), bytes: 0 }
       if (isSuccess(response)) return response.json()
       const failure = await response.failure()
-      // It will answer the same way the next time.
+      // The server would answer the same next time.
       if (failure.failure === 'refused') return null
       throw failure
     },
@@ -39,7 +39,7 @@ export const recoverHive = async ({ url, http }: { url: string; http: Http }, ca
   return answered === null ? { state: 'unknown' } : recoveryIn(url, call, answered)
 }
 
-/** What a session's runs say about a lost call. */
+/** What the runs of a session say of a lost call. */
 export const recoveryIn = (
   url: string,
   call: LostCall,
@@ -48,12 +48,12 @@ export const recoveryIn = (
   const sources = elementsOf(text)
   const runs = (Array.isArray(value) ? value : []).flatMap((run, i) =>
     isObject(run) && isOf(call, run) ? [{ run, source: sources[i]! }] : [],
-  ) // the same list twice
+  ) // `value` and `text` are the same list
   for (const run of runs) {
     const state = stateOf(url, run)
     if (state.state === 'completed') return { ...state, bytes }
   }
-  // A failure may be that of an earlier try.
+  // With several tries the failure may belong to an earlier one.
   const [last] = runs.slice(-1)
   if (!last || call.tries > 1) return { state: 'running' }
   return stateOf(url, last)

@@ -7,28 +7,28 @@ import { type JsonDocument, jsonDocuments, type JsonStream } from '../json/docum
 import type { JsonValue, ReadJson } from '../json/reader.ts'
 import { oneLine } from '../plain-text.ts'
 
-/** What one output component gave: by output name, `results` holds a message, data, a table or a text. */
+/** What one output component returned: `results` holds, by output name, a message, data, a table or a text. */
 const Output = z.object({
   component_id: z.string().nullish(),
   results: z.unknown().optional(),
   outputs: z.unknown().optional(),
 })
 const Answer = z.object({ outputs: z.array(z.object({ outputs: z.array(Output.nullable()) }).nullable()) })
-/** `source`: where it stands in the server's own text. */
+/** `source`: its place in the server's own text. */
 type Output = z.output<typeof Output> & { source: () => JsonNode | undefined }
 
 export type LangflowAnswer = {
   result: string
   notes: string[]
-  /** The components that answered, where the answer says so. */
+  /** The components that answered, as far as the answer names them. */
   from: string[]
-  /** The components that made the texts, where the messages say so: what stands before the outputs. */
+  /** The components before the outputs that made the texts, as far as the messages name them. */
   makers: string[]
-  /** Outputs came, and all of them empty, though something other than an input made them. */
+  /** There are outputs, and all are empty although something other than an input made them. */
   allEmpty: boolean
 }
 
-/** The text that a person wants of a run's answer. `chosen` is an output component that has to be among them, or null for all. */
+/** The text of a run's answer for a person. `chosen`: the output component to read, which must be there; null: all of them. */
 export const readLangflowAnswer = (
   where: string,
   { value, text: source }: ReadJson,
@@ -41,7 +41,7 @@ export const readLangflowAnswer = (
     ),
   )
   const wanted = outputs.filter(({ component_id }) => component_id === chosen)
-  // Never the text of another one: it would pass for the answer that was asked for.
+  // The text of another component would pass for the answer of the chosen one.
   if (chosen !== null && wanted.length === 0) throw noOutput(chosen)
   const notes: string[] = []
   const read = (chosen === null ? outputs : wanted).flatMap(textsOf)
@@ -74,7 +74,7 @@ const textsOf = (output: Output): ReadText[] => {
       path.reduce((node, key) => node?.at(key), output.source())
   const results = entries(output.results)
   if (results.length > 0) return results.flatMap(([key, value]) => textOf(value, within('results', key)))
-  // Data of a component that is no output has its value only here.
+  // Only here is the value of data from a component that is not an output.
   return entries(output.outputs).flatMap(([key, value]) =>
     isObject(value) && 'message' in value
       ? textOf(value['message'], within('outputs', key, 'message'))
@@ -82,7 +82,7 @@ const textsOf = (output: Output): ReadText[] => {
   )
 }
 
-/** What is no text is shown as the server wrote it. */
+/** A value that is not a text is shown as the server wrote it. */
 const textOf = (value: unknown, source: () => JsonNode | undefined): ReadText[] => {
   if (value === null || value === undefined) return []
   if (typeof value === 'string') return [{ text: value, echoed: false }]
@@ -106,8 +106,8 @@ const sourceOf = (message: Record<string, unknown>): string => {
 const entries = (value: unknown): [string, unknown][] => (isObject(value) ? Object.entries(value) : [])
 
 /**
- * The result in a streamed run: JSON documents parted by blank lines, one of which is the `end`. Without it the run failed,
- * and from Langflow 1.8 on `error` events say why.
+ * The result of a streamed run: JSON documents separated by blank lines, one of which is the `end`. Without an `end` the run failed; from
+ * Langflow 1.8 on `error` events say why.
  */
 export const readLangflowStream = async (
   where: string,
@@ -130,11 +130,11 @@ export const readLangflowStream = async (
       if (event['event'] === 'token') tokens++
       if (event['event'] === 'error')
         reason = reasonOf(data) ?? (typeof data['text'] === 'string' ? data['text'] : reason)
-      // A server that does not stream answers with the result alone.
+      // A server that does not stream sends the result alone.
       if (event['event'] === undefined && 'outputs' in event) return { value: event as JsonValue, text, bytes, tokens }
     }
   } catch (error) {
-    // A broken connection after an error event: the server had said what became of the run.
+    // The connection broke after an error event: the outcome is known.
     if (reason !== null && error instanceof SourceError && error.failure === 'unknown') throw flowFailed(reason)
     throw error
   }

@@ -10,14 +10,14 @@ import { tweakedInputs } from './tweaks.ts'
 const deliveryIn = (graph: FlowGraph, { input_component, tweaks }: Pick<FlowUse, 'input_component' | 'tweaks'>) =>
   deliveryOf(graph, input_component, tweakedInputs(graph, tweaks))
 
-/** An input that travels by tweak names its component: if that was replaced, Langflow drops the input without a word. What would be refused is looked at again, too. */
+/** An input sent as a tweak names its component: if that was replaced, Langflow drops the input silently. A run that would be refused also reads the flow first. */
 export const readsFirst = (use: FlowUse, rule: InputRule): boolean => {
   if (use.input_value === null) return false
   const graph = graphOf(use.data, rule)
   return deliveryIn(graph, use)?.by === 'tweak' || chosenProblem(graph, use) !== null
 }
 
-/** Where the input goes and the answer comes from, now that the flow is `now`. */
+/** Where the input goes and the answer comes from when the flow is as in `now`. */
 export const driftOf = (use: FlowUse, now: JsonValue, rule: InputRule): Drift => {
   const was = graphOf(use.data, rule)
   const graph = graphOf(now, rule)
@@ -58,7 +58,7 @@ export const driftOf = (use: FlowUse, now: JsonValue, rule: InputRule): Drift =>
   }
 }
 
-/** An answer that does not come from where the copy says: the flow was changed, or a router in it went elsewhere. */
+/** Whether an answer comes from other components than the copy says: the flow was changed, or a router in it took another way. */
 export const isFromElsewhere = (data: JsonValue, from: string[], rule: InputRule): boolean => {
   const graph = graphOf(data, rule)
   if (graph.nodes.length === 0) return false
@@ -67,17 +67,17 @@ export const isFromElsewhere = (data: JsonValue, from: string[], rule: InputRule
   return from.some((id) => !runs.has(id)) || (expected.length > 0 && !expected.some(({ id }) => from.includes(id)))
 }
 
-/** An answer may name thousands. */
+/** An answer can name thousands. */
 const MOST_STRANGERS = 20
 
-/** Which of these components are not in the flow; none where its graph is not known. */
+/** The components that are not in the flow; none when its graph is not known. */
 export const strangersIn = (data: JsonValue, ids: string[], rule: InputRule): string[] => {
   const graph = graphOf(data, rule)
   if (ids.length === 0 || graph.nodes.length === 0) return []
   return [...new Set(ids)].filter((id) => id.length < 200 && !has(graph, id)).slice(0, MOST_STRANGERS)
 }
 
-/** Why the answer of a run is not the one that was asked for, now that the flow is `now`: its input did not reach it, or, without one, another part of it ran. */
+/** Why an answer is not to the run's input, when the flow is as in `now`: the input did not reach it, or, in a run without input, another part of it ran. */
 export const lostIn = (use: FlowUse, now: JsonValue, from: string[], rule: InputRule): string | null => {
   if (use.input_value === null) return otherPartIn(graphOf(use.data, rule), graphOf(now, rule))
   const sent = deliveryIn(graphOf(use.data, rule), use)
@@ -98,7 +98,7 @@ export const lostIn = (use: FlowUse, now: JsonValue, from: string[], rule: Input
   return `The flow was changed at its server since it was synced, and its input did not reach it: ${start ? `Langflow starts at ${start.id} now` : 'nothing in it takes an input now'}. The flow ran without it, so this answer is not the one that was asked for.`
 }
 
-/** The flow is not what its copy is, and only streams its text as it is now. */
+/** Whether the flow differs from its copy, and now only streams its text. */
 export const hasBegunToStream = (data: JsonValue, now: JsonValue, rule: InputRule): boolean =>
   streamsByItsCode(graphOf(now, rule)) && JSON.stringify(canonicalGraph(now)) !== JSON.stringify(canonicalGraph(data))
 
@@ -109,15 +109,15 @@ const otherPartIn = (was: FlowGraph, graph: FlowGraph): string | null =>
 
 const has = (graph: FlowGraph, id: string): boolean => graph.nodes.some((node) => node.id === id)
 
-/** Langflow runs another part of the flow than it did: not the same one with components added or replaced. */
+/** Whether Langflow now runs another part of the flow, not the same one with components added or replaced. */
 const isOtherPart = (was: FlowGraph, graph: FlowGraph): boolean => {
   if (was.nodes.length === 0) return false
   const before = surelyRunning(was)
   const { start, runs } = surelyRunning(graph)
-  // What it started at is there still, and has been passed over.
+  // Its start is still there, and Langflow does not start at it any more.
   if (before.start && start && start.id !== before.start.id && has(graph, before.start.id)) return true
   if ([...runs].some((id) => before.runs.has(id))) return false
-  // Nothing of what ran runs now. It was replaced as a whole, unless a part that was there before has its turn.
+  // Nothing that ran runs now: the part was replaced as a whole, unless a part that was there before runs instead.
   const isNew = [...runs].every((id) => !has(was, id))
   const isGone = before.start === null || !has(graph, before.start.id)
   return !(isNew && isGone && (start === null || start.type === before.start?.type))
@@ -130,7 +130,7 @@ const startsNow = (was: FlowGraph, graph: FlowGraph): string => {
   return `Langflow starts at ${start.id}${before ? ` instead of ${before.id}` : ''}`
 }
 
-/** An output lies in the part that runs. */
+/** Whether the part that runs has an output. */
 const answers = (graph: FlowGraph): boolean => {
   const { runs } = surelyRunning(graph)
   return graph.nodes.some((node) => node.isOutput && runs.has(node.id))

@@ -4,7 +4,7 @@ import { reasonOf } from '../http/error-reason.ts'
 import { flowFailed, unknown } from '../http/failure.ts'
 import type { JsonValue } from '../json/reader.ts'
 
-/** What stands in front of a Langflow says no more than this. */
+/** All that a proxy in front of a Langflow says. */
 const PHRASES = new Set([
   'internal server error',
   'server error',
@@ -13,13 +13,13 @@ const PHRASES = new Set([
   'bad request',
 ])
 
-/** Said of a part of a flow: it was found itself, and ran. */
+/** Words about a part of a flow: the flow itself was found, and ran. */
 const OF_A_RUN = /^Error running graph|\b(graph|component|vertex|vertices)\b/i
 
 /**
- * What the answer to a run means where its status alone says something else. Langflow's own failures are JSON with `detail` or
- * `message`: any other 500 is said by a server that is going down, or by what stands in front of it, and the flow may have run. Up to 1.7
- * it answers 404 when a component's error holds "not found", and 400 when it holds words about UUIDs: that flow ran and failed.
+ * What a response to a run means when its status alone would mislead; null when the status is right. Langflow's own failures are JSON with
+ * `detail` or `message`. Any other 500 comes from a server that is going down or from a proxy, and the flow may have run. Up to 1.7 Langflow
+ * answers 404 when a component's error holds "not found", and 400 when it holds words about UUIDs: that flow ran and failed.
  */
 export const langflowFailure =
   (where: string) =>

@@ -17,7 +17,7 @@ import { defaultInput, deliveryOf, inputProblem, isTextInput, isWebhook, outputP
 
 const Text = z.string().nullish().catch(null)
 
-/** What is read of a flow; headers in lists have `data: null`. */
+/** The fields that are read of a flow; headers in lists have `data: null`. */
 const Flow = z.object({
   id: z.string().min(1),
   name: z.string(),
@@ -30,17 +30,17 @@ const Flow = z.object({
   data: z.unknown().optional(),
 })
 
-/** Null for something that is no flow. */
+/** Null for a value that is not a flow. */
 export const remoteFlow = (value: unknown, folders: ReadonlyMap<string, string>): RemoteFlow | null => {
   const parsed = Flow.safeParse(value)
   if (!parsed.success) return null
   const flow = parsed.data
-  const data = (flow.data ?? null) as JsonValue // came out of JSON.parse
+  const data = (flow.data ?? null) as JsonValue // from JSON.parse
   return {
     id: flow.id,
     name: oneLine(flow.name, 300),
     description: manyLines(flow.description ?? '', 5000),
-    // Langflow's own `flow_type` (1.13) means something else.
+    // Langflow 1.13 has a `flow_type` with another meaning.
     flow_type: 'flow',
     is_component: flow.is_component ?? false,
     folder_id: flow.folder_id ?? null,
@@ -153,7 +153,7 @@ const outputOf = (
 const name = (wanted: string): string => JSON.stringify(oneLine(wanted, 100))
 const ids = (nodes: FlowNode[]): string => nodes.map(({ id }) => id).join(', ')
 
-/** What the editor keeps for itself, by where it stands. */
+/** Fields that only the editor uses, by their place. */
 const EDITOR = {
   node: new Set([
     'position',
@@ -171,11 +171,11 @@ const EDITOR = {
   ]),
   nodeData: new Set(['showNode', 'selected']),
   component: new Set(['documentation', 'last_updated', 'updated_at', 'edited']),
-  // An edge's id is made of its ends, in ways that changed between versions.
+  // An edge's id is made of its ends, in a way that changes between versions.
   edge: new Set(['id', 'selected', 'animated', 'style', 'className', 'zIndex', 'type']),
 }
 
-/** The graph as far as a run depends on it, in a fixed order. */
+/** The part of the graph on which a run depends, in a fixed order. */
 export const canonicalGraph = (data: JsonValue): JsonValue => {
   if (!isObject(data)) return null
   const nodes = objectsIn(data['nodes'])
@@ -191,7 +191,7 @@ export const canonicalGraph = (data: JsonValue): JsonValue => {
   return { nodes: inOrder(nodes), edges: inOrder(edges) }
 }
 
-/** Keys sorted within, and the members by what they then look like. */
+/** The values with sorted keys, sorted by their text. */
 const inOrder = (values: JsonObject[]): JsonValue[] =>
   values
     .map(sorted)

@@ -47,7 +47,7 @@ const Edge = z.object({
 })
 type Edge = z.output<typeof Edge>
 
-/** The components that Langflow takes for inputs and outputs. */
+/** The components that are inputs and outputs for Langflow. */
 const INPUTS = ['ChatInput', 'TextInput', 'Webhook']
 const OUTPUTS = ['ChatOutput', 'TextOutput', 'DataOutput']
 
@@ -57,30 +57,30 @@ export type FlowNode = {
   type: string
   name: string
   description: string
-  /** Its display name as it is written: a tweak may name it by that. */
+  /** Its display name as written: a tweak can name the component by it. */
   displayName: string | null
-  /** What a tweak can change, as the flow describes it. */
+  /** The fields that a tweak can change, as the flow describes them. */
   fields: ReadonlyMap<string, JsonObject>
   isInput: boolean
   isOutput: boolean
-  /** By Langflow up to 1.6, which takes whatever holds such a name in its id: `WebhookParser-1` too. */
+  /** An input for Langflow up to 1.6, which goes by names in the id: `WebhookParser-1` too. */
   isInputOfOld: boolean
-  /** A text is stored in its input. */
+  /** Its input holds a stored text. */
   stored: boolean
-  /** Fields that another component fills. Whatever is sent there is overwritten. */
+  /** Fields that another component fills: it overwrites what is sent to them. */
   fed: ReadonlySet<string>
-  /** Langflow answers with its earlier result. */
+  /** Langflow answers with an earlier result of it. */
   frozen: boolean
-  /** Inside a group: tweaks reach only what stands beside the groups. */
+  /** Inside a group, where tweaks do not reach. */
   grouped: boolean
-  /** Its own Python code; null when the graph does not hold it. */
+  /** Its Python code; null when the graph lacks it. */
   code: string | null
-  /** The module it comes from, where the graph says so. */
+  /** Its Python module; null when the graph does not name it. */
   module: string | null
 }
 
 export type FlowGraph = {
-  /** As Langflow runs them: groups are replaced by what is in them. */
+  /** As Langflow runs them: groups are replaced by their members. */
   nodes: FlowNode[]
   /** As a person and a tweak see them: a group is one component. */
   shown: FlowNode[]
@@ -93,21 +93,21 @@ type Parts = { nodes: { node: Node; grouped: boolean }[]; edges: Edge[] }
 const listIn = (data: JsonValue | undefined, key: string): JsonValue[] =>
   isObject(data) && Array.isArray(data[key]) ? data[key] : []
 const partsOf = (data: JsonValue | undefined, grouped: boolean): Parts => ({
-  // Sticky notes are no components.
+  // Sticky notes are not components.
   nodes: listIn(data, 'nodes')
     .flatMap((value) => (isObject(value) && value['type'] !== 'noteNode' ? (Node.safeParse(value).data ?? []) : []))
     .map((node) => ({ node, grouped })),
   edges: listIn(data, 'edges').flatMap((value) => Edge.safeParse(value).data ?? []),
 })
 
-/** Deeper than anybody groups. */
+/** No flow nests groups deeper. */
 const MAX_GROUPS = 10
 
-/** Groups replaced by their members, which come last, and their edges led to the member that is meant: as Langflow does it before a run. */
+/** As Langflow does before a run: replaces groups by their members, which come last, and leads the groups' edges to the right members. */
 const ungrouped = (data: JsonValue | undefined, grouped: boolean, depth = 0): Parts => {
   const parts = partsOf(data, grouped)
   for (const { node } of [...parts.nodes]) {
-    const flow = node.data.node?.flow as JsonValue | undefined // out of JSON.parse
+    const flow = node.data.node?.flow as JsonValue | undefined // from JSON.parse
     if (!isObject(flow) || depth >= MAX_GROUPS) continue
     const inner = ungrouped(flow['data'], true, depth + 1)
     const sources = new Set(inner.edges.map(({ source }) => source))
@@ -135,7 +135,7 @@ const targetInGroup = ({ target, data }: Edge): Pick<Edge, 'target' | 'data'> =>
     : { target, data: data ?? null }
 }
 
-/** What a group's output stands for. Langflow up to 1.7 takes the last member instead, which it mostly is. */
+/** The member behind an output of a group. Langflow up to 1.7 takes the last member instead, which is mostly the same. */
 const sourceInGroup = ({ data }: Edge, { outputs }: Component, inner: Parts): string | null => {
   const name = data?.sourceHandle?.name
   if (!name) return null
@@ -174,7 +174,7 @@ const nodeOf = (
       Object.entries((node?.template ?? {}) as JsonObject).flatMap(([field, value]): [string, JsonObject][] =>
         isObject(value) ? [[field, value]] : [],
       ),
-    ), // out of JSON.parse
+    ), // from JSON.parse
     isInput: known(INPUTS) !== undefined || node?.is_input === true,
     isOutput: known(OUTPUTS) !== undefined || node?.is_output === true,
     isInputOfOld: INPUTS.some((name) => id.includes(name)) || node?.is_input === true,
@@ -188,19 +188,19 @@ const nodeOf = (
 }
 
 /**
- * What a server takes for an input. Up to 1.6 whatever holds the name of one in its id, from 1.7 on what is of its type. Not known: what both
- * agree on.
+ * What is an input for a server: up to 1.6 a component whose id holds the name of one, from 1.7 on a component of that type. Not known: what
+ * both rules agree on.
  */
 export type InputRule = 'by id' | 'by type' | 'not known'
 
-/** By the release that a probe found. */
+/** The rule of a release, as a probe found it. */
 export const inputRuleOf = (release: unknown): InputRule => {
   const [, major, minor] = typeof release === 'string' ? (/^(\d+)\.(\d+)/.exec(release) ?? []) : []
   if (major === undefined) return 'not known'
   return Number(major) < 1 || (Number(major) === 1 && Number(minor) < 7) ? 'by id' : 'by type'
 }
 
-/** Graphs are large, and every run of a flow asks about the same one. */
+/** Graphs are large, and every run of a flow uses the same one. */
 const known: Record<InputRule, WeakMap<object, FlowGraph>> = {
   'by id': new WeakMap(),
   'by type': new WeakMap(),
@@ -208,7 +208,7 @@ const known: Record<InputRule, WeakMap<object, FlowGraph>> = {
 }
 const EMPTY: FlowGraph = { nodes: [], shown: [], next: new Map(), before: new Map() }
 
-/** The graph of a flow, of whatever shape that is. */
+/** The graph in a flow's data; empty when it has another shape. */
 export const graphOf = (data: JsonValue, rule: InputRule = 'not known'): FlowGraph => {
   if (!isObject(data)) return EMPTY
   const found = known[rule].get(data) ?? readGraph(data, rule)
@@ -229,7 +229,7 @@ const readGraph = (data: JsonObject, rule: InputRule): FlowGraph => {
     put(next, source, target)
     put(before, target, source)
     const fields = fed.get(target) ?? new Set()
-    // An edge that does not say where it ends: at the input, as nearly all do.
+    // An edge without a target field ends at the input, as nearly all do.
     fed.set(target, fields.add(handles?.targetHandle?.fieldName ?? 'input_value'))
   }
   const all = nodes.map((part) => ruled(nodeOf(part, fed), rule))
@@ -247,15 +247,15 @@ const ruled = (node: FlowNode, rule: InputRule): FlowNode => {
   return rule === 'by type' ? { ...node, isInputOfOld: node.isInput } : node
 }
 
-/** Where Langflow starts, and what it runs; no start means that all of it runs. */
+/** Where Langflow starts, and what it runs; without a start it runs everything. */
 export type RunningPart = { start: FlowNode | null; runs: ReadonlySet<string> }
 
-/** Its list of what to start at, by what the ids hold. */
+/** What Langflow starts at, by names in the ids, in its order. */
 const STARTS = ['webhook', 'chat']
 
 /**
- * The part of a flow that Langflow runs: what its start reaches, and what feeds that. So in all versions from 1.5 to 1.13
- * (`find_start_component_id` and `get_sorted_vertices`), but for what is an input: `old` asks 1.5.
+ * The part of a flow that Langflow runs: everything that its start reaches, and everything that feeds that. The same in all versions from 1.5
+ * to 1.13 (`find_start_component_id` and `get_sorted_vertices`), except for what is an input: `old` is the rule of 1.5.
  */
 export const runningPart = ({ nodes, next, before }: FlowGraph, { old = false } = {}): RunningPart => {
   const inputs = nodes.filter((node) => (old ? node.isInputOfOld : node.isInput))
@@ -263,7 +263,7 @@ export const runningPart = ({ nodes, next, before }: FlowGraph, { old = false } 
     STARTS.map((name) => inputs.find(({ id }) => id.toLowerCase().includes(name))).find((node) => node !== undefined) ??
     null
   const runs = start ? reachedFrom([...reachedFrom([start.id], next)], before) : new Set(nodes.map(({ id }) => id))
-  // A run begins at what nothing feeds, unless the whole flow is a circle: other circles run only when such a beginning leads to them.
+  // A run begins at the components that nothing feeds, unless the whole flow is a cycle. Other cycles run only when such a component leads to them.
   const begins = nodes.filter(({ id }) => !before.has(id)).map(({ id }) => id)
   return {
     start,
@@ -277,7 +277,7 @@ export const runningPart = ({ nodes, next, before }: FlowGraph, { old = false } 
   }
 }
 
-/** What is reached of `runs`: what the beginnings feed, and what else feeds that. */
+/** The components of `runs` that are reached from the beginnings: what they feed, and what else feeds that. */
 const begunFrom = (
   begins: string[],
   { next, before, runs }: Pick<FlowGraph, 'next' | 'before'> & Pick<RunningPart, 'runs'>,
@@ -292,12 +292,12 @@ const begunFrom = (
 
 const reachedFrom = (ids: string[], edges: ReadonlyMap<string, string[]>): Set<string> => {
   const reached = new Set(ids)
-  // A set goes on with what is added while it is walked.
+  // The loop also visits what is added to the set during it.
   for (const id of reached) for (const other of edges.get(id) ?? []) reached.add(other)
   return reached
 }
 
-/** What runs at every Langflow, 1.5 included; what runs at the newer ones when that is nothing. */
+/** The part that every Langflow runs, 1.5 included; when that is nothing, the part that newer ones run. */
 export const surelyRunning = (graph: FlowGraph): RunningPart => {
   const found = parts.get(graph) ?? findSurelyRunning(graph)
   parts.set(graph, found)
@@ -313,6 +313,6 @@ const findSurelyRunning = (graph: FlowGraph): RunningPart => {
   return both.size > 0 ? { ...part, runs: both } : part
 }
 
-/** Whatever leads to one of these components, themselves included. */
+/** Everything that leads to one of these components, and the components. */
 export const upstreamOf = (graph: FlowGraph, ids: string[]): ReadonlySet<string> => reachedFrom(ids, graph.before)
 export const downstreamOf = (graph: FlowGraph, ids: string[]): ReadonlySet<string> => reachedFrom(ids, graph.next)

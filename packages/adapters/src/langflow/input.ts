@@ -1,25 +1,25 @@
 import { type FlowGraph, type FlowNode, type RunningPart, runningPart, surelyRunning } from './graph.ts'
 
 export const isWebhook = ({ type }: FlowNode): boolean => type === 'Webhook'
-/** Takes the plain `input_value` of a run. */
+/** Whether it takes the plain `input_value` of a run. */
 export const isTextInput = (node: FlowNode): boolean =>
   node.isInput &&
   !isWebhook(node) &&
   (node.type === 'ChatInput' || node.type === 'TextInput' || node.fields.has('input_value'))
 
-/** The field that an input goes to. */
+/** The field that takes the input. */
 export const inputField = (node: FlowNode): string => (isWebhook(node) ? 'data' : 'input_value')
 const isFed = (node: FlowNode): boolean => node.fed.has(inputField(node))
 
-/** A component that a person may send the input to. */
+/** Whether a user may choose it as input component. */
 export const takesInput = (node: FlowNode): boolean =>
   isTextInput(node) || isWebhook(node) || node.fields.has('input_value')
 
-/** Where the input goes when nobody chose: to what runs and is not fed by another component, and holds nothing yet before what does. */
+/** Where the input goes by default: to an input that runs and that no other component feeds; one without a stored text comes first. */
 export const defaultInput = ({ nodes }: FlowGraph, { runs }: RunningPart): FlowNode | null => {
   const usable = nodes.filter((node) => runs.has(node.id) && !isFed(node))
   const inputs = usable.filter(isTextInput)
-  // What is in a group gets no tweak, and a webhook gets its input by nothing else.
+  // A webhook gets its input by a tweak, which does not reach into a group.
   return (
     inputs.find(({ type }) => type === 'ChatInput') ??
     inputs.find(({ stored }) => !stored) ??
@@ -29,18 +29,18 @@ export const defaultInput = ({ nodes }: FlowGraph, { runs }: RunningPart): FlowN
   )
 }
 
-/** How an input reaches its component. */
+/** How the input reaches its component. */
 export type Delivery = {
   node: FlowNode
-  /** `any` reaches every chat and text input at once, the others one alone; by `tweak` an input does not arrive quite unchanged. */
+  /** `any` reaches all chat and text inputs at once, the others only one. By `tweak` Langflow changes some characters of the input. */
   by: 'any' | 'chat' | 'text' | 'tweak'
 }
 
 const NOBODY: ReadonlySet<string> = new Set()
 
 /**
- * How the input of a flow travels; null when nothing takes it. A chosen component that the flow doesn't have counts as none. What
- * others hold, or get by a tweak, stays.
+ * How the input of a flow is sent; null when nothing takes it. A chosen component that the flow lacks is ignored. Texts that other inputs
+ * hold, or get by a tweak, stay.
  */
 export const deliveryOf = (
   graph: FlowGraph,
@@ -65,11 +65,11 @@ export const deliveryOf = (
   return { node, by: sole ?? (node.grouped ? 'any' : 'tweak') }
 }
 
-/** What runs at one version of Langflow or another. */
+/** What some version of Langflow runs. */
 const mayRun = (graph: FlowGraph): ReadonlySet<string> =>
   new Set([...runningPart(graph).runs, ...runningPart(graph, { old: true }).runs])
 
-/** The input type that reaches this node and no other input: Langflow goes by what the ids hold, and from 1.10 on by the types. Null when there is none. */
+/** The input type that reaches this component and no other input; null when there is none. Langflow goes by names in the ids, from 1.10 on by types. */
 const soleInputType = ({ nodes }: FlowGraph, node: FlowNode): 'chat' | 'text' | null => {
   const inputs = nodes.filter(({ isInput, isInputOfOld }) => isInput || isInputOfOld)
   const fits = (type: string, component: string): boolean => {
@@ -80,7 +80,7 @@ const soleInputType = ({ nodes }: FlowGraph, node: FlowNode): 'chat' | 'text' | 
   return fits('chat', 'ChatInput') ? 'chat' : fits('text', 'TextInput') ? 'text' : null
 }
 
-/** Why an input cannot reach the component that somebody chose; null when it can. */
+/** Why the input cannot reach the chosen component; null when it can. */
 export const inputProblem = (graph: FlowGraph, node: FlowNode): string | null => {
   const part = surelyRunning(graph)
   if (!part.runs.has(node.id)) return notRunning(node, part)
@@ -94,7 +94,7 @@ export const outputProblem = (graph: FlowGraph, node: FlowNode): string | null =
   return part.runs.has(node.id) ? null : notRunning(node, part)
 }
 
-/** The same of both components that were chosen for a flow, as far as it has them. */
+/** The problem of the chosen components, as far as the flow has them; null: none. */
 export const chosenProblem = (
   graph: FlowGraph,
   { input_component, output_component }: { input_component: string | null; output_component: string | null },
@@ -109,7 +109,7 @@ const notRunning = ({ id }: FlowNode, { start }: RunningPart): string =>
     ? `${id} does not run: Langflow starts at ${start.id} and runs only what is connected to it`
     : `${id} does not run: Langflow finds nothing to start at`
 
-/** A component that took the place of one that the flow no longer has: the only new one of its kind that runs. */
+/** The component that replaced one that the flow lacks now: the only new one of its type that runs. */
 export const replacementOf = (id: string, before: FlowGraph, graph: FlowGraph): FlowNode | null => {
   const old = before.nodes.find((node) => node.id === id)
   if (!old) return null

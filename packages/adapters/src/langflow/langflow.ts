@@ -18,7 +18,7 @@ import { mayStreamUnseen, streamsByItsCode } from './stream.ts'
 
 const READ_TIMEOUT_MS = 30_000
 
-/** Of one name; more are told apart by nobody. */
+/** Flows with one name; nobody tells more of them apart. */
 const MOST_NAMESAKES = 10
 
 const Header = z.object({ id: z.string(), name: z.string(), endpoint_name: z.string().nullish().catch(null) })
@@ -31,7 +31,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
   const http = makeHttp({ url, pool, api_key, keyHeaders: (key) => ({ 'x-api-key': key }), reasonOf })
 
   const folderNames = async (signal?: AbortSignal): Promise<Map<string, string>> => {
-    // Projects since 1.4, only folders before. A flow without its folder's name is better than none.
+    // Projects since 1.4, folders before. A flow without the name of its folder is better than none.
     for (const path of ['api/v1/projects/', 'api/v1/folders/']) {
       try {
         const folders = await http.list(
@@ -57,7 +57,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
     const value = await http.call(
       { method: 'GET', purpose: 'read', path, timeoutMs: READ_TIMEOUT_MS, signal },
       async (response) => {
-        // 404 unknown or somebody else's, 422 not a UUID, a web page up to 1.7.
+        // 404: unknown, or of another user. 422: not a UUID. Up to 1.7 a web page.
         if (response.status === 404 || response.status === 422 || (isSuccess(response) && response.isHtml)) return null
         if (!isSuccess(response)) throw await response.failure()
         return (await response.json()).value
@@ -79,7 +79,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
     source_type: 'langflow',
 
     async probe(signal) {
-      // Without the key: it is not looked at here, and nobody knows yet who answers.
+      // Without the key, which this page does not check: another server may be there.
       const open = openHttp({ url, pool, known_key: api_key })
       const found = await readPage(open, 'api/v1/version', LangflowVersion, signal)
       if (!found) throw wrongKind(url, 'langflow', await identify(open, signal))
@@ -89,9 +89,9 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
         health,
       )
       if (status !== 'ok' && status !== 'unknown') throw unhealthy(url)
-      // The only one of the three that looks at the key.
+      // Of the three pages only this one checks the key.
       await http.get({ path: 'api/v1/users/whoami', timeoutMs: PROBE_TIMEOUT_MS, signal }, z.object({ id: z.string() }))
-      // Langflow Base before 1.12 has a numbering of its own: its 0.7.3 is Langflow 1.7.3.
+      // Langflow Base before 1.12 has its own versions: its 0.7.3 is Langflow 1.7.3.
       const release = name === 'Langflow Base' ? version.replace(/^0\./, '1.') : version
       return {
         version: oneLine(version, 100),
@@ -111,7 +111,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
     async findFlows(named, signal) {
       const flow = await getFlow({ id: named }, signal)
       if (flow) return [flow]
-      // What people call it: its name at the end of an endpoint before its title, and that before the same in other letters.
+      // By what people call it: first the name of its endpoint, then its own name, then that in other upper and lower case.
       const headers = await listed((one): FlowHeader | null => Header.safeParse(one).data ?? null, signal)
       const alike = (is: (header: FlowHeader) => boolean) => headers.filter(is)
       const wanted = named.toLowerCase()
@@ -165,7 +165,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
       const doubt = (is_elsewhere || is_empty || strangers.length > 0) && {
         doubt: { from, is_elsewhere, is_empty, strangers },
       }
-      // A text that came in pieces is the proof, and one that did not is the proof of the opposite.
+      // A streamed run shows it: a text in pieces means that the flow streams, a text in one piece that it does not.
       if (read.tokens !== null) return { ...answer, ...doubt, streams_only: read.tokens > 0 }
       if (!isSuspect) return { ...answer, ...doubt }
       const note =
@@ -177,7 +177,7 @@ export const makeLangflow = ({ url, api_key, pool, version_info }: SourceOptions
 
 const health = async (response: HttpResponse): Promise<string> => {
   if (response.status >= 500) throw await response.failure()
-  // A proxy may let only the API through.
+  // A proxy may pass only the API on.
   if (!isSuccess(response) || response.isHtml) return 'unknown'
   const parsed = Status.safeParse((await response.json()).value)
   return parsed.success ? parsed.data.status : 'unknown'

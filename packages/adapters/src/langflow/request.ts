@@ -24,7 +24,7 @@ import {
   unreadable,
 } from './tweaks.ts'
 
-/** The body of a run; the notes say what of the input cannot be brought unchanged. */
+/** The body of a run; the notes say what of the input and the tweaks does not arrive unchanged. */
 export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; notes: string[] } => {
   const { input_value: input, tweaks } = call
   const graph = graphOf(call.data, rule)
@@ -34,7 +34,7 @@ export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; no
   const body: [string, JsonText][] = [
     ['output_type', jsonText('any')],
     ['session_id', jsonText(call.session_id)],
-    // Components that are no outputs answer only when asked by name.
+    // A component that is not an output answers only when it is named.
     ...(output && !output.isOutput ? [['output_component', jsonText(output.id)] satisfies [string, JsonText]] : []),
   ]
   const said = notesOf(graph, tweaks)
@@ -43,14 +43,14 @@ export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; no
     notes: [...said, ...notes],
   })
 
-  // Left out, the flow runs with the text that is stored in its input, or that a tweak puts there. An empty one overwrites both.
+  // Without `input_value` the flow uses the text that its input holds or gets by a tweak. An empty one would overwrite both.
   if (input === null) return given([])
   const twice = tweakOfTheInput(graph, call.input_component, tweaks)
   if (twice !== null) said.push(`Both the input and the tweak ${twice} fill one field: the input was taken.`)
   const delivery = deliveryOf(graph, call.input_component, tweakedInputs(graph, tweaks))
   const by = wayOf(delivery, tweaks)
   if (by !== 'tweak') {
-    // `any` reaches chat and text inputs; with `chat` a text-only flow would run without its input. It takes nothing but strings.
+    // `any` reaches chat and text inputs; with `chat` a flow with text inputs alone would run without its input. Only strings are taken.
     body.push(['input_type', jsonText(by)], ['input_value', asStringText(input)])
     return given(
       !delivery && graph.nodes.length > 0 ? ['Nothing in the flow takes the input of a run: it was ignored.'] : [],
@@ -58,7 +58,7 @@ export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; no
   }
   const { node } = delivery!
   const text = isWebhook(node) ? webhookData(input) : isStringText(input) ? plainText(input) : tweakJson(input)
-  // Without `input_value`, which would overwrite the stored values of all other inputs.
+  // An `input_value` would overwrite the stored texts of all other inputs.
   body.push(['input_type', jsonText('any')])
   const notes = text.includes('\\n')
     ? [`The input holds a backslash followed by n. Langflow takes the two for a line break in what goes to ${node.id}.`]
@@ -66,7 +66,7 @@ export const runRequest = (call: RunCall, rule: InputRule): { body: JsonText; no
   return given(notes, tweaked(tweaks, node.id, inputField(node), text))
 }
 
-/** What was stored before it was checked, or could not be checked, runs: its loss is said. */
+/** Tweaks that have no effect. Such a run is made all the same (they were stored before they were checked, or could not be checked), with a note. */
 const notesOf = (graph: FlowGraph, tweaks: JsonText | null): string[] => {
   if (tweaks === null || graph.nodes.length === 0) return []
   return [
@@ -96,7 +96,7 @@ const refuseUnreadable = ({ input_value, tweaks }: Pick<RunCall, 'input_value' |
     )
 }
 
-/** What a run that is asked for would lose. */
+/** What a requested run would lose. */
 export const checkRun = (
   { input_value, tweaks, input_component, data }: AskedRun,
   rule: InputRule = 'not known',
@@ -119,13 +119,13 @@ export const checkRun = (
   }
 }
 
-/** Beside a tweak of a chat input's value Langflow refuses an input for chat alone. */
+/** Langflow refuses an input of type `chat` or `text` beside a tweak of an input's value: it is sent as a tweak, too. */
 const wayOf = (delivery: Delivery | null, tweaks: JsonText | null): Delivery['by'] => {
   if (delivery === null) return 'any'
   return delivery.by !== 'any' && !delivery.node.grouped && tweaksAnInput(tweaks) ? 'tweak' : delivery.by
 }
 
-/** A component that somebody chose and that a run would not use: its input would be lost, or its answer never come. */
+/** Refuses a run whose chosen components do not run: the input would be lost, or no answer would come. */
 const refuseIdle = (
   graph: FlowGraph,
   {
@@ -149,10 +149,10 @@ const refuseIdle = (
 const tweaksAnInput = (tweaks: JsonText | null): boolean =>
   tweaks !== null && membersOf(tweaks).some(([, tweak]) => partOf(tweak, 'input_value') !== undefined)
 
-/** The tweaks with one more field; everything else stays as it was written. */
+/** Adds one field to the tweaks; all else stays as it was written. */
 const tweaked = (tweaks: JsonText | null, component: string, field: string, text: string): JsonText => {
   const given = tweaks === null ? [] : membersOf(tweaks)
-  const own = given.findLast(([key]) => key === component)?.[1] // as the server will read it
+  const own = given.findLast(([key]) => key === component)?.[1] // of doubled keys the server takes the last
   const fields = own ? membersOf(own).filter(([key]) => key !== field) : []
   return objectText([
     ...given.filter(([key]) => key !== component),
@@ -160,7 +160,7 @@ const tweaked = (tweaks: JsonText | null, component: string, field: string, text
   ])
 }
 
-/** A webhook takes a JSON object as text; Langflow itself wraps what is none in `payload`. */
+/** A webhook takes a JSON object as text. Any other input is wrapped in `payload`, as Langflow does. */
 const webhookData = (input: JsonText): string => {
   if (isObjectText(input)) return tweakJson(input)
   const text = plainText(input)
@@ -177,7 +177,7 @@ const isObject = (text: string): boolean => {
   }
 }
 
-/** The same JSON without a backslash before an n: in a tweak Langflow makes a line break of the two, which breaks the JSON. */
+/** The same JSON without a backslash before an n: in a tweak Langflow turns the two into a line break, which breaks the JSON. */
 const tweakJson = (json: string): string =>
   json.replace(/\\(.)/g, (escape, character) =>
     character === 'n' ? '\\u000a' : character === '\\' ? '\\u005c' : escape,

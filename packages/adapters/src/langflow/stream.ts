@@ -1,11 +1,11 @@
 import type { FlowGraph, FlowNode } from './graph.ts'
 import { surelyRunning, upstreamOf } from './graph.ts'
 
-/** Python that hands over its text piece by piece. */
+/** Python that returns its text piece by piece. */
 const PIECEWISE =
   /\byield\b|\.a?stream\(|\bAsync(Iterator|Iterable|Generator)\b|\b(Generator|Iterator)\[|\bItera(tor|ble)\[str\]/
 
-/** A generator expression counts where it is given away as it is (`text=(w for w in words)`), not where a list or a `join` eats it up. */
+/** A generator expression that is passed on as it is (`text=(w for w in words)`), not one that a list or a `join` consumes. */
 const givesAGenerator = (line: string): boolean => {
   const at = line.search(/=[ \t]*\(/)
   const loop = at === -1 ? -1 : line.indexOf(' for ', at)
@@ -13,7 +13,7 @@ const givesAGenerator = (line: string): boolean => {
 }
 const isPiecewise = (code: string): boolean => PIECEWISE.test(code) || code.split('\n').some(givesAGenerator)
 
-/** Langflow's own components: in a plain run they answer with a whole text, whatever their code holds. */
+/** Langflow's own components: in a plain run they return the whole text, whatever their code is. */
 const OWN_MODULE = /^(lfx|langflow)\.(components|base)\./
 const OWN_TYPES = new Set([
   'Agent',
@@ -29,7 +29,7 @@ const OWN_TYPES = new Set([
   'Webhook',
 ])
 
-/** What leads to an output of the part that runs. */
+/** The components that lead to an output in the part that runs. */
 const speaking = (graph: FlowGraph): FlowNode[] => {
   const { runs } = surelyRunning(graph)
   const before = upstreamOf(
@@ -39,17 +39,17 @@ const speaking = (graph: FlowGraph): FlowNode[] => {
   return graph.nodes.filter((node) => runs.has(node.id) && before.has(node.id))
 }
 
-// A plain run turns every `stream` switch off that stands beside the groups; one inside a group stays as it is.
+// A plain run turns `stream` switches off, but not those inside groups.
 const isSwitchedOff = (node: FlowNode): boolean => !node.grouped && node.fields.has('stream')
 const isOwn = ({ module, type }: FlowNode): boolean => (module === null ? OWN_TYPES.has(type) : OWN_MODULE.test(module))
 
-/** A component of the flow gives its text only as a stream, as far as its code shows: a plain run would answer with an empty text. */
+/** Whether a component returns its text only as a stream, by its code: a plain run would have an empty text. */
 export const streamsByItsCode = (graph: FlowGraph): boolean => {
   const known = seen.get(graph) ?? looksPiecewise(graph)
   seen.set(graph, known)
   return known
 }
-/** Code is long, and every run of a flow asks about the same. */
+/** Code is long, and every run of a flow has the same. */
 const seen = new WeakMap<FlowGraph, boolean>()
 const looksPiecewise = (graph: FlowGraph): boolean =>
   speaking(graph).some((node) => {
@@ -57,6 +57,6 @@ const looksPiecewise = (graph: FlowGraph): boolean =>
     return node.code !== null && !isOwn(node) && !isSwitchedOff(node) && isPiecewise(node.code)
   })
 
-/** The code of a component that may only stream is not known. */
+/** Whether a component whose code is not known may only stream. */
 export const mayStreamUnseen = (graph: FlowGraph): boolean =>
   graph.nodes.length === 0 || speaking(graph).some((node) => node.code === null && !isOwn(node) && !isSwitchedOff(node))

@@ -4,21 +4,21 @@ import { oneLine } from '../plain-text.ts'
 import type { FlowGraph, FlowNode } from './graph.ts'
 import { deliveryOf, inputField, isTextInput } from './input.ts'
 
-/** What the tweaks of a run change: the last of doubled keys counts, as it does for Langflow. */
+/** The tweaks by component or field; of doubled keys the last counts, as for Langflow. */
 const entriesOf = (tweaks: JsonText | null): [key: string, value: JsonText][] => [
   ...new Map(tweaks === null ? [] : membersOf(tweaks)),
 ]
 
-/** A component is named by its id, or by its display name: of several with one name Langflow takes the last. */
+/** The component that a tweak names, by id or by display name; of several with that name Langflow takes the last. */
 const nodeNamed = ({ shown }: FlowGraph, key: string): FlowNode | undefined =>
   shown.find(({ id }) => id === key) ?? shown.findLast(({ displayName }) => displayName === key)
 
 const shownName = (text: string): string => JSON.stringify(oneLine(text, 100))
 
-/** Fields whose whole value is an object; into any other one Langflow puts the members of an object beside the value. */
+/** Types of fields whose value is an object. Into a field of another type Langflow puts the members of an object beside its value. */
 const OBJECT_TYPES = new Set(['dict', 'NestedDict', 'mcp', 'table', 'tools', 'sortableList'])
 
-/** Tweaks for which the flow has no place, as a sentence names them. Langflow ignores them without a word. */
+/** What the flow lacks for some tweaks, as parts of a sentence. Langflow ignores such tweaks silently. */
 export const unplacedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
   entriesOf(tweaks).flatMap(([key, value]): string[] => {
     if (!isObjectText(value))
@@ -40,7 +40,7 @@ export const unplacedTweaks = (graph: FlowGraph, tweaks: JsonText | null): strin
     })
   })
 
-/** Tweaks that change nothing, since another component of the flow fills the field. */
+/** Tweaks without effect, as another component of the flow fills the field. */
 export const overfedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
   entriesOf(tweaks).flatMap(([key, value]) => {
     const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
@@ -49,7 +49,7 @@ export const overfedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string
       : []
   })
 
-/** Tweaks that put a number, a truth value or nothing where a text belongs: Langflow keeps what the flow holds. */
+/** Tweaks that set a text to a number, a boolean or null: Langflow keeps the text of the flow. */
 export const mistypedTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
   entriesOf(tweaks).flatMap(([key, value]) => {
     const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
@@ -62,7 +62,7 @@ export const mistypedTweaks = (graph: FlowGraph, tweaks: JsonText | null): strin
       : []
   })
 
-/** Tweaks of a component's own code: Langflow 1.5 runs it, later ones ignore or refuse it. */
+/** Tweaks of a component's code: Langflow 1.5 runs it, later versions ignore or refuse it. */
 export const codeTweaks = (graph: FlowGraph, tweaks: JsonText | null): string[] =>
   entriesOf(tweaks).flatMap(([key, value]) => {
     const node = isObjectText(value) ? nodeNamed(graph, key) : undefined
@@ -78,13 +78,13 @@ export const tweakedInputs = (graph: FlowGraph, tweaks: JsonText | null): Readon
     }),
   )
 
-/** A field of a group stands for that of a component inside. */
+/** Whether a field of a group stands for a field of a component inside it. */
 const standsFor = (group: FlowNode, name: string, id: string, field: string): boolean => {
   const proxy = group.fields.get(name)?.['proxy']
   return isObject(proxy) && proxy['id'] === id && proxy['field'] === field
 }
 
-/** The tweak of the field that the input fills, as the caller wrote it; null when there is none. */
+/** The tweak of the field that takes the input, as the caller wrote it; null when there is none. */
 export const tweakOfTheInput = (graph: FlowGraph, chosen: string | null, tweaks: JsonText | null): string | null => {
   const entries = entriesOf(tweaks)
   if (entries.length === 0) return null
@@ -106,7 +106,7 @@ export const tweakOfTheInput = (graph: FlowGraph, chosen: string | null, tweaks:
 }
 
 /**
- * What Langflow cannot read: from 1.7 on such a body is not refused, the flow runs without input and without tweaks. It takes a text or
+ * What Langflow cannot read. From 1.7 on it does not refuse such a body, but runs the flow without input and tweaks. It reads a text or
  * an object for each tweak, no half of a surrogate pair, and no number beyond a double's range.
  */
 export const unreadable = (input: JsonText | null, tweaks: JsonText | null): FieldError[] => {
