@@ -11,7 +11,7 @@ const BUILD_INPUTS = ['turbo.json', 'tsconfig.base.json', 'tsup.shared.ts']
 const PACKAGE_FILES = ['package.json', 'tsconfig.json', 'tsup.config.ts', 'prisma.config.ts']
 const PACKAGE_FOLDERS = ['src', 'prisma', 'scripts']
 /** Packages that are installed and not built. */
-const OTHERS = ['bench', 'e2e']
+const OTHERS = ['bench', 'e2e', 'examples']
 const GENERATED = /^(packages|apps)\/[^/]+\/src\/generated(\/|$)/
 const TEST = /\.test\.ts$/
 
