@@ -85,7 +85,9 @@ const startProxy = async () => {
       (body) => {
         const ready = servers.filter(({ isReady }) => isReady)
         const first = turn++ % Math.max(ready.length, 1)
-        pass(incoming, outgoing, body, [...ready.slice(first), ...ready.slice(0, first)])
+        // The others last: as nginx does, it tries a server that it takes for down rather than none.
+        const others = servers.filter(({ isReady }) => !isReady)
+        pass(incoming, outgoing, body, [...ready.slice(first), ...ready.slice(0, first), ...others])
       },
       () => outgoing.destroy(), // the client left before it had sent all
     )
