@@ -16,7 +16,7 @@ const { status, error } = spawnSync(
     stdio: 'inherit',
     env: {
       ...process.env,
-      // `generate` never runs the schema engine, but downloads it unless this names an existing file. Node itself is one on every system.
+      // `generate` does not run the schema engine, but downloads it unless this names an existing file; Node is one on every system.
       PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
       CHECKPOINT_DISABLE: '1',
       PRISMA_HIDE_UPDATE_MESSAGE: '1',

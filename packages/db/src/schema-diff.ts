@@ -11,8 +11,8 @@ type Options = {
 const FILTERS = { externalTables: [], externalEnums: [] }
 
 /**
- * The SQL that schema.prisma asks for and the migrations don't make; empty when they agree. What Prisma cannot express (functions,
- * triggers, checks, partial indexes) it doesn't see either.
+ * The SQL that schema.prisma needs and the migrations do not make; empty when they agree. Prisma does not see what it cannot express
+ * (functions, triggers, checks, partial indexes).
  */
 export const schemaDrift = ({ emptyUrl, migrations }: Options): Promise<string> =>
   withSchemaEngine({ url: emptyUrl, shadowUrl: emptyUrl }, async ({ engine, scriptError }) => {

@@ -10,28 +10,28 @@ import { schemaOf, searchPath } from './address.ts'
 
 export type SchemaEngine = {
   engine: Wasm.SchemaEngine
-  /** PostgreSQL's own words about the last script that failed; the engine keeps them to itself. */
+  /** PostgreSQL's own error of the last script that failed; the engine does not pass it on. */
   scriptError: () => Error | null
 }
 type Options = {
   url: string
-  /** An empty database that `diff` and `createMigration` may fill; what only applies migrations needs none. */
+  /** An empty database that `diff` may fill; applying migrations needs none. */
   shadowUrl?: string
-  /** What is run for a script, in one implicit transaction: by default the script. */
+  /** The text that runs for a script, in one implicit transaction; by default the script itself. */
   wrap?: (script: string) => string
 }
 
 const OID_CHAR = 18
 const OID_TEXT = 25
 
-/** Only what is called here: this house's TypeScript libraries have no WebAssembly. */
+/** Only what is called here: the TypeScript libraries of this repository have no types of WebAssembly. */
 type WebAssemblyApi = {
   instantiate: (bytes: Uint8Array, imports: object) => Promise<{ instance: { exports: Record<string, unknown> } }>
 }
 
 let loaded: Promise<typeof Wasm> | null = null
 
-/** Loaded on first use: five megabytes that an ordinary start doesn't need. */
+/** Loaded on first use: these five megabytes are not needed by a start with nothing to migrate. */
 const load = async (): Promise<typeof Wasm> => {
   const wasm = await import('@prisma/schema-engine-wasm/schema_engine_bg')
   const path = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg')
@@ -41,7 +41,7 @@ const load = async (): Promise<typeof Wasm> => {
     './schema_engine_bg.js': wasm,
   })
   wasm.__wbg_set_wasm(instance.exports)
-  // Where the engine leaves its last words before it traps; without it they would be lost in a TypeError.
+  // The engine reports a panic here; without it a TypeError would hide the message.
   const shared = globalThis as { PRISMA_WASM_PANIC_REGISTRY?: { set_message: (message: string) => void } } // Prisma's name for it
   shared.PRISMA_WASM_PANIC_REGISTRY ??= {
     set_message(message) {
@@ -54,8 +54,8 @@ const load = async (): Promise<typeof Wasm> => {
 }
 
 /**
- * The catalogue's one-byte type "char" is unknown to the adapter, but the engine reads it when it compares schemas: declared as text
- * here, and noted, so that it can be handed on as a character.
+ * Presents the catalog's one-byte type "char" to the adapter as text, since the adapter does not know it, and remembers these columns: the
+ * engine reads them as characters when it compares schemas.
  */
 const markCharacters = (pool: pg.Pool): WeakMap<object, number[]> => {
   const columns = new WeakMap<object, number[]>()
@@ -71,7 +71,7 @@ const markCharacters = (pool: pg.Pool): WeakMap<object, number[]> => {
   return columns
 }
 
-/** Prisma's schema engine on one connection to `url`, for the time of `work`. */
+/** Runs `work` with Prisma's schema engine on one connection to `url`. */
 export const withSchemaEngine = async <T>(
   { url, shadowUrl, wrap = (script) => script }: Options,
   work: (engine: SchemaEngine) => Promise<T>,
@@ -92,7 +92,7 @@ export const withSchemaEngine = async <T>(
       ...(first !== '' && { onConnect: async (client: pg.ClientBase) => void (await client.query(first)) }),
     })
     opened.add(pool)
-    pool.on('error', () => {}) // told by the statement that needs the connection next
+    pool.on('error', () => {}) // the next statement on the connection throws it, too
     const characters = markCharacters(pool)
     const adapter = await new PrismaPg(pool, {
       disposeExternalPool: true,
@@ -104,7 +104,7 @@ export const withSchemaEngine = async <T>(
       for (const column of characters.get(result.rows) ?? []) result.columnTypes[column] = ColumnTypeEnum.Character
       return result
     }
-    // The adapter's own way splits a script at every semicolon, also inside a function's body, and has no transaction around it.
+    // The adapter would split a script at every semicolon, also inside the body of a function, and run it without a transaction.
     adapter.executeScript = async (script) => {
       try {
         await pool.query(wrap(script))
@@ -143,7 +143,7 @@ export const withSchemaEngine = async <T>(
     return await work({ engine, scriptError: () => failure })
   } finally {
     engine.free()
-    // The engine lets its connections go without closing them.
+    // The engine does not close its connections.
     await Promise.all([...opened].map(async (pool) => pool.ended || pool.end().catch(() => {})))
   }
 }

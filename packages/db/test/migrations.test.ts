@@ -48,7 +48,7 @@ describe('the migrations of this package', () => {
     expect(digest(old.map(({ name, sql }) => `${name}\n${sql}`).join('\n'))).toBe(DIGEST_BEFORE_0_1)
   })
 
-  it('would be missed if one were lacking', async () => {
+  it('are missed when one is lacking', async () => {
     expect(await schemaDrift({ emptyUrl: url, migrations: [] })).toContain('CREATE TABLE')
   })
 
@@ -81,7 +81,7 @@ describe('migrate', () => {
     expect(await query('select two()')).toEqual([{ two: 2 }])
   })
 
-  it('says which migration failed and why, keeps nothing of it, and goes on once it is mended', async () => {
+  it('says which migration failed and why, keeps nothing of it, and goes on once it is corrected', async () => {
     await expect(migrate({ url, migrations: [FIRST, BROKEN] })).rejects.toThrow(
       `Migration ${BROKEN.name} failed and was undone: division by zero.`,
     )
@@ -167,7 +167,7 @@ describe('migrate', () => {
     })
   })
 
-  it('refuses a database whose migrations went another way', async () => {
+  it('rejects a database that has other migrations', async () => {
     await migrate({ url, migrations: [FIRST, SECOND] })
     const elsewhere = { name: '20260103000000_elsewhere', sql: 'create table elsewhere (id int)' }
     await expect(migrate({ url, migrations: [FIRST, elsewhere] })).rejects.toThrow(
@@ -175,7 +175,7 @@ describe('migrate', () => {
     )
   })
 
-  it("refuses a database that holds someone else's tables", async () => {
+  it("rejects a database that has someone else's tables", async () => {
     await query('create table theirs (id int)')
     await expect(migrate({ url, migrations: [FIRST] })).rejects.toThrow('give Spark a database of its own')
   })

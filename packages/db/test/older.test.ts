@@ -76,7 +76,7 @@ describe('a process of a version that kept JSON in another way', () => {
     expect((await t.sql.query('SELECT input_value FROM schedules')).rows).toEqual([{ input_value: '{ "b":1.10 }' }])
   })
 
-  it('still ends the run that it has in hand', async () => {
+  it('may still complete the run that it has claimed', async () => {
     const id = await insert('in hand')
     const token = randomUUID()
     await claim(t.sql, { worker_id: randomUUID(), token, slots: 10, leaseMs: 30_000 })
@@ -84,7 +84,7 @@ describe('a process of a version that kept JSON in another way', () => {
     expect(await t.db.tasks.find(id)).toMatchObject({ status: 'completed', output: '{"result": "x"}' })
   })
 
-  it('is not meant by a person at psql', async () => {
+  it('is told apart from a person at psql', async () => {
     const person = new pg.Client({ connectionString: t.url, application_name: 'psql' })
     await person.connect()
     await person.query(EDIT.replaceAll('::jsonb', '::text'), [randomUUID(), '1', null])
