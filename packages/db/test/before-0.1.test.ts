@@ -93,6 +93,16 @@ describe('a database made before 0.1.0', () => {
     expect(await migrationStatus({ url })).toEqual({ applied: [init], pending: [], unknown: [], failed: [] })
   })
 
+  it('gets the migrations that came after init, too', async () => {
+    await applyOld(old.slice(0, 13))
+    const next = { name: '20270101000000_next', sql: 'alter table tasks add column next int' }
+    const versions = { url, migrations: [...(await readMigrations()), next], oldMigrations: old }
+    const { applied } = await migrate(versions)
+    expect(applied).toEqual([...named(old.slice(13)), ...named(versions.migrations)])
+    expect(await migrate(versions)).toEqual({ applied: [] })
+    expect(compareCatalogs(await catalogOf(url), made.catalog)).toEqual(["column tasks.next is not Spark's"])
+  })
+
   it('is completed when an old migration was not finished', async () => {
     const half = { name: old[5]!.name, sql: 'create table half (id int); select 1 / 0;' }
     await expect(applyOld([...old.slice(0, 5), half])).rejects.toThrow('division by zero')
