@@ -1,36 +1,36 @@
 import type { Finding } from './finding.ts'
 import type { CheckedTask } from './queries.ts'
 
-/** A run that a flow server logged. */
+/** A call in the log of a flow server. */
 export type LoggedCall = {
   /** Each task has a session of its own, named by its id. */
   session_id: string | null
   /** Epoch milliseconds. */
   at: number
-  /** Null: it was cut off, or goes on. */
+  /** Null: the connection was cut, or the call is still running. */
   status: number | null
   took_ms: number | null
 }
 
-const TURNED_AWAY = new Set([429, 503])
+const REJECTED = new Set([429, 503])
 
-/** Whether a call leaves it open that the same task is called again by itself. */
+/** Whether Spark may call the same task again by itself after this call. */
 const mayBeRepeated = ({ status }: LoggedCall, retry_on: CheckedTask['retry_on']): boolean => {
   if (retry_on === 'unknown') return status !== 200
-  if (status !== null && TURNED_AWAY.has(status)) return true
+  if (status !== null && REJECTED.has(status)) return true
   return retry_on === 'failure' && status === 500
 }
 
 /**
- * Holds tasks against what their flow server saw: by default a task is called once, but for calls that were turned away.
- * `isWhole`: the log has every call, so a completed task without one is a finding too.
+ * Compares tasks with the log of their flow server: by default a task is called once, plus the calls that the server rejected.
+ * `isWhole`: the log has every call, so a completed task without one is a finding, too.
  */
 export const checkCalls = (tasks: CheckedTask[], log: LoggedCall[], { isWhole }: { isWhole: boolean }): Finding[] => {
   const calls = groupBy(log, (call) => call.session_id ?? '')
-  const problems = tasks.flatMap(({ id, retry_on, asked_again, status }): { id: string; problem: string }[] => {
+  const problems = tasks.flatMap(({ id, retry_on, retries_by_hand, status }): { id: string; problem: string }[] => {
     const ours = calls.get(id) ?? []
     const final = ours.filter((call) => !mayBeRepeated(call, retry_on))
-    if (final.length > 1 + asked_again)
+    if (final.length > 1 + retries_by_hand)
       return [
         {
           id,
@@ -54,7 +54,7 @@ export const groupBy = <T>(rows: T[], keyOf: (row: T) => string): Map<string, T[
   return groups
 }
 
-/** The most calls at once. What broke off counts for nothing: when the server was through with it nobody knows. */
+/** The most calls at once. Calls that were cut are left out: nobody knows when the server ended them. */
 const mostAtOnce = (log: LoggedCall[]): number => {
   const edges = log.flatMap(({ at, took_ms }) =>
     took_ms === null

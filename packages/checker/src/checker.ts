@@ -8,65 +8,65 @@ import { findings } from './finding.ts'
 import type { Watermarks } from './ledger.ts'
 import { checkLedger, checkOrder } from './ledger.ts'
 import {
-  badEnds,
-  checkedOccurrences,
-  checkedSchedules,
-  checkedTasks,
   concurrencyLimits,
-  ledgerAndTasks,
+  contradictions,
+  ledgerMismatches,
+  occurrencesSince,
+  overdueLeases,
+  overLimits,
+  schedulesToCheck,
   sharedTokens,
-  staleLeases,
-  tooManyRunning,
-  unclaimed,
+  tasksSince,
+  unclaimedTasks,
 } from './queries.ts'
 
 type Deps = {
   sql: SqlPool
-  /** The seconds in [from, to) that have a wake-up in Agenda's store. Left out, wake-ups are not looked at. */
+  /** The seconds in [from, to) that have a wake-up in Agenda's store. Without it, wake-ups are not checked. */
   armed?: (from: Date, to: Date) => Promise<Date[]>
 }
 
 export type CheckOptions = {
-  /** Nothing before it is looked at: second by second a year would take minutes. */
+  /** Nothing before it is checked: going second by second through a year takes minutes. */
   since: Date
-  /** What a flow server logged of its runs, and which source it is. `isWhole`: it began before `since`. Read after the database, so that it has what that has. */
+  /** The log of a flow server, and its source. `isWhole`: it began before `since`. It is read after the database, so that it has all that the database has. */
   log?: { source_id: string; calls: () => LoggedCall[] | Promise<LoggedCall[]>; isWhole: boolean }
-  /** By schedule: when its times last changed, where that was before its last edit. */
+  /** For a schedule whose last edit did not change its times: when they last changed. */
   timesSince?: ReadonlyMap<string, Date>
   /** Seconds that a due time, a lease or a ready task may be overdue. */
   overdue?: number
 }
 
-/** Nobody can notice a dead worker sooner than its lease and the grace after it are over. */
+/** A dead worker is noticed at the earliest when its lease, and the grace after it, are over. */
 const OVERDUE_SECONDS = 30
-/** A second so near may have had its wake-up taken for it already. */
+/** The wake-up of a second that is so near may have been taken already. */
 const AT_HAND_MS = 2 * SECOND
 
-/** Everything of one moment: read apart, two tables would contradict each other by what was committed between. */
-const look = (sql: SqlPool, since: Date, overdue: number) =>
+/** Reads everything as of one moment; otherwise a commit in between would make two tables contradict each other. */
+const readMoment = (sql: SqlPool, since: Date, overdue: number) =>
   sql.transaction(async (tx: Sql) => {
     await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY')
     const now = await sqlNow(tx)
     return {
       now,
-      schedules: await checkedSchedules(tx),
-      occurrences: await checkedOccurrences(tx, since),
-      tasks: await checkedTasks(tx, since),
+      schedules: await schedulesToCheck(tx),
+      occurrences: await occurrencesSince(tx, since),
+      tasks: await tasksSince(tx, since),
       limits: await concurrencyLimits(tx),
       wanted: await dueSeconds(tx, new Date(now.getTime() + AT_HAND_MS), new Date(now.getTime() + MINUTE)),
       found: [
-        ...findings('ledger', 'schedule or task', await ledgerAndTasks(tx, since)),
-        ...findings('leases', 'task', [...(await staleLeases(tx, overdue)), ...(await unclaimed(tx, overdue))]),
-        ...findings('ends', 'task', await badEnds(tx, since)),
+        ...findings('ledger', 'schedule or task', await ledgerMismatches(tx, since)),
+        ...findings('leases', 'task', [...(await overdueLeases(tx, overdue)), ...(await unclaimedTasks(tx, overdue))]),
+        ...findings('ends', 'task', await contradictions(tx, since)),
         ...findings('tokens', 'token', await sharedTokens(tx, since)),
-        ...findings('calls', 'source or schedule', await tooManyRunning(tx)),
+        ...findings('calls', 'source or schedule', await overLimits(tx)),
       ],
     }
   })
 
 /**
- * Looks for what must not be, whatever was killed before. It only reads. What it finds may be under way for a moment, such as a wake-up
- * that is armed right after its commit: what a second look finds too is wrong. Each look also holds due times against the one before.
+ * Checks all invariants; it only reads. A finding can be a passing state, such as a wake-up that is armed right after its commit: only what a second
+ * check finds, too, is an error. Each check also compares the due times with those of the check before.
  */
 export const makeChecker = ({ sql, armed }: Deps) => {
   let before: Watermarks = new Map()
@@ -85,7 +85,7 @@ export const makeChecker = ({ sql, armed }: Deps) => {
   }
 
   return async ({ since, log, timesSince, overdue = OVERDUE_SECONDS }: CheckOptions): Promise<Finding[]> => {
-    const { now, schedules, occurrences, tasks, limits, wanted, found } = await look(sql, since, overdue)
+    const { now, schedules, occurrences, tasks, limits, wanted, found } = await readMoment(sql, since, overdue)
     const period = { since, now, overdueMs: overdue * SECOND }
     const ledgers = groupBy(occurrences, (row) => row.schedule_id)
     for (const schedule of schedules) {

@@ -1,20 +1,20 @@
-import type { Wrong } from './queries.ts'
+import type { Violation } from './queries.ts'
 
 /**
- * What must hold at any moment, whatever was killed before:
- * `ledger`: every due time is in the ledger once, and has at most one task. `leases`: nothing runs or waits that nobody looks after.
- * `ends`: what is over has an end, and one attempt that won. `calls`: no flow was called more often, or more at once, than allowed.
- * `tokens`: none serves two claims. `order`: due times never move back, but by an edit. `wake_ups`: each second ahead has its wake-up.
+ * What must be true at any moment, whatever was killed before:
+ * `ledger`: every due time is in the ledger once, and has at most one task. `leases`: no lease and no ready task is overdue.
+ * `ends`: the status of a task and its other columns agree. `calls`: no flow was called more often, or more at once, than allowed.
+ * `tokens`: no two claims have one token. `order`: due times never move back, except by an edit. `wake_ups`: each due second has its wake-up.
  */
 export type Invariant = 'ledger' | 'leases' | 'ends' | 'calls' | 'tokens' | 'order' | 'wake_ups'
 
-/** Something that must not be. */
+/** An invariant that does not hold. */
 export type Finding = {
   invariant: Invariant
-  /** What it is about: a schedule, a task, a token, a source. */
+  /** Of a schedule, task, token or source. */
   id: string
   message: string
 }
 
-export const findings = (invariant: Invariant, kind: string, wrongs: Wrong[]): Finding[] =>
-  wrongs.map(({ id, what }) => ({ invariant, id, message: `${kind} ${id} ${what}` }))
+export const findings = (invariant: Invariant, kind: string, violations: Violation[]): Finding[] =>
+  violations.map(({ id, what }) => ({ invariant, id, message: `${kind} ${id} ${what}` }))

@@ -4,17 +4,17 @@ import { dueTimesByClock } from './oracle.ts'
 import type { CheckedOccurrence, CheckedSchedule } from './queries.ts'
 
 export type Period = {
-  /** Nothing before it is looked at. */
+  /** Nothing before it is checked. */
   since: Date
   now: Date
-  /** A due time that is not decided so long after it has come is a finding. */
+  /** A due time that is not decided so long after its time is a finding. */
   overdueMs: number
 }
 
 const iso = (at: Date) => at.toISOString()
 const after = (at: Date) => new Date(at.getTime() + 1)
 const latest = (...times: Date[]) => times.reduce((one, other) => (one > other ? one : other))
-/** So far ahead the next due time is looked for, second by second. */
+/** The next due time is searched so far ahead, second by second. */
 const LOOK_AHEAD_MS = 2 * 3600 * SECOND
 const SHOWN = 5
 
@@ -42,7 +42,7 @@ const rowProblems = (row: CheckedOccurrence, due: Date[], from: Date): string[] 
     return due.some((at) => at.getTime() === scheduled_for.getTime())
       ? []
       : [`has ${iso(scheduled_for)} in its ledger (${row.decision}), which was never due`]
-  if (scheduled_for <= from) return [] // it reaches back before what is looked at
+  if (scheduled_for <= from) return [] // the span begins before the period
   const within = due.filter((at) => at >= scheduled_for && at <= until).length
   const isRight = count_at_least ? within >= count : within === count
   return isRight
@@ -53,8 +53,8 @@ const rowProblems = (row: CheckedOccurrence, due: Date[], from: Date): string[] 
 }
 
 /**
- * Holds the ledger of a schedule against its due times as the clock alone shows them. Known is only the present version of a schedule:
- * what was due before its times could last have changed is left out. `timesSince` says when that was, where somebody knows better.
+ * Compares the ledger of a schedule with its due times by the clock alone. Only the present version of a schedule is known, so due times before its
+ * last edit are left out. `timesSince`: when its times last changed, if the caller knows that they changed before that edit.
  */
 export const checkLedger = (
   schedule: CheckedSchedule,
@@ -62,12 +62,12 @@ export const checkLedger = (
   period: Period,
   timesSince: Date | undefined,
 ): Finding[] => {
-  // By the reader of earlier releases, which the clock alone does not know.
+  // This cron is read by the rules of earlier releases, which the oracle does not know.
   if (schedule.schedule_type === 'cron' && isReadByOldOnly(schedule.schedule_expr)) return []
   const problems: string[] = []
   const changed = timesSince ?? latest(schedule.created_at, schedule.updated_at)
   const { decided_until } = schedule
-  // The second of the change itself belongs to what was before it. A one-time schedule has but one time, which may be that second.
+  // The second of the change itself belongs to the version before. A one-time schedule has only one time, which may be that second.
   const from = latest(
     period.since,
     schedule.schedule_type === 'one-time' ? new Date(floorToSecond(changed).getTime() - 1) : floorToSecond(changed),
@@ -95,7 +95,7 @@ export const checkLedger = (
 const nextProblems = (schedule: CheckedSchedule, decided: Date, { now, overdueMs }: Period): string[] => {
   const { next_due_at, next_run_at, is_served } = schedule
   if (!next_due_at || !next_run_at) return ['is active and has no next due time']
-  // Jitter puts a start off, so it is the start that is overdue.
+  // Jitter delays a start, so the start is what can be overdue.
   if (is_served && next_run_at.getTime() < now.getTime() - overdueMs)
     return [`should have started at ${iso(next_run_at)}, and nothing is decided`]
   if (next_due_at.getTime() - decided.getTime() > LOOK_AHEAD_MS) return []
@@ -105,13 +105,13 @@ const nextProblems = (schedule: CheckedSchedule, decided: Date, { now, overdueMs
     : [`says that ${iso(next_due_at)} is next, but by the clock it is ${first ? iso(first) : 'not due then'}`]
 }
 
-/** How far a schedule was decided, to be held against a later look. */
+/** How far schedules were decided, for the next check to compare with. */
 export type Watermarks = ReadonlyMap<
   string,
   Pick<CheckedSchedule, 'decided_until' | 'next_due_at' | 'updated_at' | 'status'>
 >
 
-/** Due times that moved back: in the ledger itself, and since the last look. */
+/** Due times that moved back: in the ledger itself, and since the last check. */
 export const checkOrder = (schedule: CheckedSchedule, rows: CheckedOccurrence[], before: Watermarks): Finding[] => {
   const problems: string[] = []
   const { decided_until } = schedule

@@ -1,5 +1,5 @@
-// Due times found by looking at the clock of every second (or minute), with Intl alone: slow, and nothing of what decides in it: no import.
-// It reads expressions by itself, so that a mistake in one of the two shows as a difference: in tests, and when a running Spark is checked.
+// Finds due times by reading the clock of every second (or minute), with Intl alone. That is slow, and shares no code with the decider (no import): it
+// reads expressions by itself, so that a mistake in one of the two shows as a difference, in tests and when a running Spark is checked.
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
@@ -17,7 +17,7 @@ type Wall = { year: number; month: number; day: number; hour: number; minute: nu
 
 const clocks = new Map<string, Intl.DateTimeFormat>()
 
-/** What the clock of the zone shows. */
+/** The time that the clock of a zone shows. */
 const wallAt = (zone: string, at: number): Wall => {
   let clock = clocks.get(zone)
   if (!clock) {
@@ -47,7 +47,7 @@ const wallAt = (zone: string, at: number): Wall => {
 type Shown = { at: number; wall: Wall }
 let scanned: { key: string; shown: Shown[] } = { key: '', shown: [] }
 
-/** The clock at every step of a span. Kept for the next expression, which is usually asked about the same span. */
+/** The clock at every step of a span. It is kept, because the next expression usually needs the same span. */
 const scan = (zone: string, from: number, until: number, step: number): Shown[] => {
   const key = [zone, from, until, step].join('|')
   if (scanned.key !== key) {
@@ -75,7 +75,7 @@ const allows = (field: string, value: number, min: number, max: number, names: s
     return value >= from && value <= Math.min(to, max) && (value - from) % Number(step) === 0
   })
 
-/** Which of the values from min to max a field allows. */
+/** For each value up to `max`, whether a field allows it. */
 const table = (field: string, min: number, max: number, names: string[] = []): boolean[] =>
   Array.from({ length: max + 1 }, (_, value) => value >= min && allows(field, value, min, max, names))
 
@@ -84,7 +84,7 @@ const daysIn = (wall: Wall) => new Date(Date.UTC(wall.year, wall.month, 0)).getU
 const weekdayOf = (wall: Wall, day = wall.day) => new Date(Date.UTC(wall.year, wall.month - 1, day)).getUTCDay()
 const isWorkday = (wall: Wall, day: number) => weekdayOf(wall, day) % 6 !== 0
 
-/** The weekday of the month that is nearest to a day; of two days that are as near, the one on the side of the day's own week. */
+/** The working day of the month that is nearest to a day; of two that are equally near, the one in that day's own week. */
 const nearestWorkday = (wall: Wall, day: number): number | undefined =>
   [0, -1, 1, -2, 2].map((by) => day + by).find((near) => near >= 1 && near <= daysIn(wall) && isWorkday(wall, near))
 
@@ -119,7 +119,7 @@ const fieldsOf = (expression: string): string[] => {
 
 const beginsWithStar = (field: string) => field.startsWith('*')
 
-// No clock of our time was set back by more: far enough to know what it has shown already.
+// No clock of our time was set back by more: reading begins so much earlier, to know which times the clock has shown already.
 const REPEATED = 4 * 3600_000
 
 /** The due times of a cron expression in [from, until), as ISO text. */
@@ -161,7 +161,7 @@ export const oracle = (expression: string, zone: string, from: Date, until: Date
     const shown = asNumber(wall)
     const isFirst = furthest === -Infinity || shown > furthest
     let due = isFirst && matches(wall)
-    // The clock jumped: did it jump over the time? A whole date that a zone left out has no times.
+    // The clock jumped forward: a time that it jumped over is due now. A whole date that a zone left out has no due times.
     if (isFirst && furthest !== -Infinity && shown - furthest - step < day) {
       for (let skipped = furthest + step; skipped < shown && !due; skipped += step) {
         const then = new Date(skipped)
@@ -181,7 +181,7 @@ export const oracle = (expression: string, zone: string, from: Date, until: Date
   return found
 }
 
-/** What moves the times of a schedule: a row as it is stored. */
+/** The columns of a schedule that decide its due times. */
 export type OraclePlan = {
   schedule_type: 'cron' | 'interval' | 'one-time'
   schedule_expr: string
@@ -192,13 +192,13 @@ export type OraclePlan = {
 }
 
 const UNIT_SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 }
-/** No zone is further from UTC. */
+/** No zone is further from UTC than this. */
 const FURTHEST = 26 * 3600_000
 
 const intervalTimes = (plan: OraclePlan, from: Date, until: Date): number[] => {
   const seconds = Number(plan.schedule_expr.slice(0, -1)) * UNIT_SECONDS[plan.schedule_expr.slice(-1).toLowerCase()]!
   const anchor = (plan.start_at ?? plan.anchor).getTime() / 1000
-  const first = plan.start_at ? anchor : anchor + 1 // only a given start is itself a due time
+  const first = plan.start_at ? anchor : anchor + 1 // only a `start_at` is itself a due time
   const found: number[] = []
   for (let at = Math.max(first, Math.ceil(from.getTime() / 1000)); at < until.getTime() / 1000; at++)
     if ((at - anchor) % seconds === 0) found.push(at * 1000)
@@ -219,7 +219,7 @@ const oneTimeTimes = ({ schedule_expr, timezone }: OraclePlan): number[] => {
   return []
 }
 
-/** The due times of a schedule in [from, until), its bounds included. */
+/** The due times of a schedule in [from, until), within its `start_at` and `end_at`. */
 export const dueTimesByClock = (plan: OraclePlan, from: Date, until: Date): Date[] => {
   const times = {
     cron: () => oracle(plan.schedule_expr, plan.timezone, from, until).map((text) => Date.parse(text)),

@@ -1,8 +1,8 @@
 import type { ScheduleRow, Sql } from '@automagik-spark/db'
 
-// What the invariant checker reads. Nothing here writes, and each query is limited to what it is asked about.
+// What the checker reads. No query writes, and each reads no more than it is asked about.
 
-/** A schedule with all that says which due times must be decided by now. */
+/** A schedule, with all that decides which due times must be in its ledger by now. */
 export type CheckedSchedule = Pick<
   ScheduleRow,
   | 'id'
@@ -20,7 +20,7 @@ export type CheckedSchedule = Pick<
   | 'created_at'
   | 'updated_at'
 > & {
-  /** Its source is active and up: due times are decided when they come. */
+  /** Its source is active and up, so that due times are decided when they come. */
   is_served: boolean
 }
 
@@ -35,10 +35,10 @@ export type CheckedOccurrence = {
   count_at_least: boolean
 }
 
-/** What is wrong with one thing, and its id. */
-export type Wrong = { id: string; what: string }
+/** What is wrong, and the id of the row. */
+export type Violation = { id: string; what: string }
 
-export const checkedSchedules = async (sql: Sql): Promise<CheckedSchedule[]> =>
+export const schedulesToCheck = async (sql: Sql): Promise<CheckedSchedule[]> =>
   (
     await sql.query<CheckedSchedule>(
       `SELECT s.id, s.schedule_type, s.schedule_expr, s.timezone, s.anchor, s.start_at, s.end_at, s.overlap, s.status, s.decided_until, s.next_due_at, s.next_run_at,
@@ -48,8 +48,8 @@ export const checkedSchedules = async (sql: Sql): Promise<CheckedSchedule[]> =>
     )
   ).rows
 
-/** Ledger rows that reach beyond `since`, oldest first. */
-export const checkedOccurrences = async (sql: Sql, since: Date): Promise<CheckedOccurrence[]> =>
+/** Ledger rows that end after `since`, oldest first. */
+export const occurrencesSince = async (sql: Sql, since: Date): Promise<CheckedOccurrence[]> =>
   (
     await sql.query<CheckedOccurrence>(
       `SELECT schedule_id, scheduled_for, until, decided_at, decision, reason, count, count_at_least FROM occurrences
@@ -58,10 +58,10 @@ export const checkedOccurrences = async (sql: Sql, since: Date): Promise<Checked
     )
   ).rows
 
-/** Ledger and tasks that do not agree: a due time with two tasks, a task that no started row names, a started row that names another's task. */
-export const ledgerAndTasks = async (sql: Sql, since: Date): Promise<Wrong[]> =>
+/** Ledger and tasks that disagree: a due time with two tasks, a task that no `started` row names, a row that names the task of another due time. */
+export const ledgerMismatches = async (sql: Sql, since: Date): Promise<Violation[]> =>
   (
-    await sql.query<Wrong>(
+    await sql.query<Violation>(
       `SELECT schedule_id AS id, 'has ' || count(*) || ' tasks for ' || scheduled_for AS what FROM tasks
          WHERE trigger = 'schedule' AND schedule_id IS NOT NULL AND created_at > $1 GROUP BY schedule_id, scheduled_for HAVING count(*) > 1
        UNION ALL
@@ -75,20 +75,20 @@ export const ledgerAndTasks = async (sql: Sql, since: Date): Promise<Wrong[]> =>
     )
   ).rows
 
-/** Running with a lease that is over for longer than this: nobody noticed. */
-export const staleLeases = async (sql: Sql, seconds: number): Promise<Wrong[]> =>
+/** Running tasks whose lease has been over for longer than `seconds`: no worker took them over. */
+export const overdueLeases = async (sql: Sql, seconds: number): Promise<Violation[]> =>
   (
-    await sql.query<Wrong>(
+    await sql.query<Violation>(
       `SELECT id, 'is running (' || phase || ') with a lease that was over at ' || lease_until AS what FROM tasks
        WHERE status = 'running' AND (lease_until IS NULL OR lease_until < spark_now() - $1 * interval '1 second') ORDER BY id`,
       [seconds],
     )
   ).rows
 
-/** Ready, with room at its source and nothing of its own before it, for longer than this: nobody claims it. */
-export const unclaimed = async (sql: Sql, seconds: number): Promise<Wrong[]> =>
+/** Tasks that have been ready for longer than `seconds`, with room at their source and no other run of their schedule: no worker claims them. */
+export const unclaimedTasks = async (sql: Sql, seconds: number): Promise<Violation[]> =>
   (
-    await sql.query<Wrong>(
+    await sql.query<Violation>(
       `SELECT t.id, 'is ready since ' || t.ready_at || ', and nobody claims it' AS what
        FROM tasks t JOIN sources s ON s.id = t.source_id AND s.deleted_at IS NULL AND s.status = 'active' AND (s.hold_from IS NULL OR s.hold_until IS NOT NULL)
          JOIN workflows w ON w.id = t.workflow_id AND w.deleted_at IS NULL
@@ -99,10 +99,10 @@ export const unclaimed = async (sql: Sql, seconds: number): Promise<Wrong[]> =>
     )
   ).rows
 
-/** Statuses that their own columns contradict. */
-export const badEnds = async (sql: Sql, since: Date): Promise<Wrong[]> =>
+/** Tasks whose status and other columns contradict each other. */
+export const contradictions = async (sql: Sql, since: Date): Promise<Violation[]> =>
   (
-    await sql.query<Wrong>(
+    await sql.query<Violation>(
       `SELECT t.id, 'is ' || t.status || ' and ' || v.what AS what FROM tasks t CROSS JOIN LATERAL (VALUES
          (t.status IN ('completed', 'failed', 'cancelled') AND t.finished_at IS NULL, 'has no finished_at'),
          (t.status IN ('pending', 'running') AND t.finished_at IS NOT NULL, 'has a finished_at'),
@@ -118,20 +118,20 @@ export const badEnds = async (sql: Sql, since: Date): Promise<Wrong[]> =>
     )
   ).rows
 
-/** Tokens that serve two claims: held by two workers, or since two different instants. */
-export const sharedTokens = async (sql: Sql, since: Date): Promise<Wrong[]> =>
+/** Tokens of two claims: their tasks belong to two workers, or were claimed at two moments. */
+export const sharedTokens = async (sql: Sql, since: Date): Promise<Violation[]> =>
   (
-    await sql.query<Wrong>(
+    await sql.query<Violation>(
       `SELECT token AS id, 'fences two claims: the tasks ' || string_agg(id::text, ', ' ORDER BY id) AS what FROM tasks
        WHERE token IS NOT NULL AND updated_at > $1 GROUP BY token HAVING count(DISTINCT worker_id) > 1 OR count(DISTINCT started_at) > 1 ORDER BY token`,
       [since],
     )
   ).rows
 
-/** More at once than allowed, by what the tasks say: over a source's limit, or two of one schedule that must not overlap; a run by hand may start beside anything. */
-export const tooManyRunning = async (sql: Sql): Promise<Wrong[]> =>
+/** More running tasks than allowed: of a source over its limit, or two of a schedule that must not overlap. Manual runs may overlap. */
+export const overLimits = async (sql: Sql): Promise<Violation[]> =>
   (
-    await sql.query<Wrong>(
+    await sql.query<Violation>(
       `SELECT s.id, 'has ' || count(*) || ' running tasks, and max_concurrency ' || s.max_concurrency AS what
          FROM tasks t JOIN sources s ON s.id = t.source_id WHERE t.status = 'running' GROUP BY s.id HAVING count(*) > s.max_concurrency
        UNION ALL
@@ -140,20 +140,19 @@ export const tooManyRunning = async (sql: Sql): Promise<Wrong[]> =>
     )
   ).rows
 
-/** A task as it is held against the log of its flow server. */
+/** A task, to compare with the log of its flow server. */
 export type CheckedTask = {
   id: string
   source_id: string
   status: string
   retry_on: 'safe' | 'failure' | 'unknown'
-  /** How often somebody asked for another try. */
-  asked_again: number
+  retries_by_hand: number
 }
 
-export const checkedTasks = async (sql: Sql, since: Date): Promise<CheckedTask[]> =>
+export const tasksSince = async (sql: Sql, since: Date): Promise<CheckedTask[]> =>
   (
     await sql.query<CheckedTask>(
-      `SELECT t.id, t.source_id, t.status, t.retry_on, (SELECT count(*)::int FROM task_events e WHERE e.task_id = t.id AND e.type = 'retry_requested') AS asked_again
+      `SELECT t.id, t.source_id, t.status, t.retry_on, (SELECT count(*)::int FROM task_events e WHERE e.task_id = t.id AND e.type = 'retry_requested') AS retries_by_hand
        FROM tasks t WHERE t.session_id IS NULL AND t.updated_at > $1 ORDER BY t.id`,
       [since],
     )

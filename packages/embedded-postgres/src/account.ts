@@ -5,10 +5,10 @@ import { EmbeddedError } from './embedded-error.ts'
 /** The user that PostgreSQL runs under when Spark itself is root. */
 export type Account = { name: string; uid: number; gid: number }
 
-// PostgreSQL looks its user up by name, so a bare uid will not do. macOS calls its own `_postgres`.
+// PostgreSQL looks its user up by name, so a uid is not enough. On macOS the user is `_postgres`.
 const CANDIDATES = ['postgres', '_postgres', 'nobody']
 
-// The system's own accounts stand in this file on macOS too, where nobody's id is -2.
+// On macOS, too, the system's own accounts are in this file; there the id of nobody is -2.
 const passwd = (): Account[] =>
   readFileSync('/etc/passwd', 'utf8')
     .split('\n')
@@ -28,17 +28,17 @@ export const unprivilegedAccount = (): Account => {
   )
 }
 
-/** Whoever made the database goes on owning it; null when that was root, as after a copy made by root. */
+/** The owner of the database files; null when that is root, as after a copy made by root. */
 export const accountOwning = (path: string): Account | null => {
   const stats = statSync(path)
   const [uid, gid] = [stats.uid | 0, stats.gid | 0]
   return uid === 0 ? null : { name: passwd().find((account) => account.uid === uid)?.name ?? String(uid), uid, gid }
 }
 
-/** What spawn needs so that a program runs as this account; nothing for the user we are. */
+/** Options of `spawn` that run a program as this account; null: as our own user. */
 export const runAs = (account: Account | null): { uid?: number; gid?: number; cwd: string } =>
   account ? { uid: account.uid, gid: account.gid, cwd: '/' } : { cwd: '/' }
 
-/** Asked of the kernel as that user: modes alone miss ACLs, mount options and the like. */
+/** Tries it as that user: file modes alone do not show ACLs, mount options and the like. */
 export const canEnter = (account: Account | null, folder: string): boolean =>
   spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], { ...runAs(account), stdio: 'ignore' }).status === 0

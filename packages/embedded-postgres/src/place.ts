@@ -7,13 +7,13 @@ import { checkVersion, giveTo, hasCluster } from './cluster.ts'
 import { EmbeddedError } from './embedded-error.ts'
 import { clusterPath, decideState, readState, type State, statePath } from './state.ts'
 
-/** Where the database files are, and the user that runs PostgreSQL on them (null: the one we are). */
+/** Where the database files are, and the user that runs PostgreSQL on them (null: our own user). */
 export type Place = { cluster: string; account: Account | null; state: State }
 type Options = { dataDir: string; systemDir: string; log: (message: string) => void }
 
 export const isRoot = (): boolean => getuid?.() === 0
 
-/** The real path of the data directory, made if need be. Root's lets others pass but not look, since PostgreSQL's user must get through. */
+/** The real path of the data directory, which is made if it is missing. Root's can be passed by others, but not listed: PostgreSQL's user must get through. */
 export const prepareFolder = (dataDir: string): string => {
   try {
     mkdirSync(dataDir, { recursive: true, mode: isRoot() ? 0o711 : 0o700 })
@@ -27,7 +27,7 @@ export const prepareFolder = (dataDir: string): string => {
   }
 }
 
-/** Below the data directory, unless the user that must run PostgreSQL cannot get there. */
+/** Where new database files go: below the data directory, unless the user that must run PostgreSQL cannot enter it. */
 const newPlace = (account: Account | null, { dataDir, systemDir, log }: Options): string => {
   if (!account || canEnter(account, dataDir)) return 'postgres'
   const reason = `user ${account.name}, who runs PostgreSQL because root may not, cannot enter ${dataDir}`
@@ -49,7 +49,7 @@ const newPlace = (account: Account | null, { dataDir, systemDir, log }: Options)
   return join(elsewhere, 'postgres')
 }
 
-/** Whoever owns the existing files runs PostgreSQL on them. */
+/** The user that runs PostgreSQL on existing files: their owner. */
 const ownerOf = (cluster: string): Account | null => {
   const owner = accountOwning(cluster)
   if (!isRoot()) {

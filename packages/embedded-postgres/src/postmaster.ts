@@ -33,13 +33,13 @@ export const readPostmaster = (cluster: string): Postmaster | null => {
   }
 }
 
-/** PostgreSQL itself takes a process that its user may not signal for a stranger. */
+/** A process that PostgreSQL's user may not signal is not PostgreSQL, as PostgreSQL itself decides it. */
 const maySignal = (pid: number, account: Account | null): boolean =>
   spawnSync('/bin/sh', ['-c', 'kill -0 "$1"', 'sh', String(pid)], { ...runAs(account), stdio: 'ignore' }).status === 0
 
-/** The folder that a process works in, which for PostgreSQL is its data directory; null when it cannot be known. */
+/** The working directory of a process, which for PostgreSQL is its data directory; null when it cannot be read. */
 const workingFolder = (pid: number, account: Account | null): string | null => {
-  const options = { ...runAs(account), encoding: 'utf8' } as const // root in a container may not look, but the account may
+  const options = { ...runAs(account), encoding: 'utf8' } as const // root in a container may be forbidden to read it, but the account is not
   if (platform() === 'linux') return spawnSync('readlink', [`/proc/${pid}/cwd`], options).stdout?.trim() || null
   const { stdout } = spawnSync('lsof', ['-a', '-p', String(pid), '-d', 'cwd', '-Fn'], options)
   return (
@@ -50,7 +50,7 @@ const workingFolder = (pid: number, account: Account | null): string | null => {
   )
 }
 
-/** Waits until this server has left its data directory; another that comes after it doesn't count. */
+/** Waits until this server has left its data directory; false after `limitMs`. A later server on it does not count. */
 const untilGone = async (cluster: string, pid: number, limitMs: number): Promise<boolean> => {
   const began = performance.now()
   while (readPostmaster(cluster)?.pid === pid && isAlive(pid)) {
@@ -71,21 +71,26 @@ const stop = async (cluster: string, pid: number): Promise<void> => {
   throw new EmbeddedError(`PostgreSQL (process ${pid}) still runs on ${cluster} and does not stop: end that process.`)
 }
 
-/** After the last share is given up the supervisor stops its server; should somebody have killed the supervisor, we do. */
+/** Waits for the supervisor to stop its server, after the last user has gone. If the supervisor was killed, this process stops the server. */
 export const untilStopped = async (cluster: string, pid: number): Promise<void> => {
   if (!(await untilGone(cluster, pid, PATIENCE_MS))) await stop(cluster, pid)
 }
 
-type Options = { cluster: string; account: Account | null; isServed: () => boolean; log: (message: string) => void }
+type Options = {
+  cluster: string
+  account: Account | null
+  hasSupervisor: () => boolean
+  log: (message: string) => void
+}
 
 /**
- * A server without a supervisor is on its way out, or its supervisor was killed: stopped in both cases, so that the next one starts
- * from a known state. A lock file whose pid now belongs to another program would keep PostgreSQL from starting: removed.
+ * Clears what would keep PostgreSQL from starting. A server without a supervisor is ending, or its supervisor was killed: it is stopped in both cases. A
+ * lock file whose pid belongs to another program now is removed.
  */
-export const clearOrphan = async ({ cluster, account, isServed, log }: Options): Promise<void> => {
+export const clearOrphan = async ({ cluster, account, hasSupervisor, log }: Options): Promise<void> => {
   const found = readPostmaster(cluster)
-  // Looked at in this order: a supervisor opens its end of the pipe before its server exists.
-  if (!found || isServed() || !maySignal(found.pid, account)) return
+  // In this order: a supervisor opens its end of the pipe before its server exists.
+  if (!found || hasSupervisor() || !maySignal(found.pid, account)) return
 
   const folder = workingFolder(found.pid, account)
   if (!isAlive(found.pid)) return

@@ -8,20 +8,20 @@ import { cleanEnv, DATABASE } from './cluster.ts'
 import { EmbeddedError } from './embedded-error.ts'
 
 /**
- * Runs PostgreSQL for as long as the pipe on its standard input has a writer, and starts it again when it ends before that. In the
- * shell's language because it must outlive this process and run under a user that may not be able to enter the folder of Node.
- * It tells each start and end on its standard output.
+ * The supervisor: runs PostgreSQL as long as the pipe on its standard input has a writer, and starts it again when it ends before that. It is a shell
+ * script, because it must outlive this process and run as a user that may be unable to enter the folder of Node. It prints each start and end on its
+ * standard output.
  */
 const SUPERVISOR = `
 main=$$
-# Whoever ends every process of a service at once must not end the database under the one that still drains.
+# A service manager that signals all processes of a service must not end the database before the process that still drains.
 trap '' HUP INT TERM PIPE
 exec 3<&0 0</dev/null
 { while read -r _; do :; done; kill -USR1 $main; } <&3 3<&- 1>&- &
 watcher=$!
 exec 3<&-
 server= stop= halting= failures=0
-# Again and again, since a signal that comes before PostgreSQL has set its handlers is lost.
+# Repeated, because a signal that comes before PostgreSQL has set its handlers is lost.
 halt() { [ -n "$halting" ] || { { while kill -INT $server 2>/dev/null; do sleep 0.1; done; } 1>&- & halting=$!; }; }
 trap 'stop=1; [ -z "$server" ] || halt' USR1
 while [ -z "$stop" ]; do
@@ -54,7 +54,7 @@ const SETTINGS = {
   max_logical_replication_workers: '0',
   timezone: 'UTC',
   log_timezone: 'UTC',
-  // Its own start, stop and trouble. Failed statements are the caller's to log, and would bring users' data into the file.
+  // The log has the server's own start, stop and errors. Failed statements are logged by the caller; here they would put users' data into the file.
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
   log_checkpoints: 'off',
@@ -62,7 +62,7 @@ const SETTINGS = {
 
 const LOG_BYTES = 5_000_000
 
-/** Keeps the end of the log readable and the disk from filling up. The server goes on writing to the same, now empty file. */
+/** Moves a large log to `.1`, so that it does not fill the disk. The server goes on writing to the same file, which is empty then. */
 export const trimLog = (path: string): void => {
   if (!existsSync(path) || statSync(path).size < LOG_BYTES) return
   copyFileSync(path, `${path}.1`)
@@ -92,23 +92,24 @@ type Options = {
   port: number
   settings: Record<string, string>
   logFile: string
-  serve: number
+  /** The end of the pipe that the supervisor reads. */
+  reader: number
 }
 
 export type Server = {
   /** PostgreSQL's process, once it is started. */
   pid: () => number | null
-  /** Resolves with what PostgreSQL logged when it ends before `release`. */
+  /** Resolves when PostgreSQL ends before `release`, with what it has logged. */
   ended: Promise<string>
   /** Waits until the supervisor is gone, which is after PostgreSQL. */
   untilExited: () => Promise<void>
-  /** From now on it lives by the lease alone and keeps no event loop waiting. */
+  /** From now on the server lives as long as it has users, and this process may end before it. */
   release: () => void
   /** Ends the supervisor and its server. */
   stop: () => Promise<void>
 }
 
-export const launch = ({ postgres, cluster, account, port, settings, logFile, serve }: Options): Server => {
+export const launch = ({ postgres, cluster, account, port, settings, logFile, reader }: Options): Server => {
   trimLog(logFile)
   const log = openSync(logFile, 'a', 0o600)
   const begin = statSync(logFile).size
@@ -119,8 +120,8 @@ export const launch = ({ postgres, cluster, account, port, settings, logFile, se
     {
       ...runAs(account),
       env: cleanEnv(),
-      stdio: [serve, 'pipe', log],
-      // A session of its own: Ctrl-C in the terminal reaches everyone in ours, and our pools must close first.
+      stdio: [reader, 'pipe', log],
+      // In a session of its own: Ctrl-C in the terminal reaches every process in ours, and our pools must close first.
       detached: true,
     },
   )
@@ -160,15 +161,15 @@ export const urlOf = (port: number, password: string, database = DATABASE): stri
   `postgresql://${DATABASE}:${password}@127.0.0.1:${port}/${database}`
 
 /**
- * Asks with the password of this data directory, so a yes can come from its own server only. Without our database it answers too, and
- * then makes it.
+ * Whether the server at a port is that of this data directory, and accepts connections: it has to know the password. Makes our database if it is
+ * missing.
  */
 export const answers = async (port: number, password: string, isNew = false): Promise<boolean> => {
   const client = new Client({
     connectionString: urlOf(port, password, isNew ? 'postgres' : DATABASE),
     connectionTimeoutMillis: 3_000,
   })
-  client.on('error', () => {}) // told by the call that it belongs to
+  client.on('error', () => {}) // the call that it belongs to throws it, too
   try {
     await client.connect()
     if (isNew) await client.query(`create database ${DATABASE}`)

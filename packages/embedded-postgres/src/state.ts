@@ -4,13 +4,13 @@ import { isAbsolute, join } from 'node:path'
 import { pid } from 'node:process'
 import { EmbeddedError } from './embedded-error.ts'
 
-/** What every process on one data directory must agree on; kept there with mode 0600. */
+/** What all processes on one data directory must agree on; a file there, with mode 0600. */
 export type State = {
-  /** Where the database files are; relative to the data directory, so that it can be moved, unless they had to go elsewhere. */
+  /** Where the database files are: relative to the data directory, so that it can be moved; absolute if they had to go elsewhere. */
   cluster: string
   password: string
   port: number | null
-  /** Set once the files exist, so that their loss is noticed instead of replaced by an empty database. */
+  /** True once the files exist: if they are missing later, that is an error, and no empty database is made. */
   created: boolean
 }
 
@@ -18,12 +18,12 @@ export const statePath = (dataDir: string): string => join(dataDir, 'postgres.js
 export const clusterPath = (dataDir: string, { cluster }: State): string =>
   isAbsolute(cluster) ? cluster : join(dataDir, cluster)
 
-/** Whether a Spark has begun to keep its database here. */
+/** Whether a Spark keeps its database here, or has begun to make it. */
 export const hasDatabase = (dataDir: string): boolean => readState(dataDir) !== null
 
 const isState = (value: unknown): value is State => {
   if (typeof value !== 'object' || value === null) return false
-  const { cluster, password, port, created } = value as Record<string, unknown> // an object, as was just seen
+  const { cluster, password, port, created } = value as Record<string, unknown> // an object, as the line above has checked
   return (
     typeof cluster === 'string' &&
     typeof password === 'string' &&
@@ -45,7 +45,7 @@ export const readState = (dataDir: string): State | null => {
     const value: unknown = JSON.parse(text)
     if (isState(value)) return value
   } catch {
-    // told below
+    // explained below
   }
   throw new EmbeddedError(
     `${path} is damaged: restore it from a backup; it holds the password of the database beside it.`,
@@ -64,7 +64,7 @@ const write = (dataDir: string, state: State): string => {
   return path
 }
 
-/** The first of several processes decides; the others take over what it decided. */
+/** The first of several processes decides the state, and the others get what it decided. */
 export const decideState = (dataDir: string, cluster: string): State => {
   const mine: State = { cluster, password: randomBytes(24).toString('base64url'), port: null, created: false }
   const path = write(dataDir, mine)

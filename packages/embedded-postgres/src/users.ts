@@ -18,11 +18,11 @@ import { isAlive } from './postmaster.ts'
 let handles = 0
 
 /**
- * Who needs the server, counted by the kernel: every process that uses it keeps the writing end of a named pipe open, and the
- * server's supervisor reads it. The supervisor sees the end of the file when the last of them is gone, by whatever death, and opening the
- * writing end fails when there is no supervisor. So there are no lock files to go stale and no pids to be reused.
+ * The processes that use a server, counted by the kernel: each keeps the writing end of a named pipe open, and the server's supervisor reads from it.
+ * The supervisor sees the end of the file when the last process has gone, however it died; and opening the writing end fails when there is no
+ * supervisor. So no lock file can be stale, and no reused pid can mislead.
  */
-export const makeLease = (dataDir: string) => {
+export const makeUsers = (dataDir: string) => {
   const pipe = join(dataDir, 'postgres.lease')
   const holders = join(dataDir, 'postgres.holders')
 
@@ -31,7 +31,7 @@ export const makeLease = (dataDir: string) => {
       const writer = openSync(pipe, constants.O_WRONLY | constants.O_NONBLOCK)
       if (fstatSync(writer).isFIFO()) return writer
       closeSync(writer)
-      rmSync(pipe) // what a backup made of it
+      rmSync(pipe) // a restored backup has an ordinary file here
       return null
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
@@ -41,17 +41,17 @@ export const makeLease = (dataDir: string) => {
   }
 
   return {
-    /** A share of a server that is there, to be closed; null when there is none. */
-    hold: openWriter,
+    /** Becomes a user of the running server, until the returned file is closed; null when there is no server. */
+    join: openWriter,
 
-    isServed(): boolean {
+    hasSupervisor(): boolean {
       const writer = openWriter()
       if (writer !== null) closeSync(writer)
       return writer !== null
     },
 
-    /** Both ends for a new supervisor: it gets `serve`, and `hold` stays here. */
-    offer(): { hold: number; serve: number } {
+    /** Both ends of the pipe for a new supervisor, which gets `reader`; with `writer` this process is its first user. */
+    makePipe(): { writer: number; reader: number } {
       if (!existsSync(pipe)) {
         const { status, stderr, error } = spawnSync('mkfifo', ['-m', '600', pipe], { encoding: 'utf8' })
         if (status !== 0 && !existsSync(pipe)) {
@@ -60,18 +60,18 @@ export const makeLease = (dataDir: string) => {
           )
         }
       }
-      // Opened for both, so that neither of the next two waits for the other end.
+      // Opened for both first, so that neither of the next two waits for the other end.
       const both = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)
       try {
-        return { hold: openSync(pipe, constants.O_WRONLY), serve: openSync(pipe, constants.O_RDONLY) }
+        return { writer: openSync(pipe, constants.O_WRONLY), reader: openSync(pipe, constants.O_RDONLY) }
       } finally {
         closeSync(both)
       }
     },
 
     /**
-     * A visible name beside the share, only so that whoever leaves knows whether to wait for the server's end. A wrong entry (a
-     * reused pid) costs that wait and nothing else.
+     * Writes this process into a list of users. It only tells a process that closes whether it is the last one, which waits for the server's end; a wrong
+     * entry (a reused pid) costs that wait and nothing else.
      */
     register(): { remove: () => void; isLast: () => boolean } {
       const name = `${pid}-${(handles += 1)}`
