@@ -94,7 +94,7 @@ export const makeAttempt =
         {
           status: 'completed',
           reached: true,
-          ...keepAnswer(answer.result, answer.answer, answer.bytes, maxOutputBytes),
+          ...keepAnswer(answer, maxOutputBytes),
         },
         { notes: answer.notes, streams_only: answer.streams_only ?? null, doubt: answer.doubt ?? null },
       )

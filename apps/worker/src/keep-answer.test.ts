@@ -8,14 +8,14 @@ const parsed = (text: string | null) => JSON.parse(text!) as Record<string, unkn
 
 describe('keepAnswer', () => {
   it('keeps a small answer whole in the row', () => {
-    const { output, full_output } = keepAnswer('hi', jsonText({ outputs: [1] }), 30, MAX)
+    const { output, full_output } = keepAnswer({ result: 'hi', answer: jsonText({ outputs: [1] }), bytes: 30 }, MAX)
     expect(parsed(output)).toEqual({ result: 'hi', answer: { outputs: [1] } })
     expect(full_output).toBeNull()
   })
 
   it('keeps a larger one whole apart, and a short form in the row', () => {
     const text = 'x'.repeat(9_000)
-    const { output, full_output } = keepAnswer(text, jsonText(null), 9_000, MAX)
+    const { output, full_output } = keepAnswer({ result: text, answer: jsonText(null), bytes: 9_000 }, MAX)
     expect(parsed(full_output)).toEqual({ result: text, answer: null })
     expect(parsed(output)).toEqual({ result: 'x'.repeat(2_000), truncated: true, bytes: 9_000 })
   })
@@ -28,7 +28,7 @@ describe('keepAnswer', () => {
     ['control characters', '\u0001'],
   ])('cuts what is over the limit to fit into it: %s', (_, unit) => {
     const text = unit.repeat(50_000)
-    const { output, full_output } = keepAnswer(text, jsonText({ big: text }), 123_456, MAX)
+    const { output, full_output } = keepAnswer({ result: text, answer: jsonText({ big: text }), bytes: 123_456 }, MAX)
     expect(Buffer.byteLength(full_output!)).toBeLessThanOrEqual(MAX)
     const { result, ...rest } = parsed(full_output)
     expect(rest).toEqual({ truncated: true, bytes: 123_456 })
@@ -39,7 +39,9 @@ describe('keepAnswer', () => {
   })
 
   it('fits even where there is room for nearly nothing', () => {
-    expect(Buffer.byteLength(keepAnswer('x'.repeat(500), jsonText({}), 500, 80).output)).toBeLessThanOrEqual(80)
+    expect(
+      Buffer.byteLength(keepAnswer({ result: 'x'.repeat(500), answer: jsonText({}), bytes: 500 }, 80).output),
+    ).toBeLessThanOrEqual(80)
   })
 })
 

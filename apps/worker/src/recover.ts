@@ -54,7 +54,7 @@ export const makeRecover =
             {
               status: 'completed',
               reached: true,
-              ...keepAnswer(found.result, found.answer, found.bytes, maxOutputBytes),
+              ...keepAnswer(found, maxOutputBytes),
             },
             { notes: ['the server was asked what became of the call', ...found.notes] },
           )
