@@ -1,14 +1,12 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { clear, moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
 let source_id: string
 beforeAll(async () => {
-  stack = await openStack()
   const { workflow, source } = await stack.sync()
   workflow_id = workflow.id
   source_id = source.id
@@ -17,7 +15,6 @@ afterEach(async () => {
   await clear(stack, 'schedules', 'tasks')
   await moveClock(stack, 0)
 })
-afterAll(() => stack.close())
 
 type Fields = Partial<Parameters<typeof newSchedule>[0]>
 /** Every ten minutes from eight hours ago on, made now: nothing of it is in the ledger. */

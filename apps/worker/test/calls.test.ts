@@ -1,18 +1,16 @@
 import { patient } from '@automagik-spark/testing'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Stack } from './stack.ts'
-import { openStack, until } from './stack.ts'
+import { until, useStack } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
   await stack.addWorker()
 })
 beforeEach(() => stack.stub.clearSwitches())
-afterAll(() => stack.close())
 
 const run = async (request: Parameters<Stack['engine']['workflows']['run']>[1]) =>
   (await stack.engine.workflows.run(workflow_id, request, { wait: true })).task

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Checker, CheckOptions, LoggedCall } from '@automagik-spark/checker'
 import { makeChecker } from '@automagik-spark/checker'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/worker.ts'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack, until } from './stack.ts'
+import { newSchedule, until, useStack } from './stack.ts'
 
-let stack: Stack
+const stack = useStack()
 let worker: RunningWorker
 let source_id: string
 let workflow_id: string
@@ -16,7 +15,6 @@ let check: Checker
 const since = new Date('2020-01-01T00:00:00Z')
 
 beforeAll(async () => {
-  stack = await openStack()
   const { source, workflow } = await stack.sync()
   ;[source_id, workflow_id] = [source.id, workflow.id]
   worker = await stack.addWorker()
@@ -29,7 +27,6 @@ afterEach(async () => {
   await sql(`DELETE FROM tasks`)
   await sql(`DELETE FROM schedules`)
 })
-afterAll(() => stack.close())
 
 const sql = async <Row>(text: string, values: unknown[] = []) => (await stack.db.sql.query<Row>(text, values)).rows
 const log = () => ({ source_id, isWhole: true, calls: () => [...stack.stub.runs] })

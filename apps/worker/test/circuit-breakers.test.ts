@@ -1,38 +1,28 @@
 import type { Task } from '@automagik-spark/core'
 import { MINUTE, SECOND } from '@automagik-spark/core'
 import { startChecksOnlyProxy } from '@automagik-spark/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { RunningWorker } from '../src/worker.ts'
-import type { Stack } from './stack.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { clear, moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const KEY = 'sk-stack-test'
-let stack: Stack
+const stack = useStack({ random: () => 0 })
 let workflow_id: string
 let source_id: string
 beforeAll(async () => {
-  stack = await openStack({ random: () => 0 })
   const { workflow, source } = await stack.sync()
   workflow_id = workflow.id
   source_id = source.id
 })
-const workers: RunningWorker[] = []
-const addWorker = async (options: Parameters<Stack['addWorker']>[0] = {}) => {
-  const worker = await stack.addWorker(options)
-  workers.push(worker)
-  return worker
-}
 afterEach(async () => {
   await stack.stub.set({ unreachable: false, key: KEY })
   stack.stub.clearSwitches()
   stack.stub.release()
   await clear(stack, 'schedules')
-  for (const worker of workers.splice(0)) await stack.stopWorker(worker)
+  await stack.stopWorkers()
   await stack.engine.sources.validate(source_id) // whatever a test left, it is let go
   await moveClock(stack, 0)
 })
-afterAll(() => stack.close())
 
 const source = () => stack.engine.sources.get(source_id)
 const isOver = (task: Task) => task.status === 'completed' || task.status === 'failed' || task.status === 'cancelled'
@@ -65,7 +55,7 @@ const bringDown = async () => {
 
 describe('a server that is gone', () => {
   it('is checked at the first call that could not be sent, shown as down, and gets no further one; whoever asked is told', async () => {
-    await addWorker()
+    await stack.addWorker()
     const { version_info, updated_at } = await source()
     const { id, source: down } = await bringDown()
     expect(down).toMatchObject({
@@ -88,7 +78,7 @@ describe('a server that is gone', () => {
   })
 
   it('has a run by hand wait for one check, which tells it, or runs it', async () => {
-    await addWorker()
+    await stack.addWorker()
     await bringDown()
     const { task, finished } = await stack.engine.workflows.run(
       workflow_id,
@@ -108,7 +98,7 @@ describe('a server that is gone', () => {
   })
 
   it('answers a hundred runs by hand by one check a second at most', async () => {
-    await addWorker()
+    await stack.addWorker()
     await stack.stub.set({ key: 'another' }) // so that the stub hears its checks, and each says no
     await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     await rows(`UPDATE sources SET suspect_at = spark_now() WHERE id = $1`, source_id)
@@ -128,8 +118,8 @@ describe('a server that is gone', () => {
   })
 
   it('burns no try of what a schedule made, however many calls could not be sent, and all of it runs when it is back', async () => {
-    await addWorker()
-    await addWorker()
+    await stack.addWorker()
+    await stack.addWorker()
     await stack.stub.set({ unreachable: true })
     const ids = await plan(30, 'waits')
     await until(source, ({ health }) => health === 'down')
@@ -148,7 +138,7 @@ describe('a server that is gone', () => {
   })
 
   it('has its due times wait, and is asked how it is; when it is back they are decided and say why they were missed', async () => {
-    await addWorker({ times: { checkMs: 1_000 } })
+    await stack.addWorker({ times: { checkMs: 1_000 } })
     const schedule = await stack.engine.schedules.create(
       newSchedule({ workflow_id, schedule_expr: '10m', input_value: 'planned' }),
     )
@@ -173,7 +163,7 @@ describe('a server that is gone', () => {
   })
 
   it('has a task fail that was held for longer than its catch-up window', async () => {
-    await addWorker()
+    await stack.addWorker()
     await stack.stub.set({ unreachable: true })
     const schedule = await stack.engine.schedules.create(
       newSchedule({
@@ -198,7 +188,7 @@ describe('a server that is gone', () => {
   })
 
   it('is found to be down by its health checks alone, before any call is made', async () => {
-    await addWorker({ times: { checkMs: 300 } })
+    await stack.addWorker({ times: { checkMs: 300 } })
     await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     await stack.stub.set({ key: 'another' })
     const { health_reason } = await until(source, ({ health }) => health === 'down')
@@ -218,7 +208,7 @@ describe('a server that is up by every check and takes no call', () => {
       if (!('workflow' in synced)) throw new Error('one flow was asked for')
       proxy.endNext()
       const [id] = await plan(1, 'never taken', synced.workflow.id, 1)
-      await addWorker()
+      await stack.addWorker()
       const task = await ended(id!)
       expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 2 })
       expect(proxy.ended()).toBe(6)
@@ -244,7 +234,7 @@ describe('a server that is up by every check and takes no call', () => {
 
 describe('a server that is busy', () => {
   it('is not down because it puts a health check off, while it has a call to work on or has just had one', async () => {
-    await addWorker({ times: { checkMs: 300 } })
+    await stack.addWorker({ times: { checkMs: 300 } })
     await stack.stub.set({ slow: 'held' })
     const id = await run('long')
     await until(
@@ -281,10 +271,10 @@ describe('a server that is busy', () => {
 
 describe('woken by Agenda alone', () => {
   it('a server is checked again when its time has come, and what was due starts when it is back', async () => {
-    await addWorker({ fallback: false })
+    const worker = await stack.addWorker({ fallback: false })
     await stack.stub.set({ unreachable: true })
     const [waiting] = await plan(1, 'sent in vain')
-    workers[0]!.runner.pump()
+    worker.runner.pump()
     await until(source, ({ health }) => health === 'down')
     const schedule = await stack.engine.schedules.create(
       newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'woken' }),
@@ -301,7 +291,7 @@ describe('woken by Agenda alone', () => {
   })
 
   it('what waited for a source that was switched off starts when it is switched on', async () => {
-    await addWorker({ fallback: false })
+    await stack.addWorker({ fallback: false })
     await stack.engine.sources.update(source_id, { status: 'inactive' })
     const schedule = await stack.engine.schedules.create(
       newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now', input_value: 'switched' }),

@@ -1,33 +1,23 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { startStatementProxy } from '@automagik-spark/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { RunningWorker } from '../src/worker.ts'
-import type { Stack } from './stack.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { clear, moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
-const workers: RunningWorker[] = []
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
 })
 afterEach(async () => {
   stack.stub.release()
-  for (const worker of workers.splice(0)) await stack.stopWorker(worker)
+  await stack.stopWorkers()
   stack.stub.clearSwitches()
   stack.stub.clearCalls()
   await clear(stack, 'schedules', 'tasks')
   await moveClock(stack, 0)
 })
-afterAll(() => stack.close())
 
-const addWorker = async (options: Parameters<Stack['addWorker']>[0] = {}) => {
-  const worker = await stack.addWorker(options)
-  workers.push(worker)
-  return worker
-}
 const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) =>
   stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m', ...fields }))
 const ledger = async (id: string) =>
@@ -38,7 +28,7 @@ const ledger = async (id: string) =>
 describe("when PostgreSQL's clock", () => {
   it('jumps an hour ahead, what lies in between is missed as in an outage, and the newest runs', async () => {
     const { id } = await create()
-    const worker = await addWorker({ fallback: false })
+    const worker = await stack.addWorker({ fallback: false })
     await moveClock(stack, 65 * MINUTE)
     await worker.fire()
     expect(
@@ -54,7 +44,7 @@ describe("when PostgreSQL's clock", () => {
 
   it('is set back an hour, nothing runs again, also after a pause and an edit, and all goes on where it was', async () => {
     const { id } = await create({ overlap: 'allow' })
-    const worker = await addWorker({ fallback: false })
+    const worker = await stack.addWorker({ fallback: false })
     await moveClock(stack, HOUR + 5 * MINUTE)
     await worker.fire()
     const rows = await until(
@@ -84,7 +74,10 @@ describe("when PostgreSQL's clock", () => {
 })
 
 it('two workers whose own clocks are 30 s apart start every due time once, and none early', async () => {
-  const all = [await addWorker({ clockAheadMs: 30 * SECOND }), await addWorker({ clockAheadMs: -30 * SECOND })]
+  const all = [
+    await stack.addWorker({ clockAheadMs: 30 * SECOND }),
+    await stack.addWorker({ clockAheadMs: -30 * SECOND }),
+  ]
   expect(all).toHaveLength(2)
   const { id } = await create({ schedule_expr: '1s', overlap: 'allow', max_runs: 4 })
   await until(
@@ -103,7 +96,7 @@ it('two workers whose own clocks are 30 s apart start every due time once, and n
 
 it('a worker that stood still during its call, longer than its lease, changes nothing of what was made of its task meanwhile', async () => {
   const proxy = await startStatementProxy(stack.url)
-  const sleeper = await addWorker({ through: proxy.url })
+  const sleeper = await stack.addWorker({ through: proxy.url })
   await stack.stub.set({ slow: 'held' })
   const { id } = (await stack.engine.workflows.run(workflow_id, 'asleep', { wait: false })).task
   await until(
@@ -112,7 +105,7 @@ it('a worker that stood still during its call, longer than its lease, changes no
   )
   const frozen = proxy.freezeAfter('lease_until = spark_now() + ') // its next heartbeat
   await frozen.seen
-  await addWorker()
+  await stack.addWorker()
   await until(
     () => stack.engine.tasks.get(id),
     (task) => task.error_code === 'outcome_unknown',

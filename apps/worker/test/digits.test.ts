@@ -1,7 +1,6 @@
 import { checkedJsonText, CreateSchedule, RunRequest, withSources, writeJson } from '@automagik-spark/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { clear, openStack, until } from './stack.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { clear, until, useStack } from './stack.ts'
 
 /** Numbers, keys, escapes and space that no parsed value keeps. */
 const SOURCES = [
@@ -13,15 +12,13 @@ const SOURCES = [
   '"\\u00e9\\/"',
 ]
 
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync('webhook')).workflow.id
   await stack.addWorker()
   await stack.stub.set({ answer: '{"outputs":[]}' })
 })
-afterAll(() => stack.close())
 
 /** A request as the API reads it. */
 const read = (json: string): unknown => {

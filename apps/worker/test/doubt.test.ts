@@ -2,18 +2,16 @@ import { makeDb } from '@automagik-spark/db'
 import { isDatabaseAway, makeOpenSource, startEngine } from '@automagik-spark/engine'
 import { asClient } from '@automagik-spark/engine/testing'
 import { startStatementProxy, type StatementProxy } from '@automagik-spark/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack, until } from './stack.ts'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { newSchedule, until, useStack } from './stack.ts'
 
 const INSERT = 'INSERT INTO tasks AS t'
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
 let proxy: StatementProxy
 let engine: ReturnType<typeof asClient>
 let closeDb: () => Promise<void>
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
   await stack.addWorker()
 })
@@ -49,7 +47,6 @@ afterEach(async () => {
   await closeDb()
   await proxy.close()
 })
-afterAll(() => stack.close())
 
 const rows = async <T>(text: string, ...values: unknown[]) => (await stack.db.sql.query<T>(text, values)).rows
 const tasksOf = (input: string) =>

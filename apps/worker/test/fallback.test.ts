@@ -1,28 +1,25 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { listen } from '@automagik-spark/db'
 import { startStatementProxy, type StatementProxy } from '@automagik-spark/testing'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BATCH } from '../src/fire.ts'
-import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const NEVER_MS = HOUR
 /** It looks once, when it starts; then it lives on what it is told. */
 const DEAF_TO_TIME = { reconcileMs: NEVER_MS }
 
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
-const workers: RunningWorker[] = []
 let proxy: StatementProxy | undefined
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
 })
 afterEach(async () => {
   proxy?.releaseAll()
-  for (const worker of workers.splice(0)) await stack.stopWorker(worker)
+  await stack.stopWorkers()
   await proxy?.close()
   proxy = undefined
   stack.stub.release()
@@ -30,7 +27,6 @@ afterEach(async () => {
   await clear(stack, 'schedules')
   await moveClock(stack, 0)
 })
-afterAll(() => stack.close())
 
 const listeners = async (): Promise<number[]> =>
   (
@@ -40,14 +36,13 @@ const listeners = async (): Promise<number[]> =>
   ).rows.map((row) => row.pid)
 /** Ready when it has looked and listens: whatever it finds from then on, it was told or looked for again. */
 const addWorker = async (options: NonNullable<Parameters<Stack['addWorker']>[0]> = {}) => {
-  await until(listeners, (pids) => pids.length === workers.length) // those before are gone
+  await until(listeners, (pids) => pids.length === stack.workers().length) // those before are gone
   await stack.db.sql.query(
     `INSERT INTO workers (id, hostname, pid, status, current_tasks, concurrency, version, started_at, last_heartbeat)
      SELECT gen_random_uuid(), 'long gone', 1, 'stopped', 0, 1, 'test', t.at, t.at FROM (SELECT spark_now() - interval '2 days' AS at) t`,
   )
   const worker = await stack.addWorker(options)
-  workers.push(worker)
-  await until(listeners, (pids) => pids.length === workers.length)
+  await until(listeners, (pids) => pids.length === stack.workers().length)
   // The reconciler's first round ends with the workers that are long gone.
   if (options.fallback !== false)
     await until(

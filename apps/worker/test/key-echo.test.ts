@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStack, type Stack } from './stack.ts'
+import { useStack } from './stack.ts'
 
 const KEY = 'sk-Canary-of-this-very-source'
 /** Plain, in JSON in JSON, in a URL, as base64 of a header. */
@@ -63,17 +63,13 @@ const startEcho = async () => {
 
 describe('a source that repeats its key in everything it says', () => {
   const log: unknown[] = []
-  let stack: Stack
+  const stack = useStack({ onLog: (line) => void log.push(line) })
   let echo: Awaited<ReturnType<typeof startEcho>>
   beforeAll(async () => {
-    stack = await openStack({ onLog: (line) => void log.push(line) })
     echo = await startEcho()
     await stack.addWorker()
   })
-  afterAll(async () => {
-    await stack.close()
-    await echo.close()
-  })
+  afterAll(() => echo.close())
   const expectHidden = (what: unknown) => {
     const text = typeof what === 'string' ? what : JSON.stringify(what)
     for (const part of TELLING) expect(text).not.toContain(part)

@@ -1,12 +1,8 @@
 import { madeGraph, startStubHive, startStubLangflow } from '@automagik-spark/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStack, type Stack } from './stack.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useStack } from './stack.ts'
 
-let stack: Stack
-beforeAll(async () => {
-  stack = await openStack()
-})
-afterAll(() => stack.close())
+const stack = useStack()
 const create = (url: string, api_key?: string) =>
   stack.engine.sources.create({ url, max_concurrency: 40, ...(api_key && { api_key }) })
 const remove = async (id: string) => stack.engine.sources.remove(id)

@@ -1,14 +1,12 @@
 import { madeGraph } from '@automagik-spark/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStack, type Stack } from './stack.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { useStack } from './stack.ts'
 
-let stack: Stack
+const stack = useStack()
 beforeAll(async () => {
-  stack = await openStack()
   await stack.sync()
   await stack.addWorker()
 })
-afterAll(() => stack.close())
 
 const syncOf = async (flow_id: string, wanted: { input_component?: string; output_component?: string } = {}) => {
   const synced = await stack.engine.workflows.sync(flow_id, wanted)

@@ -1,11 +1,7 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openStack, type Stack, until } from './stack.ts'
+import { expect, it } from 'vitest'
+import { until, useStack } from './stack.ts'
 
-let stack: Stack
-beforeAll(async () => {
-  stack = await openStack({ stub: { latencyMs: 20 } })
-})
-afterAll(() => stack.close())
+const stack = useStack({ stub: { latencyMs: 20 } })
 
 it('200 runs at once, from two workers, keep to the limit of their source', async () => {
   const { source, workflow } = await stack.sync()

@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { makeDbClock } from '@automagik-spark/engine'
 import { makeLogger } from '@automagik-spark/runtime'
 import { startStatementProxy, type StatementProxy } from '@automagik-spark/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { makeHeartbeat } from '../src/heartbeat.ts'
 import { makeTroubles } from '../src/troubles.ts'
-import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
-import { moveClock, openStack, until } from './stack.ts'
+import { moveClock, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
 const CLAIM = 'spark_claim_ready('
@@ -15,34 +14,26 @@ const INTENT = "SET phase = 'calling'"
 const SETTLE = 'INSERT INTO source_outcomes'
 const MINUTE_MS = 60_000
 
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
-const workers: RunningWorker[] = []
 const proxies: StatementProxy[] = []
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
 })
 afterEach(async () => {
   stack.stub.release()
   stack.stub.clearSwitches()
-  const [stopping, closing] = [workers.splice(0), proxies.splice(0)]
+  const closing = proxies.splice(0)
   for (const proxy of closing) proxy.releaseAll()
-  await Promise.all(stopping.map((worker) => stack.stopWorker(worker)))
+  await stack.stopWorkers()
   await Promise.all(closing.map((proxy) => proxy.close()))
 })
-afterAll(() => stack.close())
 
-const addWorker = async (options: Parameters<Stack['addWorker']>[0] = {}) => {
-  const worker = await stack.addWorker(options)
-  workers.push(worker)
-  return worker
-}
 /** A worker whose way to PostgreSQL is the test's. */
 const addProxiedWorker = async (times: NonNullable<Parameters<Stack['addWorker']>[0]>['times'] = {}) => {
   const proxy = await startStatementProxy(stack.url)
   proxies.push(proxy)
-  return { proxy, worker: await addWorker({ through: proxy.url, times }) }
+  return { proxy, worker: await stack.addWorker({ through: proxy.url, times }) }
 }
 const start = async (input: string) => (await stack.engine.workflows.run(workflow_id, input, { wait: false })).task.id
 const get = (id: string) => stack.engine.tasks.get(id)
@@ -119,7 +110,7 @@ describe('a worker', () => {
   })
 
   it('does not let go of a task that it has in hand again when its earlier call ends', async () => {
-    const worker = await addWorker({ times: { leaseMs: MINUTE_MS } })
+    const worker = await stack.addWorker({ times: { leaseMs: MINUTE_MS } })
     await stack.stub.set({ slow: 3_000 })
     const id = await start('twice in hand')
     await until(
@@ -147,7 +138,7 @@ describe('a worker', () => {
   })
 
   it("learns PostgreSQL's time with each heartbeat", async () => {
-    const worker = await addWorker()
+    const worker = await stack.addWorker()
     const clock = makeDbClock(Date.now)
     const logger = makeLogger({ level: 'silent', format: 'json' })
     const heartbeat = makeHeartbeat({
@@ -216,7 +207,7 @@ describe('a worker', () => {
     const frozen = proxy.freezeAfter(INTENT)
     const id = await start('frozen')
     await frozen.seen
-    await addWorker()
+    await stack.addWorker()
     expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
     frozen.release()
     await until(
@@ -235,7 +226,7 @@ describe('a worker', () => {
       (n) => n === 1,
     )
     await proxy.shut()
-    await addWorker()
+    await stack.addWorker()
     expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
     await proxy.open()
     // With this heartbeat it learns that its task was taken over.
@@ -258,7 +249,7 @@ describe('a worker', () => {
   })
 
   it('holds a call that lasts longer than its lease', async () => {
-    await addWorker()
+    await stack.addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('long')
     await until(
@@ -272,7 +263,7 @@ describe('a worker', () => {
   })
 
   it('stops a call at once when its cancel is announced, and does not wait for a heartbeat', async () => {
-    await addWorker({ times: { leaseMs: 10 * MINUTE_MS } })
+    await stack.addWorker({ times: { leaseMs: 10 * MINUTE_MS } })
     await stack.stub.set({ slow: 'held' })
     const id = await start('cancel heard')
     await until(
@@ -284,7 +275,7 @@ describe('a worker', () => {
   })
 
   it('stops a call with its next heartbeat when the word of its cancel got lost', async () => {
-    await addWorker()
+    await stack.addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('cancel unheard')
     await until(
@@ -300,7 +291,7 @@ describe('a worker', () => {
   })
 
   it('stops a call with its next heartbeat when the task is gone and nobody said so', async () => {
-    const worker = await addWorker()
+    const worker = await stack.addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('gone')
     await until(
@@ -320,20 +311,15 @@ describe('a worker', () => {
 })
 
 describe('a worker that is stopped', () => {
-  const stop = (worker: RunningWorker) => {
-    workers.splice(workers.indexOf(worker), 1)
-    return stack.stopWorker(worker)
-  }
-
   it('takes nothing new, and lets its run finish', async () => {
-    const worker = await addWorker({ times: { drainMs: MINUTE_MS } })
+    const worker = await stack.addWorker({ times: { drainMs: MINUTE_MS } })
     await stack.stub.set({ slow: 'held' })
     const running = await start('last one')
     await until(
       async () => stack.stub.inFlight,
       (n) => n === 1,
     )
-    const stopping = stop(worker)
+    const stopping = stack.stopWorker(worker)
     await until(
       () => stack.engine.workers.list(PAGE),
       ({ items }) => items.some((row) => row.id === worker.id && row.status === 'draining'),
@@ -351,13 +337,13 @@ describe('a worker that is stopped', () => {
     const announced = proxy.holdAnswer(INTENT)
     const id = await start('given back')
     await announced.seen
-    const stopping = stop(worker)
+    const stopping = stack.stopWorker(worker)
     await until(
       () => get(id),
       (seen) => seen.status === 'pending',
     )
     expect(await logOf(id)).toEqual(['created', 'handed_back'])
-    await addWorker()
+    await stack.addWorker()
     expect(await over(id)).toMatchObject({ status: 'completed', tries: 1 })
     announced.release()
     await stopping
@@ -365,15 +351,15 @@ describe('a worker that is stopped', () => {
   })
 
   it('leaves the calls that it could not wait for to others at once, not after a lease', async () => {
-    const worker = await addWorker({ times: { leaseMs: 10 * MINUTE_MS, drainMs: 100 } })
+    const worker = await stack.addWorker({ times: { leaseMs: 10 * MINUTE_MS, drainMs: 100 } })
     await stack.stub.set({ slow: 'held' })
     const id = await start('left')
     await until(
       async () => stack.stub.inFlight,
       (n) => n === 1,
     )
-    await addWorker()
-    await stop(worker)
+    await stack.addWorker()
+    await stack.stopWorker(worker)
     expect(await over(id)).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
   })
 })

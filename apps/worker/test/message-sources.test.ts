@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openStack, type Stack } from './stack.ts'
+import { useStack } from './stack.ts'
 
 /** An AgentOS whose agent, team and workflow are all called echo; what they are can be changed. */
 const startClashing = async () => {
@@ -44,17 +44,13 @@ const startClashing = async () => {
 }
 
 describe('an agent, a team and a workflow of one id', () => {
-  let stack: Stack
+  const stack = useStack()
   let clashing: Awaited<ReturnType<typeof startClashing>>
   beforeAll(async () => {
-    stack = await openStack()
     clashing = await startClashing()
     await stack.engine.sources.create({ url: clashing.url, max_concurrency: 40 })
   })
-  afterAll(async () => {
-    await stack.close()
-    await clashing.close()
-  })
+  afterAll(() => clashing.close())
   const sync = async (flow_id: string) => {
     const synced = await stack.engine.workflows.sync(flow_id, {})
     if (!('workflow' in synced)) throw new Error('one flow was asked for')

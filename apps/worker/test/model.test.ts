@@ -4,12 +4,11 @@ import { makeIds } from '@automagik-spark/engine'
 import { makeLogger } from '@automagik-spark/runtime'
 import { patient } from '@automagik-spark/testing'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { makeFire } from '../src/fire.ts'
 import type { Model, ModelSchedule, ModelTask } from './model.ts'
 import * as model from './model.ts'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack } from './stack.ts'
+import { newSchedule, useStack } from './stack.ts'
 
 /** `SPARK_MODEL_RUNS=500` for longer; `SPARK_MODEL_SEED` repeats a failure, `SPARK_MODEL_SHRINK=1` makes it short. */
 const RUNS = Number(process.env.SPARK_MODEL_RUNS ?? 20)
@@ -17,11 +16,10 @@ const SEED = process.env.SPARK_MODEL_SEED === undefined ? {} : { seed: Number(pr
 const START = Date.UTC(2026, 5, 1, 12)
 const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000]
 
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
 let fire: () => Promise<number>
 beforeAll(async () => {
-  stack = await openStack()
   const { workflow, source } = await stack.sync()
   workflow_id = workflow.id
   await stack.db.sql.query('UPDATE sources SET max_concurrency = $2 WHERE id = $1', [source.id, model.SOURCE_LIMIT])
@@ -38,7 +36,6 @@ beforeAll(async () => {
     default_timeout: 30,
   })
 })
-afterAll(() => stack.close())
 
 const query = async <Row>(text: string, values?: unknown[]) => (await stack.db.sql.query<Row>(text, values)).rows
 const setClock = (now: number) => query('UPDATE test_clock SET at = $1', [new Date(now).toISOString()])

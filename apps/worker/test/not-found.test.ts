@@ -3,8 +3,7 @@ import { once } from 'node:events'
 import { createServer, request } from 'node:http'
 import type { Task } from '@automagik-spark/core'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { clear, newSchedule, openStack, until } from './stack.ts'
+import { clear, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const KEY = 'sk-stack-test'
@@ -47,12 +46,11 @@ const openProxy = async (targetUrl: string) => {
   }
 }
 
-let stack: Stack
+const stack = useStack({ random: () => 0 })
 let proxy: Awaited<ReturnType<typeof openProxy>>
 let source_id: string
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openStack({ random: () => 0 })
   proxy = await openProxy(stack.stub.url)
   source_id = (await stack.engine.sources.create({ url: proxy.url, api_key: KEY, max_concurrency: 40 })).id
   const synced = await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: proxy.url })
@@ -65,10 +63,7 @@ afterEach(async () => {
   await clear(stack, 'schedules')
   await stack.engine.sources.validate(source_id)
 })
-afterAll(async () => {
-  await stack.close()
-  await proxy.close()
-})
+afterAll(() => proxy.close())
 
 const schedule = (schedule_expr: string) =>
   stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr, input_value: 'planned' }))

@@ -1,13 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack, until } from './stack.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { newSchedule, until, useStack } from './stack.ts'
 
 /**
  * A use case that asked for a second connection within its transaction would wait for itself here; in production ten at once would wait
  * for each other. Each function that the engine has is called, on a pool of one connection.
  */
 const PAGE = { limit: 10, offset: 0 }
-let stack: Stack
+const stack = useStack({ connections: 1 })
 const called = new Set<string>()
 /** Notes what is called. */
 const watched = <T extends object>(feature: string, functions: T): T =>
@@ -19,10 +18,8 @@ const watched = <T extends object>(feature: string, functions: T): T =>
   })
 
 beforeAll(async () => {
-  stack = await openStack({ connections: 1 })
   await stack.addWorker()
 })
-afterAll(() => stack.close())
 
 describe('on a pool of one connection', () => {
   it('every use case ends: none asks for a second connection inside its transaction', async () => {

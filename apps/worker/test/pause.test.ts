@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack, until } from './stack.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const NEVER_MS = 3_600_000
-let stack: Stack
+const stack = useStack({ random: () => 0 })
 let failing_id: string
 beforeAll(async () => {
-  stack = await openStack({ random: () => 0 })
   failing_id = (await stack.sync('fail')).workflow.id
 })
-afterAll(() => stack.close())
 
 const create = (pause_after_failures: number | null) =>
   stack.engine.schedules.create(newSchedule({ workflow_id: failing_id, schedule_expr: '1s', pause_after_failures }))

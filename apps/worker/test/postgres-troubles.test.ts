@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { startTemporaryServer } from '@automagik-spark/db/testing'
 import { patient } from '@automagik-spark/testing'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Stack } from './stack.ts'
-import { newSchedule, openStack, until } from './stack.ts'
+import { newSchedule, openStack, until, useStack } from './stack.ts'
 
 type Line = Record<string, unknown>
 const reasons = (stack: Stack) => stack.engine.health.report().reasons.join('\n')
@@ -19,17 +19,15 @@ const isHealthy = (stack: Stack) =>
   )
 
 describe('a claim or a settle that keeps failing', () => {
-  let stack: Stack
+  const stack = useStack({ onLog: (line) => void log.push(line) })
   let workflow_id: string
   const log: Line[] = []
   beforeAll(async () => {
-    stack = await openStack({ onLog: (line) => void log.push(line) })
     workflow_id = (await stack.sync()).workflow.id
     await stack.addWorker()
     await isHealthy(stack)
   })
   afterEach(() => void log.splice(0))
-  afterAll(() => stack.close())
 
   const of = (work: string) =>
     log.filter((line) => line.work === work).map(({ level, msg, failures }) => [level, msg, failures])

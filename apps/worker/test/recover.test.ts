@@ -2,27 +2,25 @@ import { randomUUID } from 'node:crypto'
 import type { LostCall, Recovery } from '@automagik-spark/adapters'
 import type { Task } from '@automagik-spark/core'
 import { jsonText, SECOND, SourceError } from '@automagik-spark/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { openStack, until } from './stack.ts'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
-let stack: Stack
 let workflow_id: string
 let source_id: string
 /** What the server says, one after the other; the last one again and again. */
 let says: (Recovery | SourceError)[] = []
 let asked: LostCall[] = []
+const stack = useStack({
+  random: () => 0,
+  async recover(call) {
+    asked.push(call)
+    const said = says.length > 1 ? says.shift()! : says[0]!
+    if (said instanceof SourceError) throw said
+    return said
+  },
+})
 beforeAll(async () => {
-  stack = await openStack({
-    random: () => 0,
-    async recover(call) {
-      asked.push(call)
-      const said = says.length > 1 ? says.shift()! : says[0]!
-      if (said instanceof SourceError) throw said
-      return said
-    },
-  })
   const { workflow, source } = await stack.sync()
   workflow_id = workflow.id
   source_id = source.id
@@ -32,7 +30,6 @@ afterEach(() => {
   asked = []
   stack.stub.clearSwitches()
 })
-afterAll(() => stack.close())
 
 const completed: Recovery = {
   state: 'completed',

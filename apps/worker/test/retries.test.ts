@@ -1,21 +1,18 @@
 import type { Task } from '@automagik-spark/core'
 import { SECOND } from '@automagik-spark/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack, until } from './stack.ts'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
-let stack: Stack
+const stack = useStack({ random: () => 0 }) // a retry comes at the next whole second
 let workflow_id: string
 let failing_id: string
 beforeAll(async () => {
-  stack = await openStack({ random: () => 0 }) // a retry comes at the next whole second
   workflow_id = (await stack.sync()).workflow.id
   failing_id = (await stack.sync('fail')).workflow.id
   await stack.addWorker()
 })
 afterEach(() => stack.stub.set({ busy: null, reset: null, failing: null, slow: null, unreachable: false }))
-afterAll(() => stack.close())
 
 const start = async (
   request: { input_value: string; max_retries?: number; retry_on?: Task['retry_on'] },

@@ -2,16 +2,14 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { madeGraph, startStubHive } from '@automagik-spark/testing'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newSchedule, openStack, type Stack } from './stack.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { newSchedule, type Stack, useStack } from './stack.ts'
 
-let stack: Stack
+const stack = useStack()
 beforeAll(async () => {
-  stack = await openStack()
   await stack.sync()
   await stack.addWorker()
 })
-afterAll(() => stack.close())
 
 const SAVED = 'Write the daily report.'
 const chat = (stored = SAVED) =>

@@ -1,17 +1,14 @@
 import { makeWaiters } from '@automagik-spark/engine/testing'
 import { makeLogger } from '@automagik-spark/runtime'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack, until } from './stack.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
 })
-afterAll(() => stack.close())
 
 describe('a run without a worker', () => {
   it('is accepted and kept until one is there', async () => {

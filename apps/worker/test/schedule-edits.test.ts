@@ -1,21 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { HOUR, MINUTE } from '@automagik-spark/core'
 import { lockSchedule, sqlNow, writeLedger } from '@automagik-spark/db'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { moveClock, newSchedule, openStack, until } from './stack.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
 let source_id: string
 beforeAll(async () => {
-  stack = await openStack()
   const { workflow, source } = await stack.sync()
   workflow_id = workflow.id
   source_id = source.id
 })
-afterAll(() => stack.close())
 
 const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) =>
   stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m', ...fields }))

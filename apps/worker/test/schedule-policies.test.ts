@@ -1,17 +1,16 @@
 import { HOUR, MINUTE, SECOND } from '@automagik-spark/core'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningWorker } from '../src/worker.ts'
 import type { Stack } from './stack.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
-let stack: Stack
+const stack = useStack()
 let schedules: Stack['engine']['schedules']
 let tasks: Stack['engine']['tasks']
 let worker: RunningWorker
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openStack()
   ;({ schedules, tasks } = stack.engine)
   workflow_id = (await stack.sync()).workflow.id
   worker = await stack.addWorker({ fallback: false }) // it runs what is ready, and fires only what a test fires
@@ -27,7 +26,6 @@ afterEach(async () => {
   stack.stub.clearCalls()
   await moveClock(stack, 0)
 })
-afterAll(() => stack.close())
 
 type Fields = Partial<Parameters<typeof newSchedule>[0]>
 const create = (fields: Fields = {}) => schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', ...fields }))

@@ -1,19 +1,17 @@
 import { DAY, HOUR, MINUTE, SECOND } from '@automagik-spark/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { Stack } from './stack.ts'
-import { clear, moveClock, newSchedule, openStack, until } from './stack.ts'
+import { clear, moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 
 /** No worker here: what is due is fired by hand, so that every moment is the test's own. */
 describe('schedules', () => {
-  let stack: Stack
+  const stack = useStack()
   let workflow_id: string
   beforeAll(async () => {
-    stack = await openStack()
     workflow_id = (await stack.sync()).workflow.id
   })
-  afterAll(() => stack.close())
 
   const create = (fields: Partial<Parameters<typeof newSchedule>[0]> = {}) =>
     stack.engine.schedules.create(newSchedule({ workflow_id, ...fields }))
@@ -142,11 +140,10 @@ describe('firing', () => {
   let stack: Stack
   let workflow_id: string
   beforeAll(async () => {
-    stack = await openStack()
+    stack = await useStack()
     workflow_id = (await stack.sync()).workflow.id
     await stack.addWorker({ fallback: false }) // only what the test fires
   })
-  afterAll(() => stack.close())
   const ledger = async (id: string) => (await stack.engine.schedules.occurrences(id, PAGE)).items
 
   it('runs the newest of what was due in an outage, and has the rest on record', async () => {

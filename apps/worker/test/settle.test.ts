@@ -3,20 +3,18 @@ import type { ClaimedTask, Settlement } from '@automagik-spark/db'
 import { claim, prolongLeases, settlementOf } from '@automagik-spark/db'
 import { makeLogger } from '@automagik-spark/runtime'
 import { patient } from '@automagik-spark/testing'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Settler } from '../src/settle.ts'
 import { makeSettler } from '../src/settle.ts'
 import { makeTaskLog } from '../src/task-log.ts'
 import { makeTroubles } from '../src/troubles.ts'
-import type { Stack } from './stack.ts'
-import { clear, openStack } from './stack.ts'
+import { clear, useStack } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
-let stack: Stack
+const stack = useStack()
 let settler: Settler
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
   const logger = makeLogger({ level: 'silent', format: 'json' })
   settler = makeSettler({
@@ -30,7 +28,6 @@ beforeAll(async () => {
   })
 })
 beforeEach(() => clear(stack, 'tasks'))
-afterAll(() => stack.close())
 
 /** Tasks in hand, as a worker's claim gives them. */
 const take = async (count: number): Promise<ClaimedTask[]> => {

@@ -1,21 +1,16 @@
 import type { StubLangflow } from '@automagik-spark/testing'
 import { madeGraph, startStubLangflow } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { openStack } from './stack.ts'
+import { useStack } from './stack.ts'
 
 const PAGE = { limit: 50, offset: 0 }
 const KEY = 'sk-stack-test'
-let stack: Stack
+const stack = useStack()
 let other: StubLangflow
 beforeAll(async () => {
-  stack = await openStack()
   other = await startStubLangflow({ key: KEY })
 })
-afterAll(async () => {
-  await other.close()
-  await stack.close()
-})
+afterAll(() => other.close())
 
 describe('sources', () => {
   it('are asked before they are stored, and nothing is stored when they do not answer as they should', async () => {

@@ -3,6 +3,7 @@ import { makeDbClock } from '@automagik-spark/engine'
 import type { EngineStackOptions } from '@automagik-spark/engine/testing'
 import { openEngineStack } from '@automagik-spark/engine/testing'
 import { makeLogger } from '@automagik-spark/runtime'
+import { afterAll, beforeAll } from 'vitest'
 import type { RunningWorker, WorkerTimes } from '../src/worker.ts'
 import { startWorker } from '../src/worker.ts'
 
@@ -33,7 +34,7 @@ const loggerFor = (onLog: Options['onLog']) =>
       }) // what pino writes is an object
     : makeLogger({ level: process.env.TEST_LOG === undefined ? 'silent' : 'debug', format: 'json' })
 
-/** The engine on real parts, and as many workers as a test starts. */
+/** The engine on real parts, and as many workers as a test starts. The caller closes it. */
 export const openStack = async ({ maxOutputBytes = 1_048_576, onLog, recover, ...options }: Options = {}) => {
   const stack = await openEngineStack({ ...options, recover, logger: loggerFor(onLog) })
   const { common, clock, engine, stub, url } = stack
@@ -43,6 +44,9 @@ export const openStack = async ({ maxOutputBytes = 1_048_576, onLog, recover, ..
     const [found] = workers.splice(at, 1)
     await found!.wakeUps.stop()
     await worker.stop()
+  }
+  const stopWorkers = async (): Promise<void> => {
+    await Promise.all([...workers].map(({ worker }) => stopWorker(worker)))
   }
 
   return {
@@ -77,12 +81,25 @@ export const openStack = async ({ maxOutputBytes = 1_048_576, onLog, recover, ..
       workers.push({ worker, wakeUps })
       return worker
     },
+    /** Those that a test started and has not stopped. */
+    workers: (): readonly RunningWorker[] => workers.map(({ worker }) => worker),
     stopWorker,
+    stopWorkers,
     async close() {
       stub.release()
-      for (const { worker } of [...workers]) await stopWorker(worker)
+      await stopWorkers()
       await stack.close()
     },
   }
 }
 export type Stack = Awaited<ReturnType<typeof openStack>>
+
+/** A stack for the tests of a file, or of a `describe` block. It is filled before the first of them, and closed after the last. */
+export const useStack = (options?: Options): Stack => {
+  const stack: Partial<Stack> = {}
+  beforeAll(async () => {
+    Object.assign(stack, await openStack(options))
+  })
+  afterAll(() => stack.close?.())
+  return stack as Stack // no test runs before the hook above
+}

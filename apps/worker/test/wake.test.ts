@@ -1,8 +1,7 @@
 import { freshDatabase } from '@automagik-spark/db/testing'
 import { requireMongo } from '@automagik-spark/testing'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import type { Stack } from './stack.ts'
-import { newSchedule, openStack, until } from './stack.ts'
+import { newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 
@@ -18,20 +17,17 @@ afterAll(async () => {
   await mongoDatabase.drop()
 })
 
-/** Guard, reconciler and announcements are off: nothing but Agenda's wake-ups starts a run here, and nothing else a retry. */
+/** Second timers, the reconciler and spark_due are off: only Agenda's wake-ups start a run or a retry here. */
 describe.each([
   ['postgres', undefined],
   ['mongodb', mongo?.uri],
 ] as const)('woken by Agenda alone, in %s', (backend, mongodbUri) => {
-  let stack: Stack
+  const stack = useStack({ mongodbUri, random: () => 0 })
   let workflow_id: string
   beforeAll(async () => {
-    if (backend === 'mongodb' && !mongodbUri) return
-    stack = await openStack({ mongodbUri, random: () => 0 })
     workflow_id = (await stack.sync()).workflow.id
     await stack.addWorker({ fallback: false })
   })
-  afterAll(async () => stack?.close())
 
   it.skipIf(backend === 'mongodb' && !mongodbUri)('starts every due time of an interval, once each', async () => {
     const schedule = await stack.engine.schedules.create(

@@ -1,24 +1,21 @@
 import { makeChecker } from '@automagik-spark/checker'
 import { patient } from '@automagik-spark/testing'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import type { Stack } from '../stack.ts'
-import { newSchedule, openStack, until } from '../stack.ts'
+import { beforeAll, describe, expect, inject, it } from 'vitest'
+import { newSchedule, until, useStack } from '../stack.ts'
 
 const FINISHED = 60_000
 const RUNS = 100
 const CALLERS = 10
 const DUE_TIMES = 10
 
-let stack: Stack
+const stack = useStack()
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openStack()
   workflow_id = (await stack.sync()).workflow.id
   await addFinished()
   await stack.addWorker()
 }, patient(120_000))
-afterAll(() => stack.close())
 
 /** As after weeks of work: the queue's few rows lie among many that are over. */
 const addFinished = async () => {
