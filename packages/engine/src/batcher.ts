@@ -1,6 +1,6 @@
 /**
- * Gathers what is asked for while one statement is under way into the next: one at a time goes at once, hundreds become a few statements.
- * @param run gets at most `max` items and answers in their order
+ * Collects items that come while a statement is under way for the next one: a single item goes at once, hundreds become a few statements.
+ * @param run gets at most `max` items and returns their answers in the same order
  */
 export const makeBatcher = <Item, Answer>({
   max,
@@ -10,7 +10,7 @@ export const makeBatcher = <Item, Answer>({
   run,
 }: {
   max: number
-  /** The items of a statement weigh no more than this together, unless it is one alone. */
+  /** The limit for the weight of all items of a statement. One that weighs more goes alone. */
   maxWeight?: number
   weightOf?: (item: Item) => number
   /** Statements under way at once. */
@@ -21,7 +21,7 @@ export const makeBatcher = <Item, Answer>({
   const queue: Waiting[] = []
   let under = 0
 
-  /** How many of those that wait go together. */
+  /** How many of the waiting items fit into one statement. */
   const next = (): number => {
     let [count, weight] = [0, 0]
     for (const { item } of queue) {
@@ -51,7 +51,7 @@ export const makeBatcher = <Item, Answer>({
   return (item: Item): Promise<Answer> =>
     new Promise((resolve, reject) => {
       queue.push({ item, resolve, reject })
-      // After this turn of the event loop, so that what came from many sockets at once goes together.
+      // After this turn of the event loop, so that items from many sockets go together.
       if (queue.length === 1) setImmediate(flush)
     })
 }

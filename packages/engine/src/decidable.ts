@@ -17,7 +17,7 @@ export const planOf = (
   seed: row.id,
 })
 
-/** A stored schedule as the decider sees it. */
+/** A stored schedule as `decide` takes it. */
 export const decidable = (row: ScheduleRow): Decidable => ({
   plan: planOf(row),
   overlap: row.overlap,

@@ -25,7 +25,7 @@ const entriesOf = (schedule: LockedSchedule, decision: Decision, ids: Ids): Ledg
   }))
 }
 
-/** Where the schedule goes after a decision. A next time that is not later than the last would loop: that is a bug, and it throws. */
+/** The state of the schedule after a decision. A next time that is not later than the last one is a bug and throws: it would loop. */
 const moveOf = (schedule: LockedSchedule, decision: Decision): ScheduleMove => {
   if (decision.next_due_at && decision.decided_until && decision.next_due_at <= decision.decided_until) {
     throw new RangeError(
@@ -50,14 +50,14 @@ export const outcomeOf = (schedule: LockedSchedule, decision: Decision, ids: Ids
   cancelsOpen: decision.cancel_open,
 })
 
-/** Writes and announces decisions in the transaction that holds their schedules' locks. Returns how many tasks were made. */
+/** Writes decisions in the transaction that holds the locks of their schedules, and announces their tasks. Returns how many tasks were made. */
 export const writeOutcomes = async (
   tx: Sql,
   outcomes: Outcome[],
   now: Date,
   default_timeout: number,
 ): Promise<number> => {
-  // Before the new tasks are there, which are not meant.
+  // Before the new tasks are written, which must not be cancelled.
   const cancelling = outcomes.filter((outcome) => outcome.cancelsOpen).map((outcome) => outcome.move.id)
   if (cancelling.length > 0) await cancelOpen(tx, cancelling)
   const made = await writeLedger(

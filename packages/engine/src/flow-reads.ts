@@ -2,19 +2,22 @@ import type { FlowKey, RemoteFlow, Source } from '@automagik-spark/adapters'
 import { SourceError } from '@automagik-spark/core'
 import { VaultError } from './vault.ts'
 
-/** Null: the server does not have the flow. An error: it could not be asked. */
+/** Null: the server does not have the flow. An error: it could not be asked for it. */
 export type FlowRead = RemoteFlow | null | Error
 
-/** How long what was read of a flow is used; within it nobody asks again. */
+/** How long a flow that was read is used. */
 const FRESH_MS = 10_000
 /** Each may hold a graph of a megabyte. */
 const MOST = 50
 
-/** Flows as their servers have them now: each is asked for once at a time, and at most every 10 s. */
+/** Flows as their servers have them now. One request at a time reads a flow, at most every 10 s. */
 export const makeFlowReads = () => {
   const reads = new Map<string, { at: number; read: Promise<FlowRead> }>()
   return {
-    /** `copy`: what names the server, its key, and the copy that is compared: what was read before it was synced is too old. It is read without a caller's signal, as others wait for the same answer. */
+    /**
+     * @param copy names the server, its key and the version of the copy: a flow that was read before a sync is too old. No caller can abort the
+     * request, as others wait for the same answer.
+     */
     read(remote: Pick<Source, 'getFlow'>, copy: string, flow: FlowKey): Promise<FlowRead> {
       const now = performance.now()
       for (const [key, { at }] of reads) {
@@ -28,7 +31,7 @@ export const makeFlowReads = () => {
         if (error instanceof SourceError || error instanceof VaultError) return error
         throw error
       })
-      // A bug is told to all who wait, and to nobody else.
+      // Every caller that waits gets the error of a bug; without this line it would also be an unhandled rejection.
       read.catch(() => undefined)
       reads.set(key, { at: now, read })
       return read

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Does `work` again and again, `everyMs` apart (a tenth earlier or later, so that workers do not march in step), until it is stopped. */
+/** Repeats `work` until it is stopped, `everyMs` apart: up to a tenth earlier or later, so that workers do not run in step. */
 export const loop = (
   everyMs: number,
   random: () => number,
