@@ -1,5 +1,5 @@
 import type { FlowKey, RemoteFlow, Source } from '@automagik-spark/adapters'
-import { SourceError } from '@automagik-spark/core'
+import { makeBoundedMap, SourceError } from '@automagik-spark/core'
 import { VaultError } from './vault.ts'
 
 /** Null: the server does not have the flow. An error: it could not be asked for it. */
@@ -12,7 +12,7 @@ const MOST = 50
 
 /** Flows as their servers have them now. One request at a time reads a flow, at most every 10 s. */
 export const makeFlowReads = () => {
-  const reads = new Map<string, { at: number; read: Promise<FlowRead> }>()
+  const reads = makeBoundedMap<string, { at: number; read: Promise<FlowRead> }>(MOST)
   return {
     /**
      * @param copy names the server, its key and the version of the copy: a flow that was read before a sync is too old. No caller can abort the
@@ -20,9 +20,9 @@ export const makeFlowReads = () => {
      */
     read(remote: Pick<Source, 'getFlow'>, copy: string, flow: FlowKey): Promise<FlowRead> {
       const now = performance.now()
-      for (const [key, { at }] of reads) {
-        if (now - at < FRESH_MS && reads.size < MOST) break // oldest first
-        reads.delete(key)
+      for (const [old, { at }] of reads.entries()) {
+        if (now - at < FRESH_MS) break // oldest first
+        reads.delete(old)
       }
       const key = `${copy} ${flow.flow_type} ${flow.id}`
       const known = reads.get(key)
