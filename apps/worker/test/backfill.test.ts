@@ -34,7 +34,7 @@ const ledger = async (id: string, base: Date) =>
 const tasksOf = async (schedule_id: string) => (await stack.engine.tasks.list({ ...PAGE, schedule_id })).items.reverse()
 
 describe('a backfill', () => {
-  it('runs due times that nobody decided, oldest first, with what the schedule says today', async () => {
+  it('runs due times that were not decided, oldest first, with the values that the schedule has today', async () => {
     const { id, start_at, run_count, next_due_at } = await create({ input_value: 'then', max_runs: 3, timeout: 7 })
     const answer = await backfill(id, after(start_at!, 10 * MINUTE), after(start_at!, 40 * MINUTE))
     expect(answer).toMatchObject({ dry_run: false, count: 3, already_started: 0, undecided: null })
@@ -119,7 +119,7 @@ describe('a backfill', () => {
     expect(rows[0]).toMatch(/–20 skipped paused/)
   })
 
-  it('starts nothing twice, repeated or at once', async () => {
+  it('starts nothing twice, whether repeated or at the same time', async () => {
     const { id, start_at } = await create()
     const [from, to] = [start_at!, after(start_at!, HOUR)]
     const answers = await Promise.all(Array.from({ length: 6 }, () => backfill(id, from, to)))
@@ -130,7 +130,7 @@ describe('a backfill', () => {
     expect(await backfill(id, from, after(to, 10 * MINUTE))).toMatchObject({ count: 1, already_started: 6 })
   })
 
-  it('leaves what the schedule has still to decide, and says which: after a pause, the pause', async () => {
+  it('leaves what the schedule has yet to decide, and says which: after a pause, the pause', async () => {
     const { id } = await create()
     const base = new Date(Math.floor(stack.clock.now().getTime() / HOUR) * HOUR)
     await stack.engine.schedules.disable(id, null)
@@ -187,7 +187,7 @@ describe('a backfill', () => {
   })
 })
 
-it('the runs of a backfill go one at a time, beside the live ones, which they neither hold up nor skip', async () => {
+it('the runs of a backfill go one at a time, beside the live ones, which they neither delay nor skip', async () => {
   const worker = await stack.addWorker({ fallback: false })
   await stack.stub.set({ slow: 'held' })
   const { id, start_at, next_due_at } = await create()

@@ -61,7 +61,7 @@ const ledger = (id: string) =>
     `SELECT scheduled_for, task_id FROM occurrences WHERE schedule_id = $1 ORDER BY 1`,
     [id],
   )
-/** A running task whose worker is gone; written by hand so that nobody takes it over meanwhile. */
+/** A running task whose worker is dead; inserted by the test, so that no worker takes it over meanwhile. */
 const aTask = async (more: Record<string, string> = {}) => {
   const id = randomUUID()
   const columns: Record<string, string> = {
@@ -208,7 +208,7 @@ describe('the ledger', () => {
 })
 
 describe('tasks', () => {
-  it('run with a lease that nobody looks after', async () => {
+  it('run with a lease that nobody prolongs', async () => {
     const id = await aTask({
       lease_until: `spark_now() - interval '1 minute'`,
       marked_at: `spark_now() + interval '1 hour'`,
@@ -273,7 +273,7 @@ describe('calls', () => {
   })
   const judged = (calls: LoggedCall[]) => said({ log: { source_id, isWhole: true, calls: () => calls } })
 
-  it('are more than one for a task, but for those that were turned away and those that somebody asked for', async () => {
+  it('are more than one for a task, apart from rejected ones and those that a user asked for', async () => {
     const id = await aTask({ ...over, status: `'completed'` })
     expect(await judged([call(id)])).toEqual([])
     expect(await judged([call(id, { status: 503 }), call(id, { status: 429 }), call(id)])).toEqual([])
@@ -296,7 +296,7 @@ describe('calls', () => {
     expect(await judged([call(id, { status: null }), call(id)])).toEqual([])
   })
 
-  it('never came, for a task that is said to be completed', async () => {
+  it('never came, for a task that is completed', async () => {
     const id = await aTask({ ...over, status: `'completed'` })
     expect(await judged([])).toEqual([`calls: task ${id} is completed, but its flow server never answered it`])
     expect(await said({ log: { source_id, isWhole: false, calls: () => [] } })).toEqual([])
@@ -337,7 +337,7 @@ describe('without a worker', () => {
     await sql(`UPDATE sources SET status = 'active'`)
   })
 
-  it('what is ready is not claimed', async () => {
+  it('ready tasks are not claimed', async () => {
     const pending = {
       status: `'pending'`,
       phase: 'NULL',

@@ -20,7 +20,7 @@ afterEach(async () => {
   stack.stub.release()
   await clear(stack, 'schedules')
   await stack.stopWorkers()
-  await stack.engine.sources.validate(source_id) // whatever a test left, it is let go
+  await stack.engine.sources.validate(source_id) // a test may leave it suspended
   await moveClock(stack, 0)
 })
 
@@ -54,7 +54,7 @@ const bringDown = async () => {
 }
 
 describe('a server that is gone', () => {
-  it('is checked at the first call that could not be sent, shown as down, and gets no further one; whoever asked is told', async () => {
+  it('is checked at the first call that could not be sent, shown as down, and gets no other call; the manual run fails with the reason', async () => {
     await stack.addWorker()
     const { version_info, updated_at } = await source()
     const { id, source: down } = await bringDown()
@@ -67,7 +67,7 @@ describe('a server that is gone', () => {
     expect(await typesOf(id)).toEqual(['created', 'handed_back', 'failed'])
     expect((await stack.engine.tasks.get(id)).error).toContain(stack.stub.url)
     expect(calls('down')).toEqual([])
-    // Asking for it by hand lets it go.
+    // A check by hand ends the suspension.
     await stack.stub.set({ unreachable: false })
     expect(await stack.engine.sources.validate(source_id)).toMatchObject({
       health: 'up',
@@ -77,7 +77,7 @@ describe('a server that is gone', () => {
     expect(await ended(await run('now'))).toMatchObject({ status: 'completed', tries: 1 })
   })
 
-  it('has a run by hand wait for one check, which tells it, or runs it', async () => {
+  it('lets a manual run wait for one check, which fails it or runs it', async () => {
     await stack.addWorker()
     await bringDown()
     const { task, finished } = await stack.engine.workflows.run(
@@ -97,9 +97,9 @@ describe('a server that is gone', () => {
     expect(await source()).toMatchObject({ health: 'up' })
   })
 
-  it('answers a hundred runs by hand by one check a second at most', async () => {
+  it('answers a hundred manual runs with at most one check a second', async () => {
     await stack.addWorker()
-    await stack.stub.set({ key: 'another' }) // so that the stub hears its checks, and each says no
+    await stack.stub.set({ key: 'another' }) // so that each check reaches the stub and fails
     await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
     await rows(`UPDATE sources SET suspect_at = spark_now() WHERE id = $1`, source_id)
     await until(source, ({ health }) => health === 'down')
@@ -117,7 +117,7 @@ describe('a server that is gone', () => {
     for (const [i, at] of seen.entries()) if (i > 0) expect(at - seen[i - 1]!).toBeGreaterThan(900)
   })
 
-  it('burns no try of what a schedule made, however many calls could not be sent, and all of it runs when it is back', async () => {
+  it('costs no try of a task that a schedule made, however many calls could not be sent, and all tasks run when it is back', async () => {
     await stack.addWorker()
     await stack.addWorker()
     await stack.stub.set({ unreachable: true })
@@ -137,7 +137,7 @@ describe('a server that is gone', () => {
     expect(await source()).toMatchObject({ health: 'up', health_reason: null })
   })
 
-  it('has its due times wait, and is asked how it is; when it is back they are decided and say why they were missed', async () => {
+  it('lets its due times wait while it is checked; when it is back they are decided, with the reason why they were missed', async () => {
     await stack.addWorker({ times: { checkMs: 1_000 } })
     const schedule = await stack.engine.schedules.create(
       newSchedule({ workflow_id, schedule_expr: '10m', input_value: 'planned' }),
@@ -162,7 +162,7 @@ describe('a server that is gone', () => {
     expect(await source()).toMatchObject({ health: 'up' })
   })
 
-  it('has a task fail that was held for longer than its catch-up window', async () => {
+  it('fails a task that was suspended for longer than its catch-up window', async () => {
     await stack.addWorker()
     await stack.stub.set({ unreachable: true })
     const schedule = await stack.engine.schedules.create(
@@ -199,7 +199,7 @@ describe('a server that is gone', () => {
 })
 
 describe('a server that is up by every check and takes no call', () => {
-  it('has its tasks fail after three calls that could not be sent for each try, instead of calling for ever', async () => {
+  it('fails its tasks after three calls that could not be sent for each try, instead of calling for ever', async () => {
     const proxy = await startChecksOnlyProxy(stack.stub.url)
     try {
       const behind = await stack.engine.sources.create({ url: proxy.url, api_key: KEY, max_concurrency: 40 })
@@ -233,7 +233,7 @@ describe('a server that is up by every check and takes no call', () => {
 })
 
 describe('a server that is busy', () => {
-  it('is not down because it puts a health check off, while it has a call to work on or has just had one', async () => {
+  it('is not down because a health check takes too long, while it works on a call or has just ended one', async () => {
     await stack.addWorker({ times: { checkMs: 300 } })
     await stack.stub.set({ slow: 'held' })
     const id = await run('long')
@@ -290,7 +290,7 @@ describe('woken by Agenda alone', () => {
     expect(await ended(waiting!)).toMatchObject({ status: 'completed', tries: 1 })
   })
 
-  it('what waited for a source that was switched off starts when it is switched on', async () => {
+  it('tasks of a source that was made inactive start when it is active again', async () => {
     await stack.addWorker({ fallback: false })
     await stack.engine.sources.update(source_id, { status: 'inactive' })
     const schedule = await stack.engine.schedules.create(

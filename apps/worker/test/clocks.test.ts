@@ -26,7 +26,7 @@ const ledger = async (id: string) =>
     .map(({ decision, reason, count }) => [decision, reason, count])
 
 describe("when PostgreSQL's clock", () => {
-  it('jumps an hour ahead, what lies in between is missed as in an outage, and the newest runs', async () => {
+  it('jumps an hour ahead, due times in between are missed as in an outage, and the newest runs', async () => {
     const { id } = await create()
     const worker = await stack.addWorker({ fallback: false })
     await moveClock(stack, 65 * MINUTE)
@@ -42,7 +42,7 @@ describe("when PostgreSQL's clock", () => {
     ])
   })
 
-  it('is set back an hour, nothing runs again, also after a pause and an edit, and all goes on where it was', async () => {
+  it('is set back an hour, nothing runs again, also after a pause and an edit, and schedules go on where they were', async () => {
     const { id } = await create({ overlap: 'allow' })
     const worker = await stack.addWorker({ fallback: false })
     await moveClock(stack, HOUR + 5 * MINUTE)
@@ -94,7 +94,7 @@ it('two workers whose own clocks are 30 s apart start every due time once, and n
   expect(stack.stub.runs).toHaveLength(4)
 })
 
-it('a worker that stood still during its call, longer than its lease, changes nothing of what was made of its task meanwhile', async () => {
+it('a worker that stood still during its call for longer than its lease does not change what became of its task meanwhile', async () => {
   const proxy = await startStatementProxy(stack.url)
   const sleeper = await stack.addWorker({ through: proxy.url })
   await stack.stub.set({ slow: 'held' })

@@ -77,7 +77,7 @@ describe('a run whose store goes away after it was stored', () => {
     expect(await tasksOf('away')).toHaveLength(1)
   })
 
-  it('is found when only the word of its commit was lost', async () => {
+  it('is found when only the answer to its commit is lost', async () => {
     const lost = proxy.cutAnswer(INSERT)
     const asked = engine.workflows.run(workflow_id, 'unheard', { wait: true })
     await lost.seen
@@ -136,7 +136,7 @@ describe('a run whose store goes away after it was stored', () => {
 })
 
 describe('what else makes a flow run, when nobody can say whether it was stored', () => {
-  /** What somebody is told when the answer to the commit is lost and PostgreSQL stays away. */
+  /** The error when the answer to the commit is lost and PostgreSQL stays away. */
   const toldOf = async (statement: string, ask: () => Promise<unknown>): Promise<string> => {
     const lost = proxy.cutAnswer(statement)
     const asked = ask().then(
@@ -179,7 +179,7 @@ describe('what else makes a flow run, when nobody can say whether it was stored'
     )
   })
 
-  it('a schedule is named, and found when only the word of its commit was lost', async () => {
+  it('a schedule is named, and found when only the answer to its commit is lost', async () => {
     const create = (input_value: string) =>
       engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h', input_value }))
     const stored = (input: string) =>

@@ -8,7 +8,7 @@ import { clear, moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 const NEVER_MS = HOUR
-/** It looks once, when it starts; then it lives on what it is told. */
+/** The reconciler runs once, at the start; after it only hints wake the worker. */
 const DEAF_TO_TIME = { reconcileMs: NEVER_MS }
 
 const stack = useStack()
@@ -34,9 +34,9 @@ const listeners = async (): Promise<number[]> =>
       `SELECT pid FROM pg_stat_activity WHERE application_name = 'spark-worker-listen' AND datname = current_database() AND query LIKE '%LISTEN%' AND state = 'idle'`,
     )
   ).rows.map((row) => row.pid)
-/** Ready when it has looked and listens: whatever it finds from then on, it was told or looked for again. */
+/** Returns when the worker has reconciled once and listens, so that what it finds later comes from a hint. */
 const addWorker = async (options: NonNullable<Parameters<Stack['addWorker']>[0]> = {}) => {
-  await until(listeners, (pids) => pids.length === stack.workers().length) // those before are gone
+  await until(listeners, (pids) => pids.length === stack.workers().length) // earlier workers are gone
   await stack.db.sql.query(
     `INSERT INTO workers (id, hostname, pid, status, current_tasks, concurrency, version, started_at, last_heartbeat)
      SELECT gen_random_uuid(), 'long gone', 1, 'stopped', 0, 1, 'test', t.at, t.at FROM (SELECT spark_now() - interval '2 days' AS at) t`,
@@ -53,7 +53,7 @@ const addWorker = async (options: NonNullable<Parameters<Stack['addWorker']>[0]>
   return worker
 }
 const run = async (input: string) => (await stack.engine.workflows.run(workflow_id, input, { wait: false })).task.id
-/** Tasks that nobody hears of. */
+/** Tasks without a NOTIFY. */
 const addQuietly = async (count = 1): Promise<string[]> => {
   const { rows } = await stack.db.sql.query<{ id: string }>(
     `INSERT INTO tasks (id, workflow_id, source_id, status, trigger, priority, input, timeout, ready_at, created_at, updated_at)
@@ -73,12 +73,12 @@ const count = async (where: string) =>
   (await stack.db.sql.query<{ n: number }>(`SELECT count(*)::int AS n FROM tasks WHERE ${where}`)).rows[0]!.n
 
 describe('ready tasks are found', () => {
-  it('by the announcement of a run alone', async () => {
+  it('by the NOTIFY of a run alone', async () => {
     await addWorker({ times: DEAF_TO_TIME })
     await isCompleted(await run('announced'))
   })
 
-  it('by the announcement of what a schedule started alone', async () => {
+  it('by the NOTIFY of a task that a schedule started alone', async () => {
     await addWorker({ times: DEAF_TO_TIME })
     const schedule = await stack.engine.schedules.create(
       newSchedule({ workflow_id, schedule_type: 'one-time', schedule_expr: 'now' }),
@@ -96,7 +96,7 @@ describe('ready tasks are found', () => {
     for (const id of ids) await isCompleted(id)
   })
 
-  it('when they are announced during a claim that found nothing', async () => {
+  it('when their NOTIFY comes during a claim that found nothing', async () => {
     proxy = await startStatementProxy(stack.url)
     await addWorker({ times: DEAF_TO_TIME, through: proxy.url })
     const empty = proxy.holdAnswer('spark_claim_ready(')
@@ -107,7 +107,7 @@ describe('ready tasks are found', () => {
     await isCompleted(id)
   })
 
-  it('by a worker that lost its connection for announcements, as soon as it has a new one', async () => {
+  it('by a worker that lost its LISTEN connection, as soon as it has a new one', async () => {
     await addWorker({ times: DEAF_TO_TIME })
     const [id] = await addQuietly()
     await stack.db.sql.query('SELECT pg_terminate_backend($1)', await listeners())
@@ -161,32 +161,32 @@ describe('with wake-ups that Agenda forgets, a due time is started', () => {
       (seen) => seen.status === 'completed',
     )
 
-  it('by the guard, who was told of a second that is near', async () => {
+  it('by the second timer of a NOTIFY for a second that is near', async () => {
     await addWorker({ times: DEAF_TO_TIME })
     await isStarted((await create(SECOND)).id)
   })
 
-  it('by the guard, who found it in the next minute when the worker started', async () => {
+  it('by the second timer of a worker that found it in the next minute when it started', async () => {
     const schedule = await create(4 * SECOND)
     await addWorker({ times: DEAF_TO_TIME })
     await isStarted(schedule.id)
   })
 
-  it('by the reconciler, who finds what is overdue', async () => {
+  it('by the reconciler, which finds overdue schedules', async () => {
     await addWorker()
     const schedule = await create(HOUR)
     await stack.db.sql.query(
       `UPDATE schedules SET next_run_at = date_trunc('second', spark_now()) - interval '1 second' WHERE id = $1`,
       [schedule.id],
     )
-    // Too early by its own plan: that it was looked at shows in its next time, which is right again.
+    // This time is too early for its plan. A decision shows in the next time, which is right again.
     await until(
       () => stack.engine.schedules.get(schedule.id),
       (seen) => seen.next_run_at !== null && seen.next_run_at.getTime() === schedule.next_run_at!.getTime(),
     )
   })
 
-  it('by a worker whose connection for announcements comes back', async () => {
+  it('by a worker whose LISTEN connection comes back', async () => {
     await addWorker({ times: DEAF_TO_TIME })
     const schedule = await create(HOUR)
     await stack.db.sql.query(
@@ -228,7 +228,7 @@ describe('firing', () => {
     }
   })
 
-  it('goes on until nothing is due, batch after batch', async () => {
+  it('decides batch after batch until nothing is due', async () => {
     await stack.db.sql.query(
       `INSERT INTO schedules (id, workflow_id, schedule_type, schedule_expr, timezone, anchor, overlap, status, decided_until, next_due_at, next_run_at, created_at, updated_at)
        SELECT gen_random_uuid(), $1, 'interval', '1h', 'UTC', t.at - interval '1 hour', 'skip', 'active', t.at - interval '1 hour', t.at, t.at, t.at, t.at
@@ -240,7 +240,7 @@ describe('firing', () => {
     await clear(stack, 'tasks')
   })
 
-  it('goes row by row when PostgreSQL refuses a batch, and pauses the schedule that it refuses', async () => {
+  it('goes row by row when PostgreSQL refuses a batch, and pauses the schedule that PostgreSQL refuses', async () => {
     const worker = await addWorker({ fallback: false })
     const [good, bad, other] = await Promise.all(
       [1, 2, 3].map(() => stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))),
@@ -269,7 +269,7 @@ describe('firing', () => {
     })
   })
 
-  it('row by row leaves a schedule that was paused meanwhile', async () => {
+  it('leaves a schedule that was paused meanwhile when it goes row by row', async () => {
     proxy = await startStatementProxy(stack.url)
     const worker = await addWorker({ fallback: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
@@ -294,7 +294,7 @@ describe('firing', () => {
     expect(await stack.engine.schedules.get(schedule.id)).toMatchObject({ status: 'paused', paused_reason: 'by hand' })
   })
 
-  it('starts a due time once when the word of its commit got lost', async () => {
+  it('starts a due time once when the answer to its commit is lost', async () => {
     proxy = await startStatementProxy(stack.url)
     const worker = await addWorker({ fallback: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(
@@ -314,7 +314,7 @@ describe('firing', () => {
     expect(await count(`schedule_id = '${schedule.id}'`)).toBe(1)
   })
 
-  it('looks once more when it was called while it looked', async () => {
+  it('looks once more when it is called during a run', async () => {
     proxy = await startStatementProxy(stack.url)
     const worker = await addWorker({ fallback: false, through: proxy.url })
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '1h' }))
@@ -329,7 +329,7 @@ describe('firing', () => {
   })
 })
 
-it('what an edit decides before it changes anything is announced', async () => {
+it('a decision that an edit makes before its change wakes the workers', async () => {
   const heard: string[] = []
   const listener = listen({
     url: stack.url,

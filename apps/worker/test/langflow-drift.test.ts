@@ -90,7 +90,7 @@ describe('a flow whose input travels as an input, changed at its server', () => 
     expect(readsOf(id) - before).toBe(1)
     expect((await stack.engine.workflows.get(workflow.id)).warnings).toEqual([])
   })
-  it('is not mended to a webhook that leads nowhere', async () => {
+  it('does not follow to a webhook that leads nowhere', async () => {
     const id = stack.stub.made.make('lone', webhook('Webhook-1'))
     const workflow = await syncOf(id)
     stack.stub.made.make('lone', madeGraph('ChatInput-1 ChatOutput-2 Webhook-8 ChatInput-1>ChatOutput-2'))
@@ -100,7 +100,7 @@ describe('a flow whose input travels as an input, changed at its server', () => 
       error: expect.stringContaining('the input would go to Webhook-8, and nothing that runs after it is an output'),
     })
   })
-  it('completes by the input and the output that replaced the old ones, which is said and mended', async () => {
+  it('completes by the input and the output that replaced the old ones, which is noted, and the copy follows', async () => {
     const id = stack.stub.made.make('replaced chat', chat('ChatInput-1'))
     const workflow = await syncOf(id)
     stack.stub.made.make('replaced chat', chat('ChatInput-7', 'ChatOutput-8'))
@@ -171,7 +171,7 @@ describe('a flow that runs without an input, changed at its server', () => {
       'saved text',
     ],
   ])(
-    'does not complete with the text of another component after it got %s, and is mended',
+    'does not complete with the text of another component after it got %s, and its copy follows',
     async (name, before, after, starts, said, result) => {
       const id = stack.stub.made.make(`bare ${name}`, madeGraph(before, saved))
       const workflow = await syncOf(id)
@@ -275,7 +275,7 @@ describe('a flow that answers with an empty text', () => {
     )
     expect(await run(workflow.id)).toMatchObject({ output_data: { result: 'hello' } })
   })
-  it('is looked at once for many runs, and is left as it is when it was not changed', async () => {
+  it('is read once for many runs, and its copy stays when it was not changed', async () => {
     const id = stack.stub.made.make('silent', silent)
     const workflow = await syncOf(id)
     const before = readsOf(id)
@@ -286,7 +286,7 @@ describe('a flow that answers with an empty text', () => {
     expect(readsOf(id) - before).toBe(1)
     expect(await stack.engine.workflows.get(workflow.id)).toMatchObject({ flow_version: 1, warnings: [] })
   })
-  it('completes when it cannot be looked at', async () => {
+  it('completes when it cannot be read', async () => {
     const workflow = await syncOf(stack.stub.made.make('silent and unreadable', silent))
     await stack.stub.set({ failing: 500 }, 'all')
     await stack.stub.set({ failing: null }, 'runs')
@@ -309,7 +309,7 @@ describe('a flow that answers with an empty text', () => {
 })
 
 describe('a flow whose input travels by tweak, changed at its server', () => {
-  it('gets its input by the component that replaced the old one, which is said and mended', async () => {
+  it('gets its input by the component that replaced the old one, which is noted, and the copy follows', async () => {
     const id = stack.stub.made.make('replaced', webhook('Webhook-1'))
     const workflow = await syncOf(id)
     stack.stub.made.make('replaced', webhook('Webhook-9'))
@@ -370,7 +370,7 @@ describe('a flow whose input travels by tweak, changed at its server', () => {
     expect(tasks.every(({ status }) => status === 'completed')).toBe(true)
     expect(readsOf(id) - before).toBe(1)
   })
-  it('runs as it was synced when the server does not answer the read, which is said and counts for nothing', async () => {
+  it('runs as it was synced when the server does not answer the read, which is noted and is no failure', async () => {
     const id = stack.stub.made.make('unreadable', webhook('Webhook-1'))
     const workflow = await syncOf(id)
     await stack.stub.set({ failing: 500 }, 'all')

@@ -44,7 +44,7 @@ describe('an address that was copied from the browser', () => {
     })
     await stub.close()
   })
-  it('is given up when nothing is there, with what was said of the address itself', async () => {
+  it('is given up when nothing is there, with the error of the address itself', async () => {
     const stub = await startStubLangflow({ frontend: true })
     await stub.set({ html: true }, 'all')
     await expect(create(`${stub.url}/flows`)).rejects.toMatchObject({
@@ -74,7 +74,7 @@ describe('a flow that was deleted at its server', () => {
     return synced.workflow
   }
 
-  it('is named by a sync of all, and its workflow says it until it is back', async () => {
+  it('is named by a sync of all, and its workflow has a warning until it is back', async () => {
     const { id, remote_flow_id } = await copied('all gone')
     for (let twice = 0; twice < 2; twice++) {
       expect(await stack.engine.workflows.sync('*', { source_url: stack.stub.url })).toMatchObject({
@@ -91,7 +91,7 @@ describe('a flow that was deleted at its server', () => {
     expect(await stack.engine.workflows.sync('*', { source_url: stack.stub.url })).toMatchObject({ failed: [] })
     expect((await stack.engine.workflows.get(id)).warnings).toEqual([])
   })
-  it('is said by its workflow after a sync of it alone', async () => {
+  it('is a warning of its workflow after a sync of it alone', async () => {
     const { id, remote_flow_id } = await copied('one gone')
     await expect(stack.engine.workflows.sync(remote_flow_id, {})).rejects.toMatchObject({
       code: 'not_found',
@@ -100,7 +100,7 @@ describe('a flow that was deleted at its server', () => {
     expect((await stack.engine.workflows.get(id)).warnings).toEqual([gone])
     await stack.engine.workflows.remove(id)
   })
-  it('is said by its workflow after a run that did not find it', async () => {
+  it('is a warning of its workflow after a run that did not find it', async () => {
     const { id } = await copied('run gone')
     await stack.addWorker()
     expect((await stack.engine.workflows.run(id, { input_value: 'hi' }, { wait: true })).task).toMatchObject({
@@ -110,7 +110,7 @@ describe('a flow that was deleted at its server', () => {
     await expect.poll(async () => (await stack.engine.workflows.get(id)).warnings).toEqual([gone])
     await stack.engine.workflows.remove(id)
   })
-  it('is not said to be gone when its server does not answer', async () => {
+  it('is not reported as gone when its server does not answer', async () => {
     const { id, remote_flow_id } = await copied('unknown')
     await stack.stub.set({ failing: 502 }, 'all')
     await expect(stack.engine.workflows.sync(remote_flow_id, {})).rejects.toMatchObject({ code: 'invalid' })

@@ -71,7 +71,7 @@ describe('a Langflow flow of which one part runs', () => {
     expect(all).toMatchObject({ failed: [{ flow_id: id, detail: expect.stringContaining('Prompt-5 does not run') }] })
     stack.stub.made.remove('refused among all')
   })
-  it('refuses its runs when the part of a chosen component runs no longer', async () => {
+  it('refuses its runs when the part of a chosen component no longer runs', async () => {
     const id = stack.stub.made.make(
       'chosen',
       madeGraph('ChatInput-1 Prompt-5 ChatOutput-2 ChatInput-1>ChatOutput-2 Prompt-5>ChatOutput-2>prompt'),

@@ -29,7 +29,7 @@ afterEach(async () => {
   await Promise.all(closing.map((proxy) => proxy.close()))
 })
 
-/** A worker whose way to PostgreSQL is the test's. */
+/** A worker whose connections to PostgreSQL the test controls. */
 const addProxiedWorker = async (times: NonNullable<Parameters<Stack['addWorker']>[0]>['times'] = {}) => {
   const proxy = await startStatementProxy(stack.url)
   proxies.push(proxy)
@@ -47,7 +47,7 @@ const callsOf = (input: string) => stack.stub.calls.filter((call) => call.input_
 const leaseOf = async (id: string) =>
   (await stack.db.sql.query<{ lease_until: Date | null }>('SELECT lease_until FROM tasks WHERE id = $1', [id])).rows[0]!
     .lease_until
-/** Heartbeats have held the task for longer than a lease and the grace after it. */
+/** Heartbeats have kept the task for longer than a lease and the grace after it. */
 const isHeldOn = async (id: string) => {
   const first = (await leaseOf(id))!.getTime()
   await until(
@@ -57,7 +57,7 @@ const isHeldOn = async (id: string) => {
 }
 
 describe('a worker', () => {
-  it('runs what it claimed when the answer to its claim got lost', async () => {
+  it('runs what it claimed when the answer to its claim is lost', async () => {
     const { proxy } = await addProxiedWorker()
     const lost = proxy.cutAnswer(CLAIM, 'lost claim')
     const id = await start('lost claim')
@@ -66,7 +66,7 @@ describe('a worker', () => {
     expect(await logOf(id)).toEqual(['created', 'attempt_started', 'completed'])
   })
 
-  it('takes an answer as written when only the word of it got lost', async () => {
+  it('takes an answer as written when only the answer to its commit is lost', async () => {
     const { proxy, worker } = await addProxiedWorker()
     const lost = proxy.cutAnswer(SETTLE, 'completed')
     const id = await start('lost settle')
@@ -99,7 +99,7 @@ describe('a worker', () => {
     expect(callsOf('kept')).toHaveLength(1)
   })
 
-  it('gives a task back, with its try, when it could not announce the call', async () => {
+  it('releases a task, with its try, when it could not write the intent', async () => {
     const { proxy } = await addProxiedWorker({ leaseMs: MINUTE_MS })
     const lost = proxy.refuse(INTENT)
     const id = await start('not announced')
@@ -109,7 +109,7 @@ describe('a worker', () => {
     expect(callsOf('not announced')).toHaveLength(1)
   })
 
-  it('does not let go of a task that it has in hand again when its earlier call ends', async () => {
+  it('keeps a task that it has in hand again when its earlier call ends', async () => {
     const worker = await stack.addWorker({ times: { leaseMs: MINUTE_MS } })
     await stack.stub.set({ slow: 3_000 })
     const id = await start('twice in hand')
@@ -118,7 +118,7 @@ describe('a worker', () => {
       (n) => n === 1,
     )
     await stack.stub.set({ slow: 'held' })
-    // As if it had been taken over and given back meanwhile: this worker claims it anew.
+    // As if it had been taken over and released meanwhile: this worker claims it again.
     await stack.db.sql.query(
       `UPDATE tasks SET status = 'pending', phase = NULL, token = NULL, lease_until = NULL, started_at = NULL WHERE id = $1`,
       [id],
@@ -175,13 +175,13 @@ describe('a worker', () => {
     expect(callsOf('cancelled early')).toEqual([])
   })
 
-  it('does not call what was cancelled while it announced the call', async () => {
+  it('does not call what was cancelled while it wrote the intent', async () => {
     const { proxy, worker } = await addProxiedWorker({ leaseMs: MINUTE_MS })
     const announced = proxy.holdAnswer(INTENT)
     const id = await start('cancelled late')
     await announced.seen
     const cancelling = stack.engine.tasks.cancel(id)
-    // Past the commit: the word of it has reached the worker.
+    // After the commit: its NOTIFY has reached the worker.
     await until(
       async () => worker.runner.inHand(),
       ([entry]) => entry!.abort.signal.aborted,
@@ -192,7 +192,7 @@ describe('a worker', () => {
     expect(callsOf('cancelled late')).toEqual([])
   })
 
-  it('calls what it holds, however long the announcement took', async () => {
+  it('calls a task whose lease it keeps, however long the intent took', async () => {
     const { proxy } = await addProxiedWorker()
     const announced = proxy.holdAnswer(INTENT)
     const id = await start('slowly announced')
@@ -202,7 +202,7 @@ describe('a worker', () => {
     expect((await over(id)).status).toBe('completed')
   })
 
-  it('that stood still for longer than its lease calls nothing when it goes on', async () => {
+  it('calls nothing when it goes on after it stood still for longer than its lease', async () => {
     const { proxy, worker } = await addProxiedWorker()
     const frozen = proxy.freezeAfter(INTENT)
     const id = await start('frozen')
@@ -248,7 +248,7 @@ describe('a worker', () => {
     expect(callsOf('outage')).toHaveLength(1)
   })
 
-  it('holds a call that lasts longer than its lease', async () => {
+  it('keeps a call that lasts longer than its lease', async () => {
     await stack.addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('long')
@@ -262,7 +262,7 @@ describe('a worker', () => {
     expect(await logOf(id)).toEqual(['created', 'attempt_started', 'completed'])
   })
 
-  it('stops a call at once when its cancel is announced, and does not wait for a heartbeat', async () => {
+  it('stops a call at once by the NOTIFY of its cancel, before the next heartbeat', async () => {
     await stack.addWorker({ times: { leaseMs: 10 * MINUTE_MS } })
     await stack.stub.set({ slow: 'held' })
     const id = await start('cancel heard')
@@ -274,7 +274,7 @@ describe('a worker', () => {
     expect((await over(id)).status).toBe('cancelled')
   })
 
-  it('stops a call with its next heartbeat when the word of its cancel got lost', async () => {
+  it('stops a call with its next heartbeat when the NOTIFY of its cancel is lost', async () => {
     await stack.addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('cancel unheard')
@@ -290,7 +290,7 @@ describe('a worker', () => {
     )
   })
 
-  it('stops a call with its next heartbeat when the task is gone and nobody said so', async () => {
+  it('stops a call with its next heartbeat when its task was deleted without a NOTIFY', async () => {
     const worker = await stack.addWorker()
     await stack.stub.set({ slow: 'held' })
     const id = await start('gone')
@@ -311,7 +311,7 @@ describe('a worker', () => {
 })
 
 describe('a worker that is stopped', () => {
-  it('takes nothing new, and lets its run finish', async () => {
+  it('claims nothing new, and lets its run finish', async () => {
     const worker = await stack.addWorker({ times: { drainMs: MINUTE_MS } })
     await stack.stub.set({ slow: 'held' })
     const running = await start('last one')
@@ -332,7 +332,7 @@ describe('a worker that is stopped', () => {
     await stack.engine.tasks.remove(next)
   })
 
-  it('gives back what it had not called when its time is over, and does not call it any more', async () => {
+  it('releases a task that it had not called at the end of the drain time, and does not call it any more', async () => {
     const { proxy, worker } = await addProxiedWorker({ leaseMs: MINUTE_MS, drainMs: 100 })
     const announced = proxy.holdAnswer(INTENT)
     const id = await start('given back')
@@ -350,7 +350,7 @@ describe('a worker that is stopped', () => {
     expect(callsOf('given back')).toHaveLength(1)
   })
 
-  it('leaves the calls that it could not wait for to others at once, not after a lease', async () => {
+  it('leaves calls that outlast the drain time to others at once, not after a lease', async () => {
     const worker = await stack.addWorker({ times: { leaseMs: 10 * MINUTE_MS, drainMs: 100 } })
     await stack.stub.set({ slow: 'held' })
     const id = await start('left')

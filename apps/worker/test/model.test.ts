@@ -79,7 +79,7 @@ const ledgersOf = (rows: LedgerRow[]): Map<string, Map<number, string>> => {
   return ledgers
 }
 
-/** Everything that the model knows, and nothing else, is what PostgreSQL has. */
+/** PostgreSQL has everything that the model has, and nothing else. */
 const compare = async (m: Model): Promise<void> => {
   const [schedules, tasks, rows] = await Promise.all([
     query<{
@@ -311,7 +311,7 @@ const lengths = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(20 * MINUTE, 2 * HOUR, -HOUR) },
 )
 const step = command('step', lengths, move)
-/** Whoever has something in hand is not heard of, until others take it over. */
+/** The workers are silent until others take their tasks over. */
 const silence = command('silence', none, async (m) => {
   for (const ms of [model.LEASE_MS + SECOND, model.GRACE_MS + SECOND]) {
     await move(m, ms)
@@ -320,9 +320,9 @@ const silence = command('silence', none, async (m) => {
 })
 
 it(
-  'schedules and tasks are what a small model says, whatever is done to them in whatever order',
+  'schedules and tasks match a small model, whatever is done to them in whatever order',
   async () => {
-    // What moves things stands here more than once.
+    // Commands that move things are listed more than once.
     const often = [fireDue, claimSome, call, step, settleOne]
     const commands = [
       ...often,

@@ -72,7 +72,7 @@ const tasksOf = async (schedule_id: string) => (await stack.engine.tasks.list({ 
 const isOver = (task: Task) => task.status === 'completed' || task.status === 'failed'
 const run = async () => (await stack.engine.workflows.run(workflow_id, 'by hand', { wait: true })).task
 
-it("a schedule pauses after two due times in a row whose flow the server's own list lacks, and says so; a run by hand says it too", async () => {
+it("a schedule pauses after two due times in a row whose flow the server's own list lacks, with the reason; a manual run has it, too", async () => {
   const [{ remote_flow_id }] = (
     await stack.db.sql.query<{ remote_flow_id: string }>('SELECT remote_flow_id FROM workflows WHERE id = $1', [
       workflow_id,
@@ -129,7 +129,7 @@ it('a proxy that says 404 for a server that is down costs no try, and pauses not
   expect(task).toMatchObject({ status: 'completed', tries: 1 })
 })
 
-it('a 404 for a flow that the list has is source_unreachable, after three of them beside checks that went well', async () => {
+it('a 404 for a flow that the list has is source_unreachable, after three such calls beside checks that succeed', async () => {
   proxy.lose((method, path) => method === 'POST' && path.startsWith('/api/v1/run/'))
   const task = await run()
   expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 1 })

@@ -19,7 +19,7 @@ const isPaused = (id: string) =>
 
 describe('a schedule whose runs fail', () => {
   it('is paused when they are over, goes on when it is enabled, and is paused anew', async () => {
-    const worker = await stack.addWorker({ times: { reconcileMs: NEVER_MS } }) // it is not the reconciler that does it
+    const worker = await stack.addWorker({ times: { reconcileMs: NEVER_MS } }) // so that the reconciler does not do it
     const { id } = await create(2)
     const paused = await isPaused(id)
     expect(paused).toMatchObject({ consecutive_failures: 2, next_run_at: null, pause_after_failures: 2 })
@@ -35,7 +35,7 @@ describe('a schedule whose runs fail', () => {
     await stack.stopWorker(worker)
   })
 
-  it('is paused by the reconciler when whoever settled did not', async () => {
+  it('is paused by the reconciler when the worker that settled it did not', async () => {
     const worker = await stack.addWorker()
     const { id } = await create(null)
     await until(

@@ -68,9 +68,9 @@ describe('a claim or a settle that keeps failing', () => {
   })
 
   it(
-    'for another reason is told after 10 s of it, with the reason, and the answer is stored when it can be',
+    'for another reason is shown after 10 s, with the reason, and the answer is stored when PostgreSQL takes it',
     async () => {
-      // A trigger of somebody else's, as a full disk, a lost lock or a server's own trouble would have it.
+      // A trigger stands for a full disk, a lost lock or a failure of the server.
       await stack.db.sql.query(
         `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '58030', MESSAGE = 'could not write block'; END $$`,
       )
@@ -82,7 +82,7 @@ describe('a claim or a settle that keeps failing', () => {
         async () => of('settling'),
         (lines) => lines.length > 0,
       )
-      expect(reasons(stack)).not.toMatch(/settling/) // one failure is none: connections break
+      expect(reasons(stack)).not.toMatch(/settling/) // one failure is no trouble: connections break
       await until(
         async () => reasons(stack),
         (text) => /settling has failed for \d\d+ s \(\d+ times\): PostgreSQL reports a failure of its own/.test(text),
@@ -116,7 +116,7 @@ describe('a PostgreSQL that is frozen', () => {
   }
 
   it(
-    'is down after 2 s, every request gets its answer, and all goes on when it thaws',
+    'is down after 2 s, every request gets its answer, and work goes on when it thaws',
     async () => {
       const server = await startTemporaryServer()
       const stack = await openStack({ serverUrl: server.url })

@@ -47,7 +47,7 @@ const lose = async (
   await stack.stub.set({ reset: true })
   return (await stack.engine.workflows.run(workflow_id, { input_value, ...more }, { wait: false })).task.id
 }
-/** A call whose worker is gone. */
+/** A call whose worker is dead. */
 const orphan = async (phase: 'calling' | 'asking', { crashes = 0, timeout = 60 } = {}) => {
   const id = randomUUID()
   await stack.db.sql.query(
@@ -84,7 +84,7 @@ describe('a call that was lost', () => {
     )
   })
 
-  it('is asked for again while it is not over, or the server is away', async () => {
+  it('is recovered by asking again while it is not over, or the server is away', async () => {
     says = [{ state: 'running' }, away, completed]
     const id = await lose('going on', { session_id: 'shared' })
     await until(
@@ -96,7 +96,7 @@ describe('a call that was lost', () => {
     expect(asked[0]).toMatchObject({ session_id: 'shared', own_session: false })
   })
 
-  it('has failed when its server says so', async () => {
+  it('fails when its server says so', async () => {
     says = [{ state: 'failed', error: new SourceError('flow_failed', 'flow_failed', 'The flow failed: as kept') }]
     expect(await ended(await lose('broken'))).toMatchObject({
       status: 'failed',
@@ -115,7 +115,7 @@ describe('a call that was lost', () => {
     )
     stack.stub.clearSwitches()
     expect(await ended(id)).toMatchObject({ status: 'completed', output_data: { result: 'on the way' } })
-    // Not for ever: it never ran, and something is wrong on the way.
+    // Not for ever: a network that loses every call needs a person.
     const other = await lose('always on the way', { max_retries: 0 })
     expect(await ended(other)).toMatchObject({ status: 'failed', error_code: 'source_unreachable', tries: 4 })
     expect(calls('always on the way')).toBe(4)
@@ -134,7 +134,7 @@ describe('a call that was lost', () => {
     expect([calls('untold'), calls('untold twice')]).toEqual([1, 2])
   })
 
-  it('is of unknown outcome when it is not over by the timeout', async () => {
+  it('has an unknown outcome when it is not over by the timeout', async () => {
     says = [{ state: 'running' }]
     const task = await ended(await lose('for ever', { timeout: 1 }))
     expect(task).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
@@ -142,7 +142,7 @@ describe('a call that was lost', () => {
     expect(asked.length).toBeGreaterThan(1)
   })
 
-  it('is cancelled while it is asked for', async () => {
+  it('is cancelled while its outcome is recovered', async () => {
     says = [{ state: 'running' }]
     const id = await lose('enough')
     await until(
@@ -153,8 +153,8 @@ describe('a call that was lost', () => {
   })
 })
 
-describe('a call whose worker is gone', () => {
-  it.each(['calling', 'asking'] as const)('is asked for by another one (%s)', async (was) => {
+describe('a call whose worker is dead', () => {
+  it.each(['calling', 'asking'] as const)('is recovered by another worker (%s)', async (was) => {
     says = [{ state: 'running' }, completed]
     const id = await orphan(was)
     expect(await ended(id)).toMatchObject({ status: 'completed', output_data: { result: 'found' }, tries: 1 })
@@ -163,13 +163,13 @@ describe('a call whose worker is gone', () => {
     expect(await log(id)).toContain('the worker was lost during the call; the server is asked what became of it')
   })
 
-  it('is asked for once at least, also when its time was up before', async () => {
+  it('is asked about at least once, also when its time was up before', async () => {
     says = [completed]
     const id = await orphan('calling', { timeout: 0 })
     expect(await ended(id)).toMatchObject({ status: 'completed' })
   })
 
-  it('ends as unknown when its server cannot tell, and is not asked for when it cost three workers', async () => {
+  it('ends as unknown when its server cannot tell, and is not recovered when three workers died over it', async () => {
     says = [{ state: 'unknown' }]
     expect(await ended(await orphan('calling'))).toMatchObject({ status: 'failed', error_code: 'outcome_unknown' })
     asked = []

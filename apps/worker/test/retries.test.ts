@@ -26,7 +26,7 @@ const log = async (id: string) => (await stack.engine.tasks.logs(id, PAGE)).item
 const calls = (input: string) => stack.stub.calls.filter((call) => call.input_value === input)
 
 describe('a run that may be tried again', () => {
-  it('comes back to a busy server, not before it asked for', async () => {
+  it('goes to a busy server again, not before the time that it asked for', async () => {
     await stack.stub.set({ busy: { status: 503, retry_after: 2 } })
     const { id } = await start({ input_value: 'busy', max_retries: 2 })
     const waiting = await seen(id, waits)
@@ -56,7 +56,7 @@ describe('a run that may be tried again', () => {
     expect(second!.at.getTime()).toBeGreaterThanOrEqual(waiting.next_retry_at!.getTime())
   })
 
-  it('comes back to a server that nobody could reach', async () => {
+  it('goes again to a server that could not be reached', async () => {
     await stack.stub.set({ unreachable: true })
     const { id } = await start({ input_value: 'back', max_retries: 50 })
     expect(await seen(id, waits)).toMatchObject({ error_code: 'source_unreachable', tries: 0 })
@@ -86,7 +86,7 @@ describe('a run that may be tried again', () => {
     ])
   })
 
-  it('is tried once when it asks for no retries, which a run by hand does not', async () => {
+  it('is tried once without retries, which is the default of a manual run', async () => {
     await stack.stub.set({ busy: { status: 503, retry_after: 0 } })
     const { id } = await start({ input_value: 'once' })
     expect(await seen(id, isOver)).toMatchObject({ status: 'failed', tries: 1, max_retries: 0, retry_on: 'safe' })
@@ -110,7 +110,7 @@ describe('a run that may be tried again', () => {
     expect(calls('may have run')).toHaveLength(1)
   })
 
-  it('never comes back by itself when the server refuses it for good', async () => {
+  it('is not tried again when the server refuses it for good', async () => {
     await stack.stub.set({ failing: 422 })
     const { id } = await start({ input_value: 'refused', max_retries: 5, retry_on: 'unknown' })
     expect(await seen(id, isOver)).toMatchObject({ status: 'failed', tries: 1, error_code: 'bad_request' })
@@ -203,7 +203,7 @@ describe('the runs of a schedule', () => {
 })
 
 describe('a worker that dies during a call', () => {
-  it('has its task tried again with retry_on unknown, and ended as unknown without', async () => {
+  it('has its task tried again with retry_on unknown, and ends it as unknown without', async () => {
     await stack.stub.set({ slow: 'held' })
     const tasks = [
       await start({ input_value: 'orphan', max_retries: 1, retry_on: 'unknown' }),
@@ -216,7 +216,7 @@ describe('a worker that dies during a call', () => {
         ({ rows }) => rows[0]!.phase === 'calling',
       )
     }
-    // As if whoever holds them were gone: no heartbeat names these tokens.
+    // As if their worker were dead: no heartbeat names these tokens.
     await stack.db.sql.query(
       `UPDATE tasks SET token = gen_random_uuid(), lease_until = spark_now() WHERE id = ANY ($1::uuid[])`,
       [tasks.map(({ id }) => id)],

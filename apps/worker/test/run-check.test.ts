@@ -115,7 +115,7 @@ describe('a tweak without a place in the flow', () => {
     ).rejects.toMatchObject({ code: 'invalid' })
     expect((await run(id, { input_value: 'hi', tweaks: { 'ChatInput-1': { sender: 'x' } } })).status).toBe('completed')
   })
-  it('is taken when the flow has one by now, though the copy has not, and said in the log', async () => {
+  it('is taken when the flow has one by now although its copy does not, and noted in the log', async () => {
     const { id } = await syncOf(
       stack.stub.made.make('by now', madeGraph('ChatInput-1 ChatOutput-3 ChatInput-1>ChatOutput-3')),
     )
@@ -126,7 +126,7 @@ describe('a tweak without a place in the flow', () => {
       expect.stringContaining('A tweak has no place in the flow as it was synced'),
     ])
   })
-  it('is taken when the server cannot be read, and said in the log', async () => {
+  it('is taken when the flow cannot be read, and noted in the log', async () => {
     const { id } = await syncOf(stack.stub.made.make('cannot be read', chat()))
     await stack.stub.set({ failing: 502 }, 'all')
     await stack.stub.set({ failing: null }, 'runs')
@@ -135,7 +135,7 @@ describe('a tweak without a place in the flow', () => {
     expect(task.status).toBe('completed')
     expect(await notesOf(task.id)).toEqual([expect.stringContaining('it lacks a component "ChatInput-9"')])
   })
-  it('that was stored before runs on, and an edit of something else does not ask for it', async () => {
+  it('that was stored before still runs, and an edit of another field does not check it', async () => {
     const flow = stack.stub.made.make('stored', chat())
     const { id } = await syncOf(flow)
     const schedule = await stack.engine.schedules.create(

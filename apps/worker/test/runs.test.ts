@@ -24,7 +24,7 @@ describe('a run without a worker', () => {
 })
 
 describe('a run', () => {
-  it('is waited for and answers with the text', async () => {
+  it('is waited for and returns the text', async () => {
     const { task, finished } = await stack.engine.workflows.run(
       workflow_id,
       { input_value: 'Hi', session_id: 'mine' },
@@ -81,10 +81,10 @@ describe('a run', () => {
     const { task } = await stack.engine.workflows.run(workflow_id, 'Hi', { wait: true })
     await stack.stub.set({ unreachable: false })
     expect(task).toMatchObject({ status: 'failed', error_code: 'source_unreachable' })
-    await stack.engine.sources.validate((await stack.sync()).source.id) // it is held no longer
+    await stack.engine.sources.validate((await stack.sync()).source.id) // which ends its suspension
   })
 
-  it('is answered as it is when the client wants to wait no longer, and goes on', async () => {
+  it('is returned as it is when the wait of its client is over, and goes on', async () => {
     await stack.stub.set({ slow: 'held' })
     const { task, finished, cut_short } = await stack.engine.workflows.run(workflow_id, 'Hi', {
       wait: true,
@@ -123,7 +123,7 @@ describe('a run', () => {
 })
 
 describe('waiting for a task', () => {
-  it('does not take it for gone before it is inserted', async () => {
+  it('does not take it as deleted before it is inserted', async () => {
     const waiters = makeWaiters({ db: stack.db, logger: makeLogger({ level: 'silent', format: 'json' }), pollMs: 1 })
     let over = false
     const waiting = waiters.wait('00000000-0000-7000-8000-000000000001', 60_000)
@@ -132,7 +132,7 @@ describe('waiting for a task', () => {
     await stack.db.sql.query('SELECT pg_sleep(0.2)')
     expect(over).toBe(false)
     waiting.begun()
-    expect(await waiting.over).toBeNull() // now its absence says that it was deleted
+    expect(await waiting.over).toBeNull() // now that it is missing means that it was deleted
     waiters.close()
   })
 })

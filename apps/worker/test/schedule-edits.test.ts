@@ -24,7 +24,7 @@ const ledger = async (id: string) =>
   }))
 
 describe('an edit that moves times', () => {
-  it('has what a held source left undecided on record as superseded', async () => {
+  it('records what a suspended source left undecided as superseded', async () => {
     const schedule = await create()
     await stack.engine.sources.update(source_id, { status: 'inactive' })
     await moveClock(stack, 35 * MINUTE)
@@ -35,7 +35,7 @@ describe('an edit that moves times', () => {
     await stack.engine.sources.update(source_id, { status: 'active' })
   })
 
-  it('of a paused schedule has what passed under the old plan on record as paused, and what passes later under the new one', async () => {
+  it('of a paused schedule records what passed under the old plan as paused, and what passes later under the new one', async () => {
     const schedule = await create()
     await stack.engine.schedules.disable(schedule.id, null)
     await moveClock(stack, 35 * MINUTE)
@@ -54,7 +54,7 @@ describe('an edit that moves times', () => {
     await moveClock(stack, 0)
   })
 
-  it('is woken for the new times', async () => {
+  it('wakes the workers at the new times', async () => {
     await stack.addWorker({ fallback: false })
     const schedule = await create({ schedule_expr: '1h' })
     await stack.engine.schedules.update(schedule.id, { schedule_expr: '1s', max_runs: 1 })

@@ -75,7 +75,7 @@ describe('while the run before is not over', () => {
     )
   })
 
-  it('queue_one lets one wait, and skips what comes while it does', async () => {
+  it('queue_one lets one wait, and skips the due times meanwhile', async () => {
     const { id } = await create({ overlap: 'queue_one' })
     await stack.stub.set({ slow: 'held' })
     for (const hours of [1, 2, 3]) await fireAfter(hours * HOUR)
@@ -107,7 +107,7 @@ describe('while the run before is not over', () => {
     expect(await schedules.get(id)).toMatchObject({ run_count: 2, consecutive_failures: 0 })
   })
 
-  it('cancel_previous ends at once what has not begun, also what comes in the same decision', async () => {
+  it('cancel_previous ends tasks that have not begun at once, also those of the same decision', async () => {
     await stack.stub.set({ slow: 'held' })
     const { id } = await create({ overlap: 'cancel_previous', schedule_expr: '20s' })
     const blocker = await schedules.run(id) // what the plan makes waits for it
@@ -137,7 +137,7 @@ describe('while the run before is not over', () => {
     expect(await ledger(id)).toEqual(['started', 'started'])
   })
 
-  it('a run by hand counts as one before, and starts beside anything itself', async () => {
+  it('a manual run counts as a run before, and itself starts beside any other', async () => {
     const [queue, skip] = [await create({ overlap: 'queue_one' }), await create({ overlap: 'skip' })]
     await stack.stub.set({ slow: 'held' })
     const byHand = [await schedules.run(queue.id), await schedules.run(skip.id)]
@@ -186,7 +186,7 @@ describe('after an outage', () => {
 })
 
 describe('jitter', () => {
-  /** One whose first due time starts minutes later, as it happens. */
+  /** One whose first due time happens to start minutes later. */
   const jittered = async (fields: Fields = {}) => {
     for (;;) {
       const schedule = await create({ jitter: 3000, ...fields })
@@ -196,7 +196,7 @@ describe('jitter', () => {
     }
   }
 
-  it('starts a due time later, as the schedule says beforehand, and is woken for the start', async () => {
+  it('starts a due time later, as the schedule shows beforehand, and wakes a worker for the start', async () => {
     const schedule = await jittered()
     expect(schedule.offset).toBeLessThanOrEqual(3000 * SECOND)
     const armed = async () =>
@@ -218,7 +218,7 @@ describe('jitter', () => {
     )
   })
 
-  it('has a due time whose start lay ahead on record as superseded by an edit that moves times, and kept by any other', async () => {
+  it('a due time whose start lies ahead is superseded by an edit that moves times, and kept by any other', async () => {
     const schedule = await jittered()
     await moveClock(stack, HOUR + SECOND)
     expect(await schedules.update(schedule.id, { name: 'renamed', overlap: 'allow' })).toMatchObject({
@@ -232,7 +232,7 @@ describe('jitter', () => {
     expect(plain.next_run_at).toEqual(plain.next_due_at)
   })
 
-  it('has a due time whose start lay ahead on record as paused when it was paused in between', async () => {
+  it('a due time whose start lies ahead is recorded as paused when the schedule is paused in between', async () => {
     const schedule = await jittered()
     await moveClock(stack, HOUR + SECOND)
     await schedules.disable(schedule.id, null)
@@ -241,7 +241,7 @@ describe('jitter', () => {
     expect(enabled.next_due_at!.getTime() - schedule.next_due_at!.getTime()).toBe(HOUR)
   })
 
-  it('leaves a due time of a held source undecided, and an edit that moves times supersedes it', async () => {
+  it('a due time of a suspended source stays undecided, and an edit that moves times supersedes it', async () => {
     const schedule = await jittered()
     const { source } = await stack.sync()
     await stack.engine.sources.update(source.id, { status: 'inactive' })

@@ -1,11 +1,10 @@
 import { DAY, HOUR, MINUTE, SECOND } from '@automagik-spark/core'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Stack } from './stack.ts'
 import { clear, moveClock, newSchedule, until, useStack } from './stack.ts'
 
 const PAGE = { limit: 100, offset: 0 }
 
-/** No worker here: what is due is fired by hand, so that every moment is the test's own. */
+/** No worker here: the tests fire by hand, so that they control every moment. */
 describe('schedules', () => {
   const stack = useStack()
   let workflow_id: string
@@ -35,7 +34,7 @@ describe('schedules', () => {
     expect(plain.description).not.toBe('')
   })
 
-  it('refuses what cannot be, naming the field', async () => {
+  it('refuses impossible values, and names the field', async () => {
     await expect(create({ schedule_type: 'cron', schedule_expr: '61 * * * *' })).rejects.toThrow(/^schedule_expr: /)
     await expect(create({ schedule_expr: '0m' })).rejects.toThrow(/^schedule_expr: /)
     await expect(create({ schedule_type: 'one-time', schedule_expr: '2020-01-01T00:00:00Z' })).rejects.toThrow(
@@ -46,7 +45,7 @@ describe('schedules', () => {
     await expect(create({ workflow_id: '00000000-0000-7000-8000-000000000000' })).rejects.toThrow('Workflow not found')
   })
 
-  it('writes what passed in a pause as one row, and goes on in its phase', async () => {
+  it('writes the due times of a pause as one row, and goes on in its phase', async () => {
     const schedule = await create({ schedule_expr: '10m' })
     await stack.engine.schedules.disable(schedule.id, 'holiday')
     await moveClock(stack, 65 * MINUTE)
@@ -76,7 +75,7 @@ describe('schedules', () => {
     expect(ahead).toBeLessThanOrEqual(2 * MINUTE)
   })
 
-  it('decides what is due already under the old version before an edit', async () => {
+  it('decides what is already due under the old version before an edit', async () => {
     const schedule = await create({ schedule_expr: '10m', input_value: 'old' })
     await moveClock(stack, 10 * MINUTE + 5 * SECOND)
     const edited = await stack.engine.schedules.update(schedule.id, { schedule_expr: '1h', input_value: 'new' })
@@ -137,16 +136,15 @@ describe('schedules', () => {
 })
 
 describe('firing', () => {
-  let stack: Stack
+  const stack = useStack()
   let workflow_id: string
   beforeAll(async () => {
-    stack = await useStack()
     workflow_id = (await stack.sync()).workflow.id
     await stack.addWorker({ fallback: false }) // only what the test fires
   })
   const ledger = async (id: string) => (await stack.engine.schedules.occurrences(id, PAGE)).items
 
-  it('runs the newest of what was due in an outage, and has the rest on record', async () => {
+  it('runs the newest due time of an outage, and records the others', async () => {
     const schedule = await stack.engine.schedules.create(newSchedule({ workflow_id, schedule_expr: '10m' }))
     await moveClock(stack, 65 * MINUTE)
     const worker = await stack.addWorker({ fallback: false })

@@ -29,7 +29,7 @@ beforeAll(async () => {
 })
 beforeEach(() => clear(stack, 'tasks'))
 
-/** Tasks in hand, as a worker's claim gives them. */
+/** Tasks in hand, as a worker claims them. */
 const take = async (count: number): Promise<ClaimedTask[]> => {
   for (let i = 0; i < count; i++) await stack.engine.workflows.run(workflow_id, 'x', { wait: false })
   return claim(stack.db.sql, { worker_id: randomUUID(), token: randomUUID(), slots: count, leaseMs: 60_000 })
@@ -39,7 +39,7 @@ const end = (task: { id: string; token: string }, result = 'x'): Settlement =>
 
 describe('the settler', () => {
   it('fails the run whose answer PostgreSQL refuses, and writes those that came with it', async () => {
-    // PostgreSQL has data errors of its own; this one comes when it is asked for.
+    // A data error of PostgreSQL that comes when the test wants it.
     await stack.db.sql.query(
       `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = '22P05'; END $$;
        CREATE TRIGGER refuse BEFORE UPDATE ON tasks FOR EACH ROW WHEN (NEW.output::json ->> 'result' = 'refuse me') EXECUTE FUNCTION refuse()`,
@@ -61,7 +61,7 @@ describe('the settler', () => {
     for (const { id } of [good!, other!]) expect((await stack.engine.tasks.get(id)).status).toBe('completed')
   })
 
-  it('keeps an answer that came too late in the log, and changes nothing', async () => {
+  it('keeps a late answer in the log, and changes nothing', async () => {
     const [task] = await take(1)
     expect(await settler.settle(end({ id: task!.id, token: randomUUID() }), 1)).toBe(false)
     expect((await stack.engine.tasks.get(task!.id)).status).toBe('running')
@@ -71,7 +71,7 @@ describe('the settler', () => {
     expect(await prolongLeases(stack.db.sql, [task!], 60_000)).toHaveLength(1)
   })
 
-  it('keeps a large answer apart, and shows it whole to whoever asks for the run', async () => {
+  it('keeps a large answer in its own table, and shows it whole in the run', async () => {
     const [task] = await take(1)
     await settler.settle({ ...end(task!, 'short'), full_output: '{"result":"the whole of it"}' }, 1)
     expect((await stack.engine.tasks.get(task!.id)).output_data).toEqual({ result: 'the whole of it' })
@@ -79,7 +79,7 @@ describe('the settler', () => {
   })
 
   it(
-    'writes answers that are too large to be one text together',
+    'writes answers that are together too large for one text',
     async () => {
       await stack.db.sql.query('UPDATE sources SET max_concurrency = 60')
       const tasks = await take(60)

@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => other.close())
 
 describe('sources', () => {
-  it('are asked before they are stored, and nothing is stored when they do not answer as they should', async () => {
+  it('are checked before they are stored, and nothing is stored when they do not answer as they should', async () => {
     const create = (url: string, api_key: string | null) =>
       stack.engine.sources.create({ url, api_key, max_concurrency: 40 })
     await expect(create(stack.stub.url, 'sk-wrong')).rejects.toThrow(/^Failed to validate source: .*key/)
@@ -56,7 +56,7 @@ describe('sources', () => {
     expect(made.filter((one) => one.status === 'fulfilled')).toHaveLength(1)
   })
 
-  it('are asked again when url, key or type change, and keep what they had when that fails', async () => {
+  it('are checked again when url, key or type change, and keep what they had when that fails', async () => {
     const { items } = await stack.engine.sources.list(PAGE)
     const source = items.find((item) => item.url === stack.stub.url)!
     await expect(stack.engine.sources.update(source.id, { api_key: 'sk-wrong' })).rejects.toThrow(
@@ -74,7 +74,7 @@ describe('sources', () => {
     })
   })
 
-  it('say that they are down when they are asked and do not answer', async () => {
+  it('are shown as down when a check gets no answer', async () => {
     const { items } = await stack.engine.sources.list(PAGE)
     const source = items.find((item) => item.url === other.url)!
     await other.set({ unreachable: true })
@@ -157,7 +157,7 @@ describe('remote flows', () => {
     await expect(stack.engine.workflows.sync('*', {})).rejects.toThrow(/^source_url: /)
   })
 
-  it('are not asked for any longer when nobody waits for a sync of all', async () => {
+  it('are no longer read when nobody waits for a sync of all', async () => {
     const calls = () => stack.stub.calls.length
     const flows = Object.keys(stack.stub.flows).length
     await stack.stub.set({ slow: 200 }, 'all')
@@ -167,7 +167,7 @@ describe('remote flows', () => {
     await expect.poll(calls, { interval: 10 }).toBeGreaterThan(before + 1)
     left.abort(new Error('the client left'))
     await expect(syncing).rejects.toThrow('the client left')
-    // One flow takes as long as two of the others: they would be asked for meanwhile.
+    // One flow takes as long as two of the others: they would be read meanwhile.
     await stack.engine.workflows.sync(stack.stub.flows.echo, { source_url: stack.stub.url })
     expect(calls() - before).toBeLessThan(flows)
     await stack.stub.set({ slow: null }, 'all')
@@ -219,7 +219,7 @@ describe('remote flows', () => {
     })
     expect(await sync()).toEqual(found)
     await sync({ input_component: 'TextInput-3' })
-    expect(await sync({ input_component: '' })).toEqual(found) // an empty name gives the choice back
+    expect(await sync({ input_component: '' })).toEqual(found) // an empty name removes the choice
     expect(await sync()).toEqual(found)
   })
 

@@ -73,7 +73,7 @@ describe.each([
     },
   )
 
-  it.skipIf(backend === 'mongodb' && !mongodbUri)('starts retries when their time has come', async () => {
+  it.skipIf(backend === 'mongodb' && !mongodbUri)('starts retries at their time', async () => {
     await stack.stub.set({ busy: { status: 503, retry_after: 2 } })
     const inputs = ['one', 'two', 'three']
     const started = await Promise.all(
