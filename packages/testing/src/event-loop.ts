@@ -5,17 +5,17 @@ import { patience } from './patience.ts'
 const RESOLUTION_MS = 10
 const IDLE_MS = 500
 const TIMES_IDLE = 5
-/** Nobody is asked to stay below it. */
+/** The limit is never lower. */
 const LEAST_LIMIT_MS = 50
 const TRIES = 5
 
-/** The longest time for which the event loop stood still during some work, in ms. */
+/** The longest time that some work blocked the event loop, in ms. */
 const longestDelay = async (work: () => Promise<unknown>): Promise<number> => {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   delay.enable()
   try {
     await work()
-    await sleep(2 * RESOLUTION_MS) // what the last turn took is counted by the next one
+    await sleep(2 * RESOLUTION_MS) // the time of the last turn is counted in the next one
   } finally {
     delay.disable()
   }
@@ -23,9 +23,8 @@ const longestDelay = async (work: () => Promise<unknown>): Promise<number> => {
 }
 
 /**
- * Whether some work holds the event loop longer than a multiple of what the same machine does when it is idle, measured beside it. On a machine
- * that others use too whoever computes is made to wait for them, which an idle process is not: the best of some tries counts, and the limit grows
- * with `SPARK_TEST_PATIENCE`.
+ * Whether some work blocks the event loop for longer than a multiple of its delay when idle, measured just before. On a busy machine a process
+ * that computes waits for others, and an idle one does not: so the best of some tries counts, and the limit grows with `SPARK_TEST_PATIENCE`.
  */
 export const holdsEventLoop = async (
   work: () => Promise<unknown>,

@@ -33,7 +33,7 @@ export const startFerretDb = async ({
   const child = spawn(program, { stdio: ['pipe', 'pipe', 'pipe'] })
   const complaints = collect(child)
   const exited = once(child, 'exit')
-  child.stdin.on('error', () => undefined) // it may be gone already: then it is its exit that counts
+  child.stdin.on('error', () => undefined) // it may have ended already: then its exit says why
   child.stdin.write(`${postgresUrl}\n`)
 
   const address = once(createInterface(child.stdout), 'line').then(([line]) => String(line))
@@ -43,7 +43,7 @@ export const startFerretDb = async ({
   const late = sleep(START_LIMIT_MS, undefined, { ref: false }).then(() => {
     throw new Error(`it did not start within ${START_LIMIT_MS / 1000} s: ${complaints()}`)
   })
-  failed.catch(() => undefined) // it also "fails" when it is closed
+  failed.catch(() => undefined) // `close` rejects it, too
   late.catch(() => undefined)
   const uri = await Promise.race([address, failed, late]).catch((error: unknown) => {
     child.kill('SIGKILL')
@@ -61,7 +61,7 @@ export const startFerretDb = async ({
   }
 }
 
-/** Builds `mongo/` once for each state of its sources; of several processes one builds and the others wait for it. */
+/** Builds `mongo/` once for each state of its sources. Of several processes one builds, and the others wait. */
 export const buildFerretDb = async (
   go: string,
   cacheFolder: string,
@@ -101,7 +101,7 @@ export const buildFerretDb = async (
   return program
 }
 
-/** One of the processes gets it. A lock whose owner is gone is taken away, and the next look decides. */
+/** One process gets the lock. The lock of a dead process is removed, and the next check decides who gets it. */
 const takeLock = (lock: string): boolean => {
   try {
     writeFileSync(lock, String(process.pid), { flag: 'wx' })
@@ -112,7 +112,7 @@ const takeLock = (lock: string): boolean => {
       const age = Date.now() - statSync(lock).mtimeMs
       if (age > BUILD_LIMIT_MS || (age > 1_000 && !isAlive(owner))) rmSync(lock, { force: true })
     } catch {
-      // it was given back just now
+      // it was released just now
     }
     return false
   }
@@ -128,7 +128,7 @@ const isAlive = (pid: number): boolean => {
 }
 
 const compile = async (go: string, output: string): Promise<void> => {
-  // Without sqlite, which is most of the code and of no use here; without paths of this machine.
+  // Without sqlite, which is most of the code and not needed here, and without paths of this machine.
   const args = ['build', '-trimpath', '-buildvcs=false', '-tags', 'ferretdb_no_sqlite', '-o', output, '.']
   const child = spawn(go, args, {
     cwd: source,
@@ -140,7 +140,7 @@ const compile = async (go: string, output: string): Promise<void> => {
   if (code !== 0) throw new Error(`go build failed: ${complaints()}`)
 }
 
-/** The last of what a child says on stderr, as one line. */
+/** The end of a child's stderr, as one line. */
 const collect = (child: ChildProcess): (() => string) => {
   let text = ''
   child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {

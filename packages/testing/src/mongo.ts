@@ -6,15 +6,15 @@ import { buildFerretDb, startFerretDb } from './ferretdb.ts'
 import { packageRoot } from './package-root.ts'
 
 export type MongoOptions = {
-  /** A Mongo server to use as it is, with a database of its own: what MONGODB_URI holds. */
+  /** A running Mongo server, of which a new database is used: the value of MONGODB_URI. */
   mongodbUri?: string | undefined
-  /** An empty database of its own, for the server of `mongo/`, which keeps its data in PostgreSQL. */
+  /** An empty database for the server of `mongo/`, which stores its data in PostgreSQL. */
   postgresUrl?: string | undefined
-  /** Where to look for `mongod` and `go`: the PATH unless given. */
+  /** Folders with `mongod` and `go`; by default the PATH. */
   path?: string | undefined
-  /** Whether `mongod` may be downloaded when nothing else is left. */
+  /** Whether `mongod` may be downloaded when there is no other way. */
   download?: boolean
-  /** Gets a line now and then while something long goes on. */
+  /** Gets a line of progress now and then. */
   progress?: (line: string) => void
 }
 export type MongoBackend = 'given' | 'mongod' | 'ferretdb' | 'memory-server'
@@ -24,8 +24,8 @@ export type NoMongo = { uri: null; reason: string }
 const cacheFolder = fileURLToPath(new URL('node_modules/.cache/', packageRoot))
 
 /**
- * A real server of MongoDB's protocol: the given one, else `mongod`, else our Go module on PostgreSQL, else a downloaded `mongod`.
- * Whatever was started ends with `close`, and also when this process is killed.
+ * A real server of MongoDB's protocol: the given one, else `mongod`, else our Go module on PostgreSQL, else a downloaded `mongod`. A server that
+ * was started here ends with `close`, and also when this process is killed.
  */
 export const startMongo = async (options: MongoOptions): Promise<MongoForTests | NoMongo> => {
   const { mongodbUri, postgresUrl, path = process.env.PATH ?? '', download = true, progress = toStderr } = options
@@ -59,7 +59,7 @@ export const startMongo = async (options: MongoOptions): Promise<MongoForTests |
   return started ?? { uri: null, reason: `no Mongo server could be had (${reasons.join('; ')})` }
 }
 
-/** For tests that need Mongo: null, with the reason on stderr, lets them be skipped; in CI they fail instead. */
+/** For tests that need Mongo. Null, with the reason on stderr: they are skipped. In CI it throws instead. */
 export const requireMongo = async ({
   ci,
   ...options
@@ -71,7 +71,7 @@ export const requireMongo = async ({
   return null
 }
 
-/** Builds ahead what `startMongo` would have to build: with a cold cache that takes minutes, more than a test's hook may. */
+/** Builds what `startMongo` needs: with a cold cache that takes minutes, longer than a test's hook may. */
 export const prepareMongo = async (options: Omit<MongoOptions, 'postgresUrl'> = {}): Promise<void> => {
   const { mongodbUri, path = process.env.PATH ?? '', progress = toStderr } = options
   const go = findGo(path)
@@ -83,7 +83,7 @@ const ownName = (): string => `spark_test_${randomBytes(6).toString('hex')}`
 
 /** The URI of another database on the same server. */
 export const withDatabase = (mongodbUri: string, name: string): string => {
-  // Not by the URL class: a URI may name several hosts. A user is looked up where the given URI says, in its database by default.
+  // Not with the URL class, as a URI may name several hosts. The user stays in the database that the given URI names.
   const [, start = '', database = '', query = ''] =
     /^(mongodb(?:\+srv)?:\/\/[^/?]+)\/?([^?]*)\??(.*)$/.exec(mongodbUri) ?? []
   const source =
@@ -109,7 +109,7 @@ const given = (mongodbUri: string): MongoForTests => {
   }
 }
 
-/** `mongodb-memory-server` runs either a `mongod` that is there or one that it downloads, and kills it when we are gone. */
+/** `mongodb-memory-server` runs an installed `mongod` or downloads one, and kills it when this process ends. */
 const memoryServer = async (
   backend: MongoBackend,
   mongod: string | null,
@@ -137,7 +137,7 @@ const findProgram = (name: string, path: string): string | null => {
   return null
 }
 
-// Go's archive is unpacked there by its manual, and whether the PATH names it is left to the user.
+// Go's manual unpacks it there, and leaves it to the user to add it to the PATH.
 const findGo = (path: string): string | null => findProgram('go', path) ?? findProgram('go', '/usr/local/go/bin')
 
 const messageOf = (error: unknown): string =>

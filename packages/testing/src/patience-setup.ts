@@ -1,4 +1,4 @@
-// Runs before each test file, whose waits may take longer on a machine that is busy. `expect.poll` waits a second, else.
+// Runs before each test file: on a busy machine its waits get more time. `expect.poll` would wait a second.
 import { inject, vi } from 'vitest'
 import { patience, patient } from './patience.ts'
 

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism, loadavg } from 'node:os'
 
-/** More would only make a test that hangs look like one that is slow. */
+/** With a larger factor a test that hangs would look like a slow one. */
 const MOST = 20
 
-/** What wants a core at this moment: the load average follows it by a minute. Only Linux tells. */
+/** Processes that want a core right now, on Linux alone; the load average follows a minute later. */
 const runnable = (): number => {
   try {
     return Number.parseInt(readFileSync('/proc/loadavg', 'utf8').split(' ')[3] ?? '', 10) || 0
@@ -13,11 +13,11 @@ const runnable = (): number => {
   }
 }
 
-/** How many times as long everything takes while `load` processes share `cores`. Never less than 1: an idle machine waits as long as the test says. */
+/** By how much longer everything takes while `load` processes share `cores`; at least 1. */
 export const patienceAt = (load: number, cores: number): number =>
   Math.min(MOST, Math.max(1, Math.round((load / cores) * 10) / 10))
 
-/** What `SPARK_TEST_PATIENCE` asks for: the least. */
+/** The least factor, from `SPARK_TEST_PATIENCE`. */
 const atLeast = (given: string | undefined): number => {
   if (given === undefined || given.trim() === '') return 1
   const number = Number(given)
@@ -28,17 +28,17 @@ const atLeast = (given: string | undefined): number => {
   return number
 }
 
-/** By how much tests wait longer than they say: as much as this machine is overloaded just now, and never less than `SPARK_TEST_PATIENCE`. */
+/** The factor for deadlines of tests: how overloaded this machine is right now, and at least `SPARK_TEST_PATIENCE`. */
 export const patience = (): number =>
   Math.max(
     atLeast(process.env.SPARK_TEST_PATIENCE),
     patienceAt(Math.max(loadavg()[0] ?? 0, runnable()), availableParallelism()),
   )
 
-/** A deadline for this machine as busy as it is. Only for limits whose end fails a test; never for what a test measures. */
+/** A deadline that fits the present load. Only for limits that fail a test, never for what a test measures. */
 export const patient = (ms: number): number => Math.ceil(ms * patience())
 
-/** Waits for a condition, and says what was seen last when it does not come. The deadline grows with the load while it waits. */
+/** Waits for a condition; its error shows the last value. The deadline grows with the load during the wait. */
 export const until = async <T>(
   look: () => PromiseLike<T> | T,
   holds: (value: T) => boolean,

@@ -29,7 +29,7 @@ const servers: Server[] = [
 ]
 const usage = `usage: stub-main ${servers.map(({ name }) => name).join('|')} [--host H] [--port N] [--key K | --no-key] [--latency MS] [--frontend] [--control] [--log FILE]`
 
-/** `hive-1.0` will do, where it names one. */
+/** The beginning of a version is enough where it names one: `hive-1.0`. */
 const serverNamed = (given: string | undefined): Server | undefined => {
   const found = servers.filter(
     ({ name }) => name === given || (given !== undefined && /-\d+\.\d+/.test(given) && name.startsWith(`${given}.`)),

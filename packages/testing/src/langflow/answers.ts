@@ -5,30 +5,29 @@ import { asAsked, type Asked, type LangflowVersion, readRecorded, type Recorded 
 import { compile, compileQuote, compileStream } from './template.ts'
 
 export type Answer = {
-  /** The recording that this is made of. */
+  /** The recording behind this answer. */
   from: string
   status: number
   headers: Record<string, string>
-  /** The body, in the pieces in which it is sent: a stream has one for each event. */
+  /** The pieces in which the body is sent: a stream has one for each event. */
   body: (values: Values) => (string | Buffer)[]
 }
 export type Answers = {
   flows: Flows
   recognise: (asked: Asked) => Recognised | null
   find: (key: string) => Answer | null
-  /** Recordings that no rule recognises: nothing but ballast. */
+  /** Recordings that no request reaches: they are useless, and a test fails. */
   unused: string[]
   html: Answer
   failed: { plain: Answer; streamed: Answer }
 }
 type Deps = { version: LangflowVersion; key: string | null; frontend: boolean }
 
-/** Any good key: recordings are compiled once, whatever the key of the stub. */
+/** Stands for any good key: recordings are compiled once, for stubs of all keys. */
 const RECORDED_KEY = 'sk-recorded'
 
 /**
- * Answers that follow from a recording and are not on record themselves: the flow's own run, with the input put where its stored
- * text came out.
+ * Answers that were not recorded and follow from a recording: that of the same flow, with the input in place of the stored text.
  * - `noinput`: its TextInput ran with the stored text, since the recorded run had type chat. With `any` it gets the input, as
  *   run_text_any shows.
  * - `text` with an empty input: its TextInput ran with its stored text, which is empty (run_text_as_chat).
@@ -51,10 +50,10 @@ export const loadAnswers = ({ version, key, frontend }: Deps): Answers => {
   const usual = recorded.filter((one) => !/^(frontend|autologin_skip)_/.test(one.case))
   for (const one of [...usual, ...recorded.filter((other) => !usual.includes(other))]) {
     const mine = one.case.startsWith('autologin_skip_')
-      ? recogniseKeyless(inMainServer(one, flows)) // a server that wants no key
+      ? recogniseKeyless(inMainServer(one, flows)) // a server that needs no key
       : recogniseRecorded(asAsked(one, RECORDED_KEY))
     if (!mine) unused.push(one.case)
-    // With the frontend the answers are the same, but for 404, which `find` below turns into html.
+    // With the frontend the answers are the same except for 404, which `find` below turns into HTML.
     else if (!answers.has(mine.key) && !one.case.startsWith('frontend_')) answers.set(mine.key, makeAnswer(one, mine))
   }
   for (const { from, body, came_out } of derived) {
@@ -82,7 +81,7 @@ export const loadAnswers = ({ version, key, frontend }: Deps): Answers => {
     recognise: makeRecognise({ version, flows, key }),
     find: (name) => {
       const found = answers.get(name) ?? null
-      // So it is in every frontend_* of 1.7.3. 1.13.0 was recorded with its frontend too: there 404 stays 404.
+      // As in every frontend_* of 1.7.3. In 1.13.0, also recorded with its frontend, 404 stays 404.
       return frontend && version === '1.7.3' && found?.status === 404 ? html : found
     },
     unused,
@@ -116,7 +115,7 @@ const always = (text: string, encoding?: string): Answer['body'] => {
   return () => body
 }
 
-/** The recorder cut the lists after two rows; here they are whole, and every row can be read by itself. */
+/** The lists, which the recorder cut after two rows, with all rows; each row can also be read alone. */
 const fillLists = (answers: Map<string, Answer>, flows: Flows): void => {
   const replace = (key: string, like: string, body: unknown): void => {
     const model = answers.get(like)
@@ -140,7 +139,7 @@ const htmlOf = (recorded: Recorded[]): Answer => {
   }
 }
 
-/** The server without a key was another one: its echo flow is ours by another id. */
+/** The server without a key was another one, where the echo flow has another id. */
 const inMainServer = (one: Recorded, flows: Flows): Asked => {
   const asked = asAsked(one, RECORDED_KEY)
   return { ...asked, path: asked.path.replace(/(?<=\/run\/)[^/]+/, flows.find('rig-echo')?.row.id ?? '') }

@@ -6,13 +6,13 @@ export type FlowNode = { id: string; data: { id: string; type: string; node: Com
 type Graph = { nodes: FlowNode[]; edges: unknown[] }
 export type FlowRow = { id: string; name: string; endpoint_name: string; data: Graph } & Record<string, unknown>
 
-/** What decides which recording answers a run: who takes the input, who gives the output. */
+/** What chooses the recording for a run: the components that take the input and those that give the output. */
 type Shape = {
   /** Input components: `input_type` reaches those whose id holds it, `any` reaches all. */
   inputs: string[]
   /** Output components: `output_type` chooses those whose id holds it; when none does, and for `any`, all. */
   outputs: string[]
-  /** The text of the answer is the input itself, so an empty input gives another kind of answer (no messages). */
+  /** The text of the answer is the input, so an empty input has another kind of answer (without messages). */
   passes?: true
 }
 type Spec = Shape & {
@@ -22,13 +22,13 @@ type Spec = Shape & {
 }
 
 /**
- * The flows of the recorded servers, and the one table that says when types don't matter: a run's types count only for what they
- * reach, so a run with `any` is answered by a recording with `chat` when both reach the same components.
+ * The flows of the recorded servers, and the one table that says when the types of a run don't matter: only what they reach counts, so a run
+ * with `any` is answered by a recording with `chat` when both reach the same components.
  *
- * The recorder cut the list of flows after two rows ("<11 more>"), and kept whole rows of four. The others are put back from what
- * the recordings of their runs show: the id (from the path of `recorded_as`) and the components' ids. Not on record are the ids of
- * the text parts of `mixed`, which exist by the recorder's note, and those of `fail` in 1.7.3 and of the inputs of `fail`, `slow` and
- * `tokens` there, which 1.13.0 has. Custom components (`others`) have only the fields that a recorded tweak names.
+ * The recorder cut the list of flows after two rows ("<11 more>"), and recorded four whole rows. The others are made from the recordings of
+ * their runs: the id (from the path of `recorded_as`) and the components' ids. Never recorded are the ids of the text components of `mixed`
+ * (the recorder's note says that they exist), that of `fail` in 1.7.3, and there those of the inputs of `fail`, `slow` and `tokens`, which
+ * 1.13.0 has. Custom components (`others`) have only the fields that a recorded tweak names.
  */
 const specs = {
   echo: { recorded_as: 'run_echo', inputs: ['ChatInput-echo1'], outputs: ['ChatOutput-echo2'], passes: true },
@@ -84,7 +84,7 @@ const specs = {
 } satisfies Record<string, Spec>
 
 export type FlowName = keyof typeof specs
-export const flowNames = Object.keys(specs) as FlowName[] // an object literal's own keys
+export const flowNames = Object.keys(specs) as FlowName[] // the keys of an object literal
 export type Flow = Shape & { short_name: FlowName; row: FlowRow }
 
 export const makeFlows = (recorded: Recorded[]) => {
@@ -115,7 +115,7 @@ export const makeFlows = (recorded: Recorded[]) => {
 
   return {
     all: flows,
-    /** By id or, as a run may name it, by endpoint name. */
+    /** A flow by its id or, as in a run, by the name of its endpoint. */
     find: (ref: string): Flow | undefined => byRef.get(ref),
     /** Flows of another user of the same server. */
     of_others: [idInPath(find('run_of_other_user')), idInPath(find('run_of_other_user_by_name'))],
@@ -129,7 +129,7 @@ export type Flows = ReturnType<typeof makeFlows>
 
 const idInPath = ({ request }: Recorded): string => request.path.split(/[/?]/)[4] ?? ''
 
-/** A row that the recorder cut, built of whole ones: nodes of the same kind with the ids that its runs show. */
+/** A row that the recorder cut, made from whole ones: nodes of the same kind with the ids that its runs show. */
 const putBack = (short_name: string, id: string, spec: Spec, whole: FlowRow[]): FlowRow => {
   const { inputs, outputs, others = {}, stored = {} } = spec
   const middle = Object.keys(others)

@@ -18,7 +18,7 @@ type MadeEdge = {
 export type MadeGraph = { nodes: MadeNode[]; edges: MadeEdge[] }
 type More = { stored?: string; name?: string; fields?: Record<string, unknown>; frozen?: boolean }
 
-/** `A-1 B-2 A-1>B-2` are two components, the first of which feeds the input of the second; `A-1>B-2>tools` feeds another field. */
+/** In `A-1 B-2 A-1>B-2` the first of two components feeds the input of the second; `A-1>B-2>tools` feeds another field. */
 export const madeGraph = (text: string, more: Record<string, More> = {}): MadeGraph => {
   const words = text.split(' ').filter((word) => word !== '')
   return {
@@ -71,9 +71,9 @@ export const madeRow = ({ id, name, endpoint_name, graph }: MadeFlow, withData: 
 })
 
 /**
- * What a real Langflow does with a flow that was not recorded, by the rules in its source (`Graph._run`, `process_tweaks`), as far as
- * tests ask for them: which part runs, who gets the input, which outputs come. Every component says what it is fed, else what it holds;
- * `Fail` fails, `Silent` says nothing, `Streams` speaks only in the streamed form, `Router` stops what comes after it.
+ * What a real Langflow does with a flow that was not recorded, by the rules in its source (`Graph._run`, `process_tweaks`), as far as tests
+ * need them: which part runs, which components get the input, which outputs answer. Each component returns what it is fed, else what it
+ * holds; `Fail` fails, `Silent` returns nothing, `Streams` has a text only when streamed, `Router` stops what comes after it.
  */
 export const runMade = (
   flow: MadeFlow,
@@ -107,7 +107,7 @@ export const runMade = (
   const said = new Map<string, string | null>()
   const say = (id: string): string | null => {
     if (said.has(id)) return said.get(id)!
-    said.set(id, '') // a circle ends here
+    said.set(id, '') // a cycle ends here
     const { type } = byId.get(id)!.data
     const fed = edges
       .filter(({ target }) => target === id)

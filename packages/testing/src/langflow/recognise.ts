@@ -2,25 +2,25 @@ import type { Flow, Flows } from './flows.ts'
 import type { Asked, LangflowVersion } from './recorded.ts'
 import { effectiveTweaks, nameOf, type Tweak } from './tweaks.ts'
 
-/** What a request brings into an answer. */
+/** The values of a request that its answer contains. */
 export type Values = {
   /** The input as the server understood it: null when there was none, or when the body did not validate. */
   input: string | null
   session_id: string
   tweaks: Tweak[]
-  /** The flow's id or name as it stands in the path. */
+  /** The flow's id or name in the path. */
   ref: string
   /** Where a redirect leads, without the origin. */
   location: string
 }
-/** `key` says in words what is asked: requests with one key have one answer. */
+/** `key` says in words what the request wants: requests with the same key have the same answer. */
 export type Recognised = { key: string; values: Values; run: boolean }
 type Asks = Omit<Recognised, 'run'>
 type Deps = { version: LangflowVersion; flows: Flows; key: string | null }
 
 const nothing: Values = { input: null, session_id: '', tweaks: [], ref: '', location: '' }
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
-/** Langflow's own first path segments: below others there is nothing, whatever is asked. */
+/** The first path segments of Langflow: under others it has nothing. */
 const OWN_PATHS = new Set([
   '',
   'api',
@@ -34,16 +34,16 @@ const OWN_PATHS = new Set([
   'openapi.json',
 ])
 const LIST_PARAMETERS = new Set(['get_all', 'header_flows', 'remove_example_flows', 'x-api-key'])
-/** Booleans of a query, as pydantic reads them. */
+/** Booleans in a query, as pydantic reads them. */
 const TRUE = new Set(['true', '1', 'yes', 'on', 't', 'y'])
 const FALSE = new Set(['false', '0', 'no', 'off', 'f', 'n'])
 
 /**
- * The one function that tells what a request asks, recorded or live. A recording answers every request with its key, and null means
- * that nothing like it was recorded. What may be combined freely is what has no part in the key.
+ * The one function that says what a request wants, recorded or live. A recording answers every request with its key. Null: nothing like the
+ * request was recorded. Whatever is not part of the key may be combined freely.
  */
 export const makeRecognise = ({ version, flows, key }: Deps) => {
-  /** Without a key of its own (auto login with its check skipped) a server takes a missing key for a good one. */
+  /** A server without a key (auto login with its check skipped) accepts a missing key. */
   const keyState = ({ api_key, bearer }: Asked): 'good' | 'missing' | 'wrong' | 'bearer' => {
     if (api_key !== null) return api_key === key ? 'good' : 'wrong'
     if (bearer) return 'bearer'
@@ -73,7 +73,7 @@ export const makeRecognise = ({ version, flows, key }: Deps) => {
       if (key === null && asked.api_key === null) return plain('whoami without a key')
       return plain(state === 'good' ? 'whoami' : state === 'bearer' ? 'flows, key bearer' : `whoami, key ${state}`)
     }
-    const refused = state === 'good' ? null : plain(`flows, key ${state}`) // one guard for all that only users may read
+    const refused = state === 'good' ? null : plain(`flows, key ${state}`) // one check for everything that only users may read
     if (path === '/api/v1/projects/') return refused ?? plain('projects')
     if (path === '/api/v1/flows/') {
       if ([...query.keys()].some((name) => !LIST_PARAMETERS.has(name)) || FALSE.has(query.get('get_all') ?? ''))
@@ -81,7 +81,7 @@ export const makeRecognise = ({ version, flows, key }: Deps) => {
       return refused ?? plain(TRUE.has(query.get('header_flows') ?? '') ? 'flows, headers' : 'flows, whole')
     }
     const ref = /^\/api\/v1\/flows\/([^/]+)$/.exec(path)?.[1]
-    // Folders of the server's own (basic_examples, public_flow, upload, download) aren't flow ids; they end in a slash.
+    // Folders of the server (basic_examples, public_flow, upload, download) aren't ids of flows; they end in a slash.
     return ref === undefined
       ? null
       : (refused ?? plain(recogniseFlow(decodeURIComponent(ref)), { ref: decodeURIComponent(ref) }))
@@ -96,7 +96,7 @@ export const makeRecognise = ({ version, flows, key }: Deps) => {
       : flows.of_others.includes(ref)
         ? 'run of another user’s flow'
         : 'run of an unknown flow'
-    if (otherwise === 'run of an unknown flow' && version === '1.7.3') return { key: otherwise, values } // looked up before the key
+    if (otherwise === 'run of an unknown flow' && version === '1.7.3') return { key: otherwise, values } // looked up before the key is checked
     if (state !== 'good') return { key: `run, key ${state === 'bearer' ? 'missing' : state}`, values }
     const stream = asked.query.get('stream') ?? 'false'
     if (!TRUE.has(stream) && !FALSE.has(stream))
@@ -144,8 +144,8 @@ const defaults: RunBody = {
 }
 
 /**
- * The body as 1.7 and newer read it: a body that doesn't validate is not refused, it counts as an empty one (run_wrong_types,
- * run_object_input, run_bad_output_type, in 1.7.3 run_tweak_bad_value). It may stand inside `input_request` (run_wrapped).
+ * The body as 1.7 and newer read it: an invalid body is not refused but counts as an empty one (run_wrong_types, run_object_input,
+ * run_bad_output_type, in 1.7.3 run_tweak_bad_value). It may be inside `input_request` (run_wrapped).
  */
 export const readBody = (text: string, version: LangflowVersion): RunBody | 'bad' | 'array' | null => {
   if (text === '') return defaults

@@ -23,10 +23,10 @@ export const readRecorded = (version: LangflowVersion): Recorded[] => {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .sort()
-    .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Recorded) // files of ours, checked by the tests
+    .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Recorded) // our own files, checked by the tests
 }
 
-/** What a request is, freed of node:http: a recorded one and a live one look the same. */
+/** A request without node:http: a recorded and a live one look the same. */
 export type Asked = {
   method: string
   path: string
@@ -51,6 +51,6 @@ export const asAsked = ({ request }: Recorded, key: string): Asked => {
   }
 }
 
-/** What was sent: the one text body on record is malformed JSON and is kept as it is. */
+/** What was sent. The one recorded body that is text is malformed JSON, sent as it is. */
 export const bodyText = (body: unknown): string =>
   body === null || body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body)

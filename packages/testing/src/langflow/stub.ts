@@ -8,9 +8,9 @@ import type { Asked, LangflowVersion } from './recorded.ts'
 
 export type StubLangflowOptions = ServerOptions & {
   version?: LangflowVersion
-  /** The one key that is good. Null: none is needed, as recorded of 1.7.3 with auto login and its check skipped. */
+  /** The one valid key. Null: none is needed, as recorded from 1.7.3 with auto login and its check skipped. */
   key?: string | null
-  /** Serves the web page as well: 1.7.3 then answers 200 text/html for whatever it doesn't find. */
+  /** Serves the web page, too: 1.7.3 then answers 200 text/html for everything that it doesn't find. */
   frontend?: boolean
 }
 
@@ -23,7 +23,7 @@ export type MadeFlows = {
 
 const EMPTY: Values = { input: null, session_id: '', tweaks: [], ref: '', location: '' }
 
-/** A Langflow server that knows only what real ones were heard to say. */
+/** A Langflow server that answers only what real ones were recorded to answer. */
 export const startStubLangflow = async ({
   version = '1.13.0',
   frontend = false,
@@ -90,7 +90,7 @@ const makeManners = ({ version, key, frontend, made }: Deps): Manners => {
   }
 }
 
-/** What is asked of the flows that were made, and the list that they stand in. */
+/** Requests for the made flows, and for the list that holds them. */
 const hearMade = (
   asked: Asked,
   made: ReadonlyMap<string, MadeFlow>,
@@ -125,7 +125,7 @@ const askedOf = ({ method, path, query, headers, body }: StubRequest): Asked => 
   bearer: headers['authorization'] !== undefined,
 })
 
-/** What the log keeps of a request. */
+/** The fields of a request that the log has. */
 const describe = ({ method, path, query, body }: Asked) => {
   const [, , , kind, id] = path.split('/')
   const run = method === 'POST' && kind === 'run'

@@ -2,12 +2,12 @@ import type { Values } from './recognise.ts'
 import type { StreamedEvent } from './recorded.ts'
 import type { Tweak } from './tweaks.ts'
 
-/** An answer's text with holes, cut once: to fill it is to join strings. */
+/** The text of an answer with holes, split once: filling it only joins strings. */
 export type Template = (values: Values) => string
 type Hole = (values: Values) => string
 
 const escape = (text: string): string => JSON.stringify(text).slice(1, -1)
-/** Langflow writes what a machine says with blank lines in place of line ends (run_echo_unicode: `artifacts` and `messages`). */
+/** In messages of a machine Langflow doubles line ends (run_echo_unicode: `artifacts` and `messages`). */
 const double = (text: string): string => text.replaceAll('\n\n', '\n').replaceAll('\n', '\n\n')
 const chunksOf = (text: string): string[] => text.match(/\s*\S+|\s+$/g) ?? []
 
@@ -30,7 +30,7 @@ const tweakHoles = {
 } satisfies Record<string, (tweak: Tweak) => string>
 const prettyJson = (value: unknown): string => JSON.stringify(JSON.parse(String(value)), null, 2)
 
-/** Compiles a recorded JSON body: whatever `from`, the recorded request's values, left in it becomes a hole. */
+/** Compiles a recorded JSON body: the values of the recorded request (`from`) in it become holes. */
 export const compile = (body: unknown, from: Values): Template => {
   const found: Hole[] = []
   const names: string[] = []
@@ -40,7 +40,7 @@ export const compile = (body: unknown, from: Values): Template => {
     names.push(name)
     return found.push(fill) - 1
   }
-  // Control characters cannot occur in a recorded text, and JSON.stringify spells them in one way.
+  // A recorded text has no control characters, and JSON.stringify writes them in one way.
   const inText = (name: string, fill: Hole): string => `\u0001${hole(name, fill)}\u0002`
   const whole = (name: string, fill: Hole): string => `\u0003${hole(name, fill)}\u0004`
   const own = (name: keyof typeof holes): string => inText(name, holes[name])
@@ -98,7 +98,7 @@ export const compileQuote = (body: unknown, recordedRef: string): Template => {
   return join(marked, [holes.ref, holes.notHex])
 }
 
-/** Compiles a streamed answer: bare JSON documents parted by blank lines; as many `token` events come as the input has words. */
+/** Compiles a streamed answer: JSON documents separated by blank lines, with as many `token` events as the input has words. */
 export const compileStream = (events: StreamedEvent[], from: Values) => {
   const firstToken = events.findIndex(({ line }) => isToken(line))
   const compiled = events.flatMap(({ line }, at): ((values: Values) => string[])[] => {
@@ -109,7 +109,7 @@ export const compileStream = (events: StreamedEvent[], from: Values) => {
         (values) => chunksOf(values.input ?? '').map((chunk) => token(values).replace('\\u0005', () => escape(chunk))),
       ]
     }
-    // The message that announces the first token holds it already.
+    // The message before the first token already holds it.
     const announces = at === firstToken - 1
     const template = announces ? compileFirst(line, from) : compile(line, from)
     return [(values) => [template(values)]]
@@ -129,7 +129,7 @@ const isToken = (line: unknown): line is Token =>
 
 const join = (marked: string, found: Hole[]): Template => {
   const parts = marked.split(/\\u0001(\d+)\\u0002|"\\u0003(\d+)\\u0004"/)
-  // Every third part is text, the two between are the numbers of the two kinds of holes, one of them undefined.
+  // Every third part is text; of the two parts between, the numbers of the two kinds of holes, one is undefined.
   const text = parts.filter((_, at) => at % 3 === 0)
   const numbers = parts
     .filter((_, at) => at % 3 !== 0)

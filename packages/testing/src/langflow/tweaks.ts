@@ -6,15 +6,15 @@ export type Tweak = {
   component: string
   field: string
   value: unknown
-  /** The value is of the stored one's type. */
+  /** The value has the type of the stored one. */
   fits: boolean
 }
 
 /**
- * What a body's `tweaks` change in a flow, by the rules that run_tweak_* show: a component is named by id or display name; a text
- * at the top goes to every component with that field; what names no component or no field of it is ignored, and so is a number
- * at the top. `code` is ignored by 1.7.3 and refused by 1.13.0. Not on record, and seen on both: a backslash and an n in a tweak
- * become a line break, which they don't in an input.
+ * What a body's `tweaks` change in a flow, by the rules that run_tweak_* show: a component is named by id or display name; a text at the top
+ * level goes to every component with that field; unknown components and fields are ignored, and so is a number at the top level. `code` is
+ * ignored by 1.7.3 and refused by 1.13.0. Not recorded, but seen on both: a backslash and an n in a tweak become a line break; in an input they
+ * don't.
  */
 export const effectiveTweaks = (
   tweaks: Record<string, unknown>,

@@ -25,7 +25,7 @@ export const makeAgentsRecogniser = (version: AgentsVersion): Recogniser => {
     name: string
   }[] // as the recordings have it
   const names = new Set(list.map(({ name }) => name))
-  /** The newest run of each session: it kills the ones before. */
+  /** The newest run of each session; it kills the earlier ones. */
   const newest = new Map<string, AskedMessage>()
 
   const recogniseRun = (request: StubRequest, id: string): AskedMessage => {
@@ -60,7 +60,7 @@ export const makeAgentsRecogniser = (version: AgentsVersion): Recogniser => {
         key === null || given === key
           ? null
           : { key: `key ${given === undefined ? 'missing' : 'wrong'}`, run: run !== undefined }
-      // Before it says that a path does not exist.
+      // The key is checked before the path.
       if (refused) return refused
       if (path === '/api/v1/agents') return plain(method === 'GET' ? 'agents' : 'agents by POST')
       if (id === undefined) return plain('unknown path')
@@ -72,7 +72,7 @@ export const makeAgentsRecogniser = (version: AgentsVersion): Recogniser => {
     },
     instead(asked) {
       if (asked.run && asked.session) newest.set(asked.session, asked)
-      // Of the listed ones only one was looked at: the others are read like it.
+      // Only one of the listed agents was recorded: the others are answered like it.
       return !asked.run && asked.id !== undefined && names.has(asked.id) ? 'agent simple' : null
     },
     late(asked) {

@@ -7,7 +7,7 @@ export type HiveVersion = (typeof hiveVersions)[number]
 
 const KINDS: Record<string, string> = { agents: 'agent', teams: 'team', workflows: 'workflow' }
 
-/** A message is any text, but for those with which the recorded model failed. */
+/** A message is any text except those that made the recorded model fail. */
 const classOf = (message: string): string =>
   message === ''
     ? 'an empty message'
@@ -43,16 +43,16 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
   const playground = version === '0.1.1b2'
   const base = playground ? '/playground' : ''
   const ids = listedIds(version)
-  /** As the one that nobody has. */
+  /** Like the id that no server has. */
   const known = (kind: string, id: string): string => (ids.has(`${kind} ${id}`) ? id : 'nope')
-  /** agno 2.0 to 2.2: workflows that were streamed once, and which plain runs break on from then on. */
+  /** agno 2.0 to 2.2: workflows that were streamed once; their plain runs fail from then on. */
   const streamed = new Set<string>()
-  /** What agents stored: the messages of a session. */
+  /** The messages of a session, as agents store them. */
   const sessions = new Map([['task-1', 'hello']])
 
   const keyState = ({ headers }: StubRequest, key: string | null): 'good' | 'missing' | 'wrong' => {
     if (key === null) return 'good'
-    // Each looks at its own header and not at the other.
+    // Each version checks its own header alone.
     const sent = playground ? headers['x-api-key'] : headers['authorization']
     if (sent === undefined) return 'missing'
     return sent === (playground ? key : `Bearer ${key}`) ? 'good' : 'wrong'
@@ -88,7 +88,7 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
     const { method, path, query } = request
     const plain = (name: string, more: Partial<AskedMessage> = {}): AskedMessage => ({ key: name, run: false, ...more })
     if (method === 'GET' && ['/', '/health', '/api/v1/health'].includes(path)) {
-      // Of 0.1 nobody asked what stands at the root.
+      // The root of 0.1 was not recorded.
       return playground && path === '/' ? null : plain(path)
     }
     const [, first = '', id, runs, run, cancel, ...rest] = path
@@ -96,10 +96,10 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
       .split('/')
     const kind = KINDS[first]
     const own = path.startsWith(`${base}/`) && (kind !== undefined || ['config', 'sessions', 'status'].includes(first))
-    // A path that no version knows is answered as the recorded ones are: without a look at the key, whatever the method.
+    // An unknown path is answered as in the recordings: before the key is checked, for every method.
     if (!own) return plain('unknown path', { run: method === 'POST' && /\/runs$/.test(path) })
     const state = keyState(request, key)
-    // One guard for all that only holders of the key may see; in 0.1 it says the same of both.
+    // One check for everything that needs the key; 0.1 says the same of a missing and a wrong one.
     if (state !== 'good')
       return plain(`key ${playground ? 'refused' : state}`, { run: method === 'POST' && runs === 'runs' })
     if (first === 'sessions') return recogniseSession(id ?? '', query)
@@ -121,7 +121,7 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
     if (query.get('type') !== 'agent') return null
     const isKnown = sessions.has(id)
     const asked = { run: false, session: id, message: isKnown ? 'hello' : null }
-    // 0.2.0 has a database for each agent, so it must be told which; 1.0 has one.
+    // 0.2.0 has a database for each agent and must be told which one; 1.0 has one for all.
     if (version === '0.2.0' && !query.has('db_id')) return { key: 'session without a database', ...asked }
     return { key: isKnown ? 'session that is known' : 'session that is unknown', ...asked }
   }
@@ -144,7 +144,7 @@ export const makeHiveRecogniser = (version: HiveVersion): Recogniser => {
       return null
     },
     late(asked) {
-      // Over, and stored: also for a client that has left.
+      // The run is over and stored, also when its client has left.
       if (asked.key === 'run of agent echo-agent with a message, plain' && asked.session)
         sessions.set(asked.session, asked.message ?? '')
       return null

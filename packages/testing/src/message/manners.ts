@@ -2,11 +2,11 @@ import { type Prepared, shownPath, type StubRequest } from '../server/http.ts'
 import type { Manners } from '../server/stub-server.ts'
 import { readFixtures, type RecordedMessage, recordedPieces, refilled } from './recorded.ts'
 
-/** What a request asks. Requests with one `key` have one answer. */
+/** What a request wants. Requests with the same `key` have the same answer. */
 export type AskedMessage = {
   key: string
   run: boolean
-  /** Of a run: what it is a run of, what goes in, in which session. */
+  /** Of a run: its flow, its input and its session. */
   id?: string
   message?: string | null
   session?: string | null
@@ -14,17 +14,17 @@ export type AskedMessage = {
 }
 
 export type Recogniser = {
-  /** Null: nothing like it was recorded. The same for a recorded request and a live one. */
+  /** What a request wants, recorded or live. Null: nothing like it was recorded. */
   recognise(request: StubRequest, key: string | null): AskedMessage | null
   key_ok(request: StubRequest, key: string | null): boolean
-  /** Recordings that answer a usual request in an unusual state of the server: their keys. */
+  /** The keys of recordings that answer a usual request in an unusual state of the server. */
   states: Record<string, string>
   /** The recorded failure of a run, by its key. */
   failed: { plain: string; streamed: string }
-  /** Another answer in place of the one that was recorded, for what a server remembers; by its key. */
+  /** The key of another answer, because of what the server remembers. */
   instead?(asked: AskedMessage): string | null
   late?(asked: AskedMessage): string | null
-  /** Values for an answer that is not about the message of its own request. */
+  /** Values for an answer about another message than that of its request. */
   fill?(asked: AskedMessage): { message: string; session: string } | null
 }
 
@@ -53,10 +53,10 @@ type Deps = { folders: string[]; key: string | null; recogniser: Recogniser; htm
 export const loadMessages = ({ folders, key, recogniser, html }: Deps): { manners: Manners; unused: string[] } => {
   const answers = new Map<string, { one: RecordedMessage; asked: AskedMessage }>()
   const unused: string[] = []
-  // Each folder is a server of its own; what the first one says goes first.
+  // Each folder is one server; the first one takes precedence.
   for (const folder of folders) {
     const keyless = folder.endsWith('-auth-off')
-    // Of recordings that ask the same the one with the shortest name is the plain one.
+    // Of recordings with the same key the one with the shortest name is the usual one.
     for (const one of readFixtures(folder).sort((a, b) => a.case.length - b.case.length)) {
       const asked = recogniser.recognise(asRequest(one), keyless ? null : RECORDED_KEY)
       const state = recogniser.states[one.case] ?? asked?.key

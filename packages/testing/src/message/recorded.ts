@@ -29,10 +29,10 @@ export const readFixtures = (folder: string): RecordedMessage[] => {
   return readdirSync(place)
     .filter((name) => name.endsWith('.json'))
     .sort()
-    .map((name) => JSON.parse(readFileSync(new URL(name, place), 'utf8')) as RecordedMessage) // files of ours, checked by the tests
+    .map((name) => JSON.parse(readFileSync(new URL(name, place), 'utf8')) as RecordedMessage) // our own files, checked by the tests
 }
 
-/** The body of an answer, in the pieces in which it was sent. */
+/** The pieces in which the body of an answer was sent. */
 export const recordedPieces = ({ response }: RecordedMessage): string[] => {
   if (response.events)
     return response.events.map(({ event, data }) => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
@@ -41,7 +41,7 @@ export const recordedPieces = ({ response }: RecordedMessage): string[] => {
   return response.text === undefined ? [] : [response.text]
 }
 
-/** The recorded answer with another message and session in it: each text in which the recorded message stood, upper case included. */
+/** The recorded answer with another message and session, in every text that holds the recorded message, also in upper case. */
 export const refilled = (
   recorded: RecordedMessage,
   from: { message: string | null; session: string | null },

@@ -6,7 +6,7 @@ import { type HiveVersion, makeHiveRecogniser } from './hive.ts'
 import { loadMessages, type Recogniser } from './manners.ts'
 
 type Options = ServerOptions & {
-  /** The one key that is good. Null: none is needed, as recorded of Hive 0.2.0 with its check off. */
+  /** The one valid key. Null: none is needed, as recorded from Hive 0.2.0 with its check off. */
   key?: string | null
 }
 export type StubHiveOptions = Options & { version?: HiveVersion }
@@ -43,7 +43,7 @@ const start = async <Version extends string>({
   })
 }
 
-/** An Automagik Hive that knows only what real ones were heard to say. */
+/** An Automagik Hive that answers only what real ones were recorded to answer. */
 export const startStubHive = ({ version = '1.0.0rc6', key = 'hive-stub', ...options }: StubHiveOptions = {}): Promise<
   Named<HiveVersion>
 > => {

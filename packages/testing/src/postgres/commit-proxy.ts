@@ -7,31 +7,31 @@ import { writesOf } from './writes.ts'
 export type Commit = {
   /** From 1, over all connections. */
   n: number
-  /** Which connection it comes by: its application_name. */
+  /** The application_name of its connection. */
   by: string
   /** What it writes, in order, such as `insert occurrences`. */
   writes: string[]
 }
 /**
- * What becomes of a commit. `before`: PostgreSQL never gets it. `after`: it is committed, and the answer is kept back. In both cases nothing
- * goes either way on any connection from then on, until the process is dead. `lost`: it is committed, and its connection breaks
- * before the answer; everything else goes on.
+ * What happens to a commit. `before`: PostgreSQL never gets it. `after`: it is committed, and its answer is not passed on. In both cases
+ * nothing passes on any connection from then on, until the process is dead. `lost`: it is committed, and its connection breaks before the
+ * answer; all other connections go on.
  */
 export type Fate = 'pass' | 'before' | 'after' | 'lost'
 
 type Options = {
-  /** The server; its password is in it. */
+  /** The server, with its password. */
   url: string
-  /** Asked for each commit, which waits for the answer. */
+  /** Decides about each commit, which waits for it. */
   fateOf?: (commit: Commit) => Fate | Promise<Fate>
-  /** A commit met a fate other than `pass`. */
+  /** A commit had another fate than `pass`. */
   onStruck?: (commit: Commit, fate: Fate) => void
 }
 
-/** What a client asks at once: messages up to its Sync, or one simple query. */
+/** What a client sends at once: messages up to a Sync, or one simple query. */
 type Request = { bytes: Buffer[]; statements: string[] }
 
-/** A way to PostgreSQL that understands what goes by, and numbers the commits. */
+/** A proxy to PostgreSQL that reads the protocol and numbers the commits. */
 export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = () => undefined }: Options) => {
   const commits: Commit[] = []
 
@@ -46,7 +46,7 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
     let struck: { commit: Commit; fate: Fate } | null = null
     const held: Buffer[] = []
 
-    /** The commit that a request is, if it is one: requests are not sent ahead of answers. */
+    /** The commit in a request; null when it has none. Clients do not send a request before the last one is answered. */
     const commitOf = (statements: string[]): Commit | null => {
       const writes = statements.flatMap(writesOf)
       const isEnd = statements.some((text) => /^\s*(commit|end)\b/i.test(text))
@@ -62,7 +62,7 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
         commits.push(commit)
         const asked = fateOf(commit)
         const fate = typeof asked === 'string' ? asked : await asked
-        if (relay.isFrozen()) return // by another one, meanwhile
+        if (relay.isFrozen()) return // another commit froze it meanwhile
         if (fate !== 'pass') struck = { commit, fate }
         if (fate === 'before') {
           relay.freeze()
@@ -101,10 +101,10 @@ export const startCommitProxy = async ({ url, fateOf = () => 'pass', onStruck = 
           else relay.freeze()
           return onStruck(struck.commit, struck.fate)
         }
-        struck = null // PostgreSQL refused it: it was no commit
+        struck = null // PostgreSQL refused it: nothing was committed
         isRefused = false
       }
-      if (struck) return // its answer is kept back
+      if (struck) return // its answer is not passed on
       for (const piece of held.splice(0)) inside.write(piece)
     })
   }

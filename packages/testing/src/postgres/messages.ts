@@ -1,10 +1,10 @@
-/** A message of PostgreSQL's protocol, with the bytes that carried it. The first of a connection has no type. */
+/** A message of PostgreSQL's protocol, with its bytes. The first one of a connection has no type. */
 export type Message = { type: string; body: Buffer; bytes: Buffer }
 
 const SSL_REQUEST = 80877103
 const GSS_REQUEST = 80877104
 
-/** Cuts a stream into messages; what is incomplete waits for more. */
+/** Splits a stream into messages; an incomplete one waits for more bytes. */
 export const makeReader = ({ startsWithStartup }: { startsWithStartup: boolean }) => {
   let rest: Buffer = Buffer.alloc(0)
   let isStartup = startsWithStartup
@@ -20,7 +20,7 @@ export const makeReader = ({ startsWithStartup }: { startsWithStartup: boolean }
       const body = bytes.subarray(head + 4)
       const type = isStartup ? 'startup' : String.fromCharCode(bytes[0]!)
       rest = rest.subarray(end)
-      // A question about encryption is answered with one byte, and the startup comes after it. We never say yes to it.
+      // A request for encryption is answered with one byte, and the startup message follows. The answer here is always no.
       if (type === 'startup' && ![SSL_REQUEST, GSS_REQUEST].includes(body.length >= 4 ? body.readInt32BE(0) : 0))
         isStartup = false
       messages.push({ type, body, bytes })
@@ -54,10 +54,10 @@ export const parsedText = (body: Buffer): { name: string; text: string } => {
   return { name: name.text, text: textTo(body, name.end).text }
 }
 
-/** Which prepared statement a Bind is for. */
+/** The name of the prepared statement that a Bind is for. */
 export const boundName = (body: Buffer): string => textTo(body, textTo(body, 0).end).text
 
-/** Reads along what a client sends on one connection, and says which statements it asks for: a prepared one by its text. */
+/** Reads what a client sends on one connection, and returns the statements that it runs; a prepared one by its text. */
 export const makeStatementReader = () => {
   const read = makeReader({ startsWithStartup: true })
   const prepared = new Map<string, string>()

@@ -1,20 +1,20 @@
 import { type Link, placeOf, startRelay } from '../tcp/relay.ts'
 import { makeStatementReader } from './messages.ts'
 
-/** What is to happen to one statement, when it comes by. */
+/** What happens to the next such statement. */
 type Rule = {
   act: 'refuse' | 'cut' | 'hold' | 'freeze'
   /** Text of the statement. */
   statement: string
-  /** Text that its answer must contain to be meant. */
+  /** A text that the answer must contain, too. */
   answer: string | undefined
   seen: () => void
   keep: (go: () => void) => void
 }
 
 /**
- * A way to PostgreSQL that reads along, so that a statement can be lost before it arrives, and its answer lost or late after it was
- * carried out: what a broken network does at the worst moment. Small statements only: an answer is taken to be one piece.
+ * A proxy to PostgreSQL that reads the statements. A statement can be lost before it arrives; after it was run, its answer can be lost or late:
+ * what a broken network does at the worst moment. Small statements only: an answer is taken to be one chunk.
  */
 export const startStatementProxy = async (serverUrl: string) => {
   const rules: Rule[] = []
@@ -63,7 +63,7 @@ export const startStatementProxy = async (serverUrl: string) => {
   }
   const relay = await startRelay(placeOf(serverUrl), { serve })
 
-  /** For the next such statement. `seen`: it has happened. `release`: the end of a hold or a freeze. */
+  /** A rule for the next such statement. `seen` resolves when it came; `release` ends a hold or a freeze. */
   const next = (act: Rule['act'], statement: string, answer?: string) => {
     let go = () => {}
     const seen = new Promise<void>((resolve) => {
@@ -85,17 +85,17 @@ export const startStatementProxy = async (serverUrl: string) => {
     url: relay.through(serverUrl),
     /** The connection breaks before PostgreSQL gets the statement. */
     refuse: (statement: string) => next('refuse', statement),
-    /** PostgreSQL carries the statement out, and the connection breaks before its answer arrives. */
+    /** PostgreSQL runs the statement, and the connection breaks before its answer arrives. */
     cutAnswer: (statement: string, answer?: string) => next('cut', statement, answer),
-    /** PostgreSQL carries the statement out, and its answer arrives when it is released. */
+    /** PostgreSQL runs the statement, and its answer arrives when it is released. */
     holdAnswer: (statement: string, answer?: string) => next('hold', statement, answer),
-    /** From this statement on, which still arrives, nothing goes either way on any connection: as if the process stood still. */
+    /** This statement still arrives; after it nothing passes on any connection, as if the process stood still. */
     freezeAfter: (statement: string) => next('freeze', statement),
     /** PostgreSQL cannot be reached until `open`. */
     shut: relay.shut,
     open: relay.open,
     isOpen: relay.isOpen,
-    /** Ends every hold and freeze that is still on. */
+    /** Ends every hold and freeze. */
     releaseAll() {
       rules.length = 0
       for (const release of stuck) release()

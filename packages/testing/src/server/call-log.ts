@@ -9,7 +9,7 @@ export type StubCall = {
   method: string
   path: string
   run: boolean
-  /** Which flow the path names: its id; what stands there when there is no such flow. */
+  /** The id of the flow in the path; the path's own text when there is no such flow. */
   flow_id: string | null
   session_id: string | null
   input_value: unknown
@@ -17,7 +17,7 @@ export type StubCall = {
   key_ok: boolean
   /** Runs in flight at arrival, this one counted when it is a run. */
   in_flight: number
-  /** The recording that answered; `none` for an answer that is on no record. */
+  /** The recording that answered; `none` for an answer that was not recorded. */
   from: string | null
   status: number | null
   ended: Ended
@@ -26,8 +26,8 @@ export type StubCall = {
 export type NewCall = Omit<StubCall, 'id' | 'at' | 'in_flight' | 'from' | 'status' | 'ended' | 'took_ms'>
 
 /**
- * What a stub received, in order. In the file each call is a line when it comes and a line when it ends; both are written before
- * the client hears of it, so the file holds the truth even when this process, or the client's, is killed.
+ * What a stub received, in order. In the file each call has a line when it comes and a line when it ends. Both are written before the client
+ * learns of it, so the file is right even when this process, or the client, is killed.
  */
 export const makeCallLog = (file: string | undefined) => {
   let lastId = file !== undefined && existsSync(file) ? Math.max(0, ...readCallLog(file).map(({ id }) => id)) : 0
@@ -67,7 +67,7 @@ export const makeCallLog = (file: string | undefined) => {
       started.delete(call.id)
       write({ id: call.id, ended, status, took_ms: call.took_ms })
     },
-    /** The server's work for a run is over: later than `end` when the client left, as a real server goes on. */
+    /** The server's work for a run is over. After `end` when the client left: a real server goes on, too. */
     done(call: StubCall): void {
       if (call.run) inFlight -= 1
     },
@@ -77,17 +77,17 @@ export const makeCallLog = (file: string | undefined) => {
     },
     close(): void {
       if (fd !== null) closeSync(fd)
-      fd = null // a client may still be seen leaving
+      fd = null // a client may still leave
     },
   }
 }
 
-/** The calls in a log file, also of a stub in another process or one that is gone. */
+/** The calls in a log file, also in that of another process or of a dead one. */
 export const readCallLog = (file: string): StubCall[] => {
   const calls = new Map<number, StubCall>()
-  // What follows the last line end is empty, or a line that is just being written.
+  // After the last line end is nothing, or a line that is being written.
   for (const line of readFileSync(file, 'utf8').split('\n').slice(0, -1)) {
-    const part = JSON.parse(line) as StubCall // a line of ours: whole, or an end with the same id
+    const part = JSON.parse(line) as StubCall // our own line: a whole call, or the end of one with the same id
     calls.set(part.id, { ...calls.get(part.id), ...part })
   }
   return [...calls.values()]

@@ -1,4 +1,4 @@
-/** Where calls wait: for a time, or until they are let go. */
+/** Where calls wait for a time, or until they are released. */
 export const makeGate = () => {
   const held = new Set<() => void>()
   const timers = new Map<NodeJS.Timeout, () => void>()
@@ -21,7 +21,7 @@ export const makeGate = () => {
       held.clear()
       return count
     },
-    /** Lets all go at once, those that wait for a time as well. */
+    /** Releases all, also those that wait for a time. */
     open(): void {
       for (const resolve of held) resolve()
       held.clear()

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** What a request is, freed of node:http. Header names are lower case. */
+/** A request without node:http. Header names are in lower case. */
 export type StubRequest = {
   method: string
   path: string
@@ -31,7 +31,7 @@ const readText = async (request: IncomingMessage): Promise<string> => {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** The path as a log may show it: without a key. */
+/** The path without a key, for the log. */
 export const shownPath = ({ path, query }: Pick<StubRequest, 'path' | 'query'>): string => {
   const shown = new URLSearchParams(query)
   shown.delete('x-api-key')
@@ -49,10 +49,10 @@ export const readJson = (text: string): Record<string, unknown> => {
 }
 
 export type Pieces = (string | Buffer)[]
-/** An answer that is ready to be sent; a stream has a piece for each event. */
+/** An answer ready to be sent; a stream has a piece for each event. */
 export type Prepared = { from: string; status: number; headers: Record<string, string>; pieces: Pieces }
 
-/** Sends what is left of an answer: a stream may have begun already. */
+/** Sends the rest of an answer: a stream may have begun. */
 export const send = (response: ServerResponse, { status, headers, pieces }: Omit<Prepared, 'from'>): void => {
   if (!response.headersSent) {
     const streamed = headers['content-type']?.startsWith('text/event-stream')

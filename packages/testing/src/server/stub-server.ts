@@ -11,28 +11,28 @@ export type ServerOptions = {
   port?: number
   /** Milliseconds that every run takes. */
   latencyMs?: number
-  /** A file to which calls are appended, to be read with `readCallLog`. */
+  /** A file for the calls, read with `readCallLog`. */
   logFile?: string
   /** Opens `POST /__stub/set`, `POST /__stub/release`, `POST /__stub/clear`, `GET /__stub/count` and `GET /__stub/calls` to other processes. */
   control?: boolean
 }
 export type Unrecorded = { method: string; path: string; body: string; asked_for: string }
-/** `where` says what the switches for calls act on; they act on runs when it is left out, html on everything. */
+/** `where`: the calls for which the switches hold. Left out, they hold for runs, and `html` for everything. */
 export type SetSwitches = (switches: Switches & ServerSwitches, where?: Where) => Promise<void>
 
-/** A request, understood. */
+/** What a request was recognised as. */
 export type Heard = {
   call: NewCall
   streamed: boolean
-  /** In words, for a request that was never recorded. */
+  /** What was requested, in words, for a request that was never recorded. */
   asked_for: string
   /** Null: never recorded. */
   answer: Prepared | null
-  /** When the answer is due: another one instead. */
+  /** Asked when the answer is due: another one instead. */
   late?: () => Prepared | null
 }
 
-/** What a kind of server says, with one key. */
+/** How a kind of server answers, with one key. */
 export type Manners = {
   hear(request: StubRequest): Heard
   html: Prepared
@@ -40,15 +40,15 @@ export type Manners = {
 }
 
 type Deps = {
-  /** With its version. */
+  /** The kind with its version. */
   name: string
   key: string | null
   manners(key: string | null): Manners
-  /** Ids by short name, for switches. */
+  /** Ids of flows by short name, for switches. */
   flows: Record<string, string>
 }
 
-/** A server that knows only what real ones were heard to say. */
+/** A server that answers only what real ones were recorded to answer. */
 export const startStubServer = async (
   { name, key: firstKey, manners: mannersFor, flows }: Deps,
   options: ServerOptions,
@@ -70,7 +70,7 @@ export const startStubServer = async (
       send(response, { status: 500, headers: { 'content-type': 'text/plain' }, pieces: [`the stub failed: ${reason}`] })
     })
   })
-  server.keepAliveTimeout = 60_000 // so that no test meets a connection that closes just as it is used again
+  server.keepAliveTimeout = 60_000 // no test meets a connection that closes while it is reused
   const listen = async (port: number): Promise<number> => {
     server.listen(port, host)
     await once(server, 'listening')
@@ -83,7 +83,7 @@ export const startStubServer = async (
     down = true
     const closed = new Promise((resolve) => server.close(resolve))
     server.closeAllConnections()
-    gate.open() // what was under way is over
+    gate.open() // calls under way end
     await closed
   }
   const rise = async (): Promise<void> => {
@@ -123,7 +123,7 @@ export const startStubServer = async (
     try {
       let answer = choose(request, heard, on)
       if (delay !== 0 && answer.pieces.length > 1 && !on.reset) {
-        response.writeHead(answer.status, answer.headers).write(answer.pieces.shift()) // a stream shows what it has before the slow part
+        response.writeHead(answer.status, answer.headers).write(answer.pieces.shift()) // a stream sends what it has before the slow part
       }
       // A plain run goes on when the client leaves; a streamed one is cancelled.
       if (delay !== 0) await (heard.streamed ? Promise.race([gate.wait(delay), left]) : gate.wait(delay))
@@ -135,7 +135,7 @@ export const startStubServer = async (
         return
       }
       call.from = answer.from
-      end('answered', answer.status) // before the client can hear of it: whoever has the answer finds the call ended
+      end('answered', answer.status) // before the client learns of it: a test that has the answer finds the call ended
       send(response, answer)
     } finally {
       log.done(call)
@@ -169,11 +169,11 @@ export const startStubServer = async (
       return reply(200, {})
     }
     if (what !== 'POST /__stub/set') return reply(404, { error: 'there are set, release, clear, count and calls' })
-    const { where, ...change } = JSON.parse(body) as Switches & ServerSwitches & { where?: Where } // our own tests send it
+    const { where, ...change } = JSON.parse(body) as Switches & ServerSwitches & { where?: Where } // from our own tests
     if (change.unreachable === true) {
       return reply(400, { error: 'unreachable needs milliseconds here: nobody could reach the stub to end it' })
     }
-    reply(200, {}) // first, since being unreachable breaks this connection as well
+    reply(200, {}) // first, as `unreachable` also breaks this connection
     if (change.unreachable !== undefined) await once(response, 'close')
     await set(change, where)
   }
@@ -195,21 +195,21 @@ export const startStubServer = async (
     get key() {
       return key
     },
-    /** All calls since the start or the last `clearCalls`, oldest first; they are updated as they go on. */
+    /** All calls since the start or the last `clearCalls`, oldest first; each is updated while it goes on. */
     get calls(): readonly StubCall[] {
       return log.calls
     },
     get runs(): readonly StubCall[] {
       return log.calls.filter(({ run }) => run)
     },
-    /** The most runs at once that the server worked on. */
+    /** The most runs at once. */
     get maxInFlight() {
       return log.maxInFlight
     },
     get inFlight() {
       return log.inFlight
     },
-    /** Requests that no recording answers: they got 599. */
+    /** Requests without a recording: they were answered with 599. */
     unrecorded: unrecorded as readonly Unrecorded[],
     assertOnlyRecorded(): void {
       if (unrecorded.length === 0) return
@@ -219,7 +219,7 @@ export const startStubServer = async (
       throw new Error(`${name} was never recorded answering:\n${lines.join('\n')}`)
     },
     set,
-    /** Lets the calls go on that are held; how many they were. The switch stays on. */
+    /** Releases the held calls, and returns how many they were. The switch stays on. */
     release: (): number => gate.release(),
     /** Turns all switches for calls off. */
     clearSwitches: (): void => switches.clear(),
@@ -230,7 +230,7 @@ export const startStubServer = async (
 }
 export type StubServer = Awaited<ReturnType<typeof startStubServer>>
 
-/** An answer that is on no record: what stands between client and server says, or the stub itself. */
+/** An answer that was not recorded: that of a proxy, or of the stub itself. */
 const made = (status: number, headers: Record<string, string> = {}, body?: unknown): Prepared => {
   const text = JSON.stringify(body ?? { detail: STATUS_CODES[status] ?? 'Error' })
   return { from: 'none', status, headers: { 'content-type': 'application/json', ...headers }, pieces: [text] }

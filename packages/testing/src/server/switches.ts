@@ -4,7 +4,7 @@ export type Switches = {
   slow?: number | 'held' | null
   /** True: the recorded failure of a flow (500, or a stream that ends in failure); a number: that status. */
   failing?: boolean | number | null
-  /** Answer 200 text/html, as a web page does that is no API. */
+  /** Answer 200 text/html, as a web page does. */
   html?: boolean | null
   /** Read the request, then break the connection. */
   reset?: boolean | null
@@ -13,9 +13,9 @@ export type Switches = {
   /** Refuse with `Retry-After` in seconds. */
   busy?: { status: 503 | 429; retry_after: number } | null
 }
-/** What concerns the whole server. */
+/** Switches for the whole server. */
 export type ServerSwitches = {
-  /** Refuse connections, and break those there are: true until false is set, or for so many milliseconds. The port is kept. */
+  /** Refuse new connections and break open ones: until it is set to false, or for so many milliseconds. The port is kept. */
   unreachable?: boolean | number
   key?: string
 }
@@ -28,7 +28,7 @@ export const makeSwitches = () => {
     set(switches: Switches, where: string): void {
       set.set(where, { ...set.get(where), ...switches })
     },
-    /** What holds for a request: a flow's own switches win over those for runs, these over those for all. */
+    /** The switches for a request. Those of its flow take precedence over those for runs, these over those for all. */
     of(run: boolean, flowId: string | null): Switches {
       if (set.size === 0) return {}
       return { ...set.get('all'), ...(run && set.get('runs')), ...(run && flowId !== null && set.get(flowId)) }
