@@ -174,7 +174,7 @@ describe('a backfill', () => {
       /^to: the span has more than 1000 due times to run: write ".*" or an earlier time/,
     )
     await expect(backfill(id, now, start_at!)).rejects.toThrow(/^to: must be later than from/)
-    await expect(backfill(id, start_at!, after(now, HOUR))).rejects.toThrow(/^to: lies ahead/)
+    await expect(backfill(id, start_at!, after(now, HOUR))).rejects.toThrow(/^to: lies in the future/)
     await expect(backfill('00000000-0000-7000-8000-000000000000', start_at!, now)).rejects.toThrow('Schedule not found')
     await stack.engine.sources.update(source_id, { status: 'inactive' })
     await expect(backfill(id, start_at!, after(start_at!, 10 * SECOND))).rejects.toThrow(

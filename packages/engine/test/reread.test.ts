@@ -106,7 +106,7 @@ describe("cron schedules that were stored before cron was read as Debian's", () 
     expect(seen.next_due_at).toEqual(await byRule(ids.differs))
     expect(seen.updated_at.getTime()).toBeGreaterThan(seen.created_at.getTime())
     expect(seen.warnings[0]).toMatch(
-      /^Cron is now read as Debian's cron reads it.* the first is 20\d\d-\d\d-\d\dT00:00:00Z, which was a due time and is none now/,
+      /^Cron is now read as Debian's cron reads it.* the first is 20\d\d-\d\d-\d\dT00:00:00Z, which was a due time before and is not now/,
     )
     expect(await get(ids.paused)).toMatchObject({
       status: 'paused',

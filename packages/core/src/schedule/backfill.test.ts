@@ -63,7 +63,7 @@ describe('backfillSpan', () => {
   it.each<[string, Partial<typeof span>, RegExp]>([
     ['an end before its start', { to: at('09:00:00') }, /^to: must be later than from \(2026-06-01T10:00:00Z\)/],
     ['nothing at all', { to: at('10:00:00') }, /^to: must be later than from/],
-    ['the future', { to: at('12:00:01') }, /^to: lies ahead.*write 2026-06-01T12:00:00Z or an earlier time/],
+    ['the future', { to: at('12:00:01') }, /^to: lies in the future.*write 2026-06-01T12:00:00Z or an earlier time/],
   ])('refuses %s', (_, change, message) => {
     expect(() => backfillSpan(past, { ...span, ...change })).toThrow(message)
   })

@@ -39,7 +39,10 @@ export const backfillSpan = (
   const [from, to, now] = [ceilToSecond(given.from), ceilToSecond(given.to), floorToSecond(given.now)]
   if (to <= from) throw invalid('to', `must be later than from (${utcText(from.getTime())})`)
   if (to > now)
-    throw invalid('to', `lies ahead: a backfill is for the past; write ${utcText(now.getTime())} or an earlier time`)
+    throw invalid(
+      'to',
+      `lies in the future: a backfill is for the past; write ${utcText(now.getTime())} or an earlier time`,
+    )
   const [first, last] = [justBefore(from), justBefore(to)]
   if (isOver) return { due: dueTimesBetween(plan, first, last, MAX_LOOKED_AT + 1), undecided: null }
   const decided = decided_until && decided_until < last ? decided_until : last

@@ -188,8 +188,8 @@ describe('what to know about a schedule', () => {
     [
       '30 1 * * *',
       [
-        'The clock of Europe/Lisbon goes back from 2026-10-25 at 02:00:00 to 01:00:00: what comes twice runs once, at its first.',
-        'The clock of Europe/Lisbon goes from 2027-03-28 at 01:00:00 to 02:00:00: what lies in between runs once, at 02:00:00.',
+        'The clock of Europe/Lisbon goes back from 2026-10-25 at 02:00:00 to 01:00:00: times that come twice run once, the first time.',
+        'The clock of Europe/Lisbon goes from 2027-03-28 at 01:00:00 to 02:00:00: times in between run once, at 02:00:00.',
       ],
     ],
     [
@@ -202,15 +202,15 @@ describe('what to know about a schedule', () => {
     [
       '0,30 1,13 * * *',
       [
-        'The clock of Europe/Lisbon goes back from 2026-10-25 at 02:00:00 to 01:00:00: what comes twice runs once, at its first.',
-        'The clock of Europe/Lisbon goes from 2027-03-28 at 01:00:00 to 02:00:00: what lies in between runs once, at 02:00:00.',
+        'The clock of Europe/Lisbon goes back from 2026-10-25 at 02:00:00 to 01:00:00: times that come twice run once, the first time.',
+        'The clock of Europe/Lisbon goes from 2027-03-28 at 01:00:00 to 02:00:00: times in between run once, at 02:00:00.',
       ],
     ],
     [
       '0 0-23 * * *',
       [
-        'The clock of Europe/Lisbon goes back from 2026-10-25 at 02:00:00 to 01:00:00: what comes twice runs once, at its first.',
-        'The clock of Europe/Lisbon goes from 2027-03-28 at 01:00:00 to 02:00:00: what lies in between runs once, at 02:00:00.',
+        'The clock of Europe/Lisbon goes back from 2026-10-25 at 02:00:00 to 01:00:00: times that come twice run once, the first time.',
+        'The clock of Europe/Lisbon goes from 2027-03-28 at 01:00:00 to 02:00:00: times in between run once, at 02:00:00.',
       ],
     ],
     ['0 8 * * *', []],

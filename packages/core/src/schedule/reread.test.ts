@@ -33,7 +33,7 @@ describe('a stored cron that has other due times now', () => {
     expect(firstDifference(cron(expression, zone), now)).toEqual({ at: new Date(at), was })
     expect(rereadCron(cron(expression, zone), now, now).warnings).toEqual([
       expect.stringContaining(
-        `the first is ${at.replace('.000', '')}, ${was ? 'which was a due time and is none now' : 'which was no due time and is one now'}`,
+        `the first is ${at.replace('.000', '')}, ${was ? 'which was a due time before and is not now' : 'which is a due time now and was not before'}`,
       ),
     ])
   })

@@ -87,7 +87,7 @@ export type Reread = {
 }
 
 const differs = ({ at, was }: Difference): string =>
-  `Cron is now read as Debian's cron reads it, and this schedule has other due times: the first is ${utcText(at.getTime())}, ${was ? 'which was a due time and is none now' : 'which was no due time and is one now'}. Look at its next runs, and save it again.`
+  `Cron is now read as Debian's cron reads it, and this schedule has other due times: the first is ${utcText(at.getTime())}, ${was ? 'which was a due time before and is not now' : 'which is a due time now and was not before'}. Look at its next runs, and save it again.`
 
 /** Compares the due times of a stored cron schedule by today's reader with those by the reader under which it was stored. */
 export const rereadCron = (plan: Plan, decided_until: Date | null, now: Date): Reread => {

@@ -107,7 +107,7 @@ describe('validatePlan refuses', () => {
     ['a range over the week', { schedule_expr: '0 0 * * FRI-MON' }, 'schedule_expr', /write "FRI-SAT,SUN-MON"/],
     ['a range over the year', { schedule_expr: '0 0 1 NOV-FEB *' }, 'schedule_expr', /write "NOV-DEC,JAN-FEB"/],
     ['a step of 0', { schedule_expr: '*/0 * * * *' }, 'schedule_expr', /the minute "\*\/0"/],
-    ['@reboot', { schedule_expr: '@reboot' }, 'schedule_expr', /"@reboot" has no time: .* start a run by hand/],
+    ['@reboot', { schedule_expr: '@reboot' }, 'schedule_expr', /"@reboot" has no due times: .* start a manual run/],
     [
       '@every',
       { schedule_expr: '@every 5m' },

@@ -53,7 +53,7 @@ const intervalProblem = (expression: string): string => {
 const validateInterval = (expression: string): string => {
   const interval = parseInterval(expression)
   if (!interval) throw refused(expression, intervalProblem(expression))
-  if (interval.count < 1) throw refused(expression, `is no time at all: write 1 or more, such as "1${interval.unit}"`)
+  if (interval.count < 1) throw refused(expression, `is zero: write 1 or more, such as "1${interval.unit}"`)
   if (interval.ms > MAX_INTERVAL_DAYS * DAY)
     throw refused(expression, `is too long: write at most ${MAX_INTERVAL_DAYS}d (a hundred years)`)
   return expression

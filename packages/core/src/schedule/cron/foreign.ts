@@ -131,7 +131,7 @@ const word = (given: string): string | null => {
   const write = nickname ?? WORDS.get(name)
   if (write) return `is not known: write "${write}"`
   if (name === 'reboot')
-    return 'has no time: Spark does not run a flow because a machine starts; write when it is to run, or start a run by hand'
+    return 'has no due times: Spark does not run a flow when a machine starts; write when it is to run, or start a manual run'
   if (!given.startsWith('@')) return null
   return `is not one of ${[...NICKNAMES.keys()].join(', ')}`
 }

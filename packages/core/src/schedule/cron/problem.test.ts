@@ -105,7 +105,7 @@ describe('a form of another scheduler is refused with how to write it here', () 
     ['@every 500ms', 'set schedule_type to "interval" and write "1s"'],
     ['every 5 minutes', 'set schedule_type to "interval" and write "5m"'],
     ['PT15M', 'set schedule_type to "interval" and write "15m"'],
-    ['@reboot', 'has no time'],
+    ['@reboot', 'has no due times'],
     ['@minutely', 'write "* * * * *"'],
     ['daily', 'write "@daily"'],
     ['every day', 'write "@daily"'],

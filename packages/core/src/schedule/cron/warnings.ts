@@ -22,9 +22,9 @@ const clockWarning = (cron: Cron, zone: string, { at, before, after }: Transitio
   const [from, to] = [localText(at + before), localText(at + after)]
   const shown = from.slice(0, 10) === to.slice(0, 10) ? to.slice(11) : spoken(to)
   if (after < before)
-    return `The clock of ${zone} goes back from ${spoken(from)} to ${shown}: ${fixed ? 'what comes twice runs once, at its first' : 'times that come twice run twice'}.`
-  const isMadeGood = fixed && high - low < DAY
-  return `The clock of ${zone} goes from ${spoken(from)} to ${shown}: ${isMadeGood ? `what lies in between runs once, at ${to.slice(11)}` : 'times in between do not run that day'}.`
+    return `The clock of ${zone} goes back from ${spoken(from)} to ${shown}: ${fixed ? 'times that come twice run once, the first time' : 'times that come twice run twice'}.`
+  const runsAfterwards = fixed && high - low < DAY
+  return `The clock of ${zone} goes from ${spoken(from)} to ${shown}: ${runsAfterwards ? `times in between run once, at ${to.slice(11)}` : 'times in between do not run that day'}.`
 }
 
 /** The changes of the clock within a year that affect the schedule. */

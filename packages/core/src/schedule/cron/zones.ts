@@ -16,16 +16,16 @@ type Reach = {
   /** The first instant that may be due: a fixed expression is not due again in a repeated hour. */
   from: number
   /** Whether the start is due for what the clock has just jumped over. */
-  makesGood: boolean
+  isStartDue: boolean
 }
 
 const reachOf = (cron: Cron, zone: string, { start, offset }: Segment): Reach => {
-  if (!cron.fixed) return { from: start, makesGood: false }
+  if (!cron.fixed) return { from: start, isStartDue: false }
   const shown = shownBefore(zone, start)
   const gap = start + offset - shown
   // A date that a zone jumps over (Pacific/Apia, 30 December 2011) does not exist there, like a 30 February, and nothing is due for it.
-  const makesGood = gap > 0 && gap < DAY && (nextLocal(cron, shown) ?? Infinity) < start + offset
-  return { from: Math.max(start, shown - offset), makesGood }
+  const isStartDue = gap > 0 && gap < DAY && (nextLocal(cron, shown) ?? Infinity) < start + offset
+  return { from: Math.max(start, shown - offset), isStartDue }
 }
 
 /** The first due time after `after`. */
@@ -34,7 +34,7 @@ export const nextCron = (cron: Cron, zone: string, after: number): number | null
   for (let entered = false; at <= LAST_TIME; entered = true) {
     const segment = segmentAt(zone, at)
     const reach = reachOf(cron, zone, segment)
-    if (at === segment.start && reach.makesGood) return at
+    if (at === segment.start && reach.isStartDue) return at
     const local = nextLocal(cron, Math.max(at, reach.from) + segment.offset)
     if (local === null) return null
     const found = local - segment.offset
@@ -55,7 +55,7 @@ export const previousCron = (cron: Cron, zone: string, before: number): number |
     if (local === null) return null
     const found = local - segment.offset
     if (found >= reach.from) return found < FIRST_TIME ? null : found
-    if (reach.makesGood) return segment.start < FIRST_TIME ? null : segment.start
+    if (reach.isStartDue) return segment.start < FIRST_TIME ? null : segment.start
     at = entered ? Math.min(segment.start - SECOND, found + 2 * DAY) : segment.start - SECOND
   }
   return null
@@ -69,7 +69,7 @@ export const countCron = (cron: Cron, zone: string, after: number, until: number
     const segment = segmentAt(zone, at)
     const reach = reachOf(cron, zone, segment)
     const from = Math.max(at, reach.from) + segment.offset
-    const isDueAtStart = at === segment.start && reach.makesGood
+    const isDueAtStart = at === segment.start && reach.isStartDue
     // When the start is due anyway, both are one run.
     if (isDueAtStart && nextLocal(cron, at + segment.offset) !== at + segment.offset) count++
     const to = Math.min(segment.end, end) + segment.offset
