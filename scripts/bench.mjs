@@ -1,4 +1,4 @@
-// `npm run bench`: what stands behind `--` goes to it.
+// `npm run bench`: passes on the arguments after `--`.
 import { fileURLToPath } from 'node:url'
 import { requireNode } from './lib/node-version.mjs'
 import { runBundled } from './lib/run-bundled.mjs'

@@ -1,4 +1,4 @@
-// `.ci/run`: `npm test`, then `npm run test:postgres`, whatever became of the first. The last line has the totals of both.
+// `.ci/run`: runs `npm test`, then `npm run test:postgres` even if the first failed. The last line has the totals of both.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'spark-ci-'))
 
 let stopped = false
 onSignal(() => {
-  stopped = true // what runs gets the signal too; nothing more is begun
+  stopped = true // the running script gets the signal, too; no other one starts
 })
 
 const run = async (script) => {
@@ -30,7 +30,7 @@ const run = async (script) => {
       passed: 0,
       failed: 1,
       skipped: [],
-      problems: [`scripts/${script} ended with code ${code} and without totals`],
+      problems: [`scripts/${script} ended with code ${code} and wrote no totals`],
     }
   }
 }

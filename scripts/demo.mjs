@@ -11,7 +11,7 @@ const { startStubLangflow } = await built('packages/testing/dist/index.js')
 const { Spark } = await built('packages/sdk/dist/index.js')
 
 const KEY = 'sk-demo-langflow'
-const STUB_PORT = Number(process.env.SPARK_DEMO_LANGFLOW_PORT ?? 7861) // so that a real Langflow may have its own 7860
+const STUB_PORT = Number(process.env.SPARK_DEMO_LANGFLOW_PORT ?? 7861) // 7860 is left to a real Langflow
 const DATA_DIR = resolve(root, process.env.SPARK_DATA_DIR ?? '.spark-demo')
 const SCHEDULE = 'Good morning, every minute'
 const READY_TRIES = 600
@@ -30,7 +30,7 @@ const stub = await startStubLangflow({ key: KEY, port: STUB_PORT }).catch((error
   process.exit(1)
 })
 
-/** The running Spark, once it answers; null when it ended before. */
+/** Waits until Spark is ready; null when it ended before. */
 const whenReady = async () => {
   for (let i = 0; i < READY_TRIES && !over; i++) {
     const baseUrl = read('api-url')
@@ -48,7 +48,7 @@ const whenReady = async () => {
   return null
 }
 
-/** What the demo shows; what is there from last time is kept. */
+/** Makes what the demo shows. What an earlier demo made is kept. */
 const setUp = async (spark) => {
   const { items: sources } = await spark.sources.list({ limit: 100 })
   if (!sources.some(({ url }) => url === stub.url))

@@ -1,4 +1,4 @@
-// Before a package is packed: builds everything with types, which `npm start` leaves out, and stops when a file is missing all the same.
+// Runs before a package is packed: builds everything with types, which `npm start` leaves out, and fails when a file is still missing.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,6 @@ const isBuilt = await prepare(fileURLToPath(new URL('..', import.meta.url)), { t
 const missing = missingFiles(folder, manifest)
 if (missing.length > 0)
   console.error(
-    `${manifest.name} names files that are not there: ${missing.join(', ')}. Run npm run build, or take them out of its package.json.`,
+    `${manifest.name} names files that do not exist: ${missing.join(', ')}. Run npm run build, or take them out of its package.json.`,
   )
 process.exitCode = isBuilt && missing.length === 0 ? 0 : 1

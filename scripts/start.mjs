@@ -1,4 +1,4 @@
-// `npm start`, `npm run demo`, `npm run stub`: need nothing but Node and npm; install and build when that is due, then run it.
+// `npm start`, `npm run demo`, `npm run stub`: need only Node and npm; install and build what is missing, then run the program.
 import { fileURLToPath } from 'node:url'
 import { runInForeground } from './lib/foreground.mjs'
 import { requireNode } from './lib/node-version.mjs'
@@ -10,7 +10,7 @@ const PROGRAMS = {
   stub: ['packages/testing/dist/stub-main.js'],
 }
 
-// A full disk, or a reader that is gone: the program goes on without a word.
+// When the disk is full or the reader of a pipe is gone, the program goes on without output.
 for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined)
 
 requireNode()

@@ -1,5 +1,5 @@
-// `npm run test:postgres`: what must hold on every PostgreSQL that is promised, 14 to 18. `npm test` has the embedded 18; this has the others.
-// With majors as arguments, such as `npm run test:postgres -- 15`, only those.
+// `npm run test:postgres`: tests the supported PostgreSQL versions that `npm test` does not: 14 to 17. (`npm test` uses the embedded 18.)
+// Major versions as arguments select among them: `npm run test:postgres -- 15`.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ requireNode()
 const root = fileURLToPath(new URL('..', import.meta.url))
 const CONFIG = ['--config', 'scripts/postgres-matrix/vitest.config.ts']
 const PREPARE = 'packages/engine/test/matrix/prepare.matrix.ts'
-/** On the oldest every text of the suites is prepared, also those that only `npm test` sent. */
+/** On the oldest version, every SQL text of the suites is prepared, and those of `npm test`, too. */
 const OLDEST = 14
 
 const none = { passed: 0, failed: 0, skipped: [], problems: [] }
@@ -47,11 +47,11 @@ const runOn = async (server, collected) => {
 
 let stopped = false
 onSignal(() => {
-  stopped = true // what runs gets the signal too; nothing more is begun
+  stopped = true // the running tests get the signal, too; no other server is tested
 })
 
 const main = async () => {
-  if (!(await prepare(root, { types: true }))) return failures(['the build'])
+  if (!(await prepare(root, { types: true }))) return failures(['the build failed'])
   await bePatient()
   const wanted = process.argv.slice(2).map(Number)
   const { servers, missing } = await findServers(root)
@@ -60,7 +60,9 @@ const main = async () => {
   const collected = mkdtempSync(join(tmpdir(), 'spark-sql-'))
   let totals = failures(missing.map((line) => `a server is missing: ${line}`))
   if (chosen.length === 0 && missing.length === 0)
-    totals = failures([`no server of ${wanted.join(', ')}: there are ${servers.map(({ major }) => major).join(', ')}`])
+    totals = failures([
+      `no server has the version ${wanted.join(', ')}: there are ${servers.map(({ major }) => major).join(', ')}`,
+    ])
   try {
     for (const server of chosen) {
       if (stopped) return addUp(totals, failures([`stopped before ${server.name}`]))

@@ -1,4 +1,4 @@
-// `npm test`: everything that must hold, on a machine with nothing but Node and npm, busy or not. The last line has the totals.
+// `npm test`: installs, builds, checks and tests everything, on a machine with only Node and npm, busy or idle. The last line has the totals.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { runChecks } from './lib/checks.mjs'
@@ -11,7 +11,7 @@ import { bePatient, runVitest } from './lib/vitest.mjs'
 requireNode()
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** Compiling the Mongo server for tests takes a minute the first time: meanwhile the rest is checked. What cannot be made the tests will say. */
+/** Compiles the Mongo server of the tests while the checks run: the first time it takes a minute. When that fails, the tests report it. */
 const startMongoBuild = () =>
   new Promise((resolve) => {
     const code = `import('./packages/testing/dist/index.js').then(({ prepareMongo }) => prepareMongo({ mongodbUri: process.env.MONGODB_URI, progress: () => {} }))`
@@ -25,7 +25,7 @@ const main = async () => {
   const mongo = startMongoBuild()
   const checks = await runChecks(root) // each counts as one test
   await mongo
-  await bePatient() // the load of the build and the checks lies behind us
+  await bePatient() // measured now, when the load of build and checks is over
   return addUp({ ...checks, skipped: [], problems: [] }, await runVitest(process.argv.slice(2), { cwd: root }))
 }
 

@@ -1,11 +1,11 @@
-import os from 'node:os' // an old Node has not all its names, and must get as far as telling its age
+import os from 'node:os' // not by names: an old Node lacks some, and must get as far as requireNode
 import { isCi } from './is-ci.mjs'
 import { runStep, StepFailed } from './step.mjs'
 
 const CACHE = 'node_modules/.cache'
 /**
- * ESLint's cache looks at the file alone, and its rules about promises at the types of other files too: what another file made wrong shows up
- * only once this one changes. CI lints everything.
+ * The cache compares only the file itself, but rules that read types depend on other files, too: an error that another file causes shows only when
+ * this file changes. So CI uses no cache.
  */
 const lintCache = isCi ? [] : ['--cache', '--cache-strategy=content', `--cache-location=${CACHE}/eslint/`]
 

@@ -3,7 +3,7 @@ import { EXIT_CODES, onSignal } from './signals.mjs'
 
 const TETHER = new URL('./tether.mjs', import.meta.url).href
 
-/** Runs a Node program on our terminal until it ends, and gives its exit code. It gets each signal once, and never outlives us. */
+/** Runs a Node program on our terminal and resolves with its exit code. It gets each signal once, and ends when this process is gone. */
 export const runInForeground = (args, { cwd, env = process.env }) =>
   new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', TETHER, ...args], {

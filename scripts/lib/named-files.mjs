@@ -8,7 +8,7 @@ const textsIn = (value) =>
       ? Object.values(value).flatMap(textsIn)
       : []
 
-/** Every file that a package.json promises to who installs it; `spark-source` is for this repository alone. */
+/** The files that a package.json names for its users. The condition `spark-source` is left out: only this repository uses it. */
 export const namedFiles = ({ main, types, bin, exports = {}, publishConfig = {} }) => {
   const published = JSON.parse(
     JSON.stringify({ ...exports, ...publishConfig.exports }, (key, value) =>
@@ -18,5 +18,5 @@ export const namedFiles = ({ main, types, bin, exports = {}, publishConfig = {} 
   return [...new Set(textsIn({ main, types, bin, published }).filter((path) => !path.includes('*')))]
 }
 
-/** Those of them that are not there. */
+/** The named files that do not exist. */
 export const missingFiles = (folder, manifest) => namedFiles(manifest).filter((path) => !existsSync(join(folder, path)))

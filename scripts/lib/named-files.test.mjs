@@ -11,8 +11,8 @@ const folders = ['packages', 'apps'].flatMap((group) =>
   readdirSync(join(root, group)).map((name) => `${group}/${name}`),
 )
 
-describe('the files that a package promises', () => {
-  it('are those of main, types, bin and exports, but not the sources for this repository', () => {
+describe('the files that a package.json names', () => {
+  it('are those of main, types, bin and exports, without the sources that only this repository uses', () => {
     const exports = {
       '.': { 'spark-source': './src/index.ts', import: { types: './dist/index.d.ts', default: './dist/index.js' } },
       './package.json': './package.json',
@@ -33,7 +33,7 @@ describe('the files that a package promises', () => {
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'spark-pack-'))))
   afterEach(() => rmSync(folder, { recursive: true }))
 
-  it('are missed when they are not there, as types are after npm start', () => {
+  it('are missing when they do not exist, as types after npm start', () => {
     mkdirSync(join(folder, 'dist'))
     writeFileSync(join(folder, 'dist/index.js'), '')
     expect(

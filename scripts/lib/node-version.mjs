@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-// Whatever Node is there must be able to load the scripts as far as `requireNode`: their syntax stays that of Node 14.
+// An old Node must load the scripts as far as `requireNode`, which explains the problem. So their syntax stays that of Node 14.
 
 const numbers = (version) => version.replace(/^\D*/, '').split('.').map(Number)
 
@@ -12,7 +12,7 @@ export const isAtLeast = (version, wanted) => {
   return true
 }
 
-/** Ends the process with a sentence when this Node is too old for package.json's `engines`. */
+/** Ends the process with an explanation when this Node is older than `engines` in package.json. */
 export const requireNode = () => {
   const { engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   if (isAtLeast(process.version, engines.node)) return

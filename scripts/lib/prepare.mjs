@@ -24,8 +24,8 @@ const HINTS = [
 ]
 const SHOWN_LINES = 40
 
-/** Of turbo's output only what concerns the package that failed. */
-const telling = (lines) => {
+/** The lines of turbo's output that belong to the packages that failed; all lines when it names none. */
+const linesOfFailed = (lines) => {
   const failed = lines
     .flatMap((line) => /^\s*Failed:\s+(.*)/.exec(line)?.[1].split(/,\s*/) ?? [])
     .map((task) => `${task.replace('#', ':')}: `)
@@ -33,9 +33,9 @@ const telling = (lines) => {
   return lines.filter((line) => !/^\S+:\S+: /.test(line) || failed.some((task) => line.startsWith(task)))
 }
 
-/** What went wrong, the last lines of the tool, and what to try. */
+/** What failed, the last lines of the tool, and what to try. */
 export const describeFailure = ({ message, lines: all }, pnpm) => {
-  const lines = telling(all)
+  const lines = linesOfFailed(all)
   const text = [message, ...lines].join('\n')
   const hint = HINTS.find(([pattern]) => pattern.test(text))?.[1](pnpm)
   return [
@@ -44,11 +44,11 @@ export const describeFailure = ({ message, lines: all }, pnpm) => {
     ...lines.slice(-SHOWN_LINES).map((line) => `  ${line}`),
     '',
     hint ??
-      'If a source file is named above, the mistake is there. Otherwise run the command again: it goes on where it stopped.',
+      'If a source file is named above, the error is in it. Otherwise run the command again: it continues where it stopped.',
   ].join('\n')
 }
 
-/** `npm exec` by the npm that started us, else by the one on the PATH. */
+/** `npm exec` of the npm that started this process, else of the one on the PATH. */
 const npmExec = () => {
   const npm = process.env.npm_execpath
   if (npm && /^np[mx]-cli\.js$/.test(basename(npm)))
@@ -57,8 +57,8 @@ const npmExec = () => {
 }
 
 /**
- * Makes sure that the tree is installed, generated and built. From a built tree it only looks. False, with everything said, when that failed.
- * Without `types` the build leaves out the type declarations: nothing needs them to run, and they take most of its time.
+ * Installs, generates and builds what is missing; in a built tree it only compares hashes. When it fails, it prints why and resolves with false.
+ * Without `types` the build leaves out the type declarations: no program needs them to run, and they take most of the time.
  */
 export const prepare = async (root, { types = false } = {}) => {
   const current = fingerprint(root)
@@ -67,7 +67,7 @@ export const prepare = async (root, { types = false } = {}) => {
 
   const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const [pnpm] = packageManager.split('+') // what may follow is a hash
-  // NODE_ENV `production` would leave out the tools that build. The others are the options of an `npx -c` around us, which our own npm exec would take for its.
+  // With NODE_ENV=production the build tools would not be installed. The other two are options of a surrounding `npx -c`, which our npm exec would read as its own.
   const { NODE_ENV: _, npm_config_call: __, npm_config_package: ___, ...rest } = process.env
   const env = {
     ...rest,
@@ -77,7 +77,7 @@ export const prepare = async (root, { types = false } = {}) => {
     ...(!types && { SPARK_BUILD_WITHOUT_TYPES: '1' }),
   }
   const { command, before, shell } = npmExec()
-  // turbo calls pnpm by name: npm exec puts it on the PATH.
+  // npm exec puts pnpm on the PATH, because turbo calls it by name.
   const withPnpm = (title, ...args) =>
     runStep(title, command, [...before, '--yes', `--package=${pnpm}`, '--', ...args], { cwd: root, env, shell })
 

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { isCi } from './is-ci.mjs'
 import { summaryOf } from './totals.mjs'
 
-/** What failed and was skipped, and the last line. `SPARK_TEST_TOTALS` names a file for whoever adds several up (scripts/ci.mjs). */
+/** Prints what failed or was skipped, and the last line. Writes the totals to the file SPARK_TEST_TOTALS, for scripts/ci.mjs to add up. */
 export const report = (totals, root) => {
   const short = (text) => text.replaceAll(root, '')
   for (const problem of totals.problems) console.log(`failed: ${short(problem)}`)

@@ -16,7 +16,7 @@ const bundle = async (root, folder) => {
   }
 }
 
-/** Builds what is due, bundles `folder` and runs a program of it with our arguments. Returns its exit code. */
+/** Builds what is missing, bundles `folder` and runs one of its programs with our arguments. Resolves with the exit code. */
 export const runBundled = async (root, folder, program) =>
   (await prepare(root)) && (await bundle(root, folder))
     ? runInForeground([`${folder}/dist/${program}`, ...process.argv.slice(2)], { cwd: root })

@@ -2,15 +2,15 @@ import { performance } from 'node:perf_hooks'
 import { clearInterval, setInterval } from 'node:timers'
 
 const SIGNALS = ['SIGINT', 'SIGTERM']
-/** npm repeats the terminal's signal, at once. Nobody presses Ctrl-C twice within this time and means it. */
+/** npm repeats the signal of the terminal at once. A second one within this time is such a copy, not a second Ctrl-C. */
 const ECHO_MS = 500
-const LOOK_AT_PARENT_MS = 1000
+const CHECK_PARENT_MS = 1000
 
 export const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGKILL: 137 }
 
 /**
- * Hands each signal on once, where the terminal and npm both send it. The children must be in process groups of their own: then none comes to
- * them directly. A killed npm counts as SIGTERM. Returns how to end it.
+ * Calls `handle` once for each signal, though the terminal and npm both send it. Children must be in process groups of their own, so that no signal
+ * reaches them directly. When npm was killed, that counts as SIGTERM. Returns a function that stops listening.
  */
 export const onSignal = (handle) => {
   let lastAt = -Infinity
@@ -30,9 +30,9 @@ export const onSignal = (handle) => {
     if (process.ppid === parent) return
     clearInterval(watch)
     handle('SIGTERM')
-  }, LOOK_AT_PARENT_MS)
+  }, CHECK_PARENT_MS)
   watch.unref()
-  // Started by hand it may well outlive the shell.
+  // Without npm the parent is a shell, and the program may outlive it.
   if (!process.env.npm_lifecycle_event) clearInterval(watch)
 
   return () => {

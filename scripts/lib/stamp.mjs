@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-// Says whether a tree is installed and built, without asking pnpm or turbo. By contents and not by times, so that a copied tree is still built.
+// Tells whether the tree is installed and built, without calling pnpm or turbo. It compares contents, not times, so a copied tree counts as built.
 
 const STAMP = 'node_modules/.cache/spark/build.json'
 const INSTALL_INPUTS = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', '.pnpmfile.mjs']
 const BUILD_INPUTS = ['turbo.json', 'tsconfig.base.json', 'tsup.shared.ts']
-// As turbo.json has them.
+// The inputs of `build` in turbo.json.
 const PACKAGE_FILES = ['package.json', 'tsconfig.json', 'tsup.config.ts', 'prisma.config.ts']
 const PACKAGE_FOLDERS = ['src', 'prisma', 'scripts']
-/** Packages that are installed and not built. */
+/** Packages that are installed but not built. */
 const OTHERS = ['bench', 'e2e', 'examples']
 const GENERATED = /^(packages|apps)\/[^/]+\/src\/generated(\/|$)/
 const TEST = /\.test\.ts$/
@@ -40,11 +40,11 @@ const hashOf = (root, paths, salt) => {
   return hash.digest('hex')
 }
 
-/** What the installed libraries and the built files depend on. */
+/** A hash of what the installed libraries depend on, and one of what the built files depend on. */
 export const fingerprint = (root) => {
   const packages = packagesOf(root)
   const manifests = [...packages, ...OTHERS].map((folder) => `${folder}/package.json`)
-  // Some libraries are binaries for one system.
+  // Some libraries are binaries for one platform.
   const install = hashOf(root, [...INSTALL_INPUTS, ...manifests], `${process.platform} ${process.arch}`)
   const sources = packages.flatMap((folder) => [
     ...PACKAGE_FILES.map((file) => `${folder}/${file}`),
@@ -58,12 +58,13 @@ export const fingerprint = (root) => {
   return { install, build }
 }
 
-/** What must still be there for the stamp to hold: each path with its size, or null for a folder. */
+/** The stamp is valid while these folders exist. */
 const folders = (root) =>
   ['', ...packagesOf(root), ...OTHERS]
     .map((folder) => join(folder, 'node_modules'))
     .filter((path) => existsSync(join(root, path)))
 
+/** It is valid while these files exist with these sizes. */
 const outputs = (root) =>
   packagesOf(root)
     .flatMap((folder) => [...filesBelow(root, `${folder}/dist`), ...filesBelow(root, `${folder}/src/generated`)])
@@ -81,7 +82,7 @@ const read = (root) => {
   try {
     return JSON.parse(readFileSync(join(root, STAMP), 'utf8'))
   } catch {
-    return {} // none yet, or one that was cut off
+    return {} // there is none yet, or writing it was interrupted
   }
 }
 
@@ -92,7 +93,7 @@ const write = (root, stamp) => {
   renameSync(`${path}.new`, path)
 }
 
-/** What is left to do before Spark can run, or before it is whole with `types`: `install` includes `build`. */
+/** What must be done before Spark can run, or, with `types`, before type declarations exist, too. `install` includes `build`. */
 export const whatIsMissing = (root, current = fingerprint(root), { types = false } = {}) => {
   const stamp = read(root)
   const installed =
@@ -106,12 +107,12 @@ export const whatIsMissing = (root, current = fingerprint(root), { types = false
   return built ? 'nothing' : 'build'
 }
 
-/** Call before installing: should it be interrupted, that is noticed. */
+/** Call before installing, so that an interrupted installation is noticed. */
 export const beginInstall = (root) => rmSync(join(root, STAMP), { force: true })
 
 /** Call after installing and before building. */
 export const beginBuild = (root, { install }) => write(root, { install, folders: folders(root) })
 
-/** Call with the fingerprint from before the build: a file changed during it may be built or not. */
+/** Call with the fingerprint from before the build: a file that changed during the build may or may not be in it. */
 export const endBuild = (root, { install, build }, { types = false } = {}) =>
   write(root, { install, folders: folders(root), build, types, outputs: outputs(root) })

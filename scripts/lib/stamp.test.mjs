@@ -47,7 +47,7 @@ const build = (options) => {
 }
 
 describe('whatIsMissing', () => {
-  it('is everything in a fresh clone, the build after installing, and nothing after building', () => {
+  it('is the installation in a fresh clone, the build after installing, and nothing after building', () => {
     expect(whatIsMissing(root)).toBe('install')
     install()
     beginBuild(root, fingerprint(root))
@@ -56,7 +56,7 @@ describe('whatIsMissing', () => {
     expect(whatIsMissing(root)).toBe('nothing')
   })
 
-  it('is the build for those who need types when they were left out, and nothing for the others', () => {
+  it('is the build when types are needed and were left out, and nothing when they are not needed', () => {
     install()
     build()
     expect(whatIsMissing(root, undefined, { types: true })).toBe('build')
@@ -87,7 +87,7 @@ describe('whatIsMissing', () => {
       },
     )
 
-    it('is the build when a source file comes, goes or gets another name', () => {
+    it('is the build when a source file is added, deleted or renamed', () => {
       write('packages/core/src/b.ts')
       expect(whatIsMissing(root)).toBe('build')
       remove('packages/core/src/b.ts')
@@ -105,7 +105,7 @@ describe('whatIsMissing', () => {
       },
     )
 
-    it('is nothing when only times change, as in a copy', () => {
+    it('is nothing when only times changed, as in a copied tree', () => {
       utimesSync(join(root, 'packages/core/src/index.ts'), 1, 1)
       expect(whatIsMissing(root)).toBe('nothing')
       const copy = mkdtempSync(join(tmpdir(), 'spark-stamp-copy-'))
@@ -125,7 +125,7 @@ describe('whatIsMissing', () => {
       },
     )
 
-    it('is the build when a built file was cut off', () => {
+    it('is the build when a built file was truncated', () => {
       write('apps/cli/dist/main.js', 'text')
       expect(whatIsMissing(root)).toBe('build')
     })
@@ -135,7 +135,7 @@ describe('whatIsMissing', () => {
       expect(whatIsMissing(root)).toBe('install')
     })
 
-    it('is what was interrupted', () => {
+    it('is the step that was interrupted', () => {
       beginBuild(root, fingerprint(root))
       expect(whatIsMissing(root)).toBe('build')
       beginInstall(root)

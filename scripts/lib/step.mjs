@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
 import { clearInterval, setInterval } from 'node:timers'
-import util from 'node:util' // an old Node has not all its names, and must get as far as telling its age
+import util from 'node:util' // not by names: an old Node lacks some, and must get as far as requireNode
 import { EXIT_CODES, onSignal } from './signals.mjs'
 
 const KEPT_LINES = 400
@@ -50,7 +50,7 @@ const showProgress = (title) => {
   }
 }
 
-/** Runs a tool, showing that it works but not what it prints; throws StepFailed with its last lines. A signal ends it and us. */
+/** Runs a tool and shows progress instead of its output. Rejects with StepFailed, which has the last lines. A signal ends the tool and this process. */
 export const runStep = (title, command, args, { cwd, env = process.env, shell = false }) =>
   new Promise((resolve, reject) => {
     const progress = showProgress(title)
@@ -70,11 +70,11 @@ export const runStep = (title, command, args, { cwd, env = process.env, shell = 
     const stop = onSignal((signal) => {
       stopped = stopped ?? signal
       try {
-        // With everything it started.
+        // The whole process group.
         if (process.platform === 'win32') child.kill(signal)
         else process.kill(-child.pid, signal)
       } catch {
-        // already gone
+        // it has ended already
       }
     })
     for (const stream of [child.stdout, child.stderr]) {

@@ -1,4 +1,4 @@
-// Loaded into a program that a script of ours starts: when that script is gone, however it ended, the program ends as by SIGTERM.
+// Loaded into a program that one of our scripts starts: when that script ends in any way, the program gets SIGTERM.
 if (process.channel) {
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
   process.channel.unref()

@@ -1,6 +1,6 @@
 /**
  * Counts vitest's JSON report. `code` is vitest's exit code; `report` is null when there is none, as after a crash.
- * What only the exit code or a file tells is a failure of its own, named in `problems`.
+ * A failure that no test shows, such as a file that cannot be loaded, counts as one and is described in `problems`.
  */
 export const totalsOf = (report, code) => {
   const totals = { passed: 0, failed: 0, skipped: [], problems: [] }
@@ -26,7 +26,7 @@ export const totalsOf = (report, code) => {
   return totals
 }
 
-/** Several runs as one. */
+/** The totals of two runs together. */
 export const addUp = (one, other) => ({
   passed: one.passed + other.passed,
   failed: one.failed + other.failed,
@@ -34,7 +34,7 @@ export const addUp = (one, other) => ({
   problems: [...one.problems, ...other.problems],
 })
 
-/** The last line. In CI a skipped test counts as failed, since there everything must run. */
+/** The last line. In CI a skipped test counts as failed: there everything must run. */
 export const summaryOf = ({ passed, failed, skipped }, isCi) => {
   if (isCi) return { failed: failed + skipped.length, line: `${passed} passed, ${failed + skipped.length} failed` }
   return {

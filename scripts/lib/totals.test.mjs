@@ -52,7 +52,7 @@ describe('totalsOf', () => {
 })
 
 describe('addUp', () => {
-  it('makes one of two runs, and keeps what each skipped and could not do', () => {
+  it('adds the counts, and keeps the skipped tests and the problems of both', () => {
     expect(
       addUp(
         { passed: 2, failed: 1, skipped: ['a'], problems: ['x'] },

@@ -12,7 +12,7 @@ const readReport = (file) => {
   }
 }
 
-/** Runs vitest on our terminal and counts what it reports. */
+/** Runs vitest on our terminal and counts the tests of its report. */
 export const runVitest = async (args, { cwd, env = process.env }) => {
   const folder = mkdtempSync(join(tmpdir(), 'spark-test-report-'))
   const file = join(folder, 'vitest.json')
@@ -34,14 +34,12 @@ export const runVitest = async (args, { cwd, env = process.env }) => {
   }
 }
 
-/** How busy the machine is counts from here on; every test that follows waits accordingly. Needs what is built. */
+/** Measures how busy the machine is; the tests that follow wait longer accordingly. Needs the built packages. */
 export const bePatient = async () => {
   const { patience } = await import('../../packages/testing/dist/index.js')
   const times = patience()
   if (times > 1 && process.env.SPARK_TEST_PATIENCE !== String(times)) {
-    console.log(
-      `Tests wait up to ${times} times as long as they say: this machine is busy, or SPARK_TEST_PATIENCE says so`,
-    )
+    console.log(`Tests wait up to ${times} times as long as usual: this machine is busy, or SPARK_TEST_PATIENCE is set`)
   }
   process.env.SPARK_TEST_PATIENCE = String(times)
 }

@@ -16,13 +16,13 @@ import { runStep, StepFailed } from '../lib/step.mjs'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const MAJORS_OF_NPM = [14, 16, 17]
-/** Where Debian and Ubuntu keep the versions of PostgreSQL, one beside the other. */
+/** Where Debian and Ubuntu install each version of PostgreSQL. */
 const DEBIAN = '/usr/lib/postgresql'
-/** Debian 12's; what a distribution has instead does as well, when it compiles statements. */
+/** The version of Debian 12. Another one will do when it compiles statements (JIT). */
 const WANTED = 15
 const MAJORS_OF_DEBIAN = [WANTED, 16, 17, 14]
 
-/** npm packages hold no symlinks: their install script makes them, and npm may be told to run none. */
+/** npm packages contain no symlinks; an install script makes them, and npm may be configured to run no scripts. */
 const restoreSymlinks = (folder) => {
   for (const { source, target } of JSON.parse(readFileSync(join(folder, 'native/pg-symlinks.json'), 'utf8'))) {
     const path = join(folder, target)
@@ -30,7 +30,7 @@ const restoreSymlinks = (folder) => {
   }
 }
 
-/** The servers of package-lock.json, installed once below `root`; the folder is there whole or not at all. */
+/** Installs the servers of package-lock.json once below `root`. The folder exists only when it is complete. */
 const installFromNpm = async (root) => {
   const lock = readFileSync(join(HERE, 'package-lock.json'))
   const folder = join(
@@ -58,7 +58,7 @@ const installFromNpm = async (root) => {
 const isKnownToApt = (name) => spawnSync('apt-cache', ['show', name], { stdio: 'ignore' }).status === 0
 
 /**
- * The distribution's PostgreSQL: built with LLVM, as npm's are not. `missing` names what to install.
+ * The PostgreSQL of the distribution. It is built with LLVM; those from npm are not. `missing` says what to install.
  * @param {{ folder?: string, isKnown?: (name: string) => boolean }} system
  */
 export const findDebian = ({ folder = DEBIAN, isKnown = isKnownToApt } = {}) => {
@@ -83,7 +83,7 @@ export const findDebian = ({ folder = DEBIAN, isKnown = isKnownToApt } = {}) => 
   }
 }
 
-/** Every server of the matrix, the oldest first, and one line for each that is missing. */
+/** The servers of the matrix, the oldest first, and one line for each that is missing. */
 export const findServers = async (root) => {
   const missing = []
   const servers = []

@@ -18,14 +18,14 @@ const install = (major, { jit = true } = {}) => {
 }
 
 describe("the distribution's PostgreSQL", () => {
-  it('is 15 where that is there, else another that compiles statements', () => {
+  it('is 15 where it is installed, else another version that compiles statements', () => {
     install(17)
     expect(findDebian({ folder })).toMatchObject({ major: 17, hasJit: true })
     install(15)
     expect(findDebian({ folder })).toMatchObject({ major: 15, bin: join(folder, '15/bin') })
   })
 
-  it('that is missing is named with the command that installs it', () => {
+  it('is reported with the command that installs it when it is missing', () => {
     expect(findDebian({ folder, isKnown: () => true }).missing).toBe(
       `the distribution's PostgreSQL 15 is not in ${folder}: apt-get install postgresql-15`,
     )
@@ -35,7 +35,7 @@ describe("the distribution's PostgreSQL", () => {
     )
   })
 
-  it('that has no compiler would show nothing, and the command names the package', () => {
+  it('is reported with the package of its compiler when that is missing', () => {
     install(17, { jit: false })
     expect(findDebian({ folder }).missing).toMatch(/JIT.*apt-get install postgresql-17-jit$/)
   })
