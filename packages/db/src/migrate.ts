@@ -89,7 +89,10 @@ const apply = (url: string, { failed }: MigrationStatus, migrations: Migration[]
     }
   })
 
-/** Completes a database made before 0.1.0 with the old migrations, and makes it one that `init` made. A process that dies here leaves a database on which this works again. */
+/**
+ * Applies the old migrations that a database made before 0.1.0 lacks, and replaces them by `init`. A process that dies in between leaves a
+ * database on which the next call goes on.
+ */
 const bringUpOld = async (client: pg.Client, url: string, { oldStatus }: History, { ours, old }: KnownMigrations) => {
   const init = ours[0]
   if (!init) throw new Error('old migrations need one that replaces them')
