@@ -45,7 +45,7 @@ export const Text = z.string().superRefine((value, context) => {
 })
 
 /** Any JSON value that is not nested too deep and does not have too many keys. */
-const checked = z.unknown().superRefine((value, context) => {
+const validJson = z.unknown().superRefine((value, context) => {
   const problem = valueProblem(sourceValue(value))
   if (problem) context.addIssue({ code: 'custom', message: problem })
 })
@@ -54,16 +54,16 @@ const checked = z.unknown().superRefine((value, context) => {
 const toSource = (value: unknown): JsonText => (value === undefined ? (value as never) : sourceText(value))
 
 /** The user's own JSON: checked as a value, passed on as its source text (`withSources`), digit for digit. */
-export const Json = checked.transform(toSource)
+export const Json = validJson.transform(toSource)
 
 /** A JSON string, as its source text. */
-export const JsonString = checked
+export const JsonString = validJson
   .refine((value) => typeof sourceValue(value) === 'string')
   .meta({ type: 'string' })
   .transform(toSource) as unknown as z.ZodType<JsonText, string>
 
 /** A JSON object with any content. A cast, since `z.record` would drop a key named `__proto__`, which is data here. */
-export const JsonObject = checked
+export const JsonObject = validJson
   .refine((value) => isObject(sourceValue(value)), { error: 'must be an object', abort: true })
   .meta({ type: 'object' })
   .transform(toSource) as unknown as z.ZodType<JsonText, Record<string, unknown>>

@@ -14,6 +14,13 @@ const MAX_LOOKED_AT = 10_000
 /** The due times of one row of the ledger, also of a row that is not written yet. */
 export type Extent = Pick<LedgerRow, 'scheduled_for' | 'until' | 'count' | 'count_at_least'>
 
+const extentOf = ({ scheduled_for, until, count, count_at_least }: LedgerRow): Extent => ({
+  scheduled_for,
+  until,
+  count,
+  count_at_least,
+})
+
 type Past = {
   plan: Plan
   /** Due times up to here are decided; null: none are. */
@@ -52,12 +59,7 @@ export const backfillSpan = (
   })
   return {
     due: decided_until ? dueTimesBetween(plan, first, decided, MAX_LOOKED_AT + 1) : [],
-    undecided: row && {
-      scheduled_for: row.scheduled_for,
-      until: row.until,
-      count: row.count,
-      count_at_least: row.count_at_least,
-    },
+    undecided: row && extentOf(row),
   }
 }
 
@@ -88,13 +90,7 @@ export const splitSpan = (
   let after = justBefore(scheduled_for)
   for (const due of [...taken, null]) {
     const row = spanRow(plan, after, due ? justBefore(due) : until, { decision: 'missed', reason: null })
-    if (row)
-      rest.push({
-        scheduled_for: row.scheduled_for,
-        until: row.until,
-        count: row.count,
-        count_at_least: row.count_at_least,
-      })
+    if (row) rest.push(extentOf(row))
     if (due) after = due
   }
   return rest

@@ -25,15 +25,15 @@ const FAR = new Date(8.64e15)
 export const preview = ({ count, from, now, ...given }: PreviewInput): Preview => {
   const madeAt = floorToSecond(from ?? now)
   // A one-time schedule may lie between `from` and now; one before both lies in the past.
-  const checkedAt = madeAt < now ? madeAt : now
-  const { moves: _, ...checked } = validatePlan({
+  const validatedAt = madeAt < now ? madeAt : now
+  const { moves: _, ...valid } = validatePlan({
     ...given,
     start_at: null,
     end_at: null,
-    now: checkedAt,
+    now: validatedAt,
     mayNeverFire: true,
   })
-  const plan: Plan = { ...checked, anchor: madeAt, seed: '', read: 'today' }
+  const plan: Plan = { ...valid, anchor: madeAt, seed: '', read: 'today' }
   const isOnce = plan.schedule_type === 'one-time'
   const after = from || isOnce ? new Date((from ?? madeAt).getTime() - 1) : madeAt
   const due = dueTimesBetween(plan, after, FAR, count)
