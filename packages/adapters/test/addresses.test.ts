@@ -75,7 +75,7 @@ describe('the address is checked where it is connected to', () => {
       })
     },
   )
-  it('a name is refused by what it resolves to, and that is not told', async () => {
+  it('a name is refused by its address, which the message does not show', async () => {
     for (const addresses of [['169.254.169.254'], ['169.254.169.254', 'fe80::1'], ['::ffff:169.254.169.254']]) {
       const error = await probe('http://metadata.example', poolWith('private', { lookup: resolving(...addresses) }))
       expect(error).toMatchObject({
@@ -101,7 +101,7 @@ describe('the address is checked where it is connected to', () => {
     expect(error).toMatchObject({ error_code: 'address_refused' })
     expect(canary.seen).toEqual(['GET /api/v1/version'])
   })
-  it('only the allowed of several addresses are connected to', async () => {
+  it('of several addresses only the allowed ones are connected to', async () => {
     const { url, port, seen } = await serve((_, response) =>
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"version":"1.13.0"}'),
     )
@@ -135,7 +135,7 @@ describe('the address is checked where it is connected to', () => {
       message: 'http://127.0.0.1:6000 is not allowed: its port is reserved for another protocol than HTTP.',
     })
   })
-  it("Spark's own database and API are no sources, by whatever name", async () => {
+  it("Spark's own database and API are not sources, by any name", async () => {
     const canary = await serve((_, response) => response.end('{}'))
     const other = await serve((_, response) =>
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"version":"1.13.0"}'),
@@ -165,7 +165,7 @@ describe('the address is checked where it is connected to', () => {
   })
 })
 
-describe('what is there instead of a Langflow', () => {
+describe('another server in place of a Langflow', () => {
   // What they answer where no key is needed, as recorded: Hive 0.1.1b2, 0.2.0 and 1.0.0rc6, Agents 0.6.19.
   const hiveHealth = {
     status: 'success',
@@ -203,7 +203,7 @@ describe('what is there instead of a Langflow', () => {
       },
     ],
   }
-  it.each(Object.entries(strangers))('%s is named, and never given the key', async (_, [type, answers]) => {
+  it.each(Object.entries(strangers))('the error names %s, which never gets the key', async (_, [type, answers]) => {
     const keys: unknown[] = []
     const { url } = await serve((request, response) => {
       keys.push(request.headers['x-api-key'] ?? request.headers['authorization'])
@@ -242,7 +242,7 @@ describe('what is there instead of a Langflow', () => {
       message: expect.stringContaining('not a flow server that Spark knows'),
     })
   })
-  it('a Langflow that is ill says its status', async () => {
+  it('an unhealthy Langflow is reported with its status', async () => {
     const { url } = await serve((request, response) =>
       request.url === '/api/v1/version'
         ? response

@@ -96,7 +96,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     expect(await source(stub).getFlow({ id: '11111111-1111-1111-1111-111111111111', flow_type: 'flow' })).toBeNull()
     expect(await source(stub).getFlow({ id: 'no-uuid', flow_type: 'flow' })).toBeNull()
   })
-  it('hears nothing of an id that would leave its path', async () => {
+  it('gets no request for an id that would leave its path', async () => {
     for (const id of ['../projects/', '..', '%2e%2e%2f', '..%252f', 'a/b', 'a\u0000']) {
       expect(await source(stub).getFlow({ id: id, flow_type: 'flow' })).toBeNull()
       await expect(source(stub).run(call(id))).rejects.toMatchObject({
@@ -186,7 +186,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     })
     expect(second.streams_only).toBe(true)
   })
-  describe('a component that hands its text over piece by piece', () => {
+  describe('a component that returns its text piece by piece', () => {
     const flow = (text: string, more = {}) => {
       const data = madeGraph(text, more)
       return { id: stub.made.make('streaming', data), data: data as unknown as RunCall['data'] }
@@ -240,7 +240,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
       await source(stub).run(call(id, { data, input_value }))
       expect(stub.runs.map(({ path }) => path)).toEqual([`/api/v1/run/${id}?stream=false`])
     })
-    it('only by its looks is found out at the first run, and run plainly from then on', async () => {
+    it('that only looks like one is recognised at the first run, and run plainly from then on', async () => {
       const { id, data } = flow('ChatInput-1 Looks-2 ChatOutput-3 ChatInput-1>Looks-2 Looks-2>ChatOutput-3', {
         'Looks-2': { fields: { input_value: '', code: '# yields nothing: yield' } },
       })
@@ -251,7 +251,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
       })
       expect(stub.runs.map(({ path }) => path.split('=')[1])).toEqual(['true', 'false'])
     })
-    it('is not suspected for an answer that is rightly empty: the mark needs proof', async () => {
+    it('is not assumed after an answer that is rightly empty', async () => {
       const { id, data } = flow('ChatInput-1 Silent-2 ChatOutput-3 ChatInput-1>Silent-2 Silent-2>ChatOutput-3', {
         'Silent-2': { fields: { input_value: '', code: 'return Message(text="")' } },
       })
@@ -259,7 +259,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
       expect(answer).toMatchObject({ result: '', notes: [] })
       expect(answer).not.toHaveProperty('streams_only')
     })
-    it('of unknown code is streamed once after an empty answer, and the mark is lifted when nothing came in pieces', async () => {
+    it('of unknown code is streamed once after an empty answer, and run plainly again when its text came in one piece', async () => {
       const { id, data } = flow('ChatInput-1 Silent-2 ChatOutput-3 ChatInput-1>Silent-2 Silent-2>ChatOutput-3')
       expect(await source(stub).run(call(id, { data, input_value }))).toMatchObject({
         result: '',
@@ -295,7 +295,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     })
   })
 
-  it('being busy is told with the time to wait', async () => {
+  it('a busy server is reported with the time to wait', async () => {
     await stub.set({ busy: { status: 503, retry_after: 17 } })
     await expect(source(stub).run(call(stub.flows.echo))).rejects.toMatchObject({
       error_code: 'source_busy',
@@ -325,7 +325,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     })
     stub.release()
   })
-  it("the caller's own end is thrown as it was given", async () => {
+  it("the reason of the caller's abort is thrown as it is", async () => {
     await stub.set({ slow: 'held' })
     const controller = new AbortController()
     const running = source(stub).run(call(stub.flows.echo, { signal: controller.signal }))
@@ -337,7 +337,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     stub.release()
     await expect.poll(() => stub.inFlight).toBe(0)
   })
-  it('a web page is no run', async () => {
+  it('a web page is not the answer of a run', async () => {
     await stub.set({ html: true })
     await expect(source(stub).run(call(stub.flows.echo))).rejects.toMatchObject({
       error_code: 'flow_not_found',
@@ -353,7 +353,7 @@ describe.each(['1.7.3', '1.13.0'] as const)('Langflow %s', (version) => {
     })
     await expect(source(stub).listFlows()).rejects.toMatchObject({ error_code: 'flow_not_found' })
   })
-  it('a refused connection is told as that, and the port that comes back is used again', async () => {
+  it('a refused connection is reported as one, and the port is used again when it is back', async () => {
     await source(stub).probe()
     await stub.set({ unreachable: true })
     const refused = {

@@ -152,7 +152,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
       )
     }
   })
-  it('has no flow that it has not, nor one whose id would leave its path', async () => {
+  it('has no unknown flow, and none whose id would leave its path', async () => {
     expect(await source().findFlows('nope')).toEqual([])
     for (const bad of ['../agents', '..', '%2e%2e%2f', '..%252f', 'a/b', 'a\u0000']) {
       expect(await source().getFlow({ flow_type: kind, id: bad })).toBeNull()
@@ -207,7 +207,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
       message: expect.stringMatching(message),
     })
   })
-  it('refuses tweaks, which nothing there could take', async () => {
+  it('refuses tweaks, as it has no components', async () => {
     await expect(source().run(call(kind, id, { tweaks: jsonText({ 'ChatInput-1': { x: 1 } }) }))).rejects.toMatchObject(
       { error_code: 'bad_request', failure: 'refused', message: expect.stringContaining('Leave tweaks out') },
     )
@@ -225,7 +225,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
     expect((await running).map(({ result }) => result)).toEqual(['one', 'two', 'three'].map(answerTo))
   })
 
-  it('is busy, breaks, is late, is left: told apart', async () => {
+  it('a busy server, a broken connection, a timeout and an abort are told apart', async () => {
     const run = async (more: Partial<RunCall> = {}) => source().run(await synced(source(), kind, id, more))
     await stub.set({ busy: { status: 503, retry_after: 17 } })
     await expect(run()).rejects.toMatchObject({ error_code: 'source_busy', failure: 'turned_away', retry_after: 17 })
@@ -248,7 +248,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
     stub.release()
     await expect.poll(() => stub.inFlight).toBe(0)
   })
-  it('a web page is none of its answers', async () => {
+  it('a web page is not one of its answers', async () => {
     const target = await synced(source(), kind, id)
     await stub.set({ html: true })
     await expect(source().run(target)).rejects.toMatchObject({ error_code: 'flow_not_found', failure: 'refused' })
@@ -259,7 +259,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
     })
     await expect(source().listFlows()).rejects.toBeInstanceOf(SourceError)
   })
-  it('a refused connection is told as that', async () => {
+  it('a refused connection is reported as one', async () => {
     const target = await synced(source(), kind, id)
     await stub.set({ unreachable: true })
     const refused = {
@@ -275,7 +275,7 @@ describe.each(servers)('$name', ({ type, start, version, features, runs, name: s
   })
 })
 
-describe('what Hive does in its own ways', () => {
+describe('what only Hive does', () => {
   const started: StubServer[] = []
   afterEach(async () => {
     await Promise.all(started.splice(0).map((stub) => stub.close()))
@@ -286,11 +286,11 @@ describe('what Hive does in its own ways', () => {
     return { stub, source: makeSource({ source_type: 'automagik-hive', url: stub.url, api_key: stub.key, pool }) }
   }
 
-  it('an id that is an agent, a team and nothing else is told apart by its kind', async () => {
+  it('an id of an agent and a team is told apart by the kind', async () => {
     const { source } = await hive({ version: '0.2.0' })
     expect((await source.findFlows('team:gpt-stub')).map(({ name }) => name)).toEqual(['Echo Team'])
   })
-  it('takes a server that wants no key, with one and without', async () => {
+  it('accepts a server that needs no key, with a key and without', async () => {
     const { stub, source } = await hive({ version: '0.2.0', key: null })
     expect(await source.probe()).toMatchObject({ version: '0.2.0' })
     expect((await source.run(call('agent', 'echo-agent', { input_value: jsonText('hello') }))).result).toBe(
@@ -411,7 +411,7 @@ describe('what Hive does in its own ways', () => {
       source.checkRun({ ...asked, input_value: jsonText('é'.repeat(500_000)), tweaks: jsonText({}) }).errors,
     ).toMatchObject([{ path: 'input_value' }])
   })
-  it('names what was wanted and is not there, but for the names of old clients', async () => {
+  it('names a chosen component that does not exist, except for the names of old clients', async () => {
     const { source } = await hive()
     const flow = (await source.getFlow({ id: 'echo-agent', flow_type: 'agent' }))!
     expect(source.components(flow, { input_component: 'input', output_component: 'output' }).warnings).toEqual([])
@@ -422,7 +422,7 @@ describe('what Hive does in its own ways', () => {
   })
 })
 
-it('Agents: an older server that does not know where the call comes from is called without that', async () => {
+it('Agents: an older server that does not know the origin of the call is called without it', async () => {
   const bodies: string[] = []
   const { url } = await serve(
     (request, response) =>
@@ -450,7 +450,7 @@ it('Agents: an older server that does not know where the call comes from is call
   ])
 })
 
-describe('a server that is up and not well', () => {
+describe('a server that is up and unhealthy', () => {
   it.each<[SourceType, Record<string, unknown>]>([
     [
       'automagik-hive',
@@ -472,7 +472,7 @@ describe('a server that is up and not well', () => {
   })
 })
 
-describe('what became of a lost call', () => {
+describe('the outcome of a lost call', () => {
   const lost = (run: RunCall, more: Partial<LostCall> = {}): LostCall => ({
     ...run,
     own_session: true,
@@ -506,7 +506,7 @@ describe('what became of a lost call', () => {
     stub.assertOnlyRecorded()
     await stub.close()
   })
-  it('is asked for by kind and database, in the session of the task, and only where that can tell', async () => {
+  it('is recovered by kind and database, from the session of the task, and only where that can tell', async () => {
     let status = 404
     const { url, seen } = await serve((_, response) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end('{"detail":"Session not found"}'),

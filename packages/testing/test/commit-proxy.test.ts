@@ -42,7 +42,7 @@ const soon = async (holds: () => boolean | Promise<boolean>) => {
   while (!(await holds())) await sleep(5)
 }
 
-it('numbers what is committed, of transactions and of statements on their own, and nothing else', async () => {
+it('numbers the commits of transactions and of single statements, and nothing else', async () => {
   fateOf = () => 'pass'
   const client = await connectTo(proxy.url, 'writer')
   const before = proxy.commits.length
@@ -80,7 +80,7 @@ it('commits and loses the answer, on that connection only', async () => {
   await direct.query('DELETE FROM commit_proxy')
 })
 
-it('lets an answer through that says no: nothing was committed', async () => {
+it('passes an error on: nothing was committed', async () => {
   const client = await connectTo(proxy.url, 'refused')
   fateOf = () => 'pass'
   await insert(client, 20)
@@ -90,7 +90,7 @@ it('lets an answer through that says no: nothing was committed', async () => {
   await direct.query('DELETE FROM commit_proxy')
 })
 
-it.each(['before', 'after'] as const)('stands still %s a commit, until whoever asked is gone', async (fate) => {
+it.each(['before', 'after'] as const)('freezes %s a commit, until the client is gone', async (fate) => {
   const own = await startCommitProxy({
     url: inject('postgresUrl'),
     fateOf: ({ writes }) => (writes.length === 2 ? fate : 'pass'),

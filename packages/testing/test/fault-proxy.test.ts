@@ -43,7 +43,7 @@ const until = async (holds: () => boolean) => {
   while (!holds()) await sleep(5)
 }
 
-it('is late, but with everything in order', async () => {
+it('slow: everything is late, and in order', async () => {
   proxy.strikeAll('slow')
   for (const word of [' one', ' two', ' three']) client.write(word)
   await sleep(0)
@@ -51,7 +51,7 @@ it('is late, but with everything in order', async () => {
   await until(() => heard === 'hello one two three')
 })
 
-it('breaks after some more bytes', async () => {
+it('reset: breaks after some more bytes', async () => {
   proxy.strikeAll('reset')
   client.write('x'.repeat(300))
   await until(() => heard.length === 305)
@@ -61,7 +61,7 @@ it('breaks after some more bytes', async () => {
   expect(heard.length).toBeLessThan(1_100)
 })
 
-it.each(['stuck', 'half_open'] as const)('is %s: nothing comes back, and nobody says so', async (fault) => {
+it.each(['stuck', 'half_open'] as const)('%s: nothing comes back, and no end is told', async (fault) => {
   proxy.strikeAll(fault)
   client.write('lost')
   const other = connect(proxy.port, proxy.host)
@@ -82,7 +82,7 @@ it('can be shut, opened again, and led elsewhere', async () => {
   await until(() => heard === 'again')
 })
 
-it('strikes by itself the share that it is told', async () => {
+it('strikes the given share of connections by itself', async () => {
   const fierce = await startFaultProxy({ host: '127.0.0.1', port }, { share: 0.9, random: () => 0.89 })
   await dial(fierce).catch(() => undefined)
   await until(() => fierce.counts.refused > 0)

@@ -49,7 +49,7 @@ describe.skipIf(mongo === null)('the Mongo server for tests', () => {
     expect(await jobs.deleteMany({})).toMatchObject({ deletedCount: 2 })
   })
 
-  it('has indexes, and a unique one refuses a second of a kind', async () => {
+  it('has indexes, and a unique one refuses duplicates', async () => {
     const jobs = (await connected(uri)).db().collection<{ second: number }>('seconds')
     await jobs.createIndex({ second: 1 }, { unique: true, name: 'one_a_second' })
     expect((await jobs.indexes()).map(({ name }) => name)).toContain('one_a_second')
@@ -57,7 +57,7 @@ describe.skipIf(mongo === null)('the Mongo server for tests', () => {
     await expect(jobs.insertOne({ second: 1 })).rejects.toMatchObject({ code: 11000 })
   })
 
-  it('given by its URI it lends a database of its own, which is dropped at the end', async () => {
+  it('given by its URI, it provides a new database, which is dropped at the end', async () => {
     const lent = await startMongo({ mongodbUri: uri })
     const name = new URL((lent.uri ?? '').replace('mongodb:', 'http:')).pathname.slice(1)
     const client = await connected(uri)

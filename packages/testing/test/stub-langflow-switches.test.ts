@@ -34,7 +34,7 @@ describe('what can be switched on a running stub', () => {
     expect([stub.inFlight, stub.maxInFlight]).toEqual([0, 2])
   })
 
-  it('slow delays runs by so much, of one flow alone when it is named', async () => {
+  it('slow delays runs by the given time, or those of the named flow alone', async () => {
     const stub = await start()
     await stub.set({ slow: 80 }, 'text')
     await run(stub, stub.flows.text, any('a'))
@@ -61,7 +61,7 @@ describe('what can be switched on a running stub', () => {
     expect(eventsOf(rest).at(-1)?.event).toBe('end')
   })
 
-  it('failing makes any flow fail as one did, or with a given status', async () => {
+  it('failing makes any flow fail as a recorded one did, or with a given status', async () => {
     const stub = await start()
     await stub.set({ failing: true }, stub.flows.echo)
     const failed = await run(stub, stub.flows.echo, any('hi'))
@@ -202,7 +202,7 @@ describe('what a stub logs', () => {
     ])
   })
 
-  it('is open to other processes only when asked for', async () => {
+  it('is open to other processes only on request', async () => {
     const closed = await start()
     expect((await send(closed, 'GET', '/__stub/calls')).status).not.toBe(200)
     const stub = await start({ control: true })

@@ -40,12 +40,12 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     expect(stub.unrecorded).toEqual([])
   })
 
-  it('uses every recording that it carries', () => {
+  it('uses every recording that it has', () => {
     const { unused } = loadAnswers({ version, key: 'sk-any', frontend: false })
     expect(unused).toEqual([])
   })
 
-  it('lists every flow, and tells of each what it lists', async () => {
+  it('lists every flow, and shows each as it is listed', async () => {
     const stub = await start({ version })
     const key = { 'x-api-key': stub.key ?? '' }
     const list = await send(stub, 'GET', '/api/v1/flows/?get_all=true&header_flows=true&remove_example_flows=true', key)
@@ -97,7 +97,7 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     expect(detail).toMatchObject({ message: expect.stringContaining('this flow always fails') })
   })
 
-  it('loses an input of the wrong type without a word', async () => {
+  it('silently loses an input of the wrong type', async () => {
     const stub = await start({ version })
     const lost = [
       await run(stub, stub.flows.text, { input_value: 'hi', input_type: 'chat', output_type: 'any' }),
@@ -131,7 +131,7 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     expect(end.data.result).toMatchObject({ session_id: 's-1' })
   })
 
-  it('puts tweaks in: a prompt’s variable, a webhook’s data, a chat input’s value', async () => {
+  it('applies tweaks: a prompt’s variable, a webhook’s data, a chat input’s value', async () => {
     const stub = await start({ version })
     const texts = async (flow: string, body: object) => textsOf((await run(stub, flow, body)).json)
     const prompt = any('hi', { tweaks: { 'PromptTemplate-tweak2': { name: 'Eve' } } })
@@ -163,7 +163,7 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     for (const value of [5, null, ['Eve'], true]) expect((await name(value)).status).toBe(599)
   })
 
-  it('names flows that are not there as they were asked for', async () => {
+  it('names unknown flows as they were requested', async () => {
     const stub = await start({ version })
     const id = 'abcdefab-0000-4000-8000-000000000000'
     const key = { 'x-api-key': stub.key ?? '' }

@@ -72,11 +72,11 @@ describe.each(Object.entries(servers))('the stub of %s', (folder, { start, recog
     else expect(text.slice(0, 1)).toBe(recordedPieces(one).join('').slice(0, 1))
     expect(stub.unrecorded).toEqual([])
   })
-  it('uses every recording that it carries', () => {
+  it('uses every recording that it has', () => {
     const html = { from: 'none', status: 200, headers: {}, pieces: [] }
     expect(loadMessages({ folders: [folder], key: 'any', recogniser, html }).unused).toEqual([])
   })
-  it('says 599 to what was never recorded', async () => {
+  it('answers what was never recorded with 599', async () => {
     const reply = await fetch(`${stub.url}/agents/other/runs`, {
       method: 'PUT',
       headers: { 'x-api-key': stub.key ?? '', authorization: `Bearer ${stub.key}` },
@@ -105,7 +105,7 @@ describe('what a server remembers', () => {
     expect(await plain()).toContain('async_generator')
     await stub.close()
   })
-  it('Hive: a session holds its run when that is over, also when the client left', async () => {
+  it('Hive: a session holds its finished run, also when the client left', async () => {
     const stub = await startStubHive()
     const session = () =>
       fetch(`${stub.url}/sessions/mine/runs?type=agent`, { headers: { authorization: `Bearer ${stub.key}` } })

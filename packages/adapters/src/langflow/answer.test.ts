@@ -56,7 +56,7 @@ describe.each(['1.7.3', '1.13.0'])('the answers of Langflow %s', (version) => {
   })
   it('a component that only streams leaves an empty text', () =>
     expect(read('run_tokens_no_stream')).toMatchObject({ result: '', allEmpty: true }))
-  it('an echoed empty input is no lost text', () =>
+  it('an echoed empty input is not a lost text', () =>
     expect(read('run_echo_empty_input')).toMatchObject({ result: '', allEmpty: false }))
 })
 
@@ -78,7 +78,7 @@ describe('answers that were not recorded', () => {
     ['an output that never ran', { outputs: [{ outputs: [null] }, null] }, ''],
   ])('%s', (_, value, text) => expect(readOf(value, null).result).toBe(text))
 
-  it('keeps every digit of what is no text', () => {
+  it('keeps every digit of a value that is not a text', () => {
     const read = (json: string) => readLangflowAnswer(WHERE, checkedJsonText(json) as ReadJson, null).result
     const data = '{ "id": 1234567890123456789, "2": 1.10, "1": -0 }'
     expect(read(`{"outputs":[null,{"outputs":[null,{"results":{"data":{"text_key":"t","data": ${data}}}}]}]}`)).toBe(

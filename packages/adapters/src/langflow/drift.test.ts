@@ -53,7 +53,7 @@ describe('strangersIn', () => {
 })
 
 describe('lostIn', () => {
-  it('says so of an answer from a part where the input does not lead, whatever the graph shows', () => {
+  it('reports an answer from a part that the input does not reach, whatever the graph shows', () => {
     expect(lostIn(use, TWO, ['ChatOutput-2'], 'by type')).toBe(
       'The answer came from ChatOutput-2, where the input does not lead: this Langflow starts elsewhere than the flow shows, and ran it without the input.',
     )
@@ -61,7 +61,7 @@ describe('lostIn', () => {
     expect(lostIn(use, TWO, [], 'by type')).toBeNull()
     expect(lostIn({ ...use, input_value: null }, TWO, ['ChatOutput-2'], 'by type')).toBeNull()
   })
-  it('says so of a flow that starts elsewhere now', () => {
+  it('reports a flow that now starts elsewhere', () => {
     expect(
       lostIn(
         use,

@@ -140,7 +140,7 @@ describe('flowComponents', () => {
       output_component: null,
     })
   })
-  it('bears graphs of any shape', () => {
+  it('accepts graphs of any shape', () => {
     for (const data of [
       null,
       5,
@@ -203,7 +203,7 @@ describe('the parts of a flow that do not run', () => {
     ])
     expect(of(two, { input_component: 'Webhook-3', output_component: 'ChatOutput-4' }).refusals).toEqual([])
   })
-  it('leave a flow without an output, which is said', () => {
+  it('may hold the only output, which is a warning', () => {
     expect(of('ChatInput-1 Model-2 ChatOutput-3 ChatInput-1>Model-2').warnings).toEqual([
       'The part of the flow that runs has no output component: its runs answer without a text.',
       'Langflow starts at ChatInput-1 and runs only what is connected to it: ChatOutput-3 does not run.',
@@ -235,7 +235,7 @@ describe('an input that another component feeds', () => {
   })
 })
 
-it('a frozen component may answer without looking at the input, which is said', () => {
+it('warns of a frozen component, which may answer without reading the input', () => {
   const frozen = {
     id: 'Model-2',
     data: { id: 'Model-2', type: 'Model', node: { frozen: true, template: { input_value: { value: '' } } } },

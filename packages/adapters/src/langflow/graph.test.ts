@@ -132,7 +132,7 @@ describe('runningPart', () => {
     expect(part(graph('ChatInput-1 ChatOutput-2 ChatInput-1>ChatOutput-2', { 'ChatInput-1': { frozen: true } }))).toBe(
       'ChatInput-1: ChatInput-1 ChatOutput-2',
     ))
-  it('bears graphs of any shape', () => {
+  it('accepts graphs of any shape', () => {
     for (const data of [
       null,
       5,
@@ -190,7 +190,7 @@ describe('a group', () => {
     )
     expect(part(flow(undefined, 'unknown'))).toBe('ChatInput-1: ChatInput-1 ChatOutput-3 Prompt-2 TextInput-4')
   })
-  it('is one component for whoever looks at the flow, and for tweaks', () => {
+  it('is one component for people and for tweaks', () => {
     const { nodes, shown } = flow()
     expect(shown.map(({ id, grouped }) => `${id} ${grouped}`)).toEqual([
       'Group-9 false',

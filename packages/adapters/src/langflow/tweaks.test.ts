@@ -97,7 +97,7 @@ it('a tweak of code is named', () => {
   expect(codeTweaks(own, jsonText({ Own: {}, code: 'y' }))).toEqual([])
 })
 
-it('a tweak of a text that is no text is named', () => {
+it('names a tweak that sets a text to something else', () => {
   expect(
     mistypedTweaks(
       graph,
@@ -171,5 +171,5 @@ describe('an input and a tweak on the same field', () => {
     ])
     expect(checkRun({ ...asked, input_value: jsonText('') }).errors).toHaveLength(2)
   })
-  it('is no conflict without an input', () => expect(checkRun({ ...asked, input_value: null }).errors).toEqual([]))
+  it('is not a conflict without an input', () => expect(checkRun({ ...asked, input_value: null }).errors).toEqual([]))
 })
