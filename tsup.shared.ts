@@ -6,7 +6,7 @@ export const build = (entry: Record<string, string>, more: Options = {}): Option
   format: ['esm'],
   target: 'node20',
   platform: 'node',
-  // Against the built types of what a package leans on, which turbo has made before: reading their sources again took three times as long.
+  // Reads the built types of the packages below, which turbo builds first. Reading their sources instead took three times as long.
   dts: process.env.SPARK_BUILD_WITHOUT_TYPES ? false : { compilerOptions: { customConditions: [] } },
   clean: true,
   sourcemap: true,

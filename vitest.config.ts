@@ -11,7 +11,7 @@ const shared = {
 
 const PATIENCE = 'packages/testing/src/patience-setup.ts'
 
-/** How long a test and a hook may take on an idle machine; longer on one that is busy. */
+/** How long a test and a hook may take on an idle machine. On a busy one they may take longer. */
 const limits = (testTimeout: number, hookTimeout: number) => ({
   testTimeout: patient(testTimeout),
   hookTimeout: patient(hookTimeout),
@@ -19,7 +19,7 @@ const limits = (testTimeout: number, hookTimeout: number) => ({
   provide: { limits: { testTimeout, hookTimeout, startedWith: patience() } },
 })
 
-/** Real parts, PostgreSQL among them; on other versions of it with scripts/postgres-matrix. */
+/** Tests with real parts, such as PostgreSQL. scripts/postgres-matrix runs them on other versions of it. */
 export const integration = {
   ...shared,
   test: {
@@ -33,7 +33,7 @@ export const integration = {
 
 export default defineConfig({
   test: {
-    // Most tests wait more than they compute: also a machine of two cores takes three files at once.
+    // Most tests wait more than they compute, so even two cores run three files at once.
     maxWorkers: Math.max(3, availableParallelism() - 1),
     projects: [
       {

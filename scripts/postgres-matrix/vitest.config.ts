@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { integration } from '../../vitest.config.ts'
 
-/** What is run on every version of PostgreSQL. Left out: what has another server. */
+/** The tests that run on every version of PostgreSQL. Those of MongoDB do not. */
 export default defineConfig({
   ...integration,
   test: {
