@@ -119,7 +119,7 @@ describe('a PostgreSQL that is frozen', () => {
     'is down after 2 s, every request gets its answer, and work goes on when it thaws',
     async () => {
       const server = await startTemporaryServer()
-      const stack = await openStack({ serverUrl: server.url })
+      const stack = await openStack({ serverUrl: server.url, limits: 0.3 }) // every request below waits for its limit
       const { workflow, source } = await stack.sync()
       await stack.addWorker()
       await isHealthy(stack)

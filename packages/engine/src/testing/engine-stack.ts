@@ -32,6 +32,8 @@ export type EngineStackOptions = {
   logger?: Logger
   /** Of the engine, for ordinary queries. */
   connections?: number
+  /** How long its statements may take, as a multiple of their usual limits. */
+  limits?: number
   /** What a server says about a lost call. Then it is one that can be asked. */
   recover?: NonNullable<ReturnType<OpenSource>['recover']> | undefined
 }
@@ -43,6 +45,7 @@ export const openEngineStack = async ({
   stub: stubOptions,
   random = Math.random,
   connections = 10,
+  limits = 1,
   serverUrl = inject('postgresUrl'),
   logger = silentLogger,
   recover,
@@ -62,7 +65,7 @@ export const openEngineStack = async ({
     name: 'test',
     max: connections,
     onError: () => undefined,
-    settings: slowSettings(patience()),
+    settings: slowSettings(patience() * limits),
   })
   const opened: WakeUps[] = []
   const newWakeUps = (ownClock: DbClock = clock): WakeUps => {
