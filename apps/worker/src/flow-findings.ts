@@ -1,7 +1,19 @@
-import type { Db } from '@automagik-spark/db'
+import type { RemoteFlow, Source } from '@automagik-spark/adapters'
+import type { ClaimedTask, Db } from '@automagik-spark/db'
 import type { FlowCopies, Logger } from '@automagik-spark/engine'
 import { GONE } from '@automagik-spark/engine'
-import type { DriftedFlow } from './prepare.ts'
+import type { Target } from './targets.ts'
+
+/** A flow that was changed at its server so that runs need other components than its copy names. */
+type DriftedFlow = {
+  task: ClaimedTask
+  target: Target
+  remote: Source
+  flow: RemoteFlow
+  chosen_input: string | null
+  chosen_output: string | null
+  change: string
+}
 
 type Deps = { workflows: Db['workflows']; copies: Pick<FlowCopies, 'mend'>; logger: Logger }
 

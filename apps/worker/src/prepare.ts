@@ -9,17 +9,6 @@ import type { Target } from './targets.ts'
 /** The target of a run as it is now, or why the run is not sent. */
 export type Prepared = { target: Target; notes: string[]; refusal: SourceError | null }
 
-/** A flow that was changed at its server so that runs need other components than its copy names. */
-export type DriftedFlow = {
-  task: ClaimedTask
-  target: Target
-  remote: Source
-  flow: RemoteFlow
-  chosen_input: string | null
-  chosen_output: string | null
-  change: string
-}
-
 type Deps = {
   openSource: OpenSource
   reads: FlowReads

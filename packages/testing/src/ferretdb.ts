@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { MongoForTests } from './mongo.ts'
+import type { MongoForTests } from './mongo-for-tests.ts'
 import { packageRoot } from './package-root.ts'
 
 type Options = {

@@ -17,8 +17,9 @@ export {
   type StubHive,
   type StubHiveOptions,
 } from './message/stubs.ts'
-export type { MongoBackend, MongoForTests, MongoOptions, NoMongo } from './mongo.ts'
+export type { MongoOptions, NoMongo } from './mongo.ts'
 export { prepareMongo, requireMongo, startMongo } from './mongo.ts'
+export type { MongoBackend, MongoForTests } from './mongo-for-tests.ts'
 export { patience, patient, until } from './patience.ts'
 export type { Commit, CommitProxy, Fate } from './postgres/commit-proxy.ts'
 export { startCommitProxy } from './postgres/commit-proxy.ts'

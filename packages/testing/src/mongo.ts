@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildFerretDb, startFerretDb } from './ferretdb.ts'
+import type { MongoBackend, MongoForTests } from './mongo-for-tests.ts'
 import { packageRoot } from './package-root.ts'
 
 export type MongoOptions = {
@@ -17,8 +18,6 @@ export type MongoOptions = {
   /** Gets a line of progress now and then. */
   progress?: (line: string) => void
 }
-export type MongoBackend = 'given' | 'mongod' | 'ferretdb' | 'memory-server'
-export type MongoForTests = { uri: string; backend: MongoBackend; close: () => Promise<void> }
 export type NoMongo = { uri: null; reason: string }
 
 const cacheFolder = fileURLToPath(new URL('node_modules/.cache/', packageRoot))

@@ -10,7 +10,8 @@ import {
 } from '@automagik-spark/sdk'
 import { describe, expect, it } from 'vitest'
 import type { Connection } from './api-connection.ts'
-import { CliError, explain, usage } from './errors.ts'
+import { CliError, usage } from './errors.ts'
+import { explain } from './explain-error.ts'
 
 const connection: Connection = {
   baseUrl: 'http://localhost:8883',
