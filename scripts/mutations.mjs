@@ -10,10 +10,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const queue = (name) => `packages/db/src/queue/${name}.ts`
 const INIT = 'packages/db/prisma/migrations/20261129073000_init/migration.sql'
 const CLAIM = 'packages/db/test/claim.test.ts'
+const FENCE = 'packages/db/test/fence.test.ts'
+const TAKE_OVER = 'packages/db/test/take-over.test.ts'
 const LEDGER = 'packages/db/test/ledger.test.ts'
 const RETRY = 'packages/db/test/retry.test.ts'
 const LOST = 'apps/worker/test/lost.test.ts'
-const HOLDS = 'packages/db/test/circuit-breaker.test.ts'
+const RETRY_BY_HAND = 'packages/db/test/retry-by-hand.test.ts'
+const UNSENT = 'packages/db/test/unsent.test.ts'
+const HEALTH_CHECK = 'packages/db/test/health-check.test.ts'
 
 /** What is taken away: `from` must stand in the file exactly once from `after` on. */
 const mutations = [
@@ -22,41 +26,41 @@ const mutations = [
     file: queue('settle'),
     after: 'UPDATE tasks t SET phase = NULL',
     from: 'AND t.token = r.token',
-    tests: [CLAIM],
+    tests: [FENCE, TAKE_OVER],
   },
   {
     name: 'the status of settle',
     file: queue('settle'),
     from: "AND (t.status = 'running' OR",
     to: 'AND (true OR',
-    tests: [CLAIM],
+    tests: [FENCE, TAKE_OVER],
   },
   {
     name: 'the token of reading a settlement back',
     file: queue('settle'),
     after: 'ON t.id = r.id',
     from: 'AND t.token = r.token',
-    tests: [CLAIM, RETRY, 'apps/worker/test/settle.test.ts', LOST],
+    tests: [FENCE, RETRY, 'apps/worker/test/settle.test.ts', LOST],
   },
   {
-    name: 'the token of handing back',
+    name: 'the token of a release',
     file: queue('settle'),
     after: 'token = NULL',
     from: 'AND t.token = h.token',
-    tests: [CLAIM],
+    tests: [FENCE],
   },
   {
-    name: 'the token of giving back what was not sent',
+    name: 'the token of releasing what was not sent',
     file: queue('unsent'),
     from: 'AND t.token = r.token',
-    tests: [HOLDS],
+    tests: [UNSENT],
   },
   {
     name: 'that nothing is claimed before a check',
     file: INIT,
     after: 'FUNCTION spark_takes_calls',
     from: 'AND s.suspect_at IS NULL ',
-    tests: [HOLDS],
+    tests: [UNSENT, HEALTH_CHECK],
   },
   {
     name: 'one check at a time',
@@ -64,7 +68,7 @@ const mutations = [
     after: 'const TO_CHECK',
     from: 's.checking_until <= spark_now() OR',
     to: 'true OR',
-    tests: [HOLDS],
+    tests: [HEALTH_CHECK],
   },
   {
     name: 'one check a second',
@@ -72,7 +76,7 @@ const mutations = [
     after: 'const TO_CHECK',
     from: "s.check_began_at <= spark_now() - interval '1 second' OR",
     to: 'true OR',
-    tests: [HOLDS],
+    tests: [HEALTH_CHECK],
   },
   {
     name: 'the fence of what a check reports',
@@ -80,50 +84,50 @@ const mutations = [
     after: 'const MINE',
     from: 's.check_began_at = $2',
     to: 's.check_began_at >= $2',
-    tests: [HOLDS],
+    tests: [HEALTH_CHECK],
   },
   {
     name: 'the row lock of checks',
     file: queue('health-check'),
     after: 'const claimHealthChecks',
     from: ' FOR NO KEY UPDATE OF s SKIP LOCKED',
-    tests: [HOLDS],
+    tests: [HEALTH_CHECK],
   },
   {
     name: 'the token of the intent',
     file: queue('claim'),
     after: "SET phase = 'calling'",
     from: 'AND t.token = h.token',
-    tests: [CLAIM, LOST],
+    tests: [FENCE, LOST],
   },
   {
-    name: 'the cancel that an intent minds',
+    name: 'the cancel that an intent checks',
     file: queue('claim'),
     from: 'AND t.cancel_requested_at IS NULL',
-    tests: [CLAIM, LOST, 'apps/worker/test/calls.test.ts'],
+    tests: [FENCE, LOST, 'apps/worker/test/calls.test.ts'],
   },
   {
     name: 'the token of reading a claim back',
     file: queue('claim'),
     from: "t.token = $1 AND t.status = 'running'",
     to: "t.status = 'running' AND $1::uuid IS NOT NULL",
-    tests: [CLAIM, LOST],
+    tests: [CLAIM, FENCE, LOST],
   },
   {
-    name: 'the token of asking for a lost call',
+    name: 'the token of recovering the outcome of a lost call',
     file: queue('claim'),
     after: "SET phase = 'asking'",
     from: ' AND token = $2',
     to: ' AND $2::uuid IS NOT NULL',
-    tests: [CLAIM],
+    tests: [TAKE_OVER],
   },
-  { name: 'the token of a heartbeat', file: queue('lease'), from: 'AND t.token = h.token', tests: [CLAIM] },
+  { name: 'the token of a heartbeat', file: queue('lease'), from: 'AND t.token = h.token', tests: [FENCE] },
   {
     name: 'the mark of a heartbeat',
     file: queue('lease'),
     from: ', marked_at = NULL\n       FROM unnest',
     to: '\n       FROM unnest',
-    tests: [CLAIM],
+    tests: [TAKE_OVER],
   },
   {
     name: 'the lease of a take-over',
@@ -131,7 +135,7 @@ const mutations = [
     after: 'AS MATERIALIZED',
     from: 'lease_until < spark_now() AND marked_at',
     to: 'marked_at',
-    tests: [CLAIM],
+    tests: [TAKE_OVER],
   },
   {
     name: 'the wait before a take-over',
@@ -139,14 +143,14 @@ const mutations = [
     after: 'AS MATERIALIZED',
     from: "- $1 * interval '1 millisecond'",
     to: "- 0 * $1 * interval '1 millisecond'",
-    tests: [CLAIM],
+    tests: [TAKE_OVER],
   },
   {
     name: 'the row lock of a take-over',
     file: queue('lease'),
     after: 'AS MATERIALIZED',
     from: 'FOR NO KEY UPDATE SKIP LOCKED',
-    tests: [CLAIM],
+    tests: [TAKE_OVER],
   },
   {
     name: 'the row lock of sources in the claim',
@@ -216,7 +220,7 @@ const mutations = [
     file: 'packages/db/src/tasks.ts',
     after: 'async retry(',
     from: ' FOR NO KEY UPDATE OF t',
-    tests: [RETRY, 'packages/db/test/races.test.ts'],
+    tests: [RETRY_BY_HAND, 'packages/db/test/races.test.ts'],
   },
 ]
 

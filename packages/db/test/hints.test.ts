@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { jsonText } from '@automagik-spark/core'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Channel, Listener } from '../src/index.ts'
-import { claim, listen, markCalling, markExpired, releaseTasks, settle, settlementOf, takeOver } from '../src/index.ts'
-import { addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
+import { claim, listen, markCalling, releaseTasks, settle, settlementOf, takeOver } from '../src/index.ts'
+import { addSource, addTask, addWorkflow } from './fixtures.ts'
+import { useQueue } from './queue-fixture.ts'
 
-let t: Awaited<ReturnType<typeof openTestDb>>
+const t = useQueue()
 let listener: Listener
-let workflow_id: string
 const heard: { channel: Channel; payload: string }[] = []
 beforeAll(async () => {
-  t = await openTestDb()
   await new Promise<void>((onUp) => {
     listener = listen({
       url: t.url,
@@ -22,14 +21,7 @@ beforeAll(async () => {
     })
   })
 })
-beforeEach(async () => {
-  await t.sql.query('DELETE FROM sources')
-  workflow_id = await addWorkflow(t.sql, await addSource(t.sql))
-})
-afterAll(async () => {
-  await listener.close()
-  await t.close()
-})
+afterAll(() => listener.close())
 
 /** What `act` announced: everything that arrives before a word that is said after it. */
 const announcedBy = async (act: () => Promise<unknown>): Promise<string[]> => {
@@ -43,22 +35,12 @@ const announcedBy = async (act: () => Promise<unknown>): Promise<string[]> => {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
-const takeOne = async (options?: Parameters<typeof addTask>[2]) => {
-  await addTask(t.sql, workflow_id, options)
-  const [task] = await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: 30_000 })
-  return task!
-}
-const expire = async (id: string) => {
-  await t.sql.query(`UPDATE tasks SET lease_until = spark_now() - interval '1 minute' WHERE id = $1`, [id])
-  await markExpired(t.sql)
-  await t.sql.query(`UPDATE tasks SET marked_at = spark_now() - interval '1 minute' WHERE id = $1`, [id])
-}
 
 describe('PostgreSQL announces', () => {
   it('that a run can be claimed', async () => {
     const run = {
       id: randomUUID(),
-      workflow_id,
+      workflow_id: t.workflow_id,
       schedule_id: null,
       input: jsonText('x'),
       session_id: null,
@@ -71,7 +53,7 @@ describe('PostgreSQL announces', () => {
   })
 
   it('all runs that ended together in one word', async () => {
-    const [one, two] = [await takeOne(), await takeOne()]
+    const [one, two] = [await t.takeOne(), await t.takeOne()]
     const [word, ...none] = await announcedBy(() =>
       settle(
         t.sql,
@@ -83,7 +65,7 @@ describe('PostgreSQL announces', () => {
   })
 
   it('no end of a run that nobody waits for: one of a schedule, unless it is being cancelled', async () => {
-    const [one, other] = [await takeOne({ serial_key: randomUUID() }), await takeOne({ serial_key: randomUUID() })]
+    const [one, other] = [await t.takeOne({ serial_key: randomUUID() }), await t.takeOne({ serial_key: randomUUID() })]
     expect(await announcedBy(() => settle(t.sql, [settlementOf(one, { status: 'completed', output: '{}' })]))).toEqual(
       [],
     )
@@ -95,35 +77,35 @@ describe('PostgreSQL announces', () => {
   })
 
   it('nothing when a settle was refused', async () => {
-    const { id } = await takeOne()
+    const { id } = await t.takeOne()
     const late = settlementOf({ id, token: randomUUID() }, { status: 'completed', output: '{}' })
     expect(await announcedBy(() => settle(t.sql, [late]))).toEqual([])
   })
 
-  it('that a task which was handed back can be claimed', async () => {
-    const task = await takeOne()
+  it('that a released task can be claimed', async () => {
+    const task = await t.takeOne()
     expect(await announcedBy(() => releaseTasks(t.sql, [task], 'test'))).toEqual(['spark_ready'])
   })
 
   it('that a task which was taken over can be claimed, or is over', async () => {
-    const unsent = await takeOne()
-    await expire(unsent.id)
+    const unsent = await t.takeOne()
+    await t.expire(unsent.id)
     expect(await announcedBy(() => takeOver(t.sql, 10_000, Math.random))).toContain('spark_ready')
     const [sent] = await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: 30_000 })
     await markCalling(t.sql, [sent!])
-    await expire(sent!.id)
+    await t.expire(sent!.id)
     expect(await announcedBy(() => takeOver(t.sql, 10_000, Math.random))).toEqual([`spark_done ${sent!.id}`])
   })
 
   it('that a pending task was cancelled, which makes room, and that a running one is to stop', async () => {
-    const pending = await addTask(t.sql, workflow_id, { readyInSeconds: 60 })
+    const pending = await addTask(t.sql, t.workflow_id, { readyInSeconds: 60 })
     expect(await announcedBy(() => t.db.tasks.cancel(pending))).toEqual([`spark_done ${pending}`, 'spark_ready'])
-    const { id } = await takeOne()
+    const { id } = await t.takeOne()
     expect(await announcedBy(() => t.db.tasks.cancel(id))).toEqual([`spark_cancel ${id}`])
   })
 
   it('that a task was deleted, to whoever runs it or waits for it', async () => {
-    const { id } = await takeOne()
+    const { id } = await t.takeOne()
     expect(await announcedBy(() => t.db.tasks.remove(id))).toEqual([
       `spark_cancel ${id}`,
       `spark_done ${id}`,
@@ -132,11 +114,11 @@ describe('PostgreSQL announces', () => {
   })
 
   it('to the workers that the runs of a deleted workflow or source are to stop', async () => {
-    const { id } = await takeOne()
-    expect(await announcedBy(() => t.db.workflows.hide(workflow_id))).toEqual([`spark_cancel ${id}`])
+    const { id } = await t.takeOne()
+    expect(await announcedBy(() => t.db.workflows.hide(t.workflow_id))).toEqual([`spark_cancel ${id}`])
     const source_id = await addSource(t.sql)
-    workflow_id = await addWorkflow(t.sql, source_id)
-    const other = await takeOne()
+    t.workflow_id = await addWorkflow(t.sql, source_id)
+    const other = await t.takeOne()
     expect(await announcedBy(() => t.db.sources.hide(source_id))).toEqual([`spark_cancel ${other.id}`])
   })
 })

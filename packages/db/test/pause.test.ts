@@ -1,21 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { resetFailures, settle, settlementOf } from '../src/index.ts'
-import { addSchedule, addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
+import { addSchedule, addTask } from './fixtures.ts'
+import { useQueue } from './queue-fixture.ts'
 
-let t: Awaited<ReturnType<typeof openTestDb>>
-let workflow_id: string
+const t = useQueue()
 let schedule: string
-beforeAll(async () => {
-  t = await openTestDb()
-})
 beforeEach(async () => {
-  await t.sql.query('DELETE FROM sources')
-  workflow_id = await addWorkflow(t.sql, await addSource(t.sql))
-  schedule = await addSchedule(t.sql, workflow_id, { dueInSeconds: 60 })
+  schedule = await addSchedule(t.sql, t.workflow_id, { dueInSeconds: 60 })
   await t.sql.query('UPDATE schedules SET pause_after_failures = 3 WHERE id = $1', [schedule])
 })
-afterAll(() => t.close())
 
 type End = 'completed' | 'failed' | 'cancelled'
 /** An attempt that is over. */
@@ -36,7 +30,7 @@ const attempted = async (id: string, status: End, error_code: Code = 'flow_faile
 }
 /** A run of the schedule that is over. */
 const ran = async (status: End, trigger = 'schedule', error_code?: Code) => {
-  const id = await addTask(t.sql, workflow_id)
+  const id = await addTask(t.sql, t.workflow_id)
   await t.sql.query('UPDATE tasks SET schedule_id = $2, trigger = $3 WHERE id = $1', [id, schedule, trigger])
   await attempted(id, status, error_code)
   return id
@@ -102,7 +96,7 @@ describe('a schedule whose runs fail', () => {
   })
 
   it('counts nothing for a cancelled run that is tried again by hand and fails', async () => {
-    const id = await addTask(t.sql, workflow_id)
+    const id = await addTask(t.sql, t.workflow_id)
     await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = $1`, [id, schedule])
     await t.db.tasks.cancel(id)
     await retried(id, 'failed')
@@ -110,7 +104,7 @@ describe('a schedule whose runs fail', () => {
   })
 
   it('counts an unknown outcome no more once its attempt reports that it succeeded, and once when it reports a failure', async () => {
-    const [known, unknown] = [await addTask(t.sql, workflow_id), await addTask(t.sql, workflow_id)]
+    const [known, unknown] = [await addTask(t.sql, t.workflow_id), await addTask(t.sql, t.workflow_id)]
     await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = ANY ($1::uuid[])`, [
       [known, unknown],
       schedule,
