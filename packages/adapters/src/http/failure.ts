@@ -141,12 +141,9 @@ export const statusFailure = ({ where, purpose, status, keyGiven, retryAfter, re
   const said = reason === null ? '' : ` It says: ${reason}`
   const http = `HTTP ${status}`
   if (status === 429 || status === 503) {
-    return new SourceError(
-      'source_busy',
-      'turned_away',
-      `${where} is busy and turned the call away (${http}).${said}`,
-      { retry_after: retryAfter },
-    )
+    return new SourceError('source_busy', 'turned_away', `${where} is busy and rejected the call (${http}).${said}`, {
+      retry_after: retryAfter,
+    })
   }
   if (status === 401 || status === 403) {
     const key = keyGiven
