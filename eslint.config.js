@@ -123,6 +123,10 @@ const EVERYWHERE = [
       ':matches(ImportDeclaration, ExportNamedDeclaration)[source.value=/^\\.{1,2}\\u002f(?!.*\\.(ts|mjs|js|json)$)/]',
     message: 'Write the extension of the file.',
   },
+  {
+    selector: ':matches(TSTypeAliasDeclaration, ClassDeclaration)[id.name=/^I[A-Z][a-z]|Impl$|Manager$/]',
+    message: 'Name a type by what it is, without I-, -Impl or Manager.',
+  },
 ]
 const IN_PRODUCT = [
   {
@@ -171,10 +175,6 @@ export default tseslint.config(
       '@typescript-eslint/no-unnecessary-type-assertion': 'error',
       '@typescript-eslint/only-throw-error': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
-      '@typescript-eslint/naming-convention': [
-        'error',
-        { selector: 'typeLike', format: ['PascalCase'], custom: { regex: '^I[A-Z]|Impl$|Manager$', match: false } },
-      ],
     },
   },
   {
