@@ -166,7 +166,7 @@ describe('the address is checked where it is connected to', () => {
 })
 
 describe('another server in place of a Langflow', () => {
-  // What they answer where no key is needed, as recorded: Hive 0.1.1b2, 0.2.0 and 1.0.0rc6, Agents 0.6.19.
+  // Recorded answers of paths that need no key: Hive 0.1.1b2, 0.2.0 and 1.0.0rc6, Agents 0.6.19.
   const hiveHealth = {
     status: 'success',
     service: 'Automagik Hive Multi-Agent System',
@@ -208,7 +208,7 @@ describe('another server in place of a Langflow', () => {
     const { url } = await serve((request, response) => {
       keys.push(request.headers['x-api-key'] ?? request.headers['authorization'])
       const answer = answers[request.url ?? '']
-      // Agents wants a key before it says that a path does not exist.
+      // Agents checks the key before the path.
       response
         .writeHead(answer ? 200 : type === 'automagik-agents' ? 401 : 404, { 'content-type': 'application/json' })
         .end(JSON.stringify(answer ?? { detail: 'Not Found' }))

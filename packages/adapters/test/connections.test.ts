@@ -41,7 +41,7 @@ const codeOf = (running: Promise<unknown>): Promise<string> =>
     },
   )
 
-/** Which connection each call came on, by number. */
+/** The number of the connection of each call. */
 const numbered = () => {
   const numbers = new WeakMap<object, number>()
   let connections = 0
@@ -53,7 +53,7 @@ const numbered = () => {
   }
 }
 
-/** As uvicorn does after an unhandled exception: answers 500, and closes some milliseconds later without having said so. */
+/** Like uvicorn after an unhandled exception: answers 500, and closes some milliseconds later without notice. */
 const failAndClose = (response: ServerResponse, afterMs: number): void => {
   const { socket } = response
   response
@@ -62,7 +62,7 @@ const failAndClose = (response: ServerResponse, afterMs: number): void => {
 }
 
 describe('a server that closes the connection some milliseconds after its 500', () => {
-  // By hand for a minute: SPARK_CALLS=4000.
+  // SPARK_CALLS=4000 makes it run for a minute.
   const calls = Number(process.env['SPARK_CALLS'] ?? 150)
   it.each([0, 3, 8, 15])(
     '%i ms: no call is lost, and each arrives once',
@@ -141,7 +141,7 @@ describe('a read whose connection was reset before any answer', () => {
     await source.run(call('x'))
     expect(await source.getFlow({ id: 'a', flow_type: 'flow' }).catch((error: unknown) => error)).toMatchObject({
       error_code: 'bad_answer',
-    }) // `[]` is no flow, but it came
+    }) // `[]` is not a flow, but the response came
     expect(on).toEqual(['POST 1', 'GET 1', 'GET 2'])
   })
   it('is asked no third time', async () => {

@@ -57,10 +57,10 @@ const sourceOf = async (
 const LIMIT_MS = patient(60_000)
 const free = { holds: false }
 
-/** Small once compressed, and full of values. */
+/** Small when compressed, with many values. */
 const ARRAYS = `[${filled('[],', 9.9 * MIB)}0]`
 const OBJECTS = `[${filled('{"a":{}},', 9.9 * MIB)}0]`
-/** As many as are taken. */
+/** The most values that are accepted. */
 const MOST_OBJECTS = `[${filled('{"a":{}},', 0.85 * MIB)}0]`
 
 describe('the event loop goes on beside', () => {

@@ -105,7 +105,7 @@ describe('no connection: it never started', () => {
     })
   })
   it('no connection within 5 s', async () => {
-    const lookup: HttpPoolOptions['lookup'] = () => undefined // a DNS server that says nothing
+    const lookup: HttpPoolOptions['lookup'] = () => undefined // a DNS server that does not answer
     expect(await failureOf(sourceAt('http://flows.example:7860', { lookup }).run(call()))).toMatchObject({
       error_code: 'source_unreachable',
       failure: 'not_sent',

@@ -88,7 +88,7 @@ const spaces = Buffer.alloc(200 * MIB, 0x20)
 const bombs = { gzip: gzipSync(spaces), br: brotli(spaces) }
 
 const at = (kind: Kind, url: string): Source => makeSource({ source_type: kind.type, url, api_key: 'sk-canary', pool })
-// What every one of these has in common: memory hardly notices, and the key is nowhere.
+// Of all of these: memory hardly grows, and the key is in no message.
 let before = 0
 beforeEach(() => {
   before = process.memoryUsage.rss()
@@ -191,7 +191,7 @@ describe.each(kinds)('$type at a hostile server', (kind) => {
     ],
   ])('%s', async (name, answer, error_code, message) => {
     const { url } = await serve((request, response) => {
-      // What follows a 404 is no part of this.
+      // What happens after a 404 is tested elsewhere.
       if (request.method === 'POST') answer(response)
       else response.writeHead(404, json).end('{}')
     })
@@ -221,7 +221,7 @@ describe.each(kinds)('$type at a hostile server', (kind) => {
       (request, response) =>
         void response.writeHead(200, json).end(/\/(flows|agents)\b/.test(request.url ?? '') ? body : '[]'),
     )
-    before = process.memoryUsage.rss() // what the list itself takes is ours
+    before = process.memoryUsage.rss() // without the memory of the list itself
     return server
   }
   it('10,000 flows are listed', async () => {

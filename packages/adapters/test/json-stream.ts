@@ -4,5 +4,5 @@ import { makeJsonThreads } from '../src/json/threads.ts'
 
 const { read } = makeJsonReader(makeJsonThreads())
 
-/** An answer that comes in these pieces. */
+/** A response that comes in these chunks. */
 export const streamOf = (chunks: JsonStream['chunks']): JsonStream => ({ chunks, read })

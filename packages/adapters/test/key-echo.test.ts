@@ -8,7 +8,7 @@ const KEY = 'sk-Canary"quail\\zebra'
 const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } })
 afterAll(() => pool.close())
 
-/** How a server may write the key into what it says. */
+/** Ways in which a server may write the key. */
 const WRITTEN: Record<string, string> = {
   plain: KEY,
   bearer: `Bearer ${KEY}`,
@@ -20,7 +20,7 @@ const WRITTEN: Record<string, string> = {
   'far behind': `${'x'.repeat(1_990)}${KEY}`,
   'across where a reason is cut': `${'x'.repeat(3_990)}${KEY}`,
 }
-/** What must not come out, in any form. */
+/** The forms of the key that must not come out. */
 const TELLING = [
   'Canary',
   'quail',

@@ -22,7 +22,7 @@ const call = (flow_id: string, more: Partial<RunCall> = {}): RunCall => ({
   signal: new AbortController().signal,
   ...more,
 })
-/** What the engine keeps of a sync, put into a call. */
+/** A call with what the engine stores at a sync. */
 const synced = async (from: Source, flow_id: string, more: Partial<RunCall> = {}): Promise<RunCall> => {
   const flow = await from.getFlow({ id: flow_id, flow_type: 'flow' })
   if (!flow) throw new Error(`no flow ${flow_id}`)

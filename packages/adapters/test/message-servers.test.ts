@@ -30,7 +30,7 @@ const call = (flow_type: FlowType, flow_id: string, more: Partial<RunCall> = {})
   signal: new AbortController().signal,
   ...more,
 })
-/** What the engine keeps of a sync, put into a call. */
+/** A call with what the engine stores at a sync. */
 const synced = async (from: Source, flow_type: FlowType, id: string, more: Partial<RunCall> = {}): Promise<RunCall> => {
   const flow = await from.getFlow({ id, flow_type })
   if (!flow) throw new Error(`no ${flow_type} ${id}`)
@@ -306,7 +306,7 @@ describe('what only Hive does', () => {
       const { stub, source } = await hive({ version })
       const workflow = await synced(source, 'workflow', 'echo-workflow', { input_value: jsonText('hi') })
       expect(await source.run(workflow)).not.toHaveProperty('streams_only')
-      await source.run({ ...workflow, streams_only: true }) // somebody
+      await source.run({ ...workflow, streams_only: true }) // by another client
       stub.clearCalls()
       const answer = await source.run(workflow)
       expect(answer).toMatchObject({
@@ -332,7 +332,7 @@ describe('what only Hive does', () => {
     expect((await source.run(old)).result).toBe('Echo: hi')
   })
   it.each<[number, string, string]>([
-    // agno passes on what the provider of its model said, with its status.
+    // agno passes on the status and the text of its model's provider.
     [401, 'Incorrect API key provided: sk-…', 'flow_failed'],
     [429, 'Rate limit reached for gpt-4o', 'flow_failed'],
     [400, 'model refused: bad request', 'flow_failed'],
@@ -490,7 +490,7 @@ describe('the outcome of a lost call', () => {
     })
     await stub.set({ slow: 'held' })
     await expect(source.run(run)).rejects.toMatchObject({ failure: 'unknown' })
-    // Of 0.2.0 the answer to an unknown session in a named database is not on record.
+    // For 0.2.0 the answer to an unknown session in a named database was not recorded.
     if (version === '1.0.0rc6') expect(await source.recover?.(lost(run))).toEqual({ state: 'running' })
     stub.release()
     await expect.poll(() => stub.inFlight).toBe(0)
@@ -499,7 +499,7 @@ describe('the outcome of a lost call', () => {
       result: 'Echo: lost and found',
       notes: [],
     })
-    // Somebody else's run in a shared session proves nothing, nor does one of another input, nor where nothing is kept.
+    // Another run in a shared session proves nothing, nor does a run with another input, nor a session that is not stored.
     expect(await source.recover?.(lost(run, { own_session: false }))).toEqual({ state: 'unknown' })
     expect(await source.recover?.(lost(run, { input_value: jsonText('another') }))).toEqual({ state: 'running' })
     expect(await source.recover?.(lost(run, { data: { id: 'echo-agent' } }))).toEqual({ state: 'unknown' })
@@ -530,7 +530,7 @@ describe('the outcome of a lost call', () => {
     ])
       expect(await ask(more)).toEqual({ state: 'unknown' })
     expect(seen).toHaveLength(1)
-    // One that refuses to tell will not tell later; one that is away may.
+    // A server that refuses to tell refuses later, too; one that is away may tell.
     for (status of [400, 401, 403]) expect(await ask()).toEqual({ state: 'unknown' })
     for (status of [429, 500, 502]) await expect(ask()).rejects.toBeInstanceOf(SourceError)
   })

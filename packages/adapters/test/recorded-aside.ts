@@ -1,6 +1,6 @@
 // Every recorded file that no case plays, and why.
 
-/** Carried by the stubs, since somebody may ask; Spark never does. */
+/** In the stubs, for other clients; Spark never sends these requests. */
 export const NEVER_ASKED: Record<string, string> = {
   flow_components: 'exists in no version; components are read from the graph',
   frontend_flow_components: 'the same',
@@ -21,7 +21,7 @@ export const NEVER_ASKED: Record<string, string> = {
 
 const both = ['langflow-1.7.3', 'langflow-1.13.0']
 type Left = { why: string; of: string[]; files: string[] }
-/** Not carried at all. */
+/** Not in the stubs. */
 export const LEFT_OUT: Left[] = [
   { why: 'a login in a browser; Spark has a key', of: both, files: ['auto_login', 'autologin_auto_login'] },
   {

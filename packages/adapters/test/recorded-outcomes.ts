@@ -1,4 +1,4 @@
-/** By recording: what Spark makes of that answer. A run gives its text, or the code and the sentence of its failure. */
+/** By recording: the outcome of that answer in Spark. Of a run its text, or the code and the sentence of its failure. */
 export type Outcomes = Record<string, string>
 
 const refused = (status: number): string =>

@@ -8,7 +8,7 @@ import { outcomeOf, serveRecording, sourceFor } from './replay.ts'
 const pool = makeHttpPool({ policy: { mode: 'private', hosts: [], ranges: [] } })
 afterAll(() => pool.close())
 
-/** How many files the recorder wrote for each: the cases, and what is left out with a reason, are all of them. */
+/** How many files the recorder wrote for each server; every one is a case, or is left out with a reason. */
 const RECORDED = {
   'langflow-1.7.3': 179,
   'langflow-1.13.0': 190,
@@ -21,7 +21,7 @@ const RECORDED = {
 const typeOf = (folder: string): SourceType =>
   folder.startsWith('langflow') ? 'langflow' : folder.startsWith('hive') ? 'automagik-hive' : 'automagik-agents'
 
-/** That this answer is no success, by what the recording itself says. */
+/** Whether this answer is a failure, by the recording alone. */
 const SAYS_FAILED =
   /"status":\s*"(ERROR|CANCELLED|PAUSED)"|"success":\s*false|"event":\s*"(Team)?(Run|Workflow)Error"|"event":\s*"error"/
 
@@ -47,7 +47,7 @@ describe.each(Object.entries(RECORDED))('every recorded answer of %s', (folder, 
     served.play(recording)
     const actual = await outcomeOf(sourceFor(typeOf(folder), served.url, pool), recording, served.url)
     expect(actual).toBe(outcome)
-    // Whatever the table says: a failure is none of a run's successes.
+    // Whatever the table says, a failure must not be a success of a run.
     const failed = recording.response.status >= 400 || SAYS_FAILED.test(JSON.stringify(recording.response))
     if (failed && recording.request.method === 'POST')
       expect(actual).toMatch(/^(flow_failed|flow_not_found|key_refused|bad_request): [A-Z].*[.!?)]?/s)

@@ -21,7 +21,7 @@ const piecesOf = (recording: Recording): string[] => {
 }
 const pathOf = ({ request }: Recording): string => request.path.split('?')[0] ?? ''
 
-/** What is asked besides the recording in question, by case. */
+/** What else is requested, by case. */
 const USUAL: Record<SourceType, string[]> = {
   langflow: ['version', 'health', 'whoami', 'flows_list_header_flows', 'projects'],
   'automagik-hive': [
@@ -38,10 +38,10 @@ const USUAL: Record<SourceType, string[]> = {
   'automagik-agents': ['root', 'health', 'agents', 'agent-list-old-path'],
 }
 
-/** A server that gives one recorded answer to what was asked for it, and the usual ones to everything else. */
+/** A server that gives one recorded answer to its own request, and the usual answers to all others. */
 export const serveRecording = async (folder: string, source_type: SourceType) => {
   const recordings = readFixtures(folder) as Recording[]
-  // Of the server without a key only some answers were recorded: the others are those with one.
+  // Of the server without a key only some answers were recorded: the others are those of the server with a key.
   const others = folder.endsWith('-auth-off')
     ? (readFixtures(folder.replace('-auth-off', '')) as Recording[])
     : recordings
@@ -86,7 +86,7 @@ export const serveRecording = async (folder: string, source_type: SourceType) =>
   }
 }
 
-/** What comes out of asking a source for that what was recorded, in a line. Null: Spark never asks for it. */
+/** The outcome of the recorded request when a source makes it, in one line. Null: Spark never makes it. */
 export const outcomeOf = async (source: Source, recording: Recording, url: string): Promise<string | null> => {
   const asked = askedOf(source, recording)
   if (!asked) return null

@@ -11,7 +11,7 @@ const node = (id: string, stored = '') => ({
   id,
   data: { id, type: id.split('-')[0] ?? id, node: { display_name: id, template: { input_value: { value: stored } } } },
 })
-/** Components that all run: each feeds one and the same other. */
+/** Components that all run, as each feeds the same other one. */
 const graph = (...nodes: ReturnType<typeof node>[]) => ({
   nodes: [...nodes, node('Model-0')],
   edges: nodes.map(({ id }) => ({
@@ -58,7 +58,7 @@ const requestOf = async (more: Partial<RunCall>, api_key: string | null = 'sk-1'
   expect(requests).toHaveLength(1)
   return requests[0]!
 }
-/** What no parsed value keeps. */
+/** Spellings that parsing would lose. */
 const SOURCE =
   '{ "id": 1234567890123456789, "2": 1.10, "1": -0, "big": 1E400, "a": 1, "a": 2, "__proto__": {"x": "\\u00e9\\/"} }'
 const TWEAKS =
@@ -164,7 +164,7 @@ describe('the request of a run', () => {
   it('sends an empty input that was given', async () =>
     expect((await requestOf({ input_value: jsonText('') })).body).toEqual({ ...types, input_value: '' }))
 
-  // Langflow turns a backslash and an n into a line break in whatever comes by tweak: that broke the JSON, or changed the text in it.
+  // In a tweak Langflow turns a backslash and an n into a line break: that would break the JSON, or change its text.
   it.each<[string, Partial<RunCall>, string, string]>([
     ['a webhook', { data: graph(node('Webhook-1')) }, 'Webhook-1', 'data'],
     [

@@ -14,7 +14,7 @@ const listen = async (server: Server | HttpServer): Promise<number> => {
   return (server.address() as AddressInfo).port // listening on TCP
 }
 
-/** A server for one test that answers as it is told. */
+/** A server for one test, with the given answers. */
 export const serve = async (answer: RequestListener) => {
   const seen: string[] = []
   const server = createHttpServer((request, response) => {
@@ -29,7 +29,7 @@ export const serve = async (answer: RequestListener) => {
   return { url: `http://127.0.0.1:${port}`, port, seen, server }
 }
 
-/** The same below HTTP: `answer` gets the socket when the first bytes of a request came. */
+/** A TCP server for one test: `answer` gets the socket after the first bytes of a request. */
 export const serveTcp = async (answer: (socket: Socket) => void) => {
   const sockets = new Set<Socket>()
   const server = createTcpServer((socket) => {
@@ -45,7 +45,7 @@ export const serveTcp = async (answer: (socket: Socket) => void) => {
   return { url: `http://127.0.0.1:${port}`, port, sockets }
 }
 
-/** A port where nobody listens. */
+/** A port on which nothing listens. */
 export const closedPort = async (): Promise<number> => {
   const server = createTcpServer()
   const port = await listen(server)

@@ -11,7 +11,7 @@ import { packageRoot } from '../src/package-root.ts'
 import { patient } from '../src/patience.ts'
 
 const BUILD_MS = patient(15 * 60_000) // the Go module may have to be built
-// A database of Mongo is a schema in the PostgreSQL one: each start has one of its own, so all may share what is there.
+// A database of Mongo is a schema in the one of PostgreSQL. Each start has its own, so all can share one PostgreSQL.
 const options = { mongodbUri: process.env.MONGODB_URI, postgresUrl: inject('postgresUrl') }
 const mongo = await requireMongo({ ...options, ci: process.env.CI !== undefined })
 
@@ -76,7 +76,7 @@ describe.skipIf(mongo?.backend !== 'ferretdb')('the one that is built here', () 
   let program = ''
   beforeAll(async () => {
     const cacheFolder = fileURLToPath(new URL('node_modules/.cache/', packageRoot))
-    program = await buildFerretDb('go', cacheFolder, () => undefined) // it is there already
+    program = await buildFerretDb('go', cacheFolder, () => undefined) // it is built already
   }, BUILD_MS)
 
   it('is gone after close', async () => {

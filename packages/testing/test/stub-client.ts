@@ -44,7 +44,7 @@ export const eventsOf = (text: string): StreamEvent[] =>
     .filter((part) => part !== '')
     .map((part) => JSON.parse(part) as StreamEvent)
 
-/** Starts stubs for one test file; `closeAll` belongs into its `afterEach`. */
+/** Starts stubs for one test file, which calls `closeAll` in its `afterEach`. */
 export const makeStarter = () => {
   const started: StubLangflow[] = []
   return {

@@ -152,7 +152,7 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
     const webhook = (data: string) =>
       run(stub, stub.flows.webhook, any(undefined, { tweaks: { 'Webhook-webhook1': { data } } }))
     expect(textsOf((await webhook('{"a":"b\\u000ac"}')).json)).toEqual(['```json\n{\n  "a": "b\\nc"\n}\n```'])
-    expect((await webhook('{"a":"b\\nc"}')).status).toBe(599) // no JSON any more
+    expect((await webhook('{"a":"b\\nc"}')).status).toBe(599) // not JSON any more
   })
 
   it('has no answer to a tweak of another type than the recorded one', async () => {
@@ -191,7 +191,7 @@ describe.each(langflowVersions)('the stub of Langflow %s', (version) => {
   })
 })
 
-/** Ids and times that a server makes for each run: recordings of one thing differ in them. */
+/** Fields that a server makes for each run: recordings of the same request differ in them. */
 const MADE = new Set(['id', 'run_id', 'graph_run_id', 'timestamp', 'session_metadata', 'build_duration', 'duration'])
 const steady = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(steady)
@@ -201,7 +201,7 @@ const steady = (value: unknown): unknown => {
   return Object.fromEntries(entries.map(([key, inner]) => [key, MADE.has(key) && !kept ? '<made>' : steady(inner)]))
 }
 
-/** A recorded list that was cut ("<11 more>") tells how the whole one begins and how long it is. */
+/** A recorded list that was cut ("<11 more>") shows how the whole one begins, and its length. */
 const expectRecorded = (actual: unknown, wanted: unknown): void => {
   const more = Array.isArray(wanted) ? /^<(\d+) more>$/.exec(String(wanted.at(-1))) : null
   if (!more || !Array.isArray(wanted) || !Array.isArray(actual)) return expect(actual).toEqual(wanted)

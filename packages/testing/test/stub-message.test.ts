@@ -22,7 +22,7 @@ const servers = {
   'agents-0.6.19': { start: () => startStubAgents(), recogniser: makeAgentsRecogniser('0.6.19') },
 }
 
-/** What a server makes anew for every run, and what a message as long as a book does. */
+/** Removes what a server makes for each run, and what a very long message changes. */
 const steady = (text: string): string =>
   text
     .replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
@@ -54,7 +54,7 @@ describe.each(Object.entries(servers))('the stub of %s', (folder, { start, recog
         body: form ? new URLSearchParams(form).toString() : json !== undefined ? JSON.stringify(json) : (body ?? ''),
       }),
     })
-  // What needs another state of the server. A workflow that was streamed comes last, since it is another one from then on.
+  // Recordings that need another state of the server. A workflow that was streamed comes last, as it differs from then on.
   const aside = /^(concurrent-first|workflow-run-after-stream)$/
 
   it.each(

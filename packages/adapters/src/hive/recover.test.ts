@@ -15,7 +15,7 @@ const lost = (more: Partial<LostCall> = {}): LostCall => ({
   signal: new AbortController().signal,
   ...more,
 })
-/** As agno 2.2 and 3.1 keep runs in a session. */
+/** A run as agno 2.2 and 3.1 store it in a session. */
 const inSession = (runs: JsonValue, more: Partial<LostCall> = {}) =>
   recoveryIn('http://hive.test', lost(more), { value: runs, text: jsonText(runs), bytes: 100 })
 const run = { agent_id: 'payer', run_input: 'go', content: 'done', tools: null }
@@ -40,7 +40,7 @@ describe('recoveryIn', () => {
       { ...run, status: 'PAUSED', tools: [paying] },
       { state: 'failed', error: { message: expect.stringContaining('a confirmation of pay') } },
     ],
-    // Seen on agno 2.2.3: "I have tools to execute, but I need confirmation.", and no word of its status.
+    // Seen on agno 2.2.3: "I have tools to execute, but I need confirmation.", and no status.
     [
       'a run that waits, without one',
       { ...run, tools: [paying] },

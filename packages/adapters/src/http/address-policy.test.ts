@@ -8,7 +8,7 @@ const policy = (text: string): AddressPolicy => {
   return parsed
 }
 
-/** What a source's URL with this host meets: no URL at all, a name that DNS has to resolve first, or the verdict on its address. */
+/** What happens to a source's URL with this host: it is not a URL, its name must be resolved first, or its address gets a verdict. */
 const verdict = (host: string, rules = 'private'): string => {
   let url: URL
   try {
@@ -136,7 +136,7 @@ describe('addresses that are always refused', () => {
   })
 })
 
-describe('what is no URL or has to be resolved first', () => {
+describe('hosts that are not a URL, or must be resolved first', () => {
   it.each([
     '256.256.256.256',
     '0x100000000',
@@ -150,7 +150,7 @@ describe('what is no URL or has to be resolved first', () => {
     '[1:2:3]',
     '169.254.169.254\\@x',
     'a b',
-  ])('%s is no URL', (host) => expect(verdict(host)).toBe('no URL'))
+  ])('%s is not a URL', (host) => expect(verdict(host)).toBe('no URL'))
   it.each(['localhost', 'metadata.google.internal', 'example.com.', '169.254.169.254.nip.io', 'ⓛocalhost'])(
     '%s is a name',
     (host) => expect(verdict(host)).toBe('a name'),

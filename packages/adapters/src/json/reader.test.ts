@@ -46,7 +46,7 @@ describe('JSON of a stranger', () => {
   })
 })
 
-/** What goes through a thread, and comes back in pieces. */
+/** JSON that is checked in a thread and parsed in pieces. */
 const large = (value: unknown): string => JSON.stringify({ filling: 'x'.repeat(1024 * 1024), value })
 const many = (count: number) =>
   Array.from({ length: count }, (_, at) => ({ at, name: `n${at}`, list: [at, [at]], empty: {} }))

@@ -26,7 +26,7 @@ const edge = (text: string): Edge => {
   const [source = '', target = '', fieldName = 'input_value'] = text.split('>')
   return { source, target, data: { targetHandle: { fieldName } } }
 }
-/** Components that all run, as each feeds the last one; or connected as `edges` say. */
+/** Components that all run, as each feeds the last one; or connected by `edges`. */
 const made = (
   ids: string[],
   stored: Record<string, string> = {},
@@ -273,7 +273,7 @@ describe('deliveryOf', () => {
     expect(target(made(['ChatInput-1', 'Prompt-2', 'A-3']), 'gone')).toBe('ChatInput-1 by any')
   })
   it('is by type only where every Langflow understands it alike', () => {
-    // The id of the one says text, as would the type of the other: versions differ in what they go by.
+    // `text` is in the id of one and is the type of the other: versions differ in which one counts.
     const flow = flowOf({
       id: 'f',
       name: 'f',
