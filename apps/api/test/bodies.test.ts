@@ -1,16 +1,12 @@
 import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { describe, expect, it } from 'vitest'
 import { ID } from './fake-engine.ts'
-import type { RunningApi } from './running-api.ts'
 import { KEY, sendRaw, startApi } from './running-api.ts'
 import { rows } from './table.ts'
 
-let api: RunningApi
-beforeAll(async () => {
-  api = await startApi()
-})
-afterAll(() => api.close())
+const api = useFixture(startApi)
 
 const RUN = `/api/v1/workflows/${ID}/run`
 const MiB = 1024 * 1024

@@ -1,15 +1,11 @@
 import { runInNewContext } from 'node:vm'
+import { useFixture } from '@automagik-spark/testing/fixture'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RunningApi } from './running-api.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { startApi } from './running-api.ts'
 import { rows } from './table.ts'
 
-let api: RunningApi
-beforeAll(async () => {
-  api = await startApi()
-})
-afterAll(() => api.close())
+const api = useFixture(startApi)
 
 type Operation = {
   operationId: string

@@ -1,5 +1,6 @@
 import { DomainError } from '@automagik-spark/core'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RunningApi } from './running-api.ts'
 import { sendRaw, startApi } from './running-api.ts'
 import type { Row } from './table.ts'
@@ -7,12 +8,11 @@ import { rows } from './table.ts'
 
 type Operation = { responses: Record<string, unknown> }
 
-let api: RunningApi
+const api = useFixture(startApi)
 let paths: Record<string, Record<string, Operation>>
 /** What every use case of the engine does instead of its work; null: its work. */
 let failing: (() => unknown) | null = null
 beforeAll(async () => {
-  api = await startApi()
   paths = (await api.call('GET', '/api/v1/openapi.json')).json.paths as typeof paths
   for (const group of ['sources', 'workflows', 'tasks', 'schedules', 'workers'] as const) {
     const useCases = api.engine[group] as Record<string, (...given: unknown[]) => unknown>
@@ -21,7 +21,6 @@ beforeAll(async () => {
   }
 })
 beforeEach(() => void (failing = null))
-afterAll(() => api.close())
 
 const documented = ({ endpoint }: Row) =>
   Object.keys(paths[`${endpoint.root ? '' : '/api/v1'}${endpoint.path}`]![endpoint.method]!.responses).map(Number)

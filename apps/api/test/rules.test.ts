@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { describe, expect, it } from 'vitest'
 import { ID, OTHER_ID } from './fake-engine.ts'
-import type { RunningApi } from './running-api.ts'
 import { getRaw, KEY, startApi } from './running-api.ts'
 import { closed, rows } from './table.ts'
 
-let api: RunningApi
-beforeAll(async () => {
-  api = await startApi()
-})
-afterAll(() => api.close())
+const api = useFixture(startApi)
 
 const MISSING = { detail: 'X-API-Key header is missing' }
 const WRONG = { detail: 'Invalid API key' }

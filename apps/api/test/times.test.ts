@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { describe, expect, it } from 'vitest'
 import { ID } from './fake-engine.ts'
 import type { RunningApi } from './running-api.ts'
 import { startApi } from './running-api.ts'
 
-let api: RunningApi
-beforeAll(async () => {
-  api = await startApi()
-})
-afterAll(() => api.close())
+const api = useFixture(startApi)
 
 const made = { workflow_id: ID, schedule_type: 'interval', schedule_expr: '5m' }
 const query = (path: string, name: string, time: string) =>

@@ -3,7 +3,7 @@ import { makeDbClock } from '@automagik-spark/engine'
 import type { EngineStackOptions } from '@automagik-spark/engine/testing'
 import { openEngineStack } from '@automagik-spark/engine/testing'
 import { makeLogger } from '@automagik-spark/runtime'
-import { afterAll, beforeAll } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
 import type { RunningWorker, WorkerTimes } from '../src/worker.ts'
 import { startWorker } from '../src/worker.ts'
 
@@ -94,12 +94,5 @@ export const openStack = async ({ maxOutputBytes = 1_048_576, onLog, recover, ..
 }
 export type Stack = Awaited<ReturnType<typeof openStack>>
 
-/** A stack for the tests of a file, or of a `describe` block. It is filled before the first of them, and closed after the last. */
-export const useStack = (options?: Options): Stack => {
-  const stack: Partial<Stack> = {}
-  beforeAll(async () => {
-    Object.assign(stack, await openStack(options))
-  })
-  afterAll(() => stack.close?.())
-  return stack as Stack // no test runs before the hook above
-}
+/** A stack for the tests of a file, or of a `describe` block. */
+export const useStack = (options?: Options): Stack => useFixture(() => openStack(options))

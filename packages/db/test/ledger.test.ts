@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { LedgerEntry } from '../src/index.ts'
 import { cancelOpen, countOpen, lockDue, lockSchedule, moveSchedules, sqlNow, writeLedger } from '../src/index.ts'
 import { addSchedule, addSource, addTask, addWorkflow, isBlocked, openTestDb } from './fixtures.ts'
 
-let t: Awaited<ReturnType<typeof openTestDb>>
+const t = useFixture(openTestDb)
 let workflow_id: string
 beforeAll(async () => {
-  t = await openTestDb()
   workflow_id = await addWorkflow(t.sql, await addSource(t.sql))
 })
-afterAll(() => t.close())
 
 const started = (schedule_id: string, scheduled_for: Date): LedgerEntry => ({
   schedule_id,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { jsonText } from '@automagik-spark/core'
+import { useFixture } from '@automagik-spark/testing/fixture'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { claim } from '../src/index.ts'
@@ -26,18 +27,16 @@ const SETTLE = `UPDATE tasks t SET phase = NULL, output = $3::jsonb -> r.output,
 const STOP = 'is older than its database: stop it and update it. Nothing was written.'
 
 describe('a process of a version that kept JSON in another way', () => {
-  let t: Awaited<ReturnType<typeof openTestDb>>
+  const t = useFixture(openTestDb)
   let workflow_id: string
   let old: pg.Client
   beforeAll(async () => {
-    t = await openTestDb()
     workflow_id = await addWorkflow(t.sql, await addSource(t.sql))
     old = new pg.Client({ connectionString: t.url, application_name: 'spark-api' })
     await old.connect()
   })
   afterAll(async () => {
     await old.end()
-    await t.close()
   })
 
   const insert = async (input: string) =>

@@ -1,16 +1,13 @@
 import { Occurrence, Schedule, Source, Task } from '@automagik-spark/core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { expect, it } from 'vitest'
 import { SUSPENDED } from '../src/queue/circuit-breaker.ts'
 import { CLAIMED_COLUMNS } from '../src/queue/claim.ts'
 import { openTestDb } from './fixtures.ts'
 
 // Facts that both SQL and TypeScript need.
 
-let t: Awaited<ReturnType<typeof openTestDb>>
-beforeAll(async () => {
-  t = await openTestDb()
-})
-afterAll(() => t.close())
+const t = useFixture(openTestDb)
 
 it('spark_claim_ready returns the columns of a claimed task', async () => {
   const { rows } = await t.sql.query<{ name: string }>(

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { beforeEach } from 'vitest'
 import type { ClaimedTask, Settlement } from '../src/index.ts'
 import { claim, markExpired, settlementOf } from '../src/index.ts'
 import { addSource, addTask, addWorkflow, openTestDb } from './fixtures.ts'
@@ -8,7 +9,7 @@ export const LEASE_MS = 30_000
 
 /** A database for a test file of the queue; before each test it has nothing but a new source with a workflow. */
 export const useQueue = () => {
-  let opened: Awaited<ReturnType<typeof openTestDb>>
+  const opened = useFixture(openTestDb)
   const queue = {
     get url() {
       return opened.url
@@ -45,15 +46,11 @@ export const useQueue = () => {
     events: async (id: string) =>
       (await queue.db.tasks.events(id)).map(({ type, message, try: n }) => ({ type, message, try: n })),
   }
-  beforeAll(async () => {
-    opened = await openTestDb()
-  })
   beforeEach(async () => {
     await queue.sql.query('DELETE FROM sources')
     queue.source_id = await addSource(queue.sql)
     queue.workflow_id = await addWorkflow(queue.sql, queue.source_id)
   })
-  afterAll(() => opened.close())
   return queue
 }
 export type Queue = ReturnType<typeof useQueue>

@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { beforeAll, expect, it } from 'vitest'
 import { claim } from '../src/index.ts'
 import { addSource, addTask, addWorkflow, isBlocked, openTestDb, taskRow } from './fixtures.ts'
 
-let t: Awaited<ReturnType<typeof openTestDb>>
+const t = useFixture(openTestDb)
 let workflow_id: string
 beforeAll(async () => {
-  t = await openTestDb()
   workflow_id = await addWorkflow(t.sql, await addSource(t.sql))
 })
-afterAll(() => t.close())
 
 it('a cancel that meets a claim waits for it, and asks the worker to stop', async () => {
   const id = await addTask(t.sql, workflow_id)

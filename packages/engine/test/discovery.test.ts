@@ -1,15 +1,12 @@
 import { makeHttpPool, parseSourcePolicy } from '@automagik-spark/adapters'
 import { startStubAgents, startStubHive, startStubLangflow } from '@automagik-spark/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { Discovery } from '../src/discovery.ts'
 import { startDiscovery } from '../src/discovery.ts'
-import { type EngineStack, openEngineStack } from '../src/testing/index.ts'
+import { openEngineStack } from '../src/testing/index.ts'
 
-let stack: EngineStack
-beforeAll(async () => {
-  stack = await openEngineStack()
-})
-afterAll(() => stack.close())
+const stack = useFixture(openEngineStack)
 
 const stubs: { close: () => Promise<void> }[] = []
 afterEach(async () => {

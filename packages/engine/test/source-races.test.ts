@@ -1,20 +1,18 @@
 import type { StubLangflow } from '@automagik-spark/testing'
 import { startStubLangflow } from '@automagik-spark/testing'
+import { useFixture } from '@automagik-spark/testing/fixture'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { EngineStack } from '../src/testing/index.ts'
 import { openEngineStack } from '../src/testing/index.ts'
 
 const KEY = 'sk-stack-test'
 const MANY = 20
-let stack: EngineStack
+const stack = useFixture(openEngineStack)
 let other: StubLangflow
 beforeAll(async () => {
-  stack = await openEngineStack()
   other = await startStubLangflow({ key: KEY })
 })
 afterAll(async () => {
   await other.close()
-  await stack.close()
 })
 
 const create = (url: string) => stack.engine.sources.create({ url, api_key: KEY, max_concurrency: 40 })

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Source, Workflow } from '@automagik-spark/core'
 import { listTasks, Task, writeJson } from '@automagik-spark/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { toTask } from '../src/tasks.ts'
-import type { EngineStack } from '../src/testing/index.ts'
 import { openEngineStack } from '../src/testing/index.ts'
 
 // `GET /tasks` and `GET /tasks/{id}` are JSON that PostgreSQL makes. It must be what the schema would have made of the same rows.
@@ -78,7 +78,7 @@ const CASES: Record<string, { input?: unknown; output?: unknown; columns?: Recor
 }
 
 describe('runs as JSON from PostgreSQL', () => {
-  let stack: EngineStack
+  const stack = useFixture(openEngineStack)
   let source: Source
   let workflow: Workflow
   const ids = new Map<string, string>()
@@ -110,11 +110,9 @@ describe('runs as JSON from PostgreSQL', () => {
   }
 
   beforeAll(async () => {
-    stack = await openEngineStack()
     ;({ source, workflow } = await stack.sync())
     for (const [name, values] of Object.entries(CASES)) await add(name, values)
   })
-  afterAll(() => stack?.close())
 
   it.each(Object.keys(CASES))('%s: alone and in a list it is what the schema makes of its row', async (name) => {
     const row = await stack.db.tasks.find(ids.get(name)!)

@@ -1,19 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { jsonText } from '@automagik-spark/core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { EngineStack } from '../src/testing/index.ts'
+import { useFixture } from '@automagik-spark/testing/fixture'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { openEngineStack, silentLogger } from '../src/testing/index.ts'
 import { makeWaiters } from '../src/waiters.ts'
 
 const NEVER_MS = 3_600_000
 const LONG_MS = 60_000
-let stack: EngineStack
+const stack = useFixture(openEngineStack)
 let workflow_id: string
 beforeAll(async () => {
-  stack = await openEngineStack()
   workflow_id = (await stack.sync()).workflow.id
 })
-afterAll(() => stack.close())
 
 /** Waiters of their own, who hear nothing but what a test tells them. */
 const withWaiters = async <T>(
