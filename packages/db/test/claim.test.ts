@@ -40,7 +40,7 @@ describe('claim', () => {
     expect(await waiting).toEqual([])
   })
 
-  it('walks little more than what it takes, also by a plan that was made while hardly anything was open', async () => {
+  it('reads little more than it takes, even by a plan that was made while hardly any task was open', async () => {
     const [COUNT, SLOTS] = [2_000, 20]
     const queueDb = makeQueueDb({ url: t.url, name: 'test', onError: () => undefined })
     const takeByIndex = () => claim(queueDb.claim, { worker_id, token: randomUUID(), slots: SLOTS, leaseMs: LEASE_MS })
@@ -78,7 +78,7 @@ describe('claim', () => {
     }
   })
 
-  it('leaves room beside its rows: saying that they are called writes no index', async () => {
+  it('leaves room beside its rows, so that the intent writes no index', async () => {
     const COUNT = 200
     await t.sql.query('UPDATE sources SET max_concurrency = $1', [COUNT])
     for (let i = 0; i < COUNT; i++) await addTask(t.sql, t.workflow_id)
@@ -135,7 +135,7 @@ describe('claim', () => {
     }
   })
 
-  it('takes what a full source would hide behind its own tasks from another one', async () => {
+  it('takes tasks of another source that come after many of a full one', async () => {
     await t.sql.query('UPDATE sources SET max_concurrency = 1 WHERE id = $1', [t.source_id])
     for (let i = 0; i < 5; i++) await addTask(t.sql, t.workflow_id, { readyInSeconds: -100 })
     const other = await addTask(t.sql, await addWorkflow(t.sql, await addSource(t.sql)))
@@ -172,7 +172,7 @@ describe('claim', () => {
     expect((await t.take()).map((task) => task.id)).toEqual([later])
   })
 
-  it('leaves what is not ready, and what belongs to an inactive or deleted source or a deleted workflow', async () => {
+  it('leaves tasks that are not ready, or belong to an inactive or deleted source or a deleted workflow', async () => {
     await addTask(t.sql, t.workflow_id, { readyInSeconds: 60 })
     expect(await t.take()).toEqual([])
     const waiting = await addTask(t.sql, t.workflow_id)
@@ -200,7 +200,7 @@ describe('claim', () => {
     expect((await t.take()).map((task) => task.id)).toEqual([waiting])
   })
 
-  it('counts a try, holds for the lease, and can be read back by its token', async () => {
+  it('counts a try, has a lease, and can be read back by its token', async () => {
     const task = await t.takeOne()
     expect(task.tries).toBe(1)
     const { rows } = await t.sql.query(

@@ -51,14 +51,14 @@ describe('the fence', () => {
     expect(await claimedBy(t.sql, again.token)).toEqual([])
   })
 
-  it('refuses the call of a task whose cancel was asked for', async () => {
+  it('refuses the call of a task whose cancel was requested', async () => {
     const task = await t.takeOne()
     await t.db.tasks.cancel(task.id)
     expect((await markCalling(t.sql, [task])).size).toBe(0)
     expect((await taskRow(t.sql, task.id))!.phase).toBe('claimed')
   })
 
-  it('is asked to stop when the cancel came during its claim, and is not called cancelled over its head', async () => {
+  it('asks a task to stop whose cancel came during its claim, and does not cancel it behind its worker', async () => {
     const id = await addTask(t.sql, t.workflow_id)
     const { cancelling } = await t.sql.transaction(async (tx) => {
       await claim(tx, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: LEASE_MS })
@@ -70,7 +70,7 @@ describe('the fence', () => {
     expect((await taskRow(t.sql, id))!.status).toBe('running')
   })
 
-  it('knows a settle as its own by task, token, status and error', async () => {
+  it('recognizes a settle by task, token, status and error', async () => {
     const task = await t.takeOne()
     const failed = done(task, { status: 'failed', output: null, error: 'x', error_code: 'flow_failed' })
     await settle(t.sql, [failed])
@@ -87,7 +87,7 @@ describe('the fence', () => {
     expect(await taskRow(t.sql, task.id)).toMatchObject({ status: 'pending', token: null, tries: 0 })
   })
 
-  it('keeps a worker that lost its task from overwriting what the next one made of it', async () => {
+  it('keeps a worker that lost its task from overwriting the result of the next one', async () => {
     const stale = await t.takeOne()
     await t.expire(stale.id)
     await takeOver(t.sql, 10_000)

@@ -47,6 +47,13 @@ describe('health checks', () => {
     expect(await nextCheck()).toBeUndefined()
   })
 
+  it('are claimed by one of two workers that claim at the same time, and neither waits', async () => {
+    await t.sql.transaction(async (tx) => {
+      expect(await claimHealthChecks(tx, MINUTE, 0, 10)).toHaveLength(1)
+      expect(await wanted()).toEqual([])
+    })
+  })
+
   it('are one at a time and one a second for all, whatever wants them; one that was lost is made again', async () => {
     const [check] = await wanted()
     await set('suspect_at = spark_now()')

@@ -36,7 +36,7 @@ const announcedBy = async (act: () => Promise<unknown>): Promise<string[]> => {
   }
 }
 
-describe('PostgreSQL announces', () => {
+describe('PostgreSQL notifies', () => {
   it('that a run can be claimed', async () => {
     const run = {
       id: randomUUID(),
@@ -52,7 +52,7 @@ describe('PostgreSQL announces', () => {
     expect(await announcedBy(() => t.db.tasks.insertRuns([run]))).toEqual(['spark_ready'])
   })
 
-  it('all runs that ended together in one word', async () => {
+  it('of all runs that ended together at once', async () => {
     const [one, two] = [await t.takeOne(), await t.takeOne()]
     const [word, ...none] = await announcedBy(() =>
       settle(
@@ -64,7 +64,7 @@ describe('PostgreSQL announces', () => {
     expect(word!.replace('spark_done ', '').split(',').sort()).toEqual([one.id, two.id].sort())
   })
 
-  it('no end of a run that nobody waits for: one of a schedule, unless it is being cancelled', async () => {
+  it('not of the end of a run that nobody waits for: one of a schedule, unless it is being cancelled', async () => {
     const [one, other] = [await t.takeOne({ serial_key: randomUUID() }), await t.takeOne({ serial_key: randomUUID() })]
     expect(await announcedBy(() => settle(t.sql, [settlementOf(one, { status: 'completed', output: '{}' })]))).toEqual(
       [],
@@ -76,7 +76,7 @@ describe('PostgreSQL announces', () => {
     ).toEqual([`spark_done ${other.id}`])
   })
 
-  it('nothing when a settle was refused', async () => {
+  it('of nothing when a settle was refused', async () => {
     const { id } = await t.takeOne()
     const late = settlementOf({ id, token: randomUUID() }, { status: 'completed', output: '{}' })
     expect(await announcedBy(() => settle(t.sql, [late]))).toEqual([])
@@ -97,14 +97,14 @@ describe('PostgreSQL announces', () => {
     expect(await announcedBy(() => takeOver(t.sql, 10_000, Math.random))).toEqual([`spark_done ${sent!.id}`])
   })
 
-  it('that a pending task was cancelled, which makes room, and that a running one is to stop', async () => {
+  it('that a pending task was cancelled, which makes room, and that a running one must stop', async () => {
     const pending = await addTask(t.sql, t.workflow_id, { readyInSeconds: 60 })
     expect(await announcedBy(() => t.db.tasks.cancel(pending))).toEqual([`spark_done ${pending}`, 'spark_ready'])
     const { id } = await t.takeOne()
     expect(await announcedBy(() => t.db.tasks.cancel(id))).toEqual([`spark_cancel ${id}`])
   })
 
-  it('that a task was deleted, to whoever runs it or waits for it', async () => {
+  it('that a task was deleted, for its worker and those who wait for it', async () => {
     const { id } = await t.takeOne()
     expect(await announcedBy(() => t.db.tasks.remove(id))).toEqual([
       `spark_cancel ${id}`,
@@ -113,7 +113,7 @@ describe('PostgreSQL announces', () => {
     ])
   })
 
-  it('to the workers that the runs of a deleted workflow or source are to stop', async () => {
+  it('that the runs of a deleted workflow or source must stop', async () => {
     const { id } = await t.takeOne()
     expect(await announcedBy(() => t.db.workflows.hide(t.workflow_id))).toEqual([`spark_cancel ${id}`])
     const source_id = await addSource(t.sql)

@@ -135,7 +135,7 @@ describe('cancel_previous', () => {
     (await t.sql.query(`SELECT type FROM task_events WHERE task_id = $1 AND message LIKE '%cancel_previous%'`, [id]))
       .rowCount
 
-  it('makes the task of a due time that a later one of the same decision replaces, and it is over', async () => {
+  it('makes the task of a due time that a later one of the same decision replaces as cancelled', async () => {
     const schedule = await addSchedule(t.sql, workflow_id, { overlap: 'cancel_previous' })
     const entries = [
       { ...started(schedule, new Date('2026-01-01T08:00:00Z')), cancelled: true },
@@ -148,7 +148,7 @@ describe('cancel_previous', () => {
     expect(await statusOf(entries[1]!.task_id!)).toEqual({ status: 'pending', asked: false })
   })
 
-  it('ends what the plan has pending, asks what is running to stop, and leaves runs by hand and backfills alone', async () => {
+  it('cancels pending scheduled runs, asks running ones to stop, and leaves manual runs and backfills alone', async () => {
     const [schedule, other] = [await addSchedule(t.sql, workflow_id), await addSchedule(t.sql, workflow_id)]
     const make = async (trigger: string, status: string, of = schedule) => {
       const id = await addTask(t.sql, workflow_id)

@@ -59,7 +59,7 @@ describe('a schedule whose runs fail', () => {
     expect(await pauseFailing()).toEqual([])
   })
 
-  it('goes on when one succeeded in between; cancelled runs and those by hand, of a backfill or a replay count nowhere', async () => {
+  it('goes on when one succeeded in between; cancelled and manual runs, backfills and replays do not count', async () => {
     await ran('failed')
     await ran('failed')
     for (const trigger of ['manual', 'backfill', 'replay']) await ran('failed', trigger)
@@ -85,7 +85,7 @@ describe('a schedule whose runs fail', () => {
     expect(await pauseFailing()).toEqual([schedule])
   })
 
-  it('begins anew when a retry by hand succeeds, and not when one of an older run fails after a success', async () => {
+  it('is counted from 0 again when a retry by hand succeeds, and not when one of an older run fails after a success', async () => {
     const [first] = [await ran('failed'), await ran('failed')]
     await retried(first, 'completed')
     expect(await row()).toMatchObject({ consecutive_failures: 0, last_success_at: expect.any(Date) as Date })
@@ -95,7 +95,7 @@ describe('a schedule whose runs fail', () => {
     expect((await row()).consecutive_failures).toBe(0)
   })
 
-  it('counts nothing for a cancelled run that is tried again by hand and fails', async () => {
+  it('does not count a cancelled run that is retried by hand and fails', async () => {
     const id = await addTask(t.sql, t.workflow_id)
     await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = $1`, [id, schedule])
     await t.db.tasks.cancel(id)
@@ -103,7 +103,7 @@ describe('a schedule whose runs fail', () => {
     expect((await row()).consecutive_failures).toBe(0)
   })
 
-  it('counts an unknown outcome no more once its attempt reports that it succeeded, and once when it reports a failure', async () => {
+  it('no longer counts an unknown outcome whose attempt reports a success, and counts it once if it reports a failure', async () => {
     const [known, unknown] = [await addTask(t.sql, t.workflow_id), await addTask(t.sql, t.workflow_id)]
     await t.sql.query(`UPDATE tasks SET schedule_id = $2, trigger = 'schedule' WHERE id = ANY ($1::uuid[])`, [
       [known, unknown],
@@ -123,7 +123,7 @@ describe('a schedule whose runs fail', () => {
     expect((await row()).consecutive_failures).toBe(0)
   })
 
-  it('is paused, without a limit too, when two due times in a row found its flow gone, and begins anew when it is enabled', async () => {
+  it('is paused, without a limit too, when two runs in a row found its flow gone, and is counted from 0 again when it is enabled', async () => {
     await t.sql.query('UPDATE schedules SET pause_after_failures = NULL WHERE id = $1', [schedule])
     await ran('failed')
     await ran('failed', 'schedule', 'flow_not_found')
@@ -158,7 +158,7 @@ describe('a schedule whose runs fail', () => {
     expect((await row()).paused_reason).toBe('mine')
   })
 
-  it('begins anew when its failures are forgotten', async () => {
+  it('is counted from 0 again when its failures are reset', async () => {
     for (let i = 0; i < 3; i++) await ran('failed')
     await resetFailures(t.sql, schedule)
     await ran('failed')
@@ -166,7 +166,7 @@ describe('a schedule whose runs fail', () => {
     expect((await row()).consecutive_failures).toBe(1)
   })
 
-  it('is paused once when many see it, and left for the next time by who finds it locked', async () => {
+  it('is paused once when many workers try, and is left for the next time while it is locked', async () => {
     for (let i = 0; i < 3; i++) await ran('failed')
     await t.sql.transaction(async (tx) => {
       await tx.query('SELECT FROM schedules WHERE id = $1 FOR NO KEY UPDATE', [schedule])

@@ -22,7 +22,7 @@ it('a cancel that meets a claim waits for it, and asks the worker to stop', asyn
   expect((await taskRow(t.sql, id))?.status).toBe('running')
 })
 
-it('of two who ask for another try one gets it', async () => {
+it('of two retries at the same time one is done', async () => {
   const id = await addTask(t.sql, workflow_id)
   await t.db.tasks.cancel(id)
   let second: ReturnType<typeof t.db.tasks.retry> | undefined

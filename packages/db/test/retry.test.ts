@@ -104,7 +104,7 @@ describe('a failed attempt that may be tried again', () => {
     }
   })
 
-  it('is not announced as over; what settles beside it is', async () => {
+  it('is not notified as ended; a task that ends in the same statement is', async () => {
     const [task, other] = [await takeOne(), await takeOne()]
     const heard: string[] = []
     await new Promise<void>((up) => {
@@ -128,7 +128,7 @@ describe('a failed attempt that may be tried again', () => {
     ['settle', async (pair: { id: string; token: string }) => (await settle(t.sql, [done(pair)])).length],
     ['settle again', async (pair: { id: string; token: string }) => (await settle(t.sql, [again(pair)])).length],
     ['releaseTasks', async (pair: { id: string; token: string }) => (await releaseTasks(t.sql, [pair], 'test')).length],
-  ])('leaves nothing to its attempt: %s does nothing while it waits, nor when it is tried again', async (_, act) => {
+  ])('takes all from its attempt: %s does nothing while the task waits, nor when it is tried again', async (_, act) => {
     const task = await takeOne()
     await settle(t.sql, [again(task)])
     const waiting = await taskRow(t.sql, task.id)
@@ -253,7 +253,7 @@ describe('the order of the runs of one schedule', () => {
   })
 })
 
-describe('the seconds that want a wake-up', () => {
+describe('the seconds that need a wake-up', () => {
   it('are those of retries too, as long as they are waited for', async () => {
     const [one, other] = [await takeOne(), await takeOne()]
     await settle(t.sql, [again(one, { retry_in_ms: 10_000 }), again(other, { retry_in_ms: 2 * MINUTE })])

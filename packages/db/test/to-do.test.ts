@@ -44,7 +44,7 @@ describe('what is to do', () => {
     expect(await toDo()).toEqual(['waiting'])
   })
 
-  it('is to take over what runs with its lease over', async () => {
+  it('is to take over a running task whose lease is over', async () => {
     await addTask(t.sql, t.workflow_id)
     await claim(t.sql, { worker_id: randomUUID(), token: randomUUID(), slots: 1, leaseMs: MINUTE_MS })
     expect(await toDo()).toEqual([])
@@ -52,14 +52,14 @@ describe('what is to do', () => {
     expect(await toDo()).toEqual(['leases'])
   })
 
-  it('is to show a source as up that took a call since somebody saw it down', async () => {
+  it('is to show a source as up that a call has reached since it was seen down', async () => {
     await set(`health = 'down', checked_at = spark_now() - interval '1 second'`)
     expect(await toDo()).toEqual([])
     await t.sql.query('INSERT INTO source_outcomes (source_id, reached_at) VALUES ($1, spark_now())', [t.source_id])
     expect(await toDo()).toEqual(['seen_up'])
   })
 
-  it('is to check a suspended source when somebody asks for a run of it, whenever its next check is due', async () => {
+  it('is to check a suspended source when there is a manual run of it, whenever its next check is due', async () => {
     await set(`hold_from = spark_now(), check_began_at = spark_now() - interval '2 seconds'`)
     expect(await toDo()).toEqual(['waiting'])
     await addTask(t.sql, t.workflow_id)
@@ -68,19 +68,19 @@ describe('what is to do', () => {
     expect(await toDo()).toEqual(['waiting'])
   })
 
-  it('is to turn away who would wait for a source that is inactive', async () => {
+  it('is to fail manual runs of an inactive source', async () => {
     await set(`status = 'inactive'`)
     expect(await toDo()).toEqual(['waiting'])
   })
 
-  it('is to ask a source how it is: when its time has come, and when it was never asked', async () => {
+  it('is to check a source when its time has come, and when it was never checked', async () => {
     await set('check_at = spark_now()')
     expect(await toDo()).toEqual(['checks'])
     await set('check_at = NULL')
     expect(await toDo()).toEqual(['checks'])
   })
 
-  it('is to do away with what was deleted', async () => {
+  it('is to delete the rows of what was deleted', async () => {
     await t.sql.query('UPDATE workflows SET deleted_at = spark_now() WHERE id = $1', [t.workflow_id])
     expect(await toDo()).toEqual(['deleted'])
     await t.sql.query('DELETE FROM workflows')
