@@ -11,7 +11,7 @@ import {
   removeTask,
   retry,
 } from './api-scenarios.ts'
-import { lostCall, takeOverAsking } from './ask-scenarios.ts'
+import { lostCall, takeOverAsking } from './recover-scenarios.ts'
 import type { Scenario } from './scenario.ts'
 import { createSource, editSource, removeSource, validateSource } from './source-scenarios.ts'
 import { FIRE } from './steps.ts'
