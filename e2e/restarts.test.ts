@@ -135,7 +135,7 @@ describe.concurrent('a flow server', () => {
   )
 
   it(
-    'that is held answers a hundred runs by hand at once, each within seconds',
+    'whose source is suspended fails a hundred manual runs at once, each within seconds',
     async () => {
       const stub = await startStubLangflow({ key: KEY })
       const { source, workflow } = await connect(stub.url, stub.flows.echo)
@@ -198,7 +198,7 @@ describe.concurrent('a flow server', () => {
   )
 
   it(
-    'that is blocked by forty runs of ours is not held, though its checks take too long',
+    'that is blocked by forty runs of ours is not suspended, though its checks take too long',
     async () => {
       const server = await startServer('blocked')
       const { source, workflow } = await connect(server.url, server.flow)

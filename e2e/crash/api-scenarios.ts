@@ -18,7 +18,7 @@ import {
 } from './steps.ts'
 
 export const askRun: Scenario<string> = {
-  name: 'a run is asked for',
+  name: 'a manual run is requested',
   role: 'api',
   commits: ['main: insert tasks'],
   prepare: async () => mark(),
@@ -253,7 +253,7 @@ export const cancelRunning: Scenario<{ id: string; stopWorker: () => Promise<voi
 
 const RETRY = 'main: insert task_events, update tasks'
 export const retry: Scenario<string> = {
-  name: 'a cancelled run is asked for again',
+  name: 'a cancelled run is tried again by hand',
   role: 'api',
   commits: [RETRY],
   async prepare(lane) {

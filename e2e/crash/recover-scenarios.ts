@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import type { Lane } from './lane.ts'
 import type { Scenario } from './scenario.ts'
 import {
-  ASKING,
   byId,
   CLAIM,
   expected,
@@ -13,6 +12,7 @@ import {
   mark,
   NOTE,
   over,
+  RECOVERING,
   run,
   SETTLE,
   TAKE_OVER,
@@ -24,10 +24,10 @@ const resultOf = async (lane: Lane, id: string) =>
     ?.result
 
 export const lostCall: Scenario<{ id: string; input: string }> = {
-  name: 'a call is lost, and its server is asked for it',
+  name: 'a call is lost, and its outcome is recovered',
   role: 'worker',
-  commits: [CLAIM, INTENT, ASKING, NOTE, SETTLE],
-  strikes: [ASKING, NOTE, SETTLE],
+  commits: [CLAIM, INTENT, RECOVERING, NOTE, SETTLE],
+  strikes: [RECOVERING, NOTE, SETTLE],
   async prepare(lane) {
     // The agent runs and its session is kept; only the answer never comes.
     await lane.hive.stub.set({ reset: true })
@@ -57,8 +57,8 @@ const callOnce = async ({ hive }: Lane, message: string, session_id: string) => 
   await answer.text()
 }
 
-export const takeOverAsking: Scenario<{ calling: string; asking: string; unheard: string }> = {
-  name: 'a dead worker was in a call that its server can be asked for',
+export const takeOverRecovering: Scenario<{ calling: string; asking: string; unheard: string }> = {
+  name: 'a dead worker was in a call whose outcome can be recovered',
   role: 'worker',
   commits: [MARK, TAKE_OVER, NOTE, SETTLE],
   strikes: [TAKE_OVER, NOTE, SETTLE],

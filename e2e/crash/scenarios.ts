@@ -11,7 +11,7 @@ import {
   removeTask,
   retry,
 } from './api-scenarios.ts'
-import { lostCall, takeOverAsking } from './recover-scenarios.ts'
+import { lostCall, takeOverRecovering } from './recover-scenarios.ts'
 import type { Scenario } from './scenario.ts'
 import { createSource, editSource, removeSource, validateSource } from './source-scenarios.ts'
 import { FIRE } from './steps.ts'
@@ -19,15 +19,15 @@ import {
   cancelPrevious,
   check,
   dueTime,
-  handBack,
-  hold,
   largeAnswer,
   overdue,
   pauseFailing,
   purge,
+  rejected,
+  releaseRun,
   reread,
+  suspend,
   takeOver,
-  turnedAway,
   wake,
 } from './worker-scenarios.ts'
 
@@ -35,19 +35,19 @@ import {
 export const scenarios = [
   dueTime,
   cancelPrevious,
-  handBack,
-  turnedAway,
+  releaseRun,
+  rejected,
   largeAnswer,
   takeOver,
   wake,
-  hold,
+  suspend,
   overdue,
   check,
   pauseFailing,
   purge,
   reread,
   lostCall,
-  takeOverAsking,
+  takeOverRecovering,
   askRun,
   create,
   edit,
@@ -67,7 +67,7 @@ export const scenarios = [
 
 const isInPostgres = (commit: string) => !commit.startsWith('agenda: ')
 /** Those that arm wake-ups, with the wake-ups in MongoDB: then PostgreSQL sees nothing of them. */
-export const thatArm = [{ ...dueTime, strikes: [FIRE] }, turnedAway, create, edit, enable].map(
+export const thatArm = [{ ...dueTime, strikes: [FIRE] }, rejected, create, edit, enable].map(
   ({ commits, strikes = commits, ...rest }) => ({
     ...rest,
     commits: commits.filter(isInPostgres),

@@ -104,7 +104,7 @@ export const editSource: Scenario<{
 }
 
 export const validateSource: Scenario<{ source_id: string; schedule_id: string }> = {
-  name: 'a source that is held is validated',
+  name: 'a suspended source is validated',
   role: 'api',
   commits: [CHECKED, ARM],
   async prepare(lane) {

@@ -9,25 +9,25 @@ export { CLAIM }
 export const FIRE = 'worker-fire: insert occurrences, insert tasks, insert task_events, update schedules'
 export const INTENT = 'worker-intend: update tasks'
 /** The same statement as far as the proxy sees, the second time in the scenario. */
-export const ASKING = again(INTENT)
+export const RECOVERING = again(INTENT)
 export const NOTE = 'main: insert task_events'
 export const SETTLE = 'worker-settle: update tasks, insert source_outcomes, insert schedule_outcomes'
 export const SETTLE_AGAIN =
   'worker-settle: update tasks, insert task_events, insert source_outcomes, insert schedule_outcomes'
 export const SETTLE_LARGE =
   'worker-settle: update tasks, insert task_outputs, insert source_outcomes, insert schedule_outcomes'
-export const HAND_BACK = 'worker-settle: update tasks, insert task_events'
+export const RELEASE = 'worker-settle: update tasks, insert task_events'
 export const MARK = 'worker-heartbeat: update tasks'
 export const TAKE_OVER = 'worker-heartbeat: update tasks, insert task_events, insert schedule_outcomes'
 export const ARM = 'agenda: insert agenda_jobs'
 export const LOCK = 'agenda: update agenda_jobs'
 export const END = 'agenda: delete agenda_jobs'
 export const BEAT = 'worker-heartbeat: insert workers'
-/** Its try is given back, and its source is to be checked. */
+/** The call was not sent: the try does not count, and the source is to be checked. */
 export const NOT_SENT = 'worker-settle: update sources, update tasks, insert task_events'
-export const TURN_AWAY = 'main: update tasks'
+export const FAIL_MANUAL_RUNS = 'main: update tasks'
 export const TAKE_CHECK = 'main: update sources'
-/** A check holds a source, or releases it. */
+/** A health check suspends a source, or resumes it. */
 export const CHECKED = 'main: update sources, update tasks'
 export const OVERDUE = 'main: update tasks, insert schedule_outcomes'
 

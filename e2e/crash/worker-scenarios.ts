@@ -11,8 +11,8 @@ import {
   CLAIM,
   END,
   expected,
+  FAIL_MANUAL_RUNS,
   FIRE,
-  HAND_BACK,
   INTENT,
   isTerminal,
   judgeCall,
@@ -22,6 +22,7 @@ import {
   NOT_SENT,
   over,
   OVERDUE,
+  RELEASE,
   run,
   schedule,
   SETTLE,
@@ -30,7 +31,6 @@ import {
   stored,
   TAKE_CHECK,
   TAKE_OVER,
-  TURN_AWAY,
 } from './steps.ts'
 
 export const dueTime: Scenario<string> = {
@@ -103,23 +103,23 @@ export const cancelPrevious: Scenario<{ id: string; older: string }> = {
   },
 }
 
-export const handBack: Scenario<string> = {
-  name: 'a run is given back, whose intent nobody heard of',
+export const releaseRun: Scenario<string> = {
+  name: 'a run is released because the answer to its intent is lost',
   role: 'worker',
-  commits: [CLAIM, INTENT, HAND_BACK, SETTLE],
-  strikes: [HAND_BACK],
+  commits: [CLAIM, INTENT, RELEASE, SETTLE],
+  strikes: [RELEASE],
   given: [{ commit: INTENT, fate: 'lost' }],
   prepare: (lane) => run(lane, mark()),
   isOver: async (lane, id) => isTerminal((await byId(lane, id))?.status),
   async judge(lane, { context: id, strike, isCommitted }) {
-    // Its intent stands until it is given back, so a death before that leaves it unknown; nothing was sent.
-    const isUnknown = strike?.fate === 'before' && !isCommitted(HAND_BACK)
+    // Its intent stands until it is released: a worker that dies before leaves its outcome unknown, though nothing was sent.
+    const isUnknown = strike?.fate === 'before' && !isCommitted(RELEASE)
     await judgeCall(lane, id, { intended: isUnknown, settled: !isUnknown }, isUnknown, false)
   },
 }
 
-export const turnedAway: Scenario<string> = {
-  name: 'a run is turned away and tried again',
+export const rejected: Scenario<string> = {
+  name: 'a run is rejected by a busy server and tried again',
   role: 'worker',
   commits: [CLAIM, INTENT, SETTLE_AGAIN, SETTLE],
   strikes: [SETTLE_AGAIN],
@@ -217,20 +217,20 @@ export const wake: Scenario<string> = {
   },
 }
 
-const letGo = async (lane: Lane) => {
+const bringBack = async (lane: Lane) => {
   await lane.stub.set({ unreachable: false })
   await lane.engine.sources.validate(lane.source_id)
 }
 
-export const hold: Scenario<{ sent: string; waiting: string }> = {
-  name: 'a server that is gone is held',
+export const suspend: Scenario<{ sent: string; waiting: string }> = {
+  name: 'the source of a server that is gone is suspended',
   role: 'worker',
-  commits: [CLAIM, INTENT, NOT_SENT, TAKE_CHECK, CHECKED, TURN_AWAY],
-  strikes: [NOT_SENT, TAKE_CHECK, CHECKED, TURN_AWAY],
+  commits: [CLAIM, INTENT, NOT_SENT, TAKE_CHECK, CHECKED, FAIL_MANUAL_RUNS],
+  strikes: [NOT_SENT, TAKE_CHECK, CHECKED, FAIL_MANUAL_RUNS],
   async prepare(lane) {
     await lane.stub.set({ unreachable: true })
     const sent = await run(lane, mark())
-    // Not ready yet, so it is pending when the source is held.
+    // Not ready yet, so it is pending when the source is suspended.
     const waiting = await run(lane, mark())
     await lane.sql(`UPDATE tasks SET ready_at = ready_at + interval '1 hour' WHERE id = $1`, [waiting])
     return { sent, waiting }
@@ -238,7 +238,7 @@ export const hold: Scenario<{ sent: string; waiting: string }> = {
   isOver: async (lane, { sent, waiting }) =>
     isTerminal((await byId(lane, sent))?.status) && isTerminal((await byId(lane, waiting))?.status),
   async judge(lane, { context: { sent, waiting }, strike, isCommitted }) {
-    // Who died before he wrote that nothing was sent leaves that unknown, and the server unchecked.
+    // A process that dies before it has written that nothing was sent leaves the outcome unknown, and the server unchecked.
     const isUnknown = strike !== null && strike.fate !== 'lost' && !isCommitted(NOT_SENT)
     assert.deepEqual(expected(await over(lane, sent), lane.callsOf(sent)), {
       status: 'failed',
@@ -256,14 +256,14 @@ export const hold: Scenario<{ sent: string; waiting: string }> = {
       (open) => open.length === 0,
     )
     assert.deepEqual(rows, [])
-    await letGo(lane)
+    await bringBack(lane)
   },
 }
 
 export const overdue: Scenario<string> = {
-  name: 'a run is held for longer than it may be late',
+  name: 'a run waits for a suspended source for longer than its catch-up window',
   role: 'worker',
-  commits: [FIRE, CLAIM, INTENT, NOT_SENT, TAKE_CHECK, CHECKED, TURN_AWAY, OVERDUE],
+  commits: [FIRE, CLAIM, INTENT, NOT_SENT, TAKE_CHECK, CHECKED, FAIL_MANUAL_RUNS, OVERDUE],
   strikes: [OVERDUE],
   async prepare(lane) {
     await lane.stub.set({ unreachable: true })
@@ -287,12 +287,12 @@ export const overdue: Scenario<string> = {
       [id],
     )
     assert.deepEqual(counted, [{ failures: 1 }])
-    await letGo(lane)
+    await bringBack(lane)
   },
 }
 
 export const check: Scenario<string> = {
-  name: 'a server is asked how it is',
+  name: 'a health check of a server',
   role: 'worker',
   commits: [TAKE_CHECK, CHECKED],
   async prepare(lane) {
