@@ -4,7 +4,7 @@ import type { Foundation } from './boot.ts'
 import { boot, openDatabase } from './boot.ts'
 import type { Config } from './config/config.ts'
 import { loadConfig } from './config/config.ts'
-import { withDotEnv } from './config/env-file.ts'
+import { readEnvironment } from './config/env-file.ts'
 import type { Role } from './config/variables.ts'
 import { DataDirError } from './data-dir.ts'
 import { untilSignal } from './lifecycle.ts'
@@ -28,7 +28,7 @@ export const runProcess = async ({ proc, env, role, start }: Life): Promise<void
   let foundation: Foundation | null = null
   let code = 0
   try {
-    const config = loadConfig(withDotEnv(env, proc.cwd()), role)
+    const config = loadConfig(readEnvironment(env, proc.cwd(), role), role)
     // Before anything is opened, so that a signal during the start also closes what was opened.
     const signalled = untilSignal(proc, (message) => proc.stderr.write(`${message}\n`))
     foundation = await boot(config, {
@@ -56,7 +56,7 @@ export const withDatabase = async <T>(
   { make }: { make: boolean },
   work: (url: string, config: Config) => Promise<T>,
 ): Promise<T> => {
-  const config = loadConfig(withDotEnv(env, cwd), 'db')
+  const config = loadConfig(readEnvironment(env, cwd, 'db'), 'db')
   if (config.embedded && !make && !hasDatabase(config.data_dir)) {
     throw new DataDirError(
       `There is no Spark in ${resolve(config.data_dir)}: name its folder with SPARK_DATA_DIR, or its PostgreSQL with DATABASE_URL.`,

@@ -196,6 +196,19 @@ describe('loadConfig', () => {
     ])
   })
 
+  it('names the file that a secret came from, and shows neither', () => {
+    const env = { SPARK_API_KEY: 'canary', SPARK_API_KEY_FILE: '/run/secrets/key', API_PORT: 'x', API_PORT_FILE: 'y' }
+    expect(problems(env)).toEqual([
+      'SPARK_API_KEY (from SPARK_API_KEY_FILE) has 6 characters; it must have 16 to 512',
+      'API_PORT="x" must be a whole number from 0 to 65535',
+    ])
+    expect(problems({ AUTOMAGIK_SPARK_API_KEY: 'canary', AUTOMAGIK_SPARK_API_KEY_FILE: 'key' })).toEqual([
+      expect.stringMatching(
+        /^AUTOMAGIK_SPARK_API_KEY \(now SPARK_API_KEY\) \(from AUTOMAGIK_SPARK_API_KEY_FILE\) has 6 characters/,
+      ),
+    ])
+  })
+
   it.each([
     ['API_PORT', ['-1', '65536', '80.5', '0x50', '1e3', 'http', '8883 8884']],
     ['API_HOST', ['http://localhost', 'localhost:80', '[::1]', '256.1.1.1', 'a b', '-a', '*']],

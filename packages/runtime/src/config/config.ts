@@ -1,9 +1,9 @@
 import { type AddressPolicy, KINDS } from '@automagik-spark/adapters'
-import { SourceType } from '@automagik-spark/core'
+import { fileVariable, SourceType } from '@automagik-spark/core'
 import type { Discovery } from '@automagik-spark/engine'
 import type { z } from 'zod'
 import type { LogFormat, LogLevel } from '../log/logger.ts'
-import { aboutVariable, ALIASES, Environment, type Role, type Variable, VARIABLES } from './variables.ts'
+import { aboutVariable, Environment, namesOf, type Role, type Variable, VARIABLES } from './variables.ts'
 
 export type Config = {
   /** True without a DATABASE_URL: Spark starts its own PostgreSQL, and makes keys that are null in the data directory. */
@@ -100,19 +100,27 @@ const discoveryOf = (values: z.output<typeof Environment>): Discovery => ({
   ),
 })
 
-type Given = Map<Variable, { text: string; name: string }>
+/** `named`: the variable in a message, under the name with which it was set. */
+type Given = Map<Variable, { text: string; named: string }>
 
-const textOf = (env: Env, name: string | undefined): string => (name === undefined ? '' : (env[name] ?? '').trim())
+const textOf = (env: Env, name: string): string => (env[name] ?? '').trim()
 
-/** The variables that are set for this role, and under which name. An empty text counts as unset. */
+/** The variables that are set for this role, and how to name them. An empty text counts as unset. */
 const readGiven = (env: Env, role: Role): Given => {
   const given: Given = new Map()
   for (const variable of VARIABLES) {
     if (!aboutVariable(variable).read_by.includes(role)) continue
-    const name = [variable, ALIASES[variable]].find((candidate) => textOf(env, candidate) !== '')
-    if (name !== undefined) given.set(variable, { name, text: textOf(env, name) })
+    const name = namesOf(variable).find((candidate) => textOf(env, candidate) !== '')
+    if (name !== undefined)
+      given.set(variable, { named: namedInMessages(env, variable, name), text: textOf(env, name) })
   }
   return given
+}
+
+const namedInMessages = (env: Env, variable: Variable, name: string): string => {
+  const file = fileVariable(name)
+  const isFromFile = aboutVariable(variable).secret === true && textOf(env, file) !== ''
+  return [name, name === variable ? '' : ` (now ${variable})`, isFromFile ? ` (from ${file})` : ''].join('')
 }
 
 /** Keys are made only for an embedded Spark: otherwise every process must be given the same one. */
@@ -136,8 +144,7 @@ const missing = (given: Given, role: Role): [Variable, string][] => {
 const SHOWN_CHARACTERS = 60
 
 const sentence = (variable: Variable, message: string, given: Given): string => {
-  const { name, text } = given.get(variable) ?? { name: variable, text: '' }
-  const named = name === variable ? name : `${name} (now ${variable})`
+  const { named, text } = given.get(variable) ?? { named: variable, text: '' }
   const secrets = [...given].filter(([other]) => aboutVariable(other).secret).map(([, { text: secret }]) => secret)
   // A secret may stand in the wrong variable, or in an address.
   const hidden = aboutVariable(variable).secret || text.includes('@') || secrets.some((secret) => text.includes(secret))

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
+import { fileVariable } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, loadConfig } from './config.ts'
 import { envExample, markdownTable } from './docs.ts'
-import { VARIABLES } from './variables.ts'
+import { aboutVariable, VARIABLES } from './variables.ts'
 
 const file = (path: string) => fileURLToPath(new URL(`../../../../${path}`, import.meta.url))
 
@@ -28,14 +29,15 @@ describe('the documents made from the schema', () => {
 describe('.env.example', () => {
   const uncommented = envExample().replace(/^# ([A-Z][A-Z_]+=)/gm, '$1')
 
-  it('names every variable once, and sets none', () => {
+  it('names every variable once, each secret also as a file, and sets none', () => {
+    const files = VARIABLES.filter((name) => aboutVariable(name).secret).map(fileVariable)
     expect(parseEnv(envExample())).toEqual({})
-    expect(Object.keys(parseEnv(uncommented))).toEqual([...VARIABLES].sort())
+    expect(Object.keys(parseEnv(uncommented))).toEqual([...VARIABLES, ...files].sort())
   })
 
   it('holds values that Spark accepts, but for its example keys', () => {
     try {
-      loadConfig(parseEnv(uncommented), 'start')
+      loadConfig(parseEnv(uncommented.replace(/^\w+_FILE=.*$/gm, '')), 'start')
       expect.unreachable()
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error

@@ -1,5 +1,6 @@
+import { fileVariable } from '@automagik-spark/core'
 import { z } from 'zod'
-import { aboutVariable, ALIASES, Environment, type Variable, VARIABLES } from './variables.ts'
+import { aboutVariable, Environment, namesOf, type Variable, VARIABLES } from './variables.ts'
 
 // The environment as the docs show it. It is made from the schema, so the two cannot differ.
 
@@ -23,10 +24,11 @@ const readers = (name: Variable): string => {
 export const markdownTable = (): string => {
   const texts = defaults()
   const rows = VARIABLES.map((name) => {
-    const { description, unset } = aboutVariable(name)
-    const alias = ALIASES[name]
+    const { description, unset, secret } = aboutVariable(name)
+    const [, ...aliases] = namesOf(name)
+    const names = [name, ...(secret ? [fileVariable(name)] : []), ...aliases]
     return [
-      `\`${name}\`${alias ? `<br>\`${alias}\`` : ''}`,
+      names.map((one) => `\`${one}\``).join('<br>'),
       unset ?? `\`${texts[name]?.default}\``,
       description,
       readers(name),
@@ -41,13 +43,15 @@ export const markdownTable = (): string => {
 export const envExample = (): string => {
   const texts = defaults()
   const entries = VARIABLES.map((name) => {
-    const { description, unset, example } = aboutVariable(name)
+    const { description, unset, example, secret } = aboutVariable(name)
     const comment = unset ? `${description} Unset: ${unset}.` : description
-    return `${wrapped(comment.replaceAll('`', ''))}\n# ${name}=${example ?? texts[name]?.default ?? ''}\n`
+    const file = secret ? `# ${fileVariable(name)}=/run/secrets/${name.toLowerCase()}\n` : ''
+    return `${wrapped(comment.replaceAll('`', ''))}\n# ${name}=${example ?? texts[name]?.default ?? ''}\n${file}`
   })
   return [
     '# Copy this file to .env and take the # off what you want to change. The environment wins over .env.',
-    '# The keys below are examples: Spark refuses to start with them.\n',
+    '# The keys below are examples: Spark refuses to start with them.',
+    '# NAME_FILE is the path of a file that contains the secret; set either NAME or NAME_FILE.\n',
     ...entries,
   ].join('\n')
 }

@@ -28,7 +28,7 @@ type About = {
   /** What the variable means, for the docs and `.env.example`. */
   description: string
   read_by: Role[]
-  /** Its value is never shown, not even in an error. */
+  /** Its value is never shown, not even in an error, and it may come from a file. */
   secret?: true
   /** What holds when it is unset, where that is not a constant. */
   unset?: string
@@ -245,7 +245,7 @@ export const Environment = z.object({
 export type Variable = keyof typeof Environment.shape
 
 /** Names that the earlier Python release used. */
-export const ALIASES: Partial<Record<Variable, string>> = {
+const ALIASES: Partial<Record<Variable, string>> = {
   SPARK_API_KEY: 'AUTOMAGIK_SPARK_API_KEY',
   API_HOST: 'AUTOMAGIK_SPARK_API_HOST',
   API_PORT: 'AUTOMAGIK_SPARK_API_PORT',
@@ -256,3 +256,9 @@ export const ALIASES: Partial<Record<Variable, string>> = {
 // A literal object has these keys and no others, and each schema above carries an About.
 export const VARIABLES = Object.keys(Environment.shape) as Variable[]
 export const aboutVariable = (name: Variable): About => Environment.shape[name].meta() as About
+
+/** A variable and its earlier name. */
+export const namesOf = (variable: Variable): string[] => {
+  const alias = ALIASES[variable]
+  return alias === undefined ? [variable] : [variable, alias]
+}
