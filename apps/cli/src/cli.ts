@@ -17,7 +17,7 @@ import { addExamples, pathOf } from './options.ts'
 const ENVIRONMENT = `
 Environment (or a .env file in this folder):
   SPARK_API_URL   address of the API; default: the Spark of this folder, or http://localhost:8883
-  SPARK_API_KEY   its key; default: the key in SPARK_DATA_DIR (.spark)
+  SPARK_API_KEY   its key, or SPARK_API_KEY_FILE: a file with it; default: the key in SPARK_DATA_DIR (.spark)
 Set both in one place: a key of the environment is not sent to an address that a file of this folder names,
 except to the Spark that you run in this folder.
 

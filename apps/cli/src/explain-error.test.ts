@@ -104,6 +104,13 @@ describe('explain', () => {
     })
   })
 
+  it('tells whoever has a wrong key in a file to correct that file', () => {
+    const fromFile = { ...connection, keyFrom: 'SPARK_API_KEY_FILE' }
+    expect(explain(new AuthenticationError('Invalid API key', { status: 401 }), fromFile).message).toBe(
+      'Invalid API key. http://localhost:8883 does not accept the key from SPARK_API_KEY_FILE; correct that file.',
+    )
+  })
+
   it('shows the stack of a bug', () => {
     expect(explain(new RangeError('oops'), null)).toMatchObject({
       exitCode: 1,

@@ -36,9 +36,10 @@ export const explain = (error: unknown, connection: Connection | null): { exitCo
         exitCode: EXIT.notAllowed,
         message: `There is no API key for ${at}. ${connection?.keyHint ?? 'Set SPARK_API_KEY.'}`,
       }
+    const fix = connection.keyFrom?.endsWith('_FILE') ? 'correct that file' : 'set SPARK_API_KEY'
     return {
       exitCode: EXIT.notAllowed,
-      message: `${said} ${at} does not accept the key from ${connection.keyFrom}; set SPARK_API_KEY.`,
+      message: `${said} ${at} does not accept the key from ${connection.keyFrom}; ${fix}.`,
     }
   }
   if (error instanceof PermissionError) return { exitCode: EXIT.notAllowed, message: said }

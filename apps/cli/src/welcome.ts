@@ -18,7 +18,7 @@ export const welcome = ({ url, made_api_key, data_dir }: Started): string => {
     lines.push(created ? `  API key   ${value}` : `  API key   in ${file}`)
     if (created) lines.push(`            shown this once; it is kept in ${file}`)
   } else {
-    lines.push('  API key   the one in SPARK_API_KEY')
+    lines.push('  API key   the one in SPARK_API_KEY, or in the file that SPARK_API_KEY_FILE names')
   }
   lines.push(
     `  API docs  ${url}/api/v1/docs`,

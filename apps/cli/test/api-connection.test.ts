@@ -71,6 +71,29 @@ describe('the key', () => {
     expect(find(env)).toMatchObject({ baseUrl: 'http://localhost:8883', apiKey: expected })
   })
 
+  it.each(['SPARK_API_KEY_FILE', 'AUTOMAGIK_SPARK_API_KEY_FILE'])('is read from the file in %s', async (name) => {
+    await put('key', `${KEY}\n`)
+    const env = { [name]: join(cwd, 'key'), SPARK_API_URL: api.url }
+    expect(await invoke(['sources', 'list'], { cwd, env })).toMatchObject({ code: 0 })
+    expect(api.received[0]?.headers['x-api-key']).toBe(KEY)
+  })
+
+  it('in a file that is of no use is an error that names the variable, the path and the reason', async () => {
+    const listed = (env: Record<string, string>) => invoke(['sources', 'list'], { cwd, env })
+    expect(await listed({ SPARK_API_KEY_FILE: '/nowhere/key' })).toMatchObject({
+      code: 1,
+      stderr: 'error: SPARK_API_KEY_FILE="/nowhere/key" cannot be read: there is no such file.\n',
+    })
+    expect(await listed({ SPARK_API_KEY_FILE: '/nowhere/key', SPARK_API_KEY: KEY })).toMatchObject({
+      code: 1,
+      stderr: 'error: SPARK_API_KEY and SPARK_API_KEY_FILE are both set: remove one of them.\n',
+    })
+    await put('key', 'two words')
+    const wrong = await listed({ SPARK_API_KEY_FILE: 'key' })
+    expect(wrong.stderr).toMatch(/SPARK_API_KEY_FILE/)
+    expect(wrong.stderr).not.toContain('two words')
+  })
+
   it.each([
     ['.spark', {}],
     ['elsewhere', { SPARK_DATA_DIR: 'elsewhere' }],
@@ -160,6 +183,26 @@ describe('a key is sent only to an address from the same place', () => {
     expect(stderr).toContain(`${join(cwd, '.spark/api-key')} is a link that leads out of its folder`)
   })
 
+  it.each([
+    ['the address in it', () => `SPARK_API_URL=${api.url}\n`, {}],
+    ['the port in it', () => `API_PORT=${api.port}\n`, {}],
+    ['the address of the environment', () => '', { SPARK_API_URL: 'own' }],
+    ['the default address', () => '', {}],
+  ])('a file that a .env names is not sent to %s', async (_, dotEnv, env) => {
+    await put('secret', KEY)
+    await put('.env', `${dotEnv()}SPARK_API_KEY_FILE=${join(cwd, 'secret')}\n`)
+    expect(await listen('SPARK_API_URL' in env ? { SPARK_API_URL: api.url } : {})).toEqual({
+      code: 4,
+      stderr: `error: SPARK_API_KEY_FILE of .env is read only for the Spark that you run on ${join(cwd, '.spark')}: set it and SPARK_API_URL in the environment.\n`,
+      heard: [],
+    })
+  })
+
+  it('a file that a .env names is not even read when there is another key', async () => {
+    await put('.env', 'SPARK_API_KEY_FILE=/nowhere/key\n')
+    expect(await listen({ SPARK_API_URL: api.url, SPARK_API_KEY: KEY })).toMatchObject({ code: 0, heard: [KEY] })
+  })
+
   it("a flow server's key of the environment is not sent to the address in .env, even when .env has a key for it", async () => {
     await put('.env', `SPARK_API_URL=${api.url}\nSPARK_API_KEY=${KEY}\n`)
     const { code, stderr } = await invoke(['sources', 'create', 'http://localhost:7860'], {
@@ -197,6 +240,9 @@ describe('a key is sent only to an address from the same place', () => {
     expect(await listen({ SPARK_API_KEY: KEY, SPARK_API_URL: api.url })).toMatchObject({ code: 0, heard: [KEY, KEY] })
     await put('.env', `SPARK_API_KEY=${KEY}\n`)
     expect(await listen({})).toMatchObject({ code: 0, heard: [KEY, KEY, KEY] })
+    await put('secret', `${KEY}\n`)
+    await put('.env', 'SPARK_API_KEY_FILE=secret\n')
+    expect(await listen({})).toMatchObject({ code: 0, heard: [KEY, KEY, KEY, KEY] })
     removePidFile()
     expect(await listen({})).toMatchObject({ code: 4 })
   })
