@@ -22,6 +22,20 @@ const HEALTH_CHECK = 'packages/db/test/health-check.test.ts'
 /** What is taken away: `from` must stand in the file exactly once from `after` on. */
 const mutations = [
   {
+    name: 'the version that an edit of a source names',
+    file: 'packages/db/src/sources.ts',
+    from: ' AND version = ANY ($${parameter}::int[])',
+    to: ' AND $${parameter}::int[] IS NOT NULL',
+    tests: ['apps/worker/test/versions.test.ts'],
+  },
+  {
+    name: 'the version that an edit of a schedule names',
+    file: 'packages/engine/src/schedules.ts',
+    from: 'if (!isAmong(versions, row.version))',
+    to: 'if (row.version < 0)',
+    tests: ['apps/worker/test/versions.test.ts'],
+  },
+  {
     name: 'the token of settle',
     file: queue('settle'),
     after: 'UPDATE tasks t SET phase = NULL',

@@ -475,7 +475,7 @@ describe('disable', () => {
   ])('%j gives the reason %j', async (body, reason) => {
     const answer = await api.call('POST', `/api/v1/schedules/${ID}/disable`, { body })
     expect([answer.status, answer.json.paused_reason]).toEqual([200, reason])
-    expect(api.calls.at(-1)).toEqual(['schedules.disable', ID, reason])
+    expect(api.calls.at(-1)).toEqual(['schedules.disable', ID, reason, null])
   })
 })
 

@@ -13,7 +13,7 @@ const ask = (origin: string) => ({
     'Access-Control-Request-Headers': 'x-api-key,content-type',
   },
 })
-const EXPOSED = ['X-Request-Id', 'X-Spark-Unreachable', 'Location', 'Retry-After']
+const EXPOSED = ['X-Request-Id', 'X-Spark-Unreachable', 'Location', 'ETag', 'Retry-After']
 
 describe('with *', () => {
   it('every origin may read every answer, errors too, but never with credentials', async () => {
@@ -40,6 +40,7 @@ describe('with *', () => {
     expect(headers.get('access-control-allow-methods')).toBe('GET, HEAD, POST, PUT, PATCH, DELETE')
     expect(headers.get('access-control-allow-headers')).toContain('X-API-Key')
     expect(headers.get('access-control-allow-headers')).toContain('Content-Type')
+    expect(headers.get('access-control-allow-headers')).toContain('If-Match')
     expect(Number(headers.get('access-control-max-age'))).toBeGreaterThan(0)
   })
 

@@ -1,4 +1,4 @@
-import { DomainError } from '@automagik-spark/core'
+import { ChangedError, DomainError } from '@automagik-spark/core'
 import { useFixture } from '@automagik-spark/testing/fixture'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RunningApi } from './running-api.ts'
@@ -87,6 +87,12 @@ const failures: [name: string, status: number, can: (row: Row) => boolean, fail:
     404,
     ({ endpoint }) => Boolean(endpoint.params ?? endpoint.body) || endpoint.id === 'workflows_remote_list',
     throwing(new DomainError('not_found', 'Flow a\ud83d not found')),
+  ],
+  [
+    'another version',
+    412,
+    ({ endpoint }) => 'If-Match' in (endpoint.requestHeaders ?? {}),
+    throwing(new ChangedError('source', 4)),
   ],
 ]
 

@@ -1,6 +1,6 @@
 import type { Health, Page, Schedule, Source, Task, Workflow } from '@automagik-spark/core'
 import { DomainError, getTask, listTasks, notFound, writeJson } from '@automagik-spark/core'
-import type { JsonBody } from '@automagik-spark/engine'
+import type { JsonBody, Versioned } from '@automagik-spark/engine'
 import { z } from 'zod'
 import type { ApiEngine } from '../src/engine-port.ts'
 
@@ -13,7 +13,8 @@ export const NOW = new Date('2026-03-01T12:00:00.000Z')
 export const ID = '019aa000-0000-7000-8000-000000000001'
 export const OTHER_ID = '019aa000-0000-7000-8000-0000000000ff'
 
-export const source: Source = {
+export const source: Versioned<Source> = {
+  version: 3,
   id: ID,
   name: 'Lab',
   source_type: 'langflow',
@@ -76,7 +77,8 @@ export const task: Task = {
   created_at: NOW,
   updated_at: NOW,
 }
-export const schedule: Schedule = {
+export const schedule: Versioned<Schedule> = {
+  version: 5,
   id: ID,
   workflow_id: ID,
   name: null,

@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import type { Source } from '@automagik-spark/core'
 import { describe, expect, it } from 'vitest'
 import { makeApi } from '../src/api.ts'
 import { ID, makeFakeEngine, NOW, source, task } from './fake-engine.ts'
@@ -27,7 +26,7 @@ const open = async (port: number) => {
 const slowValidation = (engine: ReturnType<typeof makeFakeEngine>['engine']) => {
   const state = { asked: false, finish: () => {} }
   engine.sources.validate = () =>
-    new Promise<Source>((resolve) => {
+    new Promise<typeof source>((resolve) => {
       state.asked = true
       state.finish = () => resolve(source)
     })

@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'too_large'
   | 'unsupported_media_type'
+  | 'changed'
   | 'unavailable'
 
 export type FieldError = { path: string; message: string }
@@ -27,6 +28,19 @@ export class DomainError extends Error {
 
 export const notFound = (what: 'Source' | 'Workflow' | 'Task' | 'Schedule'): DomainError =>
   new DomainError('not_found', `${what} not found`)
+
+/** The caller has read another version of a source or schedule than there is now. */
+export class ChangedError extends DomainError {
+  readonly version: number
+
+  constructor(what: 'source' | 'schedule', version: number) {
+    super(
+      'changed',
+      `If-Match: the ${what} has version "${version}" now, which is not what you sent: read it again, and repeat your change with its ETag`,
+    )
+    this.version = version
+  }
+}
 
 /** A field of the request is wrong. `message` follows the name of the field: `timezone: "Mars/X" is not …`. */
 export const invalid = (path: string, message: string): DomainError =>

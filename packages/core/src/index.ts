@@ -5,7 +5,7 @@ export { ceilToSecond, DAY, floorToSecond, HOUR, MINUTE, SECOND } from './clock.
 export type { Page, PageQuery } from './contract/common.ts'
 export { DEFAULT_PAGE_SIZE, ErrorAnswer, Json, MAX_PAGE_SIZE, Text, Timestamp } from './contract/common.ts'
 export type { Endpoint, Method, Tag } from './contract/endpoint.ts'
-export { endpoint } from './contract/endpoint.ts'
+export { endpoint, etag } from './contract/endpoint.ts'
 export { endpoints } from './contract/endpoints.ts'
 export { getHealth, getReady, getServiceInfo, Health, Ready, ServiceInfo } from './contract/health.ts'
 export {
@@ -87,7 +87,7 @@ export {
 } from './contract/workflows.ts'
 export { decodeText, withUnixLineEnds } from './decode-text.ts'
 export type { ErrorCode, FailureClass, FieldError } from './errors.ts'
-export { DomainError, invalid, notFound, SourceError } from './errors.ts'
+export { ChangedError, DomainError, invalid, notFound, SourceError } from './errors.ts'
 export { isObject } from './json/is-object.ts'
 export type { JsonNode } from './json/node.ts'
 export { jsonNode } from './json/node.ts'

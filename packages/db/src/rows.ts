@@ -104,6 +104,7 @@ export type ScheduleRow = {
   next_run_at: Date | null
   last_run_at: Date | null
   run_count: number
+  version: number
   created_at: Date
   updated_at: Date
 }

@@ -34,6 +34,7 @@ const WRITTEN_BY: Record<keyof ScheduleRow, 'edit' | 'insert' | 'fire'> = {
   next_run_at: 'edit',
   last_run_at: 'fire',
   run_count: 'edit',
+  version: 'edit',
   created_at: 'insert',
   updated_at: 'edit',
 }

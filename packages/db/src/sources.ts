@@ -25,6 +25,11 @@ export type SourceChange = Partial<
   Pick<SourceRow, 'name' | 'source_type' | 'url' | 'api_key' | 'status' | 'max_concurrency' | 'updated_at'>
 > & { seen?: SourceRow['version_info'] }
 
+/** The versions that a source may have for a write; null: any. */
+type Versions = readonly number[] | null
+const hasVersion = (versions: Versions, parameter: number): string =>
+  versions ? ` AND version = ANY ($${parameter}::int[])` : ''
+
 export const makeSources = (prisma: Client, sql: SqlPool) => ({
   /** Null: another source has this URL. */
   async insert(row: Omit<SourceRow, 'version'>): Promise<SourceRow | null> {
@@ -100,15 +105,19 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
 
   /**
    * Writes what a user changed, all or nothing, together with the version that its server has just answered (`seen`). `due`: the source was resumed, so
-   * its waiting schedules are due now. `'duplicate'`: another source has the new URL. Null: there is no such source.
+   * its waiting schedules are due now. `'duplicate'`: another source has the new URL. Null: there is no such source, or it has none of `versions`.
    */
-  async update(id: string, { status, seen, ...change }: SourceChange): Promise<{ due: boolean } | null | 'duplicate'> {
+  async update(
+    id: string,
+    { status, seen, ...change }: SourceChange,
+    versions: Versions = null,
+  ): Promise<{ due: boolean } | null | 'duplicate'> {
     try {
       return await sql.transaction(async (tx) => {
         const sets = Object.keys(change).map((column, i) => `${column} = $${i + 2}, `)
         const { rowCount } = await tx.query(
-          `UPDATE sources SET ${sets.join('')}version = version + 1 WHERE id = $1 AND deleted_at IS NULL`,
-          [id, ...Object.values(change)],
+          `UPDATE sources SET ${sets.join('')}version = version + 1 WHERE id = $1 AND deleted_at IS NULL${hasVersion(versions, sets.length + 2)}`,
+          [id, ...Object.values(change), ...(versions ? [versions] : [])],
         )
         if (rowCount === 0) return null
         const resumed = seen !== undefined && (await seenUp(tx, id, seen))?.resumed === true
@@ -133,13 +142,16 @@ export const makeSources = (prisma: Client, sql: SqlPool) => ({
     )
   },
 
-  /** Hides the source with its workflows, cancels its pending tasks and asks the running ones to stop, in one transaction. */
-  async hide(id: string): Promise<boolean> {
+  /**
+   * Hides the source with its workflows, cancels its pending tasks and asks the running ones to stop, in one transaction. False: there is no such
+   * source, or it has none of `versions`.
+   */
+  async hide(id: string, versions: Versions = null): Promise<boolean> {
     return sql.transaction(async (tx) => {
       const { rowCount } = await tx.query(
-        `WITH gone AS (UPDATE sources SET deleted_at = spark_now() WHERE id = $1 AND deleted_at IS NULL RETURNING url)
+        `WITH gone AS (UPDATE sources SET deleted_at = spark_now() WHERE id = $1 AND deleted_at IS NULL${hasVersion(versions, 2)} RETURNING url)
          INSERT INTO discoveries (url, found_at) SELECT url, spark_now() FROM gone ON CONFLICT (url) DO UPDATE SET url = excluded.url`,
-        [id],
+        [id, ...(versions ? [versions] : [])],
       )
       if (rowCount === 0) return false
       await tx.query(`UPDATE workflows SET deleted_at = spark_now() WHERE source_id = $1 AND deleted_at IS NULL`, [id])

@@ -14,6 +14,7 @@ import type {
   UpdateSchedule,
 } from '@automagik-spark/core'
 import {
+  ChangedError,
   decide,
   defaultCatchupWindow,
   descriptionOf,
@@ -52,6 +53,8 @@ import type { Ids } from './ids.ts'
 import { pageArgs, toPage } from './page.ts'
 import type { Runs } from './runs.ts'
 import type { ValidateRun } from './validate-run.ts'
+import type { Versioned, Versions } from './versions.ts'
+import { isAmong } from './versions.ts'
 import { announceDue } from './wake-ups/announce.ts'
 import type { WakeUps } from './wake-ups/wake-ups.ts'
 
@@ -65,7 +68,7 @@ type Deps = {
   default_timeout: number
 }
 
-const toSchedule = (row: ScheduleView, now: Date): Schedule => {
+const toSchedule = (row: ScheduleView, now: Date): Versioned<Schedule> => {
   const { anchor: _, decided_until: __, ...shown } = row
   return {
     ...shown,
@@ -85,16 +88,23 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
     if (!row) throw notFound('Schedule')
     return row
   }
-  /** Locks the row, writes what `change` returns, and arms a wake-up for the next due time after the commit. */
+  /** Locks the row as one of `versions`, so that no other edit comes between. */
+  const lockAs = async (tx: Sql, id: string, versions: Versions): Promise<LockedSchedule> => {
+    const row = await lockSchedule(tx, id)
+    if (!row) throw notFound('Schedule')
+    if (!isAmong(versions, row.version)) throw new ChangedError('schedule', row.version)
+    return row
+  }
+  /** Locks the row, writes what `change` returns with the next version, and arms a wake-up for the next due time after the commit. */
   const edit = async (
     id: string,
+    versions: Versions,
     change: (tx: Sql, row: LockedSchedule, now: Date) => Promise<ScheduleRow>,
-  ): Promise<Schedule> => {
+  ): Promise<Versioned<Schedule>> => {
     const shown = await db.sql.transaction(async (tx) => {
-      const row = await lockSchedule(tx, id)
-      if (!row) throw notFound('Schedule')
+      const row = await lockAs(tx, id, versions)
       const now = await sqlNow(tx)
-      await updateSchedule(tx, { ...(await change(tx, row, now)), updated_at: now })
+      await updateSchedule(tx, { ...(await change(tx, row, now)), version: row.version + 1, updated_at: now })
       return view(tx, id)
     })
     if (shown.next_run_at) await announce(shown.next_run_at)
@@ -169,7 +179,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
   }
 
   return {
-    async create(input: CreateSchedule): Promise<Schedule> {
+    async create(input: CreateSchedule): Promise<Versioned<Schedule>> {
       await validateRun({ workflow_id: input.workflow_id, input: input.input_value, tweaks: input.tweaks })
       const id = ids.next()
       const insert = () =>
@@ -189,6 +199,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
             next_run_at: null,
             last_run_at: null,
             run_count: 0,
+            version: 1,
             created_at: now,
             updated_at: now,
           }
@@ -213,7 +224,7 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
       return toPage(rows, query, asShown, (row) => row.id)
     },
 
-    async get(id: string): Promise<Schedule> {
+    async get(id: string): Promise<Versioned<Schedule>> {
       return asShown(await view(db.sql, id))
     },
 
@@ -221,13 +232,14 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
     async replace(
       id: string,
       { workflow_id, schedule_type, schedule_expr, ...rest }: ReplaceSchedule,
-    ): Promise<Schedule> {
+      versions: Versions = null,
+    ): Promise<Versioned<Schedule>> {
       await validateRun({
         workflow_id: workflow_id ?? (await view(db.sql, id)).workflow_id,
         input: rest.input_value,
         tweaks: rest.tweaks,
       })
-      return edit(id, (tx, row, now) =>
+      return edit(id, versions, (tx, row, now) =>
         withFields(
           tx,
           row,
@@ -243,9 +255,13 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
       )
     },
 
-    async update(id: string, { status, ...given }: UpdateSchedule): Promise<Schedule> {
+    async update(
+      id: string,
+      { status, ...given }: UpdateSchedule,
+      versions: Versions = null,
+    ): Promise<Versioned<Schedule>> {
       await validateChange(id, given)
-      return edit(id, async (tx, row, now) => {
+      return edit(id, versions, async (tx, row, now) => {
         const fields = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
         const changed =
           Object.keys(fields).length === 0
@@ -262,21 +278,23 @@ export const makeSchedules = ({ db, wakeUps, clock, ids, runs, validateRun, defa
       })
     },
 
-    async remove(id: string): Promise<Schedule> {
+    async remove(id: string, versions: Versions = null): Promise<Schedule> {
       return db.sql.transaction(async (tx) => {
-        if (!(await lockSchedule(tx, id))) throw notFound('Schedule')
+        await lockAs(tx, id, versions)
         const row = await view(tx, id)
         await removeSchedule(tx, id)
         return asShown(row)
       })
     },
 
-    async enable(id: string): Promise<Schedule> {
-      return edit(id, (tx, row, now) => enabled(tx, row, now))
+    async enable(id: string, versions: Versions = null): Promise<Versioned<Schedule>> {
+      return edit(id, versions, (tx, row, now) => enabled(tx, row, now))
     },
 
-    async disable(id: string, reason: string | null): Promise<Schedule> {
-      return edit(id, async (_tx, row) => disabled(row, row.status === 'stopped' ? 'stopped' : 'paused', reason))
+    async disable(id: string, reason: string | null, versions: Versions = null): Promise<Versioned<Schedule>> {
+      return edit(id, versions, async (_tx, row) =>
+        disabled(row, row.status === 'stopped' ? 'stopped' : 'paused', reason),
+      )
     },
 
     async run(id: string): Promise<Task> {

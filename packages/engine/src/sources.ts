@@ -7,12 +7,14 @@ import {
   normalizeSourceUrl,
 } from '@automagik-spark/adapters'
 import type { Clock, CreateSource, Page, PageQuery, Source, SourceType, UpdateSource } from '@automagik-spark/core'
-import { DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
+import { ChangedError, DomainError, invalid, notFound, SourceError } from '@automagik-spark/core'
 import type { Db, SourceChange, SourceRow } from '@automagik-spark/db'
 import type { Ids } from './ids.ts'
 import { keyPlace } from './open-source.ts'
 import { pageArgs, toPage } from './page.ts'
 import type { Vault } from './vault.ts'
+import type { Versioned, Versions } from './versions.ts'
+import { isAmong } from './versions.ts'
 import { announceDue } from './wake-ups/announce.ts'
 import type { WakeUps } from './wake-ups/wake-ups.ts'
 
@@ -26,7 +28,7 @@ type Deps = {
   addSecret: (secret: string) => void
 }
 
-const toSource = ({ hold_from: _, hold_until: __, version: ___, api_key: ____, ...row }: SourceRow): Source => row
+const toSource = ({ hold_from: _, hold_until: __, api_key: ___, ...row }: SourceRow): Versioned<Source> => row
 
 type Server = { source_type: SourceType | undefined; url: string; api_key: string | null }
 
@@ -37,6 +39,14 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
     if (!row) throw notFound('Source')
     return row
   }
+  /** The source, for an edit of one of these versions. Only the write itself decides; this spares a server its validation. */
+  const readAs = async (id: string, versions: Versions): Promise<SourceRow> => {
+    const row = await found(id)
+    if (!isAmong(versions, row.version)) throw new ChangedError('source', row.version)
+    return row
+  }
+  /** Why a write found no source: it was deleted, or another edit came first. */
+  const missed = async (id: string) => new ChangedError('source', (await found(id)).version)
   const duplicate = (url: string) => {
     const message = `Source with URL ${url} already exists`
     return new DomainError('invalid', message, { errors: [{ path: 'url', message }] })
@@ -82,7 +92,7 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
   }
 
   return {
-    async create(input: CreateSource): Promise<Source> {
+    async create(input: CreateSource): Promise<Versioned<Source>> {
       const given = normalizeSourceUrl(input.url)
       if (await db.sources.findByUrl(given)) throw duplicate(given)
       const { url, source_type, version_info } = await probe({
@@ -123,13 +133,13 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
       )
     },
 
-    async get(id: string): Promise<Source> {
+    async get(id: string): Promise<Versioned<Source>> {
       return toSource(await found(id))
     },
 
     /** Validates a new url, key or type before it stores anything; then it stores all fields or none. */
-    async update(id: string, patch: UpdateSource): Promise<Source> {
-      const row = await found(id)
+    async update(id: string, patch: UpdateSource, versions: Versions = null): Promise<Versioned<Source>> {
+      const row = await readAs(id, versions)
       const { status, api_key, url: givenUrl, ...rest } = patch
       const change: SourceChange = { updated_at: clock.now() }
       if (status !== undefined) change.status = status
@@ -167,15 +177,15 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
           api_key !== undefined && { api_key: sealKey(id, api_key) },
         )
       }
-      const updated = await db.sources.update(id, change)
+      const updated = await db.sources.update(id, change, versions)
       if (updated === 'duplicate') throw duplicate(change.url ?? url)
-      if (!updated) throw notFound('Source')
+      if (!updated) throw await missed(id)
       if (updated.due) await announce(clock.now())
       return toSource(await found(id))
     },
 
     /** Checks the server now and stores the result. A failure is stored too, and is a 400. */
-    async validate(id: string): Promise<Source> {
+    async validate(id: string): Promise<Versioned<Source>> {
       const row = await found(id)
       try {
         const { version_info } = await probe(
@@ -192,8 +202,8 @@ export const makeSources = ({ db, wakeUps, clock, ids, vault, pool, addSecret }:
       return toSource(await found(id))
     },
 
-    async remove(id: string): Promise<void> {
-      if (!(await db.sources.hide(id))) throw notFound('Source')
+    async remove(id: string, versions: Versions = null): Promise<void> {
+      if (!(await db.sources.hide(id, versions))) throw await missed(id)
     },
   }
 }

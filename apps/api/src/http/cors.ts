@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-const EXPOSED = 'X-Request-Id, X-Spark-Unreachable, Location, Retry-After, Preference-Applied, Allow'
+const EXPOSED = 'X-Request-Id, X-Spark-Unreachable, Location, ETag, Retry-After, Preference-Applied, Allow'
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE'
-const HEADERS = 'X-API-Key, Content-Type, X-Request-Id, Prefer'
+const HEADERS = 'X-API-Key, Content-Type, X-Request-Id, Prefer, If-Match'
 const MAX_AGE_SECONDS = '600'
 
 /** Sets the headers that a browser needs. `origins` is `*`, then without credentials, or a list that is compared exactly. */

@@ -1,9 +1,10 @@
 import type { ErrorAnswer, ErrorCode } from '@automagik-spark/core'
-import { DomainError, wellFormedJson } from '@automagik-spark/core'
+import { ChangedError, DomainError, wellFormedJson } from '@automagik-spark/core'
 import type { ErrorRequestHandler } from 'express'
 import type { Logger } from '../logger.ts'
 import { send } from './answer.ts'
 import { ClientLeft } from './body.ts'
+import { etagOf } from './etag.ts'
 import { loggedPath } from './logged-path.ts'
 import { requestIdOf } from './request-id.ts'
 
@@ -12,6 +13,7 @@ const statuses: Record<ErrorCode, number> = {
   unauthenticated: 401,
   not_found: 404,
   method_not_allowed: 405,
+  changed: 412,
   too_large: 413,
   unsupported_media_type: 415,
   unavailable: 503,
@@ -39,7 +41,8 @@ export const makeErrorHandler = ({ logger, isStopping, noteFailure }: Deps): Err
     if (error instanceof ClientLeft || res.destroyed) return
     const known = foreseen(error)
     if (known) {
-      send(res, statuses[known.code], errorText(known.message, known.errors))
+      const headers = known instanceof ChangedError ? { ETag: etagOf(known.version) } : {}
+      send(res, statuses[known.code], errorText(known.message, known.errors), headers)
       return
     }
     const why = noteFailure(error)

@@ -1,5 +1,5 @@
 import type { Endpoint } from '@automagik-spark/core'
-import { ErrorAnswer } from '@automagik-spark/core'
+import { ErrorAnswer, etag } from '@automagik-spark/core'
 import { z } from 'zod'
 
 type Json = { [key: string]: unknown }
@@ -70,6 +70,7 @@ const errors = {
   Unauthorized: ['401', 'The key is missing or wrong'],
   NotFound: ['404', 'There is nothing with this id, or at this address'],
   TooSlow: ['408', 'The request did not arrive in time'],
+  Changed: ['412', 'The version is none that `If-Match` names: nothing was done, and `ETag` has the present version'],
   TooLarge: ['413', 'The body is larger than 1 MiB'],
   NotJson: ['415', 'The Content-Type is not JSON'],
   LargeHeaders: ['431', 'The headers are larger than 16 KiB'],
@@ -79,13 +80,14 @@ const errors = {
 type ErrorName = keyof typeof errors
 
 const errorsOf = (endpoint: Endpoint): ErrorName[] => {
-  const { params, queryNames, body, emptyBody, open, status, alsoStatus = [] } = endpoint
+  const { params, queryNames, body, emptyBody, open, status, alsoStatus = [], requestHeaders = {} } = endpoint
   const takesBody = body !== undefined || emptyBody === true
   const names: ErrorName[] = [
     'BadRequest',
     ...(open ? [] : (['Unauthorized'] as const)),
     ...(params || body || queryNames ? (['NotFound'] as const) : []),
     'TooSlow',
+    ...('If-Match' in requestHeaders ? (['Changed'] as const) : []),
     ...(takesBody ? (['TooLarge', 'NotJson'] as const) : []),
     'LargeHeaders',
     'InternalError',
@@ -198,7 +200,11 @@ export const makeOpenApi = (endpoints: readonly Endpoint[], version: string): Js
       responses: Object.fromEntries(
         Object.entries(errors).map(([name, [, description]]) => [
           name,
-          { description, headers: headersOf(), content: { 'application/json': { schema: error } } },
+          {
+            description,
+            headers: headersOf(name === 'Changed' ? etag : {}),
+            content: { 'application/json': { schema: error } },
+          },
         ]),
       ),
       schemas: Object.fromEntries(Object.entries(schemas.components).sort(([a], [b]) => (a < b ? -1 : 1))),

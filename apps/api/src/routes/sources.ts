@@ -8,20 +8,21 @@ import {
   validateSource,
 } from '@automagik-spark/core'
 import type { ApiEngine } from '../engine-port.ts'
-import { handle, reply } from '../http/handle.ts'
+import { expected, withEtag } from '../http/etag.ts'
+import { handle } from '../http/handle.ts'
 
 export const sourceRoutes = ({ sources }: Pick<ApiEngine, 'sources'>) => [
   handle(createSource, async ({ body }) => {
     const source = await sources.create(body)
-    return reply(source, { headers: { Location: `/api/v1/sources/${source.id}` } })
+    return withEtag(source, { Location: `/api/v1/sources/${source.id}` })
   }),
   handle(listSources, ({ query }) => sources.list(query)),
-  handle(getSource, ({ params }) => sources.get(params.id)),
-  handle(updateSource, ({ params, body }) => sources.update(params.id, body)),
-  handle(replaceSource, ({ params, body }) => sources.update(params.id, body)),
-  handle(validateSource, ({ params }) => sources.validate(params.id)),
-  handle(deleteSource, async ({ params }) => {
-    await sources.remove(params.id)
+  handle(getSource, async ({ params }) => withEtag(await sources.get(params.id))),
+  handle(updateSource, async (call) => withEtag(await sources.update(call.params.id, call.body, expected(call)))),
+  handle(replaceSource, async (call) => withEtag(await sources.update(call.params.id, call.body, expected(call)))),
+  handle(validateSource, async ({ params }) => withEtag(await sources.validate(params.id))),
+  handle(deleteSource, async (call) => {
+    await sources.remove(call.params.id, expected(call))
     return { message: 'Source deleted successfully' }
   }),
 ]

@@ -45,5 +45,15 @@ export type Endpoint<
 /** For calls that create something or start a run. */
 export const location = { Location: 'where the answer can be read again' } as const
 
+/** For calls that answer with one source or one schedule. */
+export const etag = {
+  ETag: 'the version, such as `"3"`: edits raise it; runs, health checks and automatic pauses do not',
+} as const
+/** For calls that change one source or one schedule. */
+export const ifMatch = {
+  'If-Match':
+    'the `ETag` that you read, or several with commas between them: the call does nothing and answers 412 when the version is none of them; `*` is any version',
+} as const
+
 /** Types one row: it keeps its exact type, and an unknown key is a compile error. */
 export const endpoint = <const E extends Endpoint>(row: E & Record<Exclude<keyof E, keyof Endpoint>, never>): E => row

@@ -19,7 +19,7 @@ import {
   Uuid,
   wholeNumber,
 } from './common.ts'
-import { endpoint, location } from './endpoint.ts'
+import { endpoint, etag, ifMatch, location } from './endpoint.ts'
 import { RetryOn, Task } from './tasks.ts'
 import { runOptions } from './workflows.ts'
 
@@ -204,7 +204,7 @@ export const createSchedule = endpoint({
   body: CreateSchedule,
   status: 201,
   response: Schedule,
-  answerHeaders: location,
+  answerHeaders: { ...location, ...etag },
 })
 export const listSchedules = endpoint({
   ...common,
@@ -254,6 +254,7 @@ export const getSchedule = endpoint({
   params: IdParams,
   status: 200,
   response: Schedule,
+  answerHeaders: etag,
 })
 export const replaceSchedule = endpoint({
   ...common,
@@ -267,6 +268,8 @@ export const replaceSchedule = endpoint({
   body: ReplaceSchedule,
   status: 200,
   response: Schedule,
+  requestHeaders: ifMatch,
+  answerHeaders: etag,
 })
 export const updateSchedule = endpoint({
   ...common,
@@ -278,6 +281,8 @@ export const updateSchedule = endpoint({
   body: UpdateSchedule,
   status: 200,
   response: Schedule,
+  requestHeaders: ifMatch,
+  answerHeaders: etag,
 })
 export const deleteSchedule = endpoint({
   ...common,
@@ -290,6 +295,7 @@ export const deleteSchedule = endpoint({
   params: IdParams,
   status: 200,
   response: Schedule,
+  requestHeaders: ifMatch,
 })
 export const enableSchedule = endpoint({
   ...common,
@@ -301,6 +307,8 @@ export const enableSchedule = endpoint({
   emptyBody: true,
   status: 200,
   response: Schedule,
+  requestHeaders: ifMatch,
+  answerHeaders: etag,
 })
 export const disableSchedule = endpoint({
   ...common,
@@ -315,6 +323,8 @@ export const disableSchedule = endpoint({
     .meta({ id: 'DisableSchedule', examples: [{ reason: 'the flow is being changed' }] }),
   status: 200,
   response: Schedule,
+  requestHeaders: ifMatch,
+  answerHeaders: etag,
 })
 export const runSchedule = endpoint({
   ...common,

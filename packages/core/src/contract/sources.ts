@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { listWords } from '../list-words.ts'
 import { IdParams, oneOf, page, pageOf, Text, Timestamp, Uuid } from './common.ts'
-import { endpoint, location } from './endpoint.ts'
+import { endpoint, etag, ifMatch, location } from './endpoint.ts'
 
 /** The kinds of flow servers that this version can talk to; what is known of each stands in adapters. */
 const SOURCE_TYPES = ['langflow', 'automagik-agents', 'automagik-hive'] as const
@@ -88,7 +88,7 @@ export const createSource = endpoint({
   body: CreateSource,
   status: 201,
   response: Source,
-  answerHeaders: location,
+  answerHeaders: { ...location, ...etag },
 })
 export const listSources = endpoint({
   ...common,
@@ -109,6 +109,7 @@ export const getSource = endpoint({
   params: IdParams,
   status: 200,
   response: Source,
+  answerHeaders: etag,
 })
 export const updateSource = endpoint({
   ...common,
@@ -121,6 +122,8 @@ export const updateSource = endpoint({
   body: UpdateSource,
   status: 200,
   response: Source,
+  requestHeaders: ifMatch,
+  answerHeaders: etag,
 })
 /** Old clients send only some fields with PUT, so it does what PATCH does. */
 export const replaceSource = endpoint({
@@ -140,6 +143,7 @@ export const validateSource = endpoint({
   emptyBody: true,
   status: 200,
   response: Source,
+  answerHeaders: etag,
 })
 export const deleteSource = endpoint({
   ...common,
@@ -151,4 +155,5 @@ export const deleteSource = endpoint({
   params: IdParams,
   status: 200,
   response: SourceDeleted,
+  requestHeaders: ifMatch,
 })
