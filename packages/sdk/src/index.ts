@@ -61,9 +61,10 @@ export {
   TimeoutError,
   UnprocessableError,
 } from './errors.ts'
+export { etagOf } from './etags.ts'
 export { RawJson, stringifyJson } from './json.ts'
 export type { List, Page } from './page.ts'
-export type { Fetch, OnAnswer, RequestOptions } from './request.ts'
+export type { ChangeOptions, Fetch, OnAnswer, RequestOptions } from './request.ts'
 export type { WaitOptions } from './resources/tasks.ts'
 export { isFinished, resultText } from './resources/tasks.ts'
 export type { RemoteFlows, RunOptions } from './resources/workflows.ts'

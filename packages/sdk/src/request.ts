@@ -1,6 +1,7 @@
 import ky, { HTTPError } from 'ky'
 import { makeDeadline } from './deadline.ts'
 import { BadRequestError, ConnectionError, errorOf, SparkError, TimeoutError } from './errors.ts'
+import { rememberEtag } from './etags.ts'
 import { parseJson, stringifyJson } from './json.ts'
 import { isPlatformTimeout, reasonOf, surelyNotSent } from './network.ts'
 
@@ -12,7 +13,13 @@ export type RequestOptions = {
   timeout?: number | undefined
 }
 
-export type Call = RequestOptions & {
+/** The last argument of a call that changes one source or one schedule. */
+export type ChangeOptions = RequestOptions & {
+  /** The ETag of what you read (`etagOf`): if somebody has changed it since, the call does nothing and is a `PreconditionFailedError`. */
+  ifMatch?: string | undefined
+}
+
+export type Call = ChangeOptions & {
   method: 'get' | 'post' | 'put' | 'patch' | 'delete'
   /** Segments below `/api/v1`; each is encoded. */
   path: readonly string[]
@@ -144,6 +151,7 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer
             ...(body === undefined ? {} : { 'content-type': 'application/json' }),
             ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
             ...(call.prefer === undefined ? {} : { prefer: call.prefer }),
+            ...(call.ifMatch === undefined ? {} : { 'if-match': call.ifMatch }),
           },
           ...(body === undefined ? {} : { body }),
           signal,
@@ -169,6 +177,7 @@ export const makeSend = ({ baseUrl, apiKey, timeout, maxRetries, fetch, onAnswer
           status: response.status,
         })
       }
+      rememberEtag(data, response.headers.get('etag'))
       onAnswer?.(data, text)
       return { data: data as T, status: response.status, headers: response.headers } // the contract test of the API proves the shape
     } catch (error) {

@@ -5,8 +5,10 @@ import {
   BadRequestError,
   ConflictError,
   ConnectionError,
+  etagOf,
   NotFoundError,
   PermissionError,
+  PreconditionFailedError,
   ServerError,
   Spark,
   SparkError,
@@ -42,6 +44,7 @@ describe('errors', () => {
     [403, PermissionError],
     [404, NotFoundError],
     [409, ConflictError],
+    [412, PreconditionFailedError],
     [500, ServerError],
     [405, SparkError],
   ])('a %i arrives as its class with what the server said', async (status, Kind) => {
@@ -401,5 +404,36 @@ describe('lists and waits', () => {
     await spark.workflows.run('w', 'olá 👋')
     expect(JSON.parse(server.received[0]!.body)).toEqual({ input_value: 'olá 👋' })
     expect(server.received[0]!.headers['content-type']).toBe('application/json')
+  })
+})
+
+describe('ETags', () => {
+  it('of a source or schedule go into ifMatch, and no field of theirs changes', async () => {
+    const { server, spark } = await serve((_, response, count) =>
+      json(response, 200, { id: 'an-id' }, { etag: `"${count}"` }),
+    )
+    const source = await spark.sources.get('an-id')
+    expect(source).toEqual({ id: 'an-id' })
+    const changed = await spark.sources.update('an-id', { name: 'New' }, { ifMatch: etagOf(source) })
+    await spark.sources.delete('an-id', { ifMatch: etagOf(changed) })
+    const schedule = await spark.schedules.enable('an-id')
+    await spark.schedules.replace('an-id', {}, { ifMatch: etagOf(schedule) })
+    await spark.schedules.disable('an-id', {}, { ifMatch: '"9"' })
+    await spark.schedules.delete('an-id', { ifMatch: '*' })
+    expect(server.received.map(({ headers }) => headers['if-match'])).toEqual([
+      undefined,
+      '"1"',
+      '"2"',
+      undefined,
+      '"4"',
+      '"9"',
+      '*',
+    ])
+  })
+
+  it('are not known of copies, which is an error and never a change without ifMatch', async () => {
+    const { spark } = await serve((_, response) => json(response, 200, { id: 'an-id' }, { etag: '"1"' }))
+    const copy = { ...(await spark.schedules.get('an-id')) }
+    expect(() => etagOf(copy)).toThrow(/^this object has no ETag/)
   })
 })

@@ -52,6 +52,7 @@ const spark: Answer = ({ method, url }, response) => {
   if (path === '/workflows/remote') return json(response, 200, [{ id: 'f1' }], { 'x-spark-unreachable': '' })
   if (path === '/workflows/sync/f1') return json(response, 201, { id: 'w1' })
   if (path === '/workflows/w1/run' || path === '/tasks/t1') return json(response, 200, task)
+  if (path === '/schedules/w1') return json(response, 200, { id: 'w1', jitter: 0 }, { etag: '"3"' })
   if (method === 'GET')
     return json(response, 200, {
       items: [path === '/tasks' ? { ...task, error: 'broken' } : { id: 'w1' }],
@@ -228,7 +229,7 @@ describe('README', () => {
       } finally {
         await server.stop()
       }
-      expect(said).toEqual(['completed Hello to you []\n', '1 of 1\nt1 broken\n', ''])
+      expect(said).toEqual(['completed Hello to you []\n', '1 of 1\nt1 broken\n', '', ''])
     },
     patient(60_000),
   )

@@ -14,7 +14,7 @@ import type {
   UpdateSchedule,
 } from '../contract-types.ts'
 import { makeList } from '../page.ts'
-import { dataOf, type RequestOptions, type Send } from '../request.ts'
+import { type ChangeOptions, dataOf, type RequestOptions, type Send } from '../request.ts'
 
 export const makeSchedules = (send: Send) => ({
   /**
@@ -34,19 +34,19 @@ export const makeSchedules = (send: Send) => ({
   get: (id: string, options?: RequestOptions) =>
     dataOf(send<Schedule>({ method: 'get', path: ['schedules', id], ...options })),
   /** Replaces all options: a field that is left out gets its default, except workflow_id, type and expression, which are kept. The status stays. */
-  replace: (id: string, schedule: ReplaceSchedule, options?: RequestOptions) =>
+  replace: (id: string, schedule: ReplaceSchedule, options?: ChangeOptions) =>
     dataOf(send<Schedule>({ method: 'put', path: ['schedules', id], body: schedule, ...options })),
   /** Changes the given fields; null clears a field. */
-  update: (id: string, changes: UpdateSchedule, options?: RequestOptions) =>
+  update: (id: string, changes: UpdateSchedule, options?: ChangeOptions) =>
     dataOf(send<Schedule>({ method: 'patch', path: ['schedules', id], body: changes, ...options })),
   /** Deletes a schedule and answers with it. Its pending tasks are cancelled, its running tasks finish. */
-  delete: (id: string, options?: RequestOptions) =>
+  delete: (id: string, options?: ChangeOptions) =>
     dataOf(send<Schedule>({ method: 'delete', path: ['schedules', id], ...options })),
   /** Resumes a paused schedule. Due times of the pause do not run. */
-  enable: (id: string, options?: RequestOptions) =>
+  enable: (id: string, options?: ChangeOptions) =>
     dataOf(send<Schedule>({ method: 'post', path: ['schedules', id, 'enable'], ...options })),
   /** Pauses a schedule; `reason` is shown as `paused_reason`. Pending tasks still run. */
-  disable: (id: string, why: DisableSchedule = {}, options?: RequestOptions) =>
+  disable: (id: string, why: DisableSchedule = {}, options?: ChangeOptions) =>
     dataOf(send<Schedule>({ method: 'post', path: ['schedules', id, 'disable'], body: why, ...options })),
   /** Starts one run now, besides the planned times; answers with the pending task. */
   run: (id: string, options?: RequestOptions) =>
