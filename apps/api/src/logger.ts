@@ -1,4 +1,4 @@
-type Write = (fields: Record<string, unknown>, message: string) => void
+import type { Logger as EngineLogger } from '@automagik-spark/engine'
 
 /** The part of a logger that the API uses. */
-export type Logger = { debug: Write; info: Write; warn: Write; error: Write }
+export type Logger = Omit<EngineLogger, 'child'>

@@ -68,7 +68,7 @@ export {
   resetFailures,
   updateSchedule,
 } from './schedules.ts'
-export type { SourceChange } from './sources.ts'
+export type { SourceChange, Versions } from './sources.ts'
 export type { PoolOptions, Sql, SqlPool } from './sql.ts'
 export { makePool } from './sql.ts'
 export { storableJson, storableText } from './storable.ts'

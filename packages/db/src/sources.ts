@@ -25,8 +25,8 @@ export type SourceChange = Partial<
   Pick<SourceRow, 'name' | 'source_type' | 'url' | 'api_key' | 'status' | 'max_concurrency' | 'updated_at'>
 > & { seen?: SourceRow['version_info'] }
 
-/** The versions that a source may have for a write; null: any. */
-type Versions = readonly number[] | null
+/** The versions that a caller permits a write to change (`If-Match`); null: any. */
+export type Versions = readonly number[] | null
 const hasVersion = (versions: Versions, parameter: number): string =>
   versions ? ` AND version = ANY ($${parameter}::int[])` : ''
 

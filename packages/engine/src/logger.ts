@@ -1,4 +1,4 @@
-type Log = (fields: object, message: string) => void
+type Log = (fields: Record<string, unknown>, message: string) => void
 
 /** What of a logger the use cases need: fields first, then a constant message. pino's loggers are such. */
 export type Logger = {
